@@ -1,0 +1,127 @@
+"""Checkpoints: one every so many epochs, and `last` for going on."""
+
+import os
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+from lightning import Trainer
+
+from anime_dcgan.callbacks.periodic import Periodic, epoch_now
+from anime_dcgan.checkpoint import by_epoch, file_stem
+from anime_dcgan.console import say
+from anime_dcgan.errors import UserError
+from anime_dcgan.gan import GAN
+
+
+class Snapshot(Periodic):
+    """Saves `epoch=0070.ckpt` files, and `last.ckpt` also in between and when the training ends.
+
+    When one cannot be saved, the ones before it stay, and the training goes on.
+
+    Parameters:
+        folder: where the checkpoints lie.
+        every_epochs, every_kimg: as in `Periodic`.
+        keep: how many of the numbered ones stay, the newest; null keeps all.
+        last_minutes: `last.ckpt` is saved when this many minutes went by without a save.
+    """
+
+    def __init__(
+        self,
+        folder: str,
+        every_epochs: int | None = 1,
+        every_kimg: float | None = None,
+        keep: int | None = None,
+        last_minutes: float = 10.0,
+    ) -> None:
+        super().__init__(every_epochs, every_kimg)
+        if keep is not None and keep < 1:
+            raise UserError(f"keep={keep}: use callbacks.snapshot.keep=1 or more, or null for all")
+        self.folder = Path(folder)
+        self.keep = keep
+        self.last_minutes = last_minutes
+        self._saved_at = time.monotonic()
+        self._saved_images = -1
+        self._failure: OSError | None = None
+
+    def act(self, trainer: Trainer, module: GAN) -> None:
+        name = f"{file_stem(epoch_now(trainer))}.ckpt"
+        if self._save(trainer, module, name) and trainer.is_global_zero:
+            self._also_as_last(name)
+            self._drop_old()
+
+    def on_train_start(self, trainer: Trainer, pl_module: GAN) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._saved_at = time.monotonic()
+        if trainer.is_global_zero:
+            self._tell_size(trainer, pl_module)
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: GAN, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
+        overdue = time.monotonic() - self._saved_at > 60 * self.last_minutes
+        if trainer.strategy.reduce_boolean_decision(overdue, all=False) or trainer.should_stop:
+            self.save_last(trainer, pl_module)
+
+    def on_train_end(self, trainer: Trainer, pl_module: GAN) -> None:
+        if self._saved_images != pl_module.images_seen and pl_module.images_seen:
+            self.save_last(trainer, pl_module)
+        if self._failure is not None:
+            raise UserError(
+                f"the end of this run could not be saved to {self.folder}: {self._failure}. "
+                "Make room there, then go on with ckpt_path=last"
+            )
+
+    def save_last(self, trainer: Trainer, module: GAN) -> None:
+        """Save `last.ckpt` now, unless nothing was trained since."""
+        if self._saved_images != module.images_seen:
+            self._save(trainer, module, "last.ckpt")
+
+    def _save(self, trainer: Trainer, module: GAN, name: str) -> bool:
+        try:
+            trainer.save_checkpoint(self.folder / name, weights_only=False)
+        except OSError as error:
+            self._failure = error
+            say(
+                f"{name} could not be saved ({error}); the checkpoints before it are untouched, "
+                "training goes on and tries again"
+            )
+            trainer.strategy.barrier("Trainer.save_checkpoint")  # where the other ranks wait
+        else:
+            self._failure = None
+            self._saved_images = module.images_seen
+        self._saved_at = time.monotonic()
+        return self._failure is None
+
+    def _also_as_last(self, name: str) -> None:
+        partial = self.folder / ".last.ckpt.partial"
+        partial.unlink(missing_ok=True)
+        try:
+            os.link(self.folder / name, partial)
+        except OSError:  # a file system without hard links
+            shutil.copyfile(self.folder / name, partial)
+        partial.replace(self.folder / "last.ckpt")
+
+    def _drop_old(self) -> None:
+        if self.keep is not None:
+            for path in by_epoch(self.folder, ".ckpt")[: -self.keep]:
+                path.unlink()
+
+    def _tell_size(self, trainer: Trainer, module: GAN) -> None:
+        parameters = [*module.generator.parameters(), *module.discriminator.parameters()]
+        size = sum(p.numel() * p.element_size() for p in [*parameters] * 3)
+        size += sum(p.numel() * p.element_size() for p in module.generator_ema.parameters())
+        epochs = trainer.max_epochs or -1
+        if self.every_epochs is None or epochs < 1:
+            return
+        count = min(epochs // self.every_epochs, self.keep or epochs)
+        needed, free = count * size, shutil.disk_usage(self.folder).free
+        if needed > free:
+            say(
+                f"{count} checkpoints of {size / 1e6:.0f} MB need {needed / 1e9:.1f} GB, but "
+                f"{free / 1e9:.1f} GB are free: callbacks.snapshot.keep=10 keeps the newest ten"
+            )
+        else:
+            say(f"{count} checkpoints of about {size / 1e6:.0f} MB in {self.folder}")

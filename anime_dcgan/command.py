@@ -1,0 +1,134 @@
+"""What all commands share: Hydra's grammar, and mistakes told in a line instead of a traceback."""
+
+import functools
+import inspect
+import os
+import sys
+import types
+import typing
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import InstantiationException
+from hydra.types import RunMode
+from hydra.utils import get_class
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from anime_dcgan.errors import UserError
+from anime_dcgan.paths import CONF_DIR
+
+USER_ERROR, INTERRUPTED = 2, 130  # exit statuses
+PLAIN = (bool, int, float, str)
+
+Task = Callable[[DictConfig], None]
+
+
+def command(name: str) -> Callable[[Task], Callable[[], None]]:
+    """Make a task the command that `conf/<name>.yaml` configures."""
+
+    def decorate(task: Task) -> Callable[[], None]:
+        @functools.wraps(task)
+        def run(config: DictConfig) -> None:
+            try:
+                check_types(config)
+                task(config)
+            except (UserError, InstantiationException, OmegaConfBaseException) as error:
+                message = _mistake(error)
+                if message is None or "HYDRA_FULL_ERROR" in os.environ:
+                    raise
+                print(f"error: {message}", file=sys.stderr)
+                if HydraConfig.get().mode == RunMode.MULTIRUN:  # the other jobs go on
+                    raise UserError(message) from None
+                raise SystemExit(USER_ERROR) from None
+            except KeyboardInterrupt:
+                print("\nstopped", file=sys.stderr)
+                raise SystemExit(INTERRUPTED) from None
+
+        return hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name=name)(run)
+
+    return decorate
+
+
+def instantiate(config: Any, **arguments: Any) -> Any:
+    """Build what a configuration node describes; mistakes of the user come as `UserError`."""
+    try:
+        return hydra.utils.instantiate(config, _convert_="all", **arguments)
+    except InstantiationException as error:
+        if isinstance(error.__cause__, UserError):
+            raise error.__cause__ from None
+        raise
+
+
+def _mistake(error: Exception) -> str | None:
+    """What the user can mend, in a line; None if it looks like a mistake of ours."""
+    if isinstance(error, UserError):
+        return str(error)
+    if isinstance(error, InstantiationException):
+        cause = error.__cause__ or error
+        place = str(error).rpartition("full_key: ")[2] if "full_key: " in str(error) else ""
+        return f"{place or 'the configuration'} cannot be built: {str(cause).splitlines()[0]}"
+    return str(error).splitlines()[0]
+
+
+def check_types(config: DictConfig) -> None:
+    """Hold every plain value against the annotation of the constructor that it goes to."""
+    for node, place in _nodes_with_target(config, ""):
+        try:
+            signature = inspect.signature(get_class(node["_target_"]).__init__)
+        except (ImportError, ValueError, TypeError) as error:
+            raise UserError(f"{place}._target_={node['_target_']}: {error}") from None
+        for name in node:
+            parameter = signature.parameters.get(str(name))
+            if parameter is None or OmegaConf.is_missing(node, name):
+                continue
+            value, allowed = node[name], _plain_types(parameter.annotation)
+            if allowed and not _fits(value, allowed):
+                key = _where_set(node, name) or f"{place}.{name}"
+                words = " or ".join(_WORDS[kind] for kind in allowed)
+                raise UserError(f"{key}={value} is a {type(value).__name__}: give {words}")
+
+
+def _where_set(node: DictConfig, name: Any) -> str | None:
+    """The setting that `${...}` stands for."""
+    if not OmegaConf.is_interpolation(node, name):
+        return None
+    return str(OmegaConf.to_container(node, resolve=False)[name])[2:-1]  # type: ignore[index]
+
+
+_WORDS = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: "a text",
+    type(None): "null",
+}
+
+
+def _nodes_with_target(config: Any, place: str) -> Iterator[tuple[DictConfig, str]]:
+    if not isinstance(config, DictConfig) or config._is_none():
+        return
+    if "_target_" in config:
+        yield config, place
+    for key in map(str, config):
+        if not OmegaConf.is_missing(config, key):
+            inside = f"{place}.{key}" if place else key
+            if not OmegaConf.is_interpolation(config, key):
+                yield from _nodes_with_target(config[key], inside)
+
+
+def _plain_types(annotation: Any) -> tuple[type, ...]:
+    """The plain types that an annotation allows; empty if it allows others, too."""
+    union = typing.get_origin(annotation) in (typing.Union, types.UnionType)
+    members = typing.get_args(annotation) if union else (annotation,)
+    return members if all(member in _WORDS for member in members) else ()
+
+
+def _fits(value: Any, allowed: tuple[type, ...]) -> bool:
+    if isinstance(value, bool):
+        return bool in allowed
+    if isinstance(value, int) and float in allowed:
+        return True
+    return isinstance(value, allowed)

@@ -1,0 +1,1 @@
+"""Faces: where they come from (sources), the cache that holds them, and the data module."""

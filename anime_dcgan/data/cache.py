@@ -1,0 +1,444 @@
+"""Every picture of a source decoded once, into one memory-mapped file of uint8.
+
+A cache is a folder `<name>-<hash>` that holds `faces.npy` (the pictures), `indices.npy` (the source
+index of each row), `unreadable.txt` (what was left out, and why) and `source.json` (what it was
+made from). It is built under another name beside that and renamed when whole, so a folder with the
+final name is a finished one however a build ends.
+"""
+
+import errno
+import hashlib
+import io
+import json
+import multiprocessing
+import os
+import re
+import secrets
+import shutil
+import signal
+import socket
+import threading
+import time
+from collections import deque
+from collections.abc import Generator, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from anime_dcgan.data.source import Source, Unreadable
+from anime_dcgan.errors import UserError
+
+CACHE_VERSION = 1
+"""Raise it whenever the same source would give other bytes: older caches are then passed over."""
+
+POOL_FROM = 500
+"""Fewer pictures than this are decoded sooner than worker processes start."""
+
+CHUNK_PICTURES = 256
+CHUNK_BYTES = 4 * 1024**2
+"""A worker hands back at most this many pictures, or bytes, at a time."""
+
+CHUNKS_IN_FLIGHT_PER_WORKER = 3
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
+
+ABANDONED_SECONDS = 24 * 3600
+"""A build by another machine that wrote nothing for so long is taken for dead."""
+
+
+@dataclass(frozen=True, eq=False)
+class FaceCache:
+    """`images[row]` is picture `indices[row]` of the source; `unreadable` pictures have no row."""
+
+    folder: Path
+    images: np.ndarray
+    """Read-only memory map, uint8, (n, image_size, image_size, 3), values 0..255."""
+    unreadable: int
+    indices: np.ndarray
+    """int64, (n,), increasing."""
+
+
+@dataclass(frozen=True)
+class _Chunk:
+    """The decoded part of a range of source indices."""
+
+    images: np.ndarray
+    indices: list[int]
+    unreadable: list[tuple[str, str]]
+    """Name and reason."""
+
+
+def open_cache(
+    source: Source, image_size: int, cache_dir: Path, workers: int | None = None
+) -> FaceCache:
+    """The cache of `source` at `image_size` px below `cache_dir`, built where it is not whole.
+
+    `workers` processes decode (default: one for each core this process may use; 0 or 1: none but
+    this one); fewer than `POOL_FROM` pictures are decoded here. A process builds one cache at a
+    time; several processes may build the same one. Raises `UserError` where no picture can be read,
+    and where the folder cannot be written or has no room.
+    """
+    made_from = _made_from(source, image_size)
+    folder = Path(cache_dir).absolute() / _folder_name(made_from, source)
+    cache = _load(folder, made_from)
+    if cache is not None:
+        return cache
+    _Build(source, image_size, folder, made_from, workers).run()
+    cache = _load(folder, made_from)
+    assert cache is not None, f"{folder} was removed as soon as it was built"
+    return cache
+
+
+def _made_from(source: Source, image_size: int) -> dict[str, object]:
+    """What a cache depends on, as it comes back from JSON."""
+    made_from = {
+        "cache_version": CACHE_VERSION,
+        "image_size": image_size,
+        "identity": source.identity(),
+    }
+    return json.loads(json.dumps(made_from))
+
+
+def _folder_name(made_from: dict[str, object], source: Source) -> str:
+    """The last part of the source's path, or its kind, and a hash of everything."""
+    digest = hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()
+    identity = source.identity()
+    called = Path(str(identity.get("path") or identity.get("kind", ""))).stem
+    readable = re.sub(r"[^\w-]+", "-", called).strip("-")[:40]
+    return f"{readable or 'faces'}-{digest[:12]}"
+
+
+def _load(folder: Path, made_from: dict[str, object]) -> FaceCache | None:
+    """The cache in `folder`, or None where it is absent, damaged or made from something else."""
+    try:
+        record = json.loads((folder / "source.json").read_text(encoding="utf-8"))
+        if record["made_from"] != made_from:
+            return None
+        faces = folder / "faces.npy"
+        images = np.load(faces, mmap_mode="r")
+        indices = np.load(folder / "indices.npy")
+        whole = (
+            faces.stat().st_size == record["faces_bytes"]
+            and list(images.shape) == record["shape"]
+            and images.dtype == np.uint8
+            and indices.shape == images.shape[:1]
+            and indices.dtype == np.int64
+        )
+        return FaceCache(folder, images, int(record["unreadable"]), indices) if whole else None
+    except (OSError, ValueError, KeyError, TypeError, EOFError):
+        return None
+
+
+@dataclass
+class _Build:
+    """One build: decode in order, append, and rename into place."""
+
+    source: Source
+    image_size: int
+    folder: Path
+    made_from: dict[str, object]
+    workers: int | None
+    indices: list[int] = field(default_factory=list)
+    unreadable: list[tuple[str, str]] = field(default_factory=list)
+
+    def run(self) -> None:
+        count = len(self.source)
+        if count == 0:
+            raise UserError(f"{self._source_name()} holds no pictures")
+        staging = self._make_staging()
+        try:
+            self._write_faces(staging / "faces.npy", count)
+            if not self.indices:
+                raise self._none_readable()
+            with self._storage_errors():
+                self._write_records(staging)
+                _publish(staging, self.folder, self.made_from)
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
+
+    def _write_faces(self, path: Path, count: int) -> None:
+        """Append what is decoded; the header gets its true count at the end."""
+        with (
+            self._storage_errors(),
+            path.open("wb") as faces,
+            closing(self._chunks()) as chunks,
+            closing(_with_progress(chunks, count, self._source_name())) as progress,
+        ):
+            self._write_header(faces, count)
+            for chunk in progress:
+                faces.write(chunk.images.data)
+                self.indices += chunk.indices
+                self.unreadable += chunk.unreadable
+            self._write_header(faces, len(self.indices))
+            _flush(faces)
+
+    def _source_name(self) -> str:
+        return str(self.source.identity().get("path") or f"data={self.source.identity()['kind']}")
+
+    def _bytes_needed(self) -> int:
+        return len(self.source) * self.image_size**2 * 3
+
+    def _make_staging(self) -> Path:
+        """An empty folder that names this machine and process; clears away those of dead builds."""
+        cache_dir = self.folder.parent
+        with self._storage_errors():
+            cache_dir.mkdir(parents=True, exist_ok=True)
+            _remove_dead_builds(cache_dir)
+            free = shutil.disk_usage(cache_dir).free
+            if free < self._bytes_needed():
+                raise self._no_room(free)
+            staging = cache_dir / f".building-{os.getpid()}-{_host()}-{secrets.token_hex(4)}"
+            staging.mkdir()
+            return staging
+
+    def _no_room(self, free: int) -> UserError:
+        return UserError(
+            f"the cache of decoded pictures needs {self._bytes_needed():,} bytes, and "
+            f"{self.folder.parent} has {free:,} free:\n"
+            "make room there, or name another folder with data.cache_dir=..."
+        )
+
+    @contextmanager
+    def _storage_errors(self) -> Iterator[None]:
+        """What the file system raises, as a `UserError`."""
+        try:
+            yield
+        except OSError as error:
+            if error.errno in FULL:
+                raise self._no_room(shutil.disk_usage(self.folder.parent).free) from error
+            raise UserError(
+                f"cannot write the cache of decoded pictures in {self.folder.parent}: "
+                f"{error.strerror or error}\nname another folder with data.cache_dir=..."
+            ) from error
+
+    def _write_header(self, faces: io.BufferedWriter, count: int) -> None:
+        """The .npy header for `count` rows; numpy pads it to one length for every count."""
+        shape = (count, self.image_size, self.image_size, 3)
+        faces.seek(0)
+        np.lib.format.write_array_header_1_0(
+            faces, {"descr": "|u1", "fortran_order": False, "shape": shape}
+        )
+
+    def _write_records(self, staging: Path) -> None:
+        """Everything beside the pictures, `source.json` last."""
+        with (staging / "indices.npy").open("wb") as file:
+            np.save(file, np.array(self.indices, dtype=np.int64))
+            _flush(file)
+        _write_text(staging / "unreadable.txt", self._unreadable_lines())
+        record = {
+            "made_from": self.made_from,
+            "shape": [len(self.indices), self.image_size, self.image_size, 3],
+            "faces_bytes": (staging / "faces.npy").stat().st_size,
+            "unreadable": len(self.unreadable),
+        }
+        _write_text(staging / "source.json", json.dumps(record, indent=2) + "\n")
+        _flush_folder(staging)
+
+    def _unreadable_lines(self) -> str:
+        return "".join(f"{_one_line(name)}\t{reason}\n" for name, reason in self.unreadable)
+
+    def _none_readable(self) -> UserError:
+        """The list of reasons is kept beside where the cache would have been."""
+        reasons = self.folder.with_name(f"{self.folder.name}-unreadable.txt")
+        with self._storage_errors():
+            _write_text(reasons, self._unreadable_lines())
+        first = "; ".join(f"{_one_line(name)}: {reason}" for name, reason in self.unreadable[:3])
+        return UserError(
+            f"none of {len(self.unreadable):,} pictures of {self._source_name()} could be read "
+            f"({first})\nthe reasons are in {reasons}"
+        )
+
+    def _chunks(self) -> Generator[_Chunk, None, None]:
+        """The decoded source in order, from this process or from workers."""
+        count = len(self.source)
+        size = max(1, min(CHUNK_PICTURES, CHUNK_BYTES // (self.image_size**2 * 3)))
+        ranges = [range(start, min(start + size, count)) for start in range(0, count, size)]
+        workers = _cores() if self.workers is None else self.workers
+        if workers <= 1 or count < POOL_FROM:
+            return (_decode(self.source, part, self.image_size) for part in ranges)
+        return _decode_in_pool(self.source, ranges, self.image_size, workers)
+
+
+def _decode(source: Source, part: range, image_size: int) -> _Chunk:
+    images = np.empty((len(part), image_size, image_size, 3), np.uint8)
+    indices: list[int] = []
+    unreadable: list[tuple[str, str]] = []
+    for index in part:
+        try:
+            images[len(indices)] = np.asarray(source.read(index, image_size))
+            indices.append(index)
+        except Unreadable as error:
+            unreadable.append((source.name(index), _one_line(str(error))))
+    return _Chunk(images[: len(indices)], indices, unreadable)
+
+
+def _decode_in_pool(
+    source: Source, parts: list[range], image_size: int, workers: int
+) -> Generator[_Chunk, None, None]:
+    """The parts in order, a bounded number of them decoded ahead of the one that is yielded."""
+    context = multiprocessing.get_context("spawn")
+    tether, held_end = context.Pipe(duplex=False)
+    pool = ProcessPoolExecutor(
+        min(workers, len(parts)), context, _start_worker, (source, image_size, tether)
+    )
+    waiting: deque[Future[_Chunk]] = deque()
+    try:
+        for part in parts:
+            waiting.append(pool.submit(_decode_in_worker, part))
+            if len(waiting) >= CHUNKS_IN_FLIGHT_PER_WORKER * workers:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+        pool.shutdown()
+    except BrokenProcessPool as error:
+        raise UserError(
+            f"one of {workers} processes that decode pictures died, killed for want of memory or "
+            "by a picture that crashes its decoder: data.workers=1 decodes without them"
+        ) from error
+    finally:
+        held_end.close()  # workers that are still busy, after an error or Ctrl-C, end at once
+        pool.shutdown(cancel_futures=True)
+        tether.close()
+
+
+_in_worker: tuple[Source, int] | None = None
+
+
+def _start_worker(source: Source, image_size: int, tether: Connection) -> None:
+    """Leave Ctrl-C to the parent, and end when it lets go of the tether, or dies, even by -9."""
+    global _in_worker
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _in_worker = (source, image_size)
+    threading.Thread(target=_end_with_tether, args=(tether,), daemon=True).start()
+
+
+def _end_with_tether(tether: Connection) -> None:
+    wait([tether])
+    os._exit(1)
+
+
+def _decode_in_worker(part: range) -> _Chunk:
+    assert _in_worker is not None
+    source, image_size = _in_worker
+    return _decode(source, part, image_size)
+
+
+def _with_progress(
+    chunks: Iterator[_Chunk], count: int, name: str
+) -> Generator[_Chunk, None, None]:
+    """Pass the chunks on and say on stderr how far they are: a bar, or on no terminal two lines."""
+    console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+    columns = (
+        TextColumn("decoding"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]} pictures/s", markup=False),
+        TimeRemainingColumn(),
+    )
+    console.print(f"decoding {count:,} pictures of {name}")
+    start, done, unreadable, rate = time.perf_counter(), 0, 0, "-"
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as progress:
+        task = progress.add_task("", total=count, rate=rate)
+        for chunk in chunks:
+            yield chunk
+            done += len(chunk.indices) + len(chunk.unreadable)
+            unreadable += len(chunk.unreadable)
+            rate = f"{done / (time.perf_counter() - start):,.0f}"
+            progress.update(task, completed=done, rate=rate)
+    seconds = time.perf_counter() - start
+    console.print(f"decoded in {seconds:.1f} s, {rate} pictures/s, {unreadable:,} unreadable")
+
+
+def _publish(staging: Path, folder: Path, made_from: dict[str, object]) -> None:
+    """Rename `staging` to `folder`, unless another process was first with a whole one."""
+    try:
+        staging.rename(folder)
+    except OSError:
+        if _load(folder, made_from) is not None:
+            return
+        damaged = staging.with_name(f"{staging.name}-damaged")
+        folder.rename(damaged)
+        staging.rename(folder)
+        _remove(damaged)
+    _flush_folder(folder.parent)
+
+
+def _remove_dead_builds(cache_dir: Path) -> None:
+    """Delete what builds left that did not end: their process is gone, or was another machine's
+    and has been silent for long."""
+    for staging in cache_dir.glob(".building-*-*-*"):
+        if _is_dead(staging):
+            _remove(staging)
+
+
+def _remove(path: Path) -> None:
+    """As much of a file or folder as the system lets go of."""
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _is_dead(staging: Path) -> bool:
+    _, pid, host = staging.name.split("-")[:3]
+    if host == _host() and os.name == "posix" and pid.isdecimal():
+        return int(pid) == os.getpid() or not _is_running(int(pid))
+    try:
+        changed = max(path.stat().st_mtime for path in (staging, *staging.iterdir()))
+    except OSError:
+        return False
+    return time.time() - changed > ABANDONED_SECONDS
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        pass
+    return True
+
+
+def _host() -> str:
+    """This machine's name, fit for a part of a file name."""
+    return re.sub(r"\W+", "_", socket.gethostname()) or "host"
+
+
+def _cores() -> int:
+    """Cores that this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
+def _one_line(text: str) -> str:
+    return text.replace("\t", " ").replace("\r", " ").replace("\n", " ")
+
+
+def _write_text(path: Path, text: str) -> None:
+    with path.open("w", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
+        file.write(text)
+        _flush(file)
+
+
+def _flush(file: io.BufferedWriter | io.TextIOWrapper) -> None:
+    """To the disk itself, so that a rename after it cannot outlive it in a power cut."""
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def _flush_folder(folder: Path) -> None:
+    """The same for the entries of a folder, where the system can."""
+    if os.name == "posix":
+        handle = os.open(folder, os.O_RDONLY)
+        os.fsync(handle)
+        os.close(handle)

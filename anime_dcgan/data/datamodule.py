@@ -1,0 +1,81 @@
+"""`FacesDataModule`: from a source to batches of uint8 faces, with a hold-out set apart."""
+
+from pathlib import Path
+
+import lightning
+import numpy as np
+
+from anime_dcgan.data.batches import FaceBatches
+from anime_dcgan.data.cache import FaceCache, open_cache
+from anime_dcgan.data.source import Source
+from anime_dcgan.errors import UserError
+
+
+class FacesDataModule(lightning.LightningDataModule):
+    """Streams faces from the memory-mapped cache of a source.
+
+    Parameters:
+        image_size: side of the square faces, px.
+        batch_size: real faces in a batch, in each process.
+        holdout: share of the faces, in [0, 1), that is never trained on.
+        cache_dir: where decoded faces are kept for the next run.
+        workers: processes that decode; null is one for each core.
+        seed: decides the split and the order.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        image_size: int = 64,
+        batch_size: int = 64,
+        holdout: float = 0.05,
+        cache_dir: str = "outputs/cache",
+        workers: int | None = None,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        if not 0 <= holdout < 1:
+            raise UserError(f"data.holdout={holdout} is no share in [0, 1): use data.holdout=0.05")
+        if batch_size < 1:
+            raise UserError(f"data.batch_size={batch_size} is empty: use data.batch_size=64")
+        self.source = source
+        self.image_size = image_size
+        self.batch_size = batch_size
+        self.holdout = holdout
+        self.cache_dir = Path(cache_dir)
+        self.workers = workers
+        self.seed = seed
+        self.cache: FaceCache | None = None
+
+    def prepare_data(self) -> None:
+        """Build the cache where it is missing: once on each machine, before `setup`."""
+        open_cache(self.source, self.image_size, self.cache_dir, self.workers)
+
+    def setup(self, stage: str | None = None) -> None:
+        if self.cache is not None:
+            return
+        self.cache = open_cache(self.source, self.image_size, self.cache_dir, self.workers)
+        self.train_rows, self.holdout_rows = split(len(self.cache.images), self.holdout, self.seed)
+
+    def train_dataloader(self) -> FaceBatches:
+        assert self.cache is not None, "setup comes first"
+        world_size, rank = 1, 0
+        if self.trainer is not None:
+            world_size, rank = self.trainer.world_size, self.trainer.global_rank
+        batches = FaceBatches(
+            self.cache.images, self.train_rows, self.batch_size, self.seed, rank, world_size
+        )
+        if len(batches) == 0:
+            faces = len(self.train_rows)
+            raise UserError(
+                f"{faces} faces to train on do not fill a batch of {self.batch_size * world_size}: "
+                f"use data.batch_size={max(1, faces // world_size)}, or bring more faces"
+            )
+        return batches
+
+
+def split(count: int, holdout: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Row numbers of the training and of the hold-out faces, each ascending, never shared."""
+    order = np.random.default_rng((seed, count)).permutation(count)
+    held_out = round(holdout * count)
+    return np.sort(order[held_out:]), np.sort(order[:held_out])

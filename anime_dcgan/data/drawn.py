@@ -1,0 +1,86 @@
+"""Anime faces that the program draws itself: any number, of known factors, from a seed."""
+
+from PIL import Image
+
+from anime_dcgan.data.face_canvas import FaceCanvas
+from anime_dcgan.data.face_factors import FaceFactors, sample_factors
+from anime_dcgan.data.face_features import (
+    EyePair,
+    paint_brows,
+    paint_head,
+    paint_mouth,
+    paint_nose,
+)
+from anime_dcgan.data.face_hair import (
+    HairTones,
+    front_hair,
+    paint_back_hair,
+    paint_front_hair,
+)
+from anime_dcgan.data.face_surroundings import (
+    paint_background,
+    paint_behind,
+    paint_body,
+    paint_in_front,
+)
+from anime_dcgan.errors import UserError
+
+__all__ = ["DRAWING_VERSION", "DrawnFaces", "FaceFactors", "draw_face", "sample_factors"]
+
+DRAWING_VERSION = 1  # raised whenever any face would be sampled or drawn otherwise than before
+
+
+def draw_face(factors: FaceFactors, image_size: int = 64) -> Image.Image:
+    """The face as RGB of `image_size` x `image_size` px; depends on nothing but its arguments."""
+    canvas = FaceCanvas(factors, image_size)
+    tones, front = HairTones.of(factors), front_hair(factors)
+    paint_background(canvas, factors)
+    paint_back_hair(canvas, factors, tones)
+    paint_body(canvas, factors)
+    paint_head(canvas, factors, front)
+    paint_nose(canvas, factors)
+    paint_mouth(canvas, factors)
+    EyePair(factors, tones).paint(canvas)
+    paint_behind(canvas, factors, tones)
+    paint_front_hair(canvas, front, tones)
+    paint_brows(canvas, factors, tones)
+    paint_in_front(canvas, factors, front)
+    return canvas.reduced(image_size)
+
+
+class DrawnFaces:
+    """The first `count` faces of the endless list `seed`, drawn anew at each reading."""
+
+    def __init__(self, count: int, seed: int = 0):
+        if count < 1:
+            raise UserError(f"data.count={count} draws no face: use data.count=1 or more")
+        if seed < 0:
+            raise UserError(f"data.seed={seed} is negative: use data.seed=0 or more")
+        self._count = count
+        self._seed = seed
+
+    def __len__(self) -> int:
+        return self._count
+
+    def name(self, index: int) -> str:
+        """Such as drawn-000012."""
+        return f"drawn-{index:06d}"
+
+    def factors(self, index: int) -> FaceFactors:
+        """What face `index` is made of."""
+        if not 0 <= index < self._count:
+            raise IndexError(f"face {index} of {self._count}")
+        return sample_factors(self._seed, index)
+
+    def read(self, index: int, image_size: int) -> Image.Image:
+        """Face `index` as RGB of `image_size` x `image_size` px."""
+        return draw_face(self.factors(index), image_size)
+
+    def identity(self) -> dict[str, object]:
+        """Count, seed and `DRAWING_VERSION`, which is raised when the drawing changes."""
+        return {
+            "kind": "drawn",
+            "drawing_version": DRAWING_VERSION,
+            "count": self._count,
+            "seed": self._seed,
+        }

@@ -1,0 +1,193 @@
+"""The adversarial game as a LightningModule: alternating steps of discriminator and generator.
+
+Everything is counted in images that the discriminator has seen as real (`images_seen`), because
+Lightning's `global_step` counts the steps of every optimizer.
+"""
+
+import copy
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Literal
+
+import lightning
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.optim import Optimizer
+
+from anime_dcgan import ema
+from anime_dcgan.errors import UserError
+from anime_dcgan.image import to_float
+from anime_dcgan.loss import AdversarialLoss, accuracy
+from anime_dcgan.model.base import Discriminator, Generator
+from anime_dcgan.regularizer import Regularizer
+
+Weights = Literal["ema", "raw"]
+MakeOptimizer = Callable[[Iterable[nn.Parameter]], Optimizer]
+SAMPLE_BATCH = 64  # images that `sample` draws at a time
+
+
+class GAN(lightning.LightningModule):
+    """A generator and a discriminator that learn against each other.
+
+    Parameters:
+        optimizer: how to make the optimizer of "generator" and of "discriminator".
+        critic_steps: discriminator steps, each on a batch of its own, per generator step.
+        fakes_per_real: size of the generator's batch over that of the real batch. 2 is the
+            report's scheme: half a batch of real and half of fake images for the discriminator,
+            a full batch of fakes for the generator.
+        ema_halflife_kimg: half-life of the generator's moving average, thousands of images.
+        seed: every step draws its randomness from (seed, rank, step) alone, so that a resumed
+            run goes on exactly and nothing beside the training can change it.
+    """
+
+    def __init__(
+        self,
+        generator: Generator,
+        discriminator: Discriminator,
+        loss: AdversarialLoss,
+        regularizer: Regularizer,
+        optimizer: Mapping[str, MakeOptimizer],
+        critic_steps: int = 1,
+        fakes_per_real: float = 1.0,
+        ema_halflife_kimg: float = 10.0,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        _check(discriminator, regularizer, critic_steps, fakes_per_real, ema_halflife_kimg)
+        self.automatic_optimization = False
+        self.generator = generator.to(memory_format=torch.channels_last)
+        self.discriminator = discriminator.to(memory_format=torch.channels_last)
+        self.generator_ema = copy.deepcopy(self.generator).requires_grad_(False)
+        self.loss = loss
+        self.regularizer = regularizer
+        self.make_optimizer = optimizer
+        self.critic_steps = critic_steps
+        self.fakes_per_real = fakes_per_real
+        self.ema_halflife_images = 1000 * ema_halflife_kimg
+        self.seed = seed
+        self.images_seen = 0
+        self.discriminator_steps = 0
+
+    def configure_optimizers(self) -> list[Optimizer]:
+        return [
+            self.make_optimizer["generator"](self.generator.parameters()),
+            self.make_optimizer["discriminator"](self.discriminator.parameters()),
+        ]
+
+    def training_step(self, batch: UInt8[Tensor, "n h w 3"], batch_idx: int) -> dict[str, Tensor]:
+        """One discriminator step, and after every `critic_steps` of them a generator step."""
+        self._seed_step()
+        real = to_float(batch)
+        images = len(real) * self.trainer.world_size
+        figures = self.discriminator_step(real)
+        self.discriminator_steps += 1
+        self.images_seen += images
+        if self.discriminator_steps % self.critic_steps == 0:
+            figures |= self.generator_step(round(self.fakes_per_real * len(real)))
+            remaining = ema.decay(
+                images * self.critic_steps, self.ema_halflife_images, self.images_seen
+            )
+            ema.update(self.generator_ema, self.generator, remaining)
+        return figures
+
+    def discriminator_step(self, real: Float[Tensor, "n 3 h w"]) -> dict[str, Tensor]:
+        """Tell real from fake a little better; the generator stays as it is."""
+        _, optimizer = self._both_optimizers()
+        with self.toggled_optimizer(optimizer):
+            with torch.no_grad():
+                fake = self.generator(self._latents(len(real)))
+            real_logits = self.discriminator(real).float()
+            fake_logits = self.discriminator(fake).float()
+            cost = self.loss.discriminator(real_logits, fake_logits).mean()
+            penalty = self.regularizer.penalty(self.discriminator, real, fake)
+            penalty = torch.as_tensor(penalty, device=cost.device).mean()
+            optimizer.zero_grad()
+            self.manual_backward(cost + penalty)
+            optimizer.step()
+        self.regularizer.after_step(self.discriminator)
+        return {
+            "loss/discriminator": cost.detach(),
+            "loss/penalty": penalty.detach(),
+            "logit/real": real_logits.detach().mean(),
+            "logit/fake": fake_logits.detach().mean(),
+            "accuracy/real": accuracy(real_logits.detach(), real=True),
+            "accuracy/fake": accuracy(fake_logits.detach(), real=False),
+        }
+
+    def generator_step(self, count: int) -> dict[str, Tensor]:
+        """Make `count` fakes that look a little more real; the discriminator stays as it is."""
+        optimizer, _ = self._both_optimizers()
+        with self.toggled_optimizer(optimizer):
+            fake_logits = self.discriminator(self.generator(self._latents(count))).float()
+            cost = self.loss.generator(fake_logits).mean()
+            optimizer.zero_grad()
+            self.manual_backward(cost)
+            optimizer.step()
+        return {"loss/generator": cost.detach()}
+
+    @torch.no_grad()
+    def sample(
+        self, latents: Float[Tensor, "n latent_dim"], weights: Weights = "ema"
+    ) -> Float[Tensor, "n 3 h w"]:
+        """Images in [-1, 1] of the averaged or the raw generator, in evaluation mode, float32.
+
+        The training notices nothing of it: modes and random state are as before.
+        """
+        generator = self.generator_ema if weights == "ema" else self.generator
+        training = generator.training
+        generator.eval()
+        try:
+            return torch.cat(
+                [generator(part.to(self.device)) for part in latents.split(SAMPLE_BATCH)]
+            )
+        finally:
+            generator.train(training)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint["images_seen"] = self.images_seen
+        checkpoint["discriminator_steps"] = self.discriminator_steps
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        self.images_seen = checkpoint["images_seen"]
+        self.discriminator_steps = checkpoint["discriminator_steps"]
+
+    def _both_optimizers(self) -> list[Any]:
+        optimizers = self.optimizers()
+        assert isinstance(optimizers, list)
+        return optimizers
+
+    def _latents(self, count: int) -> Float[Tensor, "n latent_dim"]:
+        return torch.randn(count, self.generator.latent_dim, device=self.device)
+
+    def _seed_step(self) -> None:
+        key = (self.seed, self.global_rank, self.discriminator_steps)
+        (seed,) = np.random.SeedSequence(key).generate_state(1, np.uint32)
+        torch.manual_seed(int(seed))
+
+
+def has_batch_norm(network: nn.Module) -> bool:
+    """Whether the network normalises over the batch, so that its samples depend on each other."""
+    return any(isinstance(module, _BatchNorm) for module in network.modules())
+
+
+def _check(
+    discriminator: nn.Module,
+    regularizer: Regularizer,
+    critic_steps: int,
+    fakes_per_real: float,
+    ema_halflife_kimg: float,
+) -> None:
+    if not regularizer.couples_samples and has_batch_norm(discriminator):
+        raise UserError(
+            f"{type(regularizer).__name__} needs the gradient of each sample on its own, but this "
+            "discriminator has batch normalisation, which mixes the samples: use "
+            "model.discriminator.batch_norm=false (or model=dcgan, or regularizer=none)"
+        )
+    if critic_steps < 1:
+        raise UserError(f"gan.critic_steps={critic_steps} never trains: use gan.critic_steps=1")
+    if fakes_per_real <= 0:
+        raise UserError(f"gan.fakes_per_real={fakes_per_real} is not positive: use 1 or 2")
+    if ema_halflife_kimg < 0:
+        raise UserError(f"gan.ema_halflife_kimg={ema_halflife_kimg} is negative: use 0 or more")

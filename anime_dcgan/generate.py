@@ -1,0 +1,100 @@
+"""`python -m anime_dcgan.generate`: draw faces from any epoch of a run.
+
+Torch is imported when the drawing begins, so that the word about a mistyped override comes at
+once; Lightning is not imported at all.
+"""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig
+
+from anime_dcgan.command import command
+from anime_dcgan.console import say
+from anime_dcgan.errors import UserError
+
+FILMS = (".gif", ".mp4")
+FILES = (".png", ".zip", *FILMS)
+MAX_SEED = 2**32 - 1
+
+
+@command("generate")
+def generate(config: DictConfig) -> None:
+    _check(config)
+    from anime_dcgan import checkpoint
+
+    if Path(str(config.epoch)).suffix == ".ckpt":
+        path = Path(config.epoch)
+    else:
+        run = checkpoint.find_run(str(config.run), Path(config.outputs))
+        path = checkpoint.find_checkpoint(run, str(config.epoch))
+    generator = checkpoint.load_generator(path, config.weights)
+    out = Path(config.out)
+    _write_whole(out, config.overwrite, lambda place: _write(config, generator, place))
+    say(f"{config.n} faces of {path} ({config.weights}) in {out}")
+
+
+def _check(config: DictConfig) -> None:
+    for name in ("n", "seed", "frames_per_face", "frames_per_second"):
+        value = config[name]
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise UserError(f"{name}={value} is no whole number")
+        if value < (0 if name == "seed" else 1):
+            raise UserError(f"{name}={value} is too small: use {name}=1 or more")
+    if config.seed + config.n - 1 > MAX_SEED:
+        raise UserError(f"seed + n goes beyond {MAX_SEED}: use a smaller seed=...")
+    if config.weights not in ("ema", "raw"):
+        raise UserError(f"weights={config.weights} is unknown: use weights=ema or weights=raw")
+    suffix = Path(config.out).suffix.lower()
+    if suffix and suffix not in FILES:
+        raise UserError(f"out={config.out}: use an ending of {', '.join(FILES)}, or a folder")
+    if suffix in FILMS and config.n < 2:
+        raise UserError("a film leads from face to face: use n=2 or more")
+
+
+def _write(config: DictConfig, generator: Any, out: Path) -> None:
+    import numpy as np
+
+    from anime_dcgan import drawing, image
+
+    seeds = range(config.seed, config.seed + config.n)
+    names = [f"seed={seed:06d}.png" for seed in seeds]
+    suffix = Path(config.out).suffix.lower()
+    if suffix in FILMS:
+        frames = drawing.film(generator, seeds, config.frames_per_face)
+        drawing.write_film(frames, out, config.frames_per_second)
+        return
+    faces = drawing.faces(generator, seeds)
+    if suffix == ".png":
+        image.grid(np.stack(list(faces)), config.columns).save(out)
+    elif suffix == ".zip":
+        drawing.write_zip(faces, names, out)
+    else:
+        drawing.write_folder(faces, names, out)
+
+
+def _write_whole(out: Path, overwrite: bool, write: Callable[[Path], None]) -> None:
+    """Write beside `out` and rename at the end, so that nothing half-made takes its name."""
+    if out.exists() and not overwrite:
+        raise UserError(f"{out} exists: name another out=..., or use overwrite=true")
+    partial = out.with_name(f".partial-{out.name}")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        write(partial)
+        if out.is_dir():
+            shutil.rmtree(out)
+        partial.replace(out)
+    except OSError as error:
+        raise UserError(f"{out} cannot be written: {error}; name another out=...") from None
+    finally:
+        if partial.is_dir():
+            shutil.rmtree(partial)
+        partial.unlink(missing_ok=True)
+
+
+main = generate
+
+if __name__ == "__main__":
+    main()

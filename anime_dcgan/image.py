@@ -1,0 +1,44 @@
+"""Images inside and outside: NCHW float in [-1, 1] here, uint8 in files. Nothing else converts."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from PIL import Image
+from torch import Tensor
+
+GRID_PADDING = 2  # px between the faces of a grid
+
+
+def to_float(pixels: UInt8[Tensor, "n h w c"]) -> Float[Tensor, "n c h w"]:
+    """Pixels 0..255 as floats in [-1, 1]; the result is channels_last in memory, without a copy."""
+    return pixels.permute(0, 3, 1, 2).to(torch.float32).div_(127.5).sub_(1.0)
+
+
+def to_uint8(images: Float[Tensor, "n c h w"]) -> UInt8[np.ndarray, "n h w c"]:
+    """Floats in [-1, 1] (clipped) as pixels, rounded to the nearest of 0..255."""
+    pixels = images.detach().float().add(1.0).mul(127.5).round_().clamp_(0, 255)
+    return pixels.permute(0, 2, 3, 1).to(torch.uint8).cpu().numpy()
+
+
+def grid(pixels: UInt8[np.ndarray, "n h w 3"], columns: int | None = None) -> Image.Image:
+    """The faces row by row in one picture; as square as possible unless `columns` is given."""
+    count, height, width, _ = pixels.shape
+    wide = min(count, columns or math.ceil(math.sqrt(count)))
+    rows = math.ceil(count / wide)
+    cell = np.array([height + GRID_PADDING, width + GRID_PADDING])
+    sheet_size = cell * [rows, wide] + GRID_PADDING
+    sheet = np.full((*sheet_size, 3), 255, np.uint8)
+    for index, face in enumerate(pixels):
+        top, left = cell * divmod(index, wide) + GRID_PADDING
+        sheet[top : top + height, left : left + width] = face
+    return Image.fromarray(sheet)
+
+
+def write_gif(frames: list[Image.Image], path: Path, frames_per_second: float) -> None:
+    """An endlessly repeating animation of equally large pictures."""
+    palettes = [frame.convert("P", palette=Image.Palette.ADAPTIVE, colors=256) for frame in frames]
+    duration = round(1000 / frames_per_second)
+    palettes[0].save(path, save_all=True, append_images=palettes[1:], duration=duration, loop=0)

@@ -1,0 +1,1 @@
+"""Pairs of networks, one module each: a `Generator` and a `Discriminator`."""

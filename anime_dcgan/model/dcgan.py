@@ -1,0 +1,90 @@
+"""The pair of the student report of 2022, layer by layer as its Keras notebook built it.
+
+Glorot-uniform kernels, zero biases and "same" padding are Keras' defaults (Glorot & Bengio 2010).
+Images are NCHW in [-1, 1]. The pair works at any size that is a multiple of 4.
+"""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn.functional import leaky_relu_
+
+from anime_dcgan.errors import UserError
+from anime_dcgan.model import base
+from anime_dcgan.model.layers import Upsample
+
+LEAK = 0.2  # slope of every LeakyReLU below zero
+
+
+def _keras_initialisation(module: nn.Module) -> None:
+    if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
+        nn.init.xavier_uniform_(module.weight)
+        assert module.bias is not None
+        nn.init.zeros_(module.bias)
+
+
+def _quarter(image_size: int) -> int:
+    if image_size < 8 or image_size % 4:
+        raise UserError(
+            f"model=dcgan halves its images twice, so data.image_size={image_size} does not fit: "
+            "use a multiple of 4 from 8 on, for example data.image_size=64"
+        )
+    return image_size // 4
+
+
+class Generator(base.Generator):
+    """Linear, two doubling transposed convolutions, a 7x7 convolution, tanh.
+
+    Parameters: `width` channels in the doubling layers (128), twice as many in the first map.
+    """
+
+    def __init__(self, latent_dim: int = 100, width: int = 128, image_size: int = 64) -> None:
+        super().__init__(latent_dim)
+        self.first_map = (_quarter(image_size), _quarter(image_size), 2 * width)  # h, w, c
+        height, w, channels = self.first_map
+        self.project = nn.Linear(latent_dim, height * w * channels)
+        self.upsample_1 = Upsample(2 * width, width)
+        self.upsample_2 = Upsample(width, width)
+        self.to_rgb = nn.Conv2d(width, 3, 7, padding=3)
+        self.apply(_keras_initialisation)
+
+    def forward(self, latents: Float[Tensor, "n latent_dim"]) -> Float[Tensor, "n 3 h w"]:
+        """Images in [-1, 1]."""
+        x = leaky_relu_(self.project(latents), LEAK)
+        x = x.unflatten(1, self.first_map).permute(0, 3, 1, 2)  # Keras' h, w, c: channels_last
+        x = leaky_relu_(self.upsample_1(x), LEAK)
+        x = leaky_relu_(self.upsample_2(x), LEAK)
+        return torch.tanh(self.to_rgb(x))
+
+
+class KerasSameConv(nn.Conv2d):
+    """3x3 convolution of stride 2 that pads as Keras' "same" does: below and to the right."""
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__(in_channels, out_channels, kernel_size=3, stride=2)
+
+    def forward(self, input: Float[Tensor, "n c h w"]) -> Float[Tensor, "n d h/2 w/2"]:
+        return super().forward(nn.functional.pad(input, (0, 1, 0, 1)))
+
+
+class Discriminator(base.Discriminator):
+    """Three 3x3 convolutions, dropout (the report's listing has it twice), Linear."""
+
+    def __init__(self, width: int = 64, dropout: float = 0.4, image_size: int = 64) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Conv2d(3, width, 3, padding=1),
+            nn.LeakyReLU(LEAK, inplace=True),
+            KerasSameConv(width, width),
+            nn.LeakyReLU(LEAK, inplace=True),
+            KerasSameConv(width, width),
+            nn.LeakyReLU(LEAK, inplace=True),
+            nn.Flatten(),
+            nn.Dropout(1 - (1 - dropout) ** 2),  # two independent masks in a row make this one
+            nn.Linear(_quarter(image_size) ** 2 * width, 1),
+        )
+        self.apply(_keras_initialisation)
+
+    def forward(self, images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, " n"]:
+        """Raw logits; higher means more real."""
+        return self.layers(images).squeeze(1)

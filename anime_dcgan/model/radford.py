@@ -1,0 +1,89 @@
+"""DCGAN as published: Radford, Metz & Chintala 2016, arXiv 1511.06434.
+
+Strided (transposed) 4x4 convolutions and batch normalisation throughout, weights from
+N(0, 0.02). Images are NCHW in [-1, 1]; the number of doublings follows the image size.
+"""
+
+from itertools import pairwise
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from anime_dcgan.errors import UserError
+from anime_dcgan.model import base
+
+
+def _radford_initialisation(module: nn.Module) -> None:
+    """Section 4 of the paper: zero-centred normal of standard deviation 0.02."""
+    if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
+        nn.init.normal_(module.weight, 0.0, 0.02)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+    elif isinstance(module, nn.BatchNorm2d):
+        nn.init.normal_(module.weight, 1.0, 0.02)
+
+
+def _channels(width: int, image_size: int) -> list[int]:
+    """Channels of the maps from image_size/2 px down to 4 px: width, 2 width, 4 width, ..."""
+    doublings = image_size.bit_length() - 3  # from 4 px to image_size
+    if image_size < 8 or image_size != 4 * 2**doublings:
+        raise UserError(
+            f"model=radford doubles from 4 px, so data.image_size={image_size} does not fit: "
+            "use a power of two from 8 on, for example data.image_size=64"
+        )
+    return [width * 2**stage for stage in range(doublings)]
+
+
+class Generator(base.Generator):
+    """Project and reshape to 4x4, then double up to the image size; ReLU, tanh at the end."""
+
+    def __init__(self, latent_dim: int = 100, width: int = 64, image_size: int = 64) -> None:
+        super().__init__(latent_dim)
+        channels = _channels(width, image_size)[::-1]
+        self.project = nn.Linear(latent_dim, 4 * 4 * channels[0], bias=False)
+        self.normalise = nn.BatchNorm2d(channels[0])
+        stages: list[nn.Module] = []
+        for before, after in pairwise(channels):
+            stages += [
+                nn.ConvTranspose2d(before, after, 4, stride=2, padding=1, bias=False),
+                nn.BatchNorm2d(after),
+                nn.ReLU(inplace=True),
+            ]
+        self.stages = nn.Sequential(*stages)
+        self.to_rgb = nn.ConvTranspose2d(channels[-1], 3, 4, stride=2, padding=1, bias=False)
+        self.apply(_radford_initialisation)
+
+    def forward(self, latents: Float[Tensor, "n latent_dim"]) -> Float[Tensor, "n 3 h w"]:
+        """Images in [-1, 1]."""
+        x = self.project(latents).unflatten(1, (4, 4, -1)).permute(0, 3, 1, 2)
+        x = torch.relu(self.normalise(x))
+        return torch.tanh(self.to_rgb(self.stages(x)))
+
+
+class Discriminator(base.Discriminator):
+    """Halve down to 4x4, then one 4x4 convolution to the logit; LeakyReLU 0.2.
+
+    `batch_norm=False` leaves the normalisation out, as gradient penalties need it.
+    """
+
+    def __init__(self, width: int = 64, batch_norm: bool = True, image_size: int = 64) -> None:
+        super().__init__()
+        channels = _channels(width, image_size)
+        layers: list[nn.Module] = [
+            nn.Conv2d(3, width, 4, stride=2, padding=1, bias=False),
+            nn.LeakyReLU(0.2, inplace=True),
+        ]
+        for before, after in pairwise(channels):
+            layers += [
+                nn.Conv2d(before, after, 4, stride=2, padding=1, bias=not batch_norm),
+                nn.BatchNorm2d(after) if batch_norm else nn.Identity(),
+                nn.LeakyReLU(0.2, inplace=True),
+            ]
+        self.layers = nn.Sequential(*layers)
+        self.to_logit = nn.Conv2d(channels[-1], 1, 4, bias=False)
+        self.apply(_radford_initialisation)
+
+    def forward(self, images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, " n"]:
+        """Raw logits; higher means more real."""
+        return self.to_logit(self.layers(images)).flatten()

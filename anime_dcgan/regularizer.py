@@ -1,0 +1,81 @@
+"""What holds the discriminator back: a penalty per sample, or a change after each of its steps."""
+
+from typing import ClassVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from anime_dcgan.errors import UserError
+
+
+class Regularizer:
+    """Base of all regularizers, and on its own the one that does nothing."""
+
+    couples_samples: ClassVar[bool] = True
+    """Whether a discriminator may mix the samples of a batch, as batch normalisation does."""
+
+    def penalty(
+        self,
+        discriminator: nn.Module,
+        real: Float[Tensor, "n 3 h w"],
+        fake: Float[Tensor, "n 3 h w"],
+    ) -> Float[Tensor, " n"] | float:
+        """What is added to the discriminator's cost of each pair; differentiable in its weights."""
+        return 0.0
+
+    def after_step(self, discriminator: nn.Module) -> None:
+        """Called after each step of the discriminator's optimizer."""
+
+
+class WeightClip(Regularizer):
+    """Clip every weight of the critic to [-limit, limit]: arXiv 1701.07875, algorithm 1, line 7."""
+
+    def __init__(self, limit: float = 0.01) -> None:
+        if limit <= 0:
+            raise UserError(
+                f"regularizer.limit={limit} leaves no weight: use regularizer.limit=0.01"
+            )
+        self.limit = limit
+
+    @torch.no_grad()
+    def after_step(self, discriminator: nn.Module) -> None:
+        for weight in discriminator.parameters():
+            weight.clamp_(-self.limit, self.limit)
+
+
+class GradientPenalty(Regularizer):
+    """weight * (|grad D(x)| - 1)^2 between real and fake: arXiv 1704.00028, equation 3.
+
+    It runs in float32 whatever the precision of the training.
+    """
+
+    couples_samples = False
+
+    def __init__(self, weight: float = 10.0) -> None:
+        if weight < 0:
+            raise UserError(
+                f"regularizer.weight={weight} rewards steep critics: use regularizer.weight=10"
+            )
+        self.weight = weight
+
+    def penalty(
+        self,
+        discriminator: nn.Module,
+        real: Float[Tensor, "n 3 h w"],
+        fake: Float[Tensor, "n 3 h w"],
+    ) -> Float[Tensor, " n"]:
+        fraction = torch.rand(len(real), 1, 1, 1, device=real.device)
+        between = torch.lerp(fake.float(), real.float(), fraction)
+        squared_norm = squared_gradient_norm(discriminator, between)
+        return self.weight * ((squared_norm + 1e-12).sqrt() - 1) ** 2  # sqrt has no slope at 0
+
+
+def squared_gradient_norm(
+    discriminator: nn.Module, images: Float[Tensor, "n 3 h w"]
+) -> Float[Tensor, " n"]:
+    """|d D(x)/d x|^2 of each image, in float32, differentiable in the discriminator's weights."""
+    images = images.detach().float().requires_grad_(True)
+    with torch.autocast(images.device.type, enabled=False), torch.enable_grad():
+        (gradient,) = torch.autograd.grad(discriminator(images).sum(), images, create_graph=True)
+    return gradient.flatten(1).square().sum(1)

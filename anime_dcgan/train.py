@@ -1,0 +1,110 @@
+"""`python -m anime_dcgan.train`: train a GAN on faces.
+
+Lightning and torch are imported when the training begins, not with this module: the processes
+that decode pictures import it anew, and the word about a mistyped override comes at once.
+"""
+
+import shlex
+import sys
+from pathlib import Path
+
+import yaml
+from omegaconf import DictConfig
+
+from anime_dcgan.command import INTERRUPTED, command
+from anime_dcgan.errors import UserError
+
+OUTPUTS = Path("outputs")
+NOT_THE_TRAINING = ("ckpt_path=", "run=")  # overrides that say where, not what
+
+
+@command("train")
+def train(config: DictConfig) -> None:
+    from anime_dcgan.training import Interrupted, fit
+
+    run_dir = Path(config.run_dir)
+    last = run_dir / "checkpoints" / "last.ckpt"
+    if config.ckpt_path is None and last.exists():
+        raise UserError(
+            f"{run_dir} holds a run already: go on with ckpt_path=last, or name another run=..."
+        )
+    _write_command(run_dir)
+    try:
+        fit(config, run_dir, ckpt_path=last if config.ckpt_path == "last" else config.ckpt_path)
+    except Interrupted:
+        print(f"\nstopped, and saved in {run_dir}\n\nGo on: {_resume_command(run_dir)}")
+        raise SystemExit(INTERRUPTED) from None
+    print(_what_next(run_dir))
+
+
+def _own_overrides(overrides: list[str]) -> list[str]:
+    return [word for word in overrides if not word.startswith(NOT_THE_TRAINING)]
+
+
+def _write_command(run_dir: Path) -> None:
+    words = ["python", "-m", "anime_dcgan.train", *sys.argv[1:]]
+    try:
+        with (run_dir / "command.txt").open("a") as file:
+            file.write(shlex.join(words) + "\n")
+    except OSError as error:
+        raise UserError(f"{run_dir} cannot be written to: {error}; name another run=...") from None
+
+
+def _resume_command(run_dir: Path) -> str:
+    words = _own_overrides(sys.argv[1:])
+    place = [] if run_dir.parent.name == OUTPUTS.name else [f"hydra.run.dir={run_dir}"]
+    name = [f"run={run_dir.name}"] if not place else []
+    words += [*name, *place, "ckpt_path=last"]
+    return shlex.join(["python", "-m", "anime_dcgan.train", *words])
+
+
+def _what_next(run_dir: Path) -> str:
+    from anime_dcgan.checkpoint import by_epoch
+
+    grids = by_epoch(run_dir / "samples" / "ema", ".png")
+    lines = ["", f"faces        {grids[-1]}"] if grids else [""]
+    if (run_dir / "samples" / "ema.gif").exists():
+        lines.append(f"film         {run_dir / 'samples' / 'ema.gif'}")
+    name = run_dir.name if run_dir.parent.name == OUTPUTS.name else run_dir
+    return "\n".join(
+        [
+            *lines,
+            f"checkpoints  {run_dir / 'checkpoints'}",
+            f"curves       tensorboard --logdir {run_dir}",
+            "",
+            f"Draw:  python -m anime_dcgan.generate run={name} n=100 seed=1 out=faces.png",
+        ]
+    )
+
+
+def find_last_run(overrides: list[str]) -> str | None:
+    """The newest run below `outputs` that was started by these overrides."""
+    wanted = sorted(_own_overrides(overrides))
+    found: list[tuple[float, str]] = []
+    for said in OUTPUTS.glob("*/.hydra/overrides.yaml"):
+        checkpoint = said.parent.parent / "checkpoints" / "last.ckpt"
+        same = sorted(_own_overrides(yaml.safe_load(said.read_text()) or [])) == wanted
+        if same and checkpoint.exists():
+            found.append((checkpoint.stat().st_mtime, said.parent.parent.name))
+    return max(found)[1] if found else None
+
+
+def main() -> None:
+    """The console script. `ckpt_path=last` alone means the last run of the same command."""
+    words = sys.argv[1:]
+    named = any(word.startswith(("run=", "hydra.run.dir=")) for word in words)
+    if "ckpt_path=last" in words and not named and not {"-m", "--multirun"} & set(words):
+        run = find_last_run(words)
+        if run is None:
+            print(
+                f"error: ckpt_path=last: no run below {OUTPUTS}/ was started by this command; "
+                "name one with run=...",
+                file=sys.stderr,
+            )
+            raise SystemExit(2)
+        sys.argv.append(f"run={run}")
+    train()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,61 @@
+"""One training, from its configuration to its end: build everything, then fit."""
+
+import logging
+import warnings
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning import Callback, Trainer
+from lightning.pytorch.loggers import Logger
+from omegaconf import DictConfig, OmegaConf
+
+from anime_dcgan import precision
+from anime_dcgan.callbacks.interrupt import Interrupted
+from anime_dcgan.callbacks.provenance import Provenance
+from anime_dcgan.checkpoint_io import AtomicCheckpointIO
+from anime_dcgan.command import instantiate
+from anime_dcgan.console import say
+from anime_dcgan.data.datamodule import FacesDataModule
+from anime_dcgan.gan import GAN
+
+__all__ = ["Interrupted", "fit"]
+
+
+def fit(config: DictConfig, run_dir: Path, ckpt_path: str | Path | None = None) -> GAN:
+    """Train as the configuration says and return the trained module.
+
+    Raises `UserError` for what the user can mend and `Interrupted` after Ctrl-C.
+    """
+    _keep_quiet()
+    plain: Any = OmegaConf.to_container(config, resolve=True)
+    torch.manual_seed(config.seed)  # decides the initial weights; later steps seed themselves
+    module: GAN = instantiate(config.gan)
+    data: FacesDataModule = instantiate(config.datamodule)
+    trainer = _make_trainer(config, plain, run_dir)
+    trainer.fit(module, data, ckpt_path=ckpt_path, weights_only=True)
+    return module
+
+
+def _make_trainer(config: DictConfig, plain: dict[str, Any], run_dir: Path) -> Trainer:
+    settings = config.trainer.copy()
+    if settings.precision == "auto":
+        settings.precision, reason = precision.choose(settings.accelerator)
+        say(f"precision {settings.precision}: {reason}")
+    callbacks: list[Callback] = [Provenance(plain)]
+    callbacks += [instantiate(node) for node in (config.callbacks or {}).values() if node]
+    loggers: list[Logger] = [instantiate(node) for node in (config.logger or {}).values() if node]
+    return instantiate(
+        settings,
+        callbacks=callbacks,
+        logger=loggers,
+        plugins=[AtomicCheckpointIO()],
+        default_root_dir=str(run_dir),
+    )
+
+
+def _keep_quiet() -> None:
+    """Silence what Lightning says of choices that are deliberate here, and its advertising."""
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", message=".*smaller than the logging interval")
+    warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.*")  # its own code

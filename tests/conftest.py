@@ -1,0 +1,82 @@
+"""Small configurations: pictures of 16 px and narrow networks train in a second."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+from omegaconf import DictConfig
+
+from anime_dcgan.gan import GAN
+from anime_dcgan.paths import CONF_DIR
+from anime_dcgan.training import fit
+
+SMALL = (
+    "data.count=40",
+    "data.image_size=16",
+    "data.batch_size=8",
+    "data.holdout=0.2",
+    "model.latent_dim=6",
+    "trainer=cpu",
+    "trainer.precision=32-true",
+    "trainer.max_epochs=2",
+    "logger=none",
+)
+NARROW = {
+    "dcgan": ("model.generator.width=3", "model.discriminator.width=3"),
+    "radford": ("model.width=3",),
+}
+
+
+def narrow(model: str) -> tuple[str, ...]:
+    """Overrides that choose a model and make it small."""
+    return (f"model={model}", *NARROW[model])
+
+
+def compose_train(*overrides: str) -> DictConfig:
+    with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
+        return compose("train", overrides=list(overrides))
+
+
+Train = Callable[..., GAN]
+
+
+@pytest.fixture(scope="session")
+def cache_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Decoded faces, shared by all tests."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture
+def small(tmp_path: Path, cache_dir: Path) -> Callable[..., DictConfig]:
+    """`small("loss=wgan", run="a")`: a configuration whose run lies in tmp_path/a."""
+
+    def make(*overrides: str, run: str = "run", model: str = "dcgan") -> DictConfig:
+        (tmp_path / run).mkdir(exist_ok=True)
+        places = (f"run_dir={tmp_path / run}", f"data.cache_dir={cache_dir}")
+        grid = () if "callbacks=none" in overrides else ("callbacks.samples.count=4",)
+        return compose_train(*narrow(model), *SMALL, *grid, *places, *overrides)
+
+    return make
+
+
+@pytest.fixture
+def train(small: Callable[..., DictConfig]) -> Train:
+    """`train("loss=wgan", run="a", ckpt_path=...)` trains that configuration and returns it."""
+
+    def run_training(
+        *overrides: str, run: str = "run", model: str = "dcgan", ckpt_path: Path | None = None
+    ) -> GAN:
+        config = small(*overrides, run=run, model=model)
+        return fit(config, Path(config.run_dir), ckpt_path=ckpt_path)
+
+    return run_training
+
+
+def assert_same_weights(one: torch.nn.Module, other: torch.nn.Module) -> None:
+    """Bit-equal state dictionaries."""
+    first, second = one.state_dict(), other.state_dict()
+    assert first.keys() == second.keys()
+    different = [name for name in first if not torch.equal(first[name], second[name])]
+    assert not different

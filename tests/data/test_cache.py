@@ -1,0 +1,355 @@
+"""The cache of decoded pictures: what is in it, when it is rebuilt, what an interruption leaves."""
+
+import errno
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from anime_dcgan.data import cache as cache_module
+from anime_dcgan.data.cache import FaceCache, open_cache
+from anime_dcgan.data.source import Unreadable
+from anime_dcgan.errors import UserError
+
+HELD_BUILD = """
+import sys, time
+from pathlib import Path
+from PIL import Image
+from anime_dcgan.data.cache import open_cache
+
+class Held:
+    def __len__(self): return 1000
+    def name(self, index): return str(index)
+    def identity(self): return {"kind": "shades", "count": 1000}
+    def read(self, index, image_size):
+        if index > 600: time.sleep(60)
+        return Image.new("RGB", (image_size, image_size))
+
+if __name__ == "__main__":
+    open_cache(Held(), 8, Path(sys.argv[1]), workers=int(sys.argv[2]))
+"""
+
+
+class Shades:
+    """`count` pictures, each of one shade; those in `bad` are unreadable."""
+
+    def __init__(self, count: int, bad: tuple[int, ...] = (), names: str = "{}") -> None:
+        self.count, self.bad, self.names = count, bad, names
+
+    def __len__(self) -> int:
+        return self.count
+
+    def name(self, index: int) -> str:
+        return self.names.format(index)
+
+    def read(self, index: int, image_size: int) -> Image.Image:
+        if index in self.bad:
+            raise Unreadable(f"bad\tas {index}\nis")
+        return Image.new("RGB", (image_size, image_size), (index % 256, index // 256, 7))
+
+    def identity(self) -> dict[str, object]:
+        return {"kind": "shades", "count": self.count}
+
+
+class Shut(Shades):
+    """The same pictures, to the cache; reading one fails the test."""
+
+    def read(self, index: int, image_size: int) -> Image.Image:
+        raise AssertionError(f"picture {index} was read")
+
+
+class Dying(Shades):
+    def read(self, index: int, image_size: int) -> Image.Image:
+        os._exit(9)
+
+
+def expected(indices: list[int], image_size: int = 8) -> np.ndarray:
+    shades = np.array([(index % 256, index // 256, 7) for index in indices], np.uint8)
+    return np.tile(shades[:, None, None], (1, image_size, image_size, 1))
+
+
+def caches(cache_dir: Path) -> list[str]:
+    return sorted(path.name for path in cache_dir.iterdir())
+
+
+def until(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_order_and_form(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    cache = open_cache(Shades(300), 8, tmp_path / "new" / "caches")
+    assert isinstance(cache, FaceCache)
+    assert isinstance(cache.images, np.memmap)
+    assert not cache.images.flags.writeable
+    assert cache.images.dtype == np.uint8
+    assert cache.unreadable == 0
+    np.testing.assert_array_equal(cache.images, expected(list(range(300))))
+    np.testing.assert_array_equal(cache.indices, np.arange(300))
+    assert caches(tmp_path / "new" / "caches") == [cache.folder.name]
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "decoding 300 pictures of Shades"
+    assert len(lines) == 2
+    assert "0 unreadable" in lines[1]
+
+
+def test_whole_cache_is_not_decoded_again(tmp_path: Path) -> None:
+    built = open_cache(Shades(30), 8, tmp_path)
+    again = open_cache(Shut(30), 8, tmp_path)
+    assert again.folder.name.startswith("shades-")
+    np.testing.assert_array_equal(again.images, built.images)
+
+
+def test_name_is_that_of_the_path(tmp_path: Path) -> None:
+    class Named(Shades):
+        def identity(self) -> dict[str, object]:
+            return {"path": "/somewhere/顔 of anime/../faces & more.zip"}
+
+    assert open_cache(Named(3), 8, tmp_path).folder.name.startswith("faces-more-")
+
+
+@pytest.mark.parametrize("change", ["source", "size", "version"])
+def test_anything_that_matters_means_another_cache(
+    tmp_path: Path, change: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = open_cache(Shades(30), 8, tmp_path)
+    if change == "version":
+        monkeypatch.setattr(cache_module, "CACHE_VERSION", 1000)
+    source = Shades(31) if change == "source" else Shades(30)
+    second = open_cache(source, 9 if change == "size" else 8, tmp_path)
+    assert second.folder != first.folder
+    assert len(second.images) == len(source)
+
+
+def test_unreadable_pictures_are_left_out_and_listed(tmp_path: Path) -> None:
+    bad = (0, *range(256, 512), 599)  # a whole chunk among them
+    cache = open_cache(Shades(600, bad, "顔\t{}\udcff"), 8, tmp_path, workers=1)
+    good = [index for index in range(600) if index not in bad]
+    np.testing.assert_array_equal(cache.images, expected(good))
+    np.testing.assert_array_equal(cache.indices, good)
+    assert cache.unreadable == len(bad)
+    lines = (cache.folder / "unreadable.txt").read_text(encoding="utf-8").splitlines()
+    assert len(lines) == len(bad)
+    assert lines[0] == "顔 0\\udcff\tbad as 0 is"
+    assert open_cache(Shut(600), 8, tmp_path).unreadable == len(bad)
+
+
+def test_pool_gives_the_same_bytes(tmp_path: Path) -> None:
+    bad = (3, 255, 256, 700)
+    alone = open_cache(Shades(800, bad), 8, tmp_path / "alone", workers=1)
+    pooled = open_cache(Shades(800, bad), 8, tmp_path / "pooled", workers=2)
+    for name in ("faces.npy", "indices.npy", "unreadable.txt", "source.json"):
+        assert (alone.folder / name).read_bytes() == (pooled.folder / name).read_bytes()
+
+
+def test_process_that_dies_is_explained(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="workers=1"):
+        open_cache(Dying(600), 8, tmp_path, workers=2)
+    assert caches(tmp_path) == []
+
+
+def truncate(folder: Path) -> None:
+    with (folder / "faces.npy").open("r+b") as file:
+        file.truncate(1000)
+
+
+def lengthen(folder: Path) -> None:
+    with (folder / "faces.npy").open("ab") as file:
+        file.write(b"more")
+
+
+def garble(folder: Path) -> None:
+    (folder / "faces.npy").write_bytes(bytes((folder / "faces.npy").stat().st_size))
+
+
+def change_type(folder: Path) -> None:
+    np.save(folder / "faces.npy", np.zeros((30, 8, 8, 3), np.int8))
+
+
+def spoil_record(folder: Path) -> None:
+    (folder / "source.json").write_text("{")
+
+
+def other_record(folder: Path) -> None:
+    record = json.loads((folder / "source.json").read_text())
+    record["made_from"]["identity"]["count"] = 31
+    (folder / "source.json").write_text(json.dumps(record))
+
+
+def replace_by_a_file(folder: Path) -> None:
+    shutil.rmtree(folder)
+    folder.write_text("in the way")
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        truncate,
+        lengthen,
+        garble,
+        change_type,
+        spoil_record,
+        other_record,
+        replace_by_a_file,
+        lambda folder: (folder / "indices.npy").unlink(),
+        lambda folder: (folder / "faces.npy").write_bytes(b""),
+    ],
+)
+def test_damaged_cache_is_rebuilt(tmp_path: Path, damage: Callable[[Path], object]) -> None:
+    damage(open_cache(Shades(30), 8, tmp_path).folder)
+    cache = open_cache(Shades(30), 8, tmp_path)
+    np.testing.assert_array_equal(cache.images, expected(list(range(30))))
+    assert caches(tmp_path) == [cache.folder.name]
+
+
+def leftover(cache_dir: Path, pid: int, host: str) -> Path:
+    folder = cache_dir / f".building-{pid}-{host}-0123abcd"
+    folder.mkdir()
+    (folder / "faces.npy").write_bytes(b"half")
+    return folder
+
+
+def test_leftovers_of_dead_builds_are_removed_and_of_live_ones_kept(tmp_path: Path) -> None:
+    finished = subprocess.Popen([sys.executable, "-c", ""])
+    finished.wait()
+    here = "".join(c if c.isalnum() or c == "_" else "_" for c in socket.gethostname())
+    dead = leftover(tmp_path, finished.pid, here)
+    live = leftover(tmp_path, os.getppid(), here)
+    silent = leftover(tmp_path, 1, "elsewhere")
+    for path in (silent, silent / "faces.npy"):
+        os.utime(path, (0, 0))
+    working = leftover(tmp_path, 2, "elsewhere")
+    open_cache(Shades(30), 8, tmp_path)
+    assert [path.exists() for path in (dead, live, silent, working)] == [False, True, False, True]
+
+
+def start_held_build(cache_dir: Path, workers: int) -> subprocess.Popen[bytes]:
+    """A build that has written part of its pictures and then hangs."""
+    script = cache_dir.parent / "held_build.py"
+    script.write_text(HELD_BUILD)
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    command = [sys.executable, str(script), str(cache_dir), str(workers)]
+    process = subprocess.Popen(
+        command, env=environment, stderr=subprocess.PIPE, start_new_session=True
+    )
+    until(lambda: any(path.stat().st_size > 40_000 for path in cache_dir.glob(".b*/faces.npy")))
+    return process
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc tells which workers are left")
+def test_killed_build_is_not_taken_for_a_cache(tmp_path: Path) -> None:
+    cache_dir = tmp_path / "caches"
+    process = start_held_build(cache_dir, workers=2)
+    workers = children(process.pid)
+    assert workers
+    process.kill()
+    process.communicate()
+    assert [name.startswith(".building-") for name in caches(cache_dir)] == [True]
+    until(lambda: not any(Path(f"/proc/{worker}/cmdline").exists() for worker in workers))
+    cache = open_cache(Shades(1000), 8, cache_dir, workers=1)
+    np.testing.assert_array_equal(cache.images, expected(list(range(1000))))
+    assert caches(cache_dir) == [cache.folder.name]
+
+
+def children(pid: int) -> list[str]:
+    """Processes started by `pid`, where /proc says so."""
+    return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals are a matter of POSIX")
+@pytest.mark.parametrize("workers", [1, 2])
+def test_interrupt_propagates_and_cleans_up(tmp_path: Path, workers: int) -> None:
+    cache_dir = tmp_path / "caches"
+    process = start_held_build(cache_dir, workers)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: the workers get it as well
+    _, errors = process.communicate(timeout=20)
+    assert errors.rstrip().endswith(b"KeyboardInterrupt")
+    assert errors.count(b"Traceback") == 1
+    assert caches(cache_dir) == []
+
+
+def test_two_builds_at_once_both_end_with_the_cache(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cache_module, "_remove_dead_builds", lambda cache_dir: None)
+    together = threading.Barrier(2)
+
+    class Together(Shades):
+        def read(self, index: int, image_size: int) -> Image.Image:
+            if index == 0:
+                together.wait(20)
+            return super().read(index, image_size)
+
+    results: list[FaceCache] = []
+    builders = [
+        threading.Thread(target=lambda: results.append(open_cache(Together(30), 8, tmp_path)))
+        for _ in range(2)
+    ]
+    for builder in builders:
+        builder.start()
+    for builder in builders:
+        builder.join()
+    assert results[0].folder == results[1].folder
+    for result in results:
+        np.testing.assert_array_equal(result.images, expected(list(range(30))))
+    assert caches(tmp_path) == [results[0].folder.name]
+
+
+def test_no_picture_readable(tmp_path: Path) -> None:
+    with pytest.raises(UserError) as caught:
+        open_cache(Shades(5, tuple(range(5))), 8, tmp_path)
+    message = str(caught.value)
+    assert "none of 5 pictures" in message
+    assert "0: bad as 0 is; 1: bad as 1 is; 2: bad as 2 is" in message
+    reasons = Path(message.split("the reasons are in ")[1])
+    assert len(reasons.read_text().splitlines()) == 5
+    assert caches(tmp_path) == [reasons.name]
+
+
+def test_no_pictures(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="holds no pictures"):
+        open_cache(Shades(0), 8, tmp_path)
+
+
+def test_folder_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("text")
+    with pytest.raises(UserError, match=r"data\.cache_dir=\.\.\."):
+        open_cache(Shades(3), 8, tmp_path / "file" / "caches")
+
+
+def test_too_little_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=1))
+    with pytest.raises(UserError, match=r"needs 576 bytes.*1 free"):
+        open_cache(Shades(3), 8, tmp_path)
+    assert caches(tmp_path) == []
+
+
+def test_disk_that_fills_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(UserError, match=r"(?s)needs 576 bytes.*data\.cache_dir=\.\.\."):
+        open_cache(Shades(3), 8, tmp_path)
+    assert caches(tmp_path) == []
+
+
+def test_neither_module_imports_torch() -> None:
+    imports = "import sys, anime_dcgan.data.cache, anime_dcgan.data.folder\n"
+    code = imports + "sys.exit(bool({'torch', 'lightning'} & set(sys.modules)))"
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True)

@@ -1,0 +1,81 @@
+"""Batches: the split, the order, the processes, and resuming within an epoch."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from anime_dcgan.data.batches import FaceBatches
+from anime_dcgan.data.datamodule import FacesDataModule, split
+from anime_dcgan.data.drawn import DrawnFaces
+from anime_dcgan.errors import UserError
+
+IMAGES = np.arange(30, dtype=np.uint8).reshape(30, 1, 1, 1).repeat(3, axis=3)
+
+
+def numbers(batches: FaceBatches) -> list[list[int]]:
+    return [batch[:, 0, 0, 0].tolist() for batch in batches]
+
+
+def test_an_epoch_shows_every_face_once_and_leaves_out_the_rest():
+    batches = FaceBatches(IMAGES, np.arange(30), batch_size=4, seed=0)
+    shown = numbers(batches)
+    assert len(shown) == len(batches) == 7
+    assert len({number for batch in shown for number in batch}) == 28
+
+
+def test_the_order_depends_on_seed_and_epoch_alone():
+    one, same = (FaceBatches(IMAGES, np.arange(30), 4, seed=0) for _ in range(2))
+    first = numbers(one)
+    assert numbers(one) == first == numbers(same)
+    one.sampler.set_epoch(1)
+    assert numbers(one) != first
+    assert numbers(FaceBatches(IMAGES, np.arange(30), 4, seed=1)) != first
+
+
+def test_processes_share_an_epoch_without_overlap():
+    parts = [
+        FaceBatches(IMAGES, np.arange(30), 4, seed=0, rank=rank, world_size=3) for rank in range(3)
+    ]
+    shown = [number for part in parts for batch in numbers(part) for number in batch]
+    assert len(shown) == len(set(shown)) == 24
+
+
+def test_an_interrupted_epoch_goes_on_where_it_was_and_the_next_is_whole():
+    whole = FaceBatches(IMAGES, np.arange(30), 4, seed=0)
+    stopped = FaceBatches(IMAGES, np.arange(30), 4, seed=0)
+    iterator = iter(stopped)
+    begun = [next(iterator)[:, 0, 0, 0].tolist() for _ in range(3)]
+    resumed = FaceBatches(IMAGES, np.arange(30), 4, seed=0)
+    resumed.load_state_dict(stopped.state_dict())
+    assert begun + numbers(resumed) == numbers(whole)
+    for batches in (whole, resumed):
+        batches.sampler.set_epoch(1)
+    assert numbers(resumed) == numbers(whole)
+
+
+def test_split_shares_nothing_and_leaves_nothing_out():
+    train, holdout = split(1000, 0.05, seed=0)
+    assert len(holdout) == 50
+    assert sorted([*train, *holdout]) == list(range(1000))
+    np.testing.assert_array_equal(split(1000, 0.05, seed=0)[0], train)
+    assert not np.array_equal(split(1000, 0.05, seed=1)[1], holdout)
+
+
+def test_batches_are_uint8_faces_from_the_cache(tmp_path: Path):
+    module = FacesDataModule(DrawnFaces(20), 16, batch_size=5, cache_dir=str(tmp_path))
+    module.prepare_data()
+    module.setup()
+    batches = list(module.train_dataloader())
+    assert [batch.shape for batch in batches] == [(5, 16, 16, 3)] * 3
+    assert all(batch.dtype == torch.uint8 for batch in batches)
+    assert isinstance(module.cache.images, np.memmap)  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("holdout", 1.0), ("holdout", -0.1), ("batch_size", 0)]
+)
+def test_senseless_settings_are_refused(name, value):
+    with pytest.raises(UserError, match=f"data.{name}="):
+        FacesDataModule(DrawnFaces(20), **{name: value})

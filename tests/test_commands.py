@@ -1,0 +1,236 @@
+"""The commands as a user meets them: in processes of their own, from an empty folder."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from anime_dcgan.checkpoint import read
+from anime_dcgan.paths import CONF_DIR
+
+TINY = (
+    *("data.count=40", "data.image_size=16", "data.batch_size=8", "model.latent_dim=6"),
+    *("model.generator.width=3", "model.discriminator.width=3"),
+    *("trainer=cpu", "trainer.precision=32-true", "callbacks.samples.count=4"),
+)
+
+
+def start(command: str, *overrides: str, cwd: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", f"anime_dcgan.{command}", *overrides],
+        cwd=cwd,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(CONF_DIR.parent)},
+    )
+
+
+def run(
+    command: str, *overrides: str, cwd: Path, status: int = 0
+) -> subprocess.CompletedProcess[str]:
+    process = start(command, *overrides, cwd=cwd)
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == status, out + err
+    return subprocess.CompletedProcess(overrides, status, out, err)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a run `a` of three epochs below outputs/."""
+    folder = tmp_path_factory.mktemp("finished")
+    result = run("train", *TINY, "trainer.max_epochs=3", "run=a", cwd=folder)
+    for word in ("samples/ema/epoch=0003.png", "checkpoints", "tensorboard --logdir"):
+        assert word in result.stdout
+    return folder
+
+
+def test_a_run_says_what_to_type_next_and_that_works(finished: Path):
+    command = (finished / "outputs/a/command.txt").read_text().split()
+    assert command[:3] == ["python", "-m", "anime_dcgan.train"]
+    assert "run=a" in command
+    run("generate", "run=a", "n=4", "seed=1", "out=next.png", cwd=finished)
+    with Image.open(finished / "next.png") as grid:
+        assert grid.size == (2 * 18 + 2, 2 * 18 + 2)
+
+
+def test_the_same_seed_is_the_same_face_in_folders_and_zips_of_any_size(finished: Path):
+    run("generate", "run=a", "epoch=2", "n=20", "seed=5", "out=many/", cwd=finished)
+    run("generate", "run=a", "epoch=2", "n=1", "seed=17", "out=one.zip", cwd=finished)
+    with zipfile.ZipFile(finished / "one.zip") as archive:
+        assert archive.namelist() == ["seed=000017.png"]
+        assert archive.read("seed=000017.png") == (finished / "many/seed=000017.png").read_bytes()
+    assert len(list((finished / "many").iterdir())) == 20
+
+
+def test_raw_and_averaged_weights_and_epochs_differ(finished: Path):
+    pictures = []
+    for number, chosen in enumerate((["epoch=1"], ["epoch=3"], ["epoch=3", "weights=raw"])):
+        run("generate", "run=latest", *chosen, "n=1", f"out={number}.png", cwd=finished)
+        with Image.open(finished / f"{number}.png") as picture:
+            pictures.append(np.asarray(picture))
+    assert not np.array_equal(pictures[0], pictures[1])
+    assert not np.array_equal(pictures[1], pictures[2])
+
+
+def test_a_film_and_a_checkpoint_by_its_path(finished: Path):
+    path = "outputs/a/checkpoints/last.ckpt"
+    films = ("n=3", "frames_per_face=5", "out=film.gif")
+    run("generate", f"epoch='{path}'", *films, cwd=finished)
+    with Image.open(finished / "film.gif") as film:
+        assert film.n_frames == 15  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["run=b"], "run=b is no run"),
+        (["run=a", "epoch=9"], "it has: 1, 2, 3"),
+        (["run=a", "n=0"], "n=0 is too small"),
+        (["run=a", "n=many"], "n=many is no whole number"),
+        (["run=a", "out=faces.bmp"], "use an ending of .png, .zip, .gif, .mp4"),
+        (["run=a", "out=outputs"], "outputs exists"),
+        (["run=a", "out=/proc/faces.png"], "cannot be written"),
+        (["run=a", "weights=best"], "weights=ema or weights=raw"),
+    ],
+)
+def test_mistakes_in_drawing_are_told_in_a_line(finished: Path, overrides, message):
+    result = run("generate", *overrides, cwd=finished, status=2)
+    assert result.stderr.startswith("error: ")
+    assert message in result.stderr
+    assert len(result.stderr.strip().splitlines()) <= 2
+
+
+def test_generate_starts_without_lightning(finished: Path):
+    program = (
+        "import sys; sys.argv[1:] = ['run=a', 'n=1', 'out=light.png']\n"
+        "from anime_dcgan.generate import main; main()\n"
+        "assert 'torch' in sys.modules and 'lightning' not in sys.modules"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(CONF_DIR.parent)}
+    subprocess.run(
+        [sys.executable, "-c", program], cwd=finished, check=True, env=environment, timeout=60
+    )
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["data=folder"], "data.path"),
+        (["data=folder", "data.path=/nowhere"], "/nowhere"),
+        (["data.holdout=2"], "data.holdout=2"),
+        (["data.batch_size=few"], "give a whole number"),
+        (["ckpt_path=nothing.ckpt"], "nothing.ckpt"),
+        (["ckpt_path=last"], "no run below outputs/ was started by this command"),
+        (["loss=wgan_gp", "model=radford"], "batch_norm=false"),
+        (["trainer=gpu"], "trainer"),
+    ],
+)
+def test_mistakes_in_training_are_told_in_a_line(tmp_path: Path, overrides, message):
+    if overrides == ["trainer=gpu"] and _has_gpu():
+        pytest.skip("this machine has a GPU")
+    result = run("train", "data.count=20", *overrides, cwd=tmp_path, status=2)
+    (line, *more) = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
+    assert message in line
+    assert not more
+    assert "Traceback" not in result.stderr
+
+
+def _has_gpu() -> bool:
+    import torch
+
+    return torch.cuda.is_available()
+
+
+@pytest.mark.parametrize("override", ["trainr.devices=1", "loss=wgann", "data.sise=3"])
+def test_an_unknown_override_is_named(tmp_path: Path, override: str):
+    result = run("train", override, cwd=tmp_path, status=1)
+    assert re.search(re.escape(override.split("=")[0].split(".")[0]), result.stderr)
+    assert "Traceback" not in result.stderr
+    assert not (tmp_path / "outputs").exists()
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path):
+    (tmp_path / "outputs").write_text("a file where the folder should be")
+    result = run("train", *TINY, cwd=tmp_path, status=1)
+    assert "outputs" in result.stderr
+
+
+def test_a_name_that_is_taken_is_refused_and_the_run_untouched(finished: Path):
+    last = finished / "outputs/a/checkpoints/last.ckpt"
+    before = last.stat().st_mtime_ns
+    result = run("train", *TINY, "run=a", cwd=finished, status=2)
+    assert "ckpt_path=last" in result.stderr
+    assert last.stat().st_mtime_ns == before
+
+
+def wait_for(path: Path, process: subprocess.Popen[str]) -> None:
+    deadline = time.monotonic() + 60
+    while not path.exists():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_stopped_and_killed_runs_go_on_with_the_same_command(tmp_path: Path, number: int):
+    settings = [*TINY, "trainer.max_epochs=400", "callbacks.snapshot.every_epochs=5"]
+    process = start("train", *settings, cwd=tmp_path)
+    pattern = "outputs/*/checkpoints/epoch=0010.ckpt"
+    deadline = time.monotonic() + 60
+    while not (found := list(tmp_path.glob(pattern))):
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.02)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    last = found[0].parent / "last.ckpt"
+    seen = read(last)["images_seen"]
+    if number == signal.SIGINT:
+        assert process.returncode == 130, err
+        (command,) = (line for line in out.splitlines() if line.startswith("Go on: "))
+        assert "ckpt_path=last" in command and "run=" in command
+    assert seen >= 10 * 32
+    settings[settings.index("trainer.max_epochs=400")] = f"trainer.max_epochs={seen // 32 + 2}"
+    assert len(list((tmp_path / "outputs").glob("*/checkpoints"))) == 1
+    result = run("train", *settings, f"run={last.parent.parent.name}", "ckpt_path=last", cwd=tmp_path)
+    assert f"{(seen // 32 + 2) * 32}/" in result.stderr
+    again = run("train", *settings, "ckpt_path=last", cwd=tmp_path)
+    assert str(last.parent.parent) in again.stdout
+
+
+def test_a_sweep_runs_out_of_the_box_with_readable_folders(tmp_path: Path):
+    run(
+        "train",
+        *("-m", "loss=bce,wgan", "optimizer=adam,rmsprop", "run=sweep", "trainer.max_epochs=1"),
+        *("data.count=20", "data.image_size=16", "data.batch_size=4", "trainer=cpu"),
+        cwd=tmp_path,
+    )
+    names = sorted(folder.name for folder in (tmp_path / "outputs/sweep").glob("*/"))
+    assert [re.sub(",data.*", "", name) for name in names] == [
+        "0_loss=bce,optimizer=adam",
+        "1_loss=bce,optimizer=rmsprop",
+        "2_loss=wgan,optimizer=adam",
+        "3_loss=wgan,optimizer=rmsprop",
+    ]
+    assert all((tmp_path / f"outputs/sweep/{name}/checkpoints/last.ckpt").exists() for name in names)
+
+
+def test_two_processes_train_together(tmp_path: Path):
+    """Distributed data parallel over gloo: both see batches of their own and stay equal."""
+    result = run(
+        "train",
+        *(*TINY, "run=two", "trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2"),
+        *("trainer.max_epochs=2", "loss=wgan_gp", "gan.critic_steps=2"),
+        cwd=tmp_path,
+    )
+    assert result.stdout.count("Draw:") == 1
+    contents = read(tmp_path / "outputs/two/checkpoints/last.ckpt")
+    assert contents["images_seen"] == 2 * 2 * 16  # 38 faces are 2 batches of 16 over both

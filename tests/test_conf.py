@@ -1,0 +1,168 @@
+"""Every file under conf/ composes, builds what it names, and can be trained with."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+from omegaconf import DictConfig, OmegaConf
+
+from anime_dcgan.command import check_types, instantiate
+from anime_dcgan.errors import UserError
+from anime_dcgan.gan import GAN
+from anime_dcgan.paths import CONF_DIR
+from tests.conftest import Train, compose_train
+
+GROUPS = {folder.name: folder for folder in CONF_DIR.iterdir() if folder.is_dir()}
+OPTIONS = [
+    (group, path.stem)
+    for group, folder in sorted(GROUPS.items())
+    for path in sorted(folder.glob("*.yaml"))
+    if path.stem != "base"
+]
+LIBRARIES = {"optimizer": "torch.optim.", "trainer": "lightning.", "logger": "lightning."}
+"""The groups that wrap a library; every other group wraps our module of its name."""
+
+
+def targets(config: object) -> list[str]:
+    if isinstance(config, dict):
+        own = [config["_target_"]] if "_target_" in config else []
+        return own + [target for value in config.values() for target in targets(value)]
+    return []
+
+
+def test_every_group_is_found():
+    assert {group for group, _ in OPTIONS} == {
+        *("data", "model", "loss", "regularizer", "optimizer", "callbacks"),
+        *("trainer", "logger", "experiment"),
+    }
+    assert len(OPTIONS) >= 20
+
+
+@pytest.mark.parametrize(("group", "option"), OPTIONS)
+def test_every_option_composes_and_builds(group: str, option: str, tmp_path: Path):
+    (tmp_path / "faces").mkdir()
+    picture = tmp_path / "faces" / "a.ppm"
+    picture.write_bytes(b"P6 2 2 255\n" + bytes(12))
+    config = compose_train(f"{group}={option}", f"run_dir={tmp_path}")
+    if config.data.source.get("path", 0) is None:
+        config.data.path = str(tmp_path / "faces")
+    check_types(config)
+    assert isinstance(instantiate(config.gan), GAN)
+    instantiate(config.datamodule)
+    for node in [*(config.callbacks or {}).values(), *(config.logger or {}).values()]:
+        instantiate(node)
+    if config.trainer.accelerator != "gpu":
+        instantiate(config.trainer, **{"precision": "32-true"})
+
+
+@pytest.mark.parametrize(("group", "option"), OPTIONS)
+def test_a_group_and_the_module_it_configures_share_a_name(group: str, option: str):
+    if group == "experiment":
+        pytest.skip("an experiment sets several groups")
+    config = compose_train(f"{group}={option}", "run_dir=x")
+    named = targets(OmegaConf.to_container(config[group]))
+    expected = LIBRARIES.get(group, f"anime_dcgan.{group}.")
+    assert all(target.startswith(expected) for target in named)
+
+
+@pytest.mark.parametrize("name", [path.stem for path in CONF_DIR.glob("*.yaml")])
+def test_every_primary_config_composes(name: str):
+    with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
+        assert isinstance(compose(name), DictConfig)
+
+
+def options(group: str) -> list[str]:
+    return [option for name, option in OPTIONS if name == group]
+
+
+@pytest.mark.parametrize("model", options("model"))
+@pytest.mark.parametrize("optimizer", options("optimizer"))
+@pytest.mark.parametrize("loss", options("loss"))
+def test_every_pairing_trains_or_is_refused_with_the_reason(
+    train: Train, loss: str, optimizer: str, model: str
+):
+    overrides = (f"loss={loss}", f"optimizer={optimizer}", "max_kimg=0.016")
+    small = ("gan.critic_steps=1", "callbacks=none")
+    if loss == "wgan_gp" and model == "radford":
+        with pytest.raises(UserError, match="batch_norm=false"):
+            train(*overrides, *small, model=model)
+    else:
+        assert train(*overrides, *small, model=model).images_seen == 16
+
+
+def test_wgan_is_as_its_paper_has_it_from_one_override():
+    config = compose_train("loss=wgan", "run_dir=x")
+    assert config.loss._target_ == "anime_dcgan.loss.WGAN"
+    assert config.regularizer == {"_target_": "anime_dcgan.regularizer.WeightClip", "limit": 0.01}
+    assert config.gan.critic_steps == 5
+    for player in ("generator", "discriminator"):
+        assert config.optimizer[player]._target_ == "torch.optim.RMSprop"
+        assert config.optimizer[player].lr == 5e-5
+
+
+def test_wgan_gp_is_as_its_paper_has_it_from_one_override():
+    config = compose_train("loss=wgan_gp", "run_dir=x")
+    assert config.loss._target_ == "anime_dcgan.loss.WGAN"
+    assert config.regularizer._target_ == "anime_dcgan.regularizer.GradientPenalty"
+    assert config.regularizer.weight == 10
+    assert config.gan.critic_steps == 5
+    assert config.optimizer.generator._target_ == "torch.optim.Adam"
+    assert (config.optimizer.generator.lr, config.optimizer.generator.betas) == (1e-4, [0, 0.9])
+
+
+def test_every_part_of_wgan_can_be_overridden():
+    config = compose_train(
+        "loss=wgan", "optimizer=adam", "regularizer=none", "gan.critic_steps=2", "run_dir=x"
+    )
+    assert config.optimizer.generator._target_ == "torch.optim.Adam"
+    assert config.regularizer._target_ == "anime_dcgan.regularizer.Regularizer"
+    assert config.gan.critic_steps == 2
+
+
+def test_a_loss_keeps_its_parts_within_an_experiment():
+    config = compose_train("experiment=original", "loss=wgan", "run_dir=x")
+    assert config.optimizer.generator._target_ == "torch.optim.RMSprop"
+
+
+def test_original_has_all_constants_of_the_report():
+    config = compose_train("experiment=original", "run_dir=x")
+    assert config.model.generator._target_ == "anime_dcgan.model.dcgan.Generator"
+    assert config.model.latent_dim == 100
+    assert config.loss._target_ == "anime_dcgan.loss.BCE"
+    assert config.optimizer.generator._target_ == "torch.optim.Adam"
+    assert (config.optimizer.generator.lr, config.optimizer.generator.betas) == (2e-4, [0.5, 0.999])
+    assert config.data.batch_size * config.gan.fakes_per_real == 64
+    assert config.trainer.max_epochs == 150
+
+
+def test_each_players_settings_can_differ_or_be_set_together():
+    config = compose_train("optimizer.discriminator.lr=4e-4", "optimizer.lr=1e-4", "run_dir=x")
+    assert config.optimizer.discriminator.lr == 4e-4
+    assert config.optimizer.generator.lr == 1e-4
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("data.batch_size=many", "data.batch_size=many is a str: give a whole number"),
+        ("data.batch_size=1.5", "data.batch_size=1.5 is a float: give a whole number"),
+        ("model.latent_dim=null", "model.latent_dim=None is a NoneType: give a whole number"),
+        ("model.generator.width=true", "model.generator.width=True is a bool: give a whole number"),
+        ("max_kimg=often", "max_kimg=often is a str: give a number or null"),
+        ("data.holdout=a", "data.holdout=a is a str: give a number"),
+    ],
+)
+def test_a_value_of_the_wrong_type_is_named_with_the_right_one(override: str, message: str):
+    with pytest.raises(UserError) as caught:
+        check_types(compose_train(override, "run_dir=x"))
+    assert str(caught.value) == message
+
+
+def test_right_types_pass(small: Callable[..., DictConfig]):
+    check_types(small("max_kimg=3", "data.holdout=0", "callbacks.snapshot.keep=2"))
+
+
+def test_an_unknown_class_is_named():
+    with pytest.raises(UserError, match="anime_dcgan.loss.Nope"):
+        check_types(compose_train("loss._target_=anime_dcgan.loss.Nope", "run_dir=x"))

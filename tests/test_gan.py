@@ -1,0 +1,130 @@
+"""The game: who moves when, and what stays as it is meanwhile."""
+
+import copy
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import nn
+
+from anime_dcgan.errors import UserError
+from anime_dcgan.gan import GAN
+from anime_dcgan.loss import BCE
+from anime_dcgan.model import dcgan, radford
+from anime_dcgan.regularizer import GradientPenalty, Regularizer
+from tests.conftest import Train, assert_same_weights
+
+
+def make(pair=dcgan, regularizer: Regularizer | None = None, **settings: object) -> GAN:
+    make_optimizer: Callable[..., torch.optim.Optimizer] = torch.optim.Adam
+    return GAN(
+        pair.Generator(latent_dim=4, width=3, image_size=16),
+        pair.Discriminator(width=3, image_size=16),
+        BCE(),
+        regularizer or Regularizer(),
+        {"generator": make_optimizer, "discriminator": make_optimizer},
+        **settings,  # type: ignore[arg-type]
+    )
+
+
+@pytest.fixture(params=["dcgan", "radford"])
+def trained(request, train: Train) -> GAN:
+    """A module that a trainer has equipped with optimizers."""
+    return train("trainer.max_epochs=1", model=request.param)
+
+
+def test_a_discriminator_step_leaves_the_generator_bit_identical(trained: GAN):
+    generator, discriminator = map(copy.deepcopy, (trained.generator, trained.discriminator))
+    trained.discriminator_step(torch.rand(8, 3, 16, 16) * 2 - 1)
+    for before, after in zip(generator.parameters(), trained.generator.parameters(), strict=True):
+        assert torch.equal(before, after)
+    with pytest.raises(AssertionError):
+        assert_same_weights(discriminator, trained.discriminator)
+
+
+def test_a_generator_step_leaves_the_discriminator_bit_identical(trained: GAN):
+    generator, discriminator = map(copy.deepcopy, (trained.generator, trained.discriminator))
+    trained.generator_step(8)
+    pairs = zip(discriminator.parameters(), trained.discriminator.parameters(), strict=True)
+    assert all(torch.equal(before, after) for before, after in pairs)
+    with pytest.raises(AssertionError):
+        assert_same_weights(generator, trained.generator)
+
+
+def test_images_are_counted_as_real_ones_seen_and_the_generator_waits_for_the_critic(train: Train):
+    module = train("gan.critic_steps=3", "trainer.max_epochs=2")  # 32 faces: 4 batches of 8
+    assert module.images_seen == 64
+    assert module.discriminator_steps == 8
+    optimizer = module._both_optimizers()[0].optimizer
+    assert optimizer.state[module.generator.to_rgb.weight]["step"] == 2  # after steps 3 and 6
+
+
+def test_the_reports_scheme_judges_the_generator_on_a_full_batch(train: Train, monkeypatch):
+    counts = []
+    step = GAN.generator_step
+    monkeypatch.setattr(GAN, "generator_step", lambda self, n: counts.append(n) or step(self, n))
+    train("gan.fakes_per_real=2", "trainer.max_epochs=1")
+    assert counts == [16] * 4
+
+
+def test_ema_lags_behind_the_generator_and_is_not_trained(train: Train):
+    module = train()
+    with pytest.raises(AssertionError):
+        assert_same_weights(module.generator_ema, module.generator)
+    assert not any(parameter.requires_grad for parameter in module.generator_ema.parameters())
+    followed = train("gan.ema_halflife_kimg=0", run="b")
+    assert_same_weights(followed.generator_ema, followed.generator)
+
+
+def test_sampling_borrows_and_never_alters():
+    module = make(radford)
+    module.train()
+    before, state = copy.deepcopy(module.state_dict()), torch.get_rng_state()
+    images = module.sample(torch.randn(70, 4, generator=torch.Generator()), "raw")
+    assert images.shape == (70, 3, 16, 16)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert module.generator.training
+    assert all(torch.equal(before[name], value) for name, value in module.state_dict().items())
+
+
+def test_gradient_penalty_through_batch_norm_is_refused_with_what_mends_it():
+    with pytest.raises(UserError, match="model.discriminator.batch_norm=false"):
+        make(radford, GradientPenalty())
+    GAN(
+        radford.Generator(4, 3, 16),
+        radford.Discriminator(3, batch_norm=False, image_size=16),
+        BCE(),
+        GradientPenalty(),
+        {},
+    )
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [("critic_steps", 0), ("fakes_per_real", 0.0), ("ema_halflife_kimg", -1.0)],
+)
+def test_senseless_settings_are_refused(setting, value):
+    with pytest.raises(UserError, match=f"gan.{setting}="):
+        make(**{setting: value})
+
+
+def test_figures_of_a_step_are_finite_numbers(trained: GAN):
+    figures = trained.discriminator_step(torch.rand(8, 3, 16, 16)) | trained.generator_step(8)
+    assert set(figures) == {
+        "loss/discriminator",
+        "loss/generator",
+        "loss/penalty",
+        "logit/real",
+        "logit/fake",
+        "accuracy/real",
+        "accuracy/fake",
+    }
+    assert all(value.shape == () and torch.isfinite(value) for value in figures.values())
+    assert not any(value.requires_grad for value in figures.values())
+
+
+def test_discriminator_with_batch_norm_is_recognised():
+    from anime_dcgan.gan import has_batch_norm
+
+    assert has_batch_norm(nn.Sequential(nn.Conv2d(1, 1, 1), nn.BatchNorm2d(1)))
+    assert not has_batch_norm(nn.Sequential(nn.Conv2d(1, 1, 1), nn.GroupNorm(1, 1)))

@@ -1,0 +1,269 @@
+"""Whole trainings: going on exactly, what is left behind, and what ends them."""
+
+import errno
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from omegaconf import DictConfig, OmegaConf
+from PIL import Image
+
+from anime_dcgan import checkpoint_io
+from anime_dcgan.callbacks.interrupt import Interrupted
+from anime_dcgan.checkpoint import find_checkpoint, load_generator, read
+from anime_dcgan.errors import UserError
+from anime_dcgan.gan import GAN
+from anime_dcgan.loss import BCE
+from tests.conftest import Train, assert_same_weights
+
+Small = Callable[..., DictConfig]
+
+
+def optimizer_state(path: Path) -> list[torch.Tensor]:
+    states = read(path)["optimizer_states"]
+    return [t for s in states for p in s["state"].values() for t in p.values()]
+
+
+@pytest.mark.parametrize("model", ["dcgan", "radford"])
+@pytest.mark.parametrize("loss", ["bce", "wgan_gp"])
+def test_resumed_at_the_end_of_an_epoch_is_bit_equal_to_uninterrupted(
+    train: Train, tmp_path: Path, model: str, loss: str
+):
+    settings = [f"loss={loss}", "gan.critic_steps=3"]
+    if (loss, model) == ("wgan_gp", "radford"):
+        settings.append("model.discriminator.batch_norm=false")
+    whole = train(*settings, "trainer.max_epochs=4", run="whole", model=model)
+    train(*settings, "trainer.max_epochs=2", run="parts", model=model)
+    last = tmp_path / "parts/checkpoints/last.ckpt"
+    parts = train(*settings, "trainer.max_epochs=4", run="parts", model=model, ckpt_path=last)
+    assert_same_weights(whole, parts)
+    assert (parts.images_seen, parts.discriminator_steps) == (128, 16)
+    states = [
+        optimizer_state(tmp_path / run / "checkpoints/last.ckpt") for run in ("whole", "parts")
+    ]
+    assert len(states[0]) > 10
+    assert all(torch.equal(one, other) for one, other in zip(*states, strict=True))
+
+
+@pytest.mark.parametrize("images", [8, 24, 32, 40, 56])
+def test_resumed_within_an_epoch_is_bit_equal_to_uninterrupted(
+    train: Train, tmp_path: Path, images: int
+):
+    """An epoch has 4 batches of 8."""
+    whole = train("trainer.max_epochs=3", run="whole")
+    train("trainer.max_epochs=3", f"max_kimg={images / 1000}", run="parts")
+    last = tmp_path / "parts/checkpoints/last.ckpt"
+    assert read(last)["images_seen"] == images
+    parts = train("trainer.max_epochs=3", run="parts", ckpt_path=last)
+    assert_same_weights(whole, parts)
+    assert parts.images_seen == whole.images_seen == 96
+
+
+def test_half_epochs_resume_exactly_too(train: Train, tmp_path: Path):
+    half = ("trainer.limit_train_batches=0.5",)
+    whole = train(*half, "trainer.max_epochs=4", run="whole")
+    train(*half, "trainer.max_epochs=2", run="parts")
+    last = tmp_path / "parts/checkpoints/last.ckpt"
+    parts = train(*half, "trainer.max_epochs=4", run="parts", ckpt_path=last)
+    assert_same_weights(whole, parts)
+
+
+def test_what_happens_beside_the_training_does_not_change_it(train: Train):
+    with_all = train("logger=csv", run="with")
+    without = train("callbacks=none", run="without")
+    assert_same_weights(with_all, without)
+
+
+def test_the_seed_decides(train: Train):
+    one, same, other = train(run="a"), train(run="b"), train("seed=1", run="c")
+    assert_same_weights(one, same)
+    with pytest.raises(AssertionError):
+        assert_same_weights(one, other)
+
+
+def test_what_a_run_leaves(train: Train, tmp_path: Path):
+    train("logger=tensorboard", "trainer.max_epochs=3", "callbacks.scalars.every_kimg=0.016")
+    run = tmp_path / "run"
+    names = {str(path.relative_to(run)) for path in run.rglob("*") if path.is_file()}
+    epochs = [f"epoch={epoch:04d}" for epoch in (1, 2, 3)]
+    assert {f"checkpoints/{epoch}.ckpt" for epoch in epochs} | {"checkpoints/last.ckpt"} <= names
+    for weights in ("ema", "raw"):
+        assert {f"samples/{weights}/{epoch}.png" for epoch in epochs} <= names
+    with Image.open(run / "samples/ema.gif") as animation:
+        assert animation.n_frames == 3  # type: ignore[attr-defined]
+    assert not any(".partial" in name for name in names)
+    _check_events(run / "tensorboard")
+
+
+def _check_events(folder: Path) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(folder)).Reload()
+    assert set(events.Tags()["scalars"]) >= {
+        "loss/discriminator",
+        "loss/generator",
+        "logit/real",
+        "logit/fake",
+        "accuracy/real",
+        "accuracy/fake",
+        "learning_rate/generator",
+        "learning_rate/discriminator",
+        "speed/images_per_second",
+    }
+    assert set(events.Tags()["images"]) == {"samples/ema", "samples/raw"}
+    assert [event.step for event in events.Scalars("accuracy/real")] == [16, 32, 48, 64, 80, 96]
+    assert [event.step for event in events.Images("samples/ema")] == [32, 64, 96]
+
+
+def test_logged_figures_are_the_means_of_the_steps(train: Train, tmp_path: Path, monkeypatch):
+    losses = []
+    step = GAN.generator_step
+
+    def noted(self: GAN, count: int) -> dict[str, torch.Tensor]:
+        figures = step(self, count)
+        losses.append(figures["loss/generator"].item())
+        return figures
+
+    monkeypatch.setattr(GAN, "generator_step", noted)
+    train("logger=csv", "trainer.max_epochs=1", "callbacks.scalars.every_kimg=0.016")
+    lines = (tmp_path / "run/csv/metrics.csv").read_text().splitlines()
+    rows = [dict(zip(lines[0].split(","), line.split(","), strict=True)) for line in lines[1:]]
+    logged = [float(row["loss/generator"]) for row in rows]
+    assert logged == pytest.approx([sum(losses[:2]) / 2, sum(losses[2:]) / 2])
+
+
+def test_cadence_and_number_of_checkpoints(train: Train, tmp_path: Path):
+    train("trainer.max_epochs=7", "callbacks.snapshot.every_epochs=2", "callbacks.snapshot.keep=2")
+    kept = sorted(path.name for path in (tmp_path / "run/checkpoints").iterdir())
+    assert kept == ["epoch=0004.ckpt", "epoch=0006.ckpt", "last.ckpt"]
+    assert read(tmp_path / "run/checkpoints/last.ckpt")["images_seen"] == 7 * 32
+
+
+def test_checkpoints_within_epochs(train: Train, tmp_path: Path):
+    train("callbacks.snapshot.every_epochs=null", "callbacks.snapshot.every_kimg=0.024")
+    kept = sorted(path.name for path in (tmp_path / "run/checkpoints").iterdir())
+    assert kept == ["epoch=0000.750.ckpt", "epoch=0001.500.ckpt", "last.ckpt"]
+    found = find_checkpoint(tmp_path / "run", "1.5")
+    assert read(found)["images_seen"] == 48
+
+
+def test_weights_of_a_checkpoint_are_those_of_the_run(train: Train, tmp_path: Path):
+    module = train()
+    path = tmp_path / "run/checkpoints/epoch=0002.ckpt"
+    assert_same_weights(load_generator(path, "ema"), module.generator_ema)
+    assert_same_weights(load_generator(path, "raw"), module.generator)
+
+
+def test_a_budget_in_images_ends_the_run_and_a_finished_run_stays_finished(
+    train: Train, tmp_path: Path
+):
+    module = train("max_kimg=0.04", "trainer.max_epochs=-1")
+    assert module.images_seen == 40
+    last = tmp_path / "run/checkpoints/last.ckpt"
+    again = train("max_kimg=0.04", "trainer.max_epochs=-1", ckpt_path=last)
+    assert again.images_seen == 40
+
+
+def test_another_setting_cannot_go_on_from_a_checkpoint(train: Train, tmp_path: Path):
+    train()
+    last = tmp_path / "run/checkpoints/last.ckpt"
+    with pytest.raises(UserError, match="optimizer.*lr=0.0002, not 0.1"):
+        train("optimizer.generator.lr=0.1", ckpt_path=last)
+    with pytest.raises(UserError, match="loss._target_=anime_dcgan.loss.BCE, not"):
+        train("loss=wgan", "optimizer=adam", ckpt_path=last)
+
+
+class PoisonedBCE(BCE):
+    """Turns to NaN at the sixth generator step."""
+
+    calls = 0
+
+    def generator(self, fake_logits: torch.Tensor) -> torch.Tensor:
+        self.calls += 1
+        return super().generator(fake_logits) * (float("nan") if self.calls == 6 else 1.0)
+
+
+def test_nan_stops_the_run_and_names_step_and_last_good_checkpoint(
+    train: Train, tmp_path: Path, monkeypatch
+):
+    monkeypatch.setattr("anime_dcgan.loss.BCE", PoisonedBCE)
+    with pytest.raises(UserError, match=r"at step 6 .*last good checkpoint is .*last\.ckpt"):
+        train()
+    last = tmp_path / "run/checkpoints/last.ckpt"
+    assert read(last)["images_seen"] == 32
+    assert all(torch.isfinite(tensor).all() for tensor in read(last)["state_dict"].values())
+
+
+def test_weights_that_are_not_finite_are_never_saved(train: Train, tmp_path: Path, monkeypatch):
+    step = GAN.generator_step
+
+    def poison(self: GAN, count: int) -> dict[str, torch.Tensor]:
+        figures = step(self, count)
+        with torch.no_grad():
+            self.generator.to_rgb.weight[0] = float("inf")
+        return {name: torch.zeros(()) for name in figures}
+
+    monkeypatch.setattr(GAN, "generator_step", poison)
+    monkeypatch.setattr(GAN, "discriminator_step", lambda self, real: {"loss/a": torch.zeros(())})
+    with pytest.raises(UserError, match="weights .* are NaN or infinite; nothing was saved"):
+        train()
+    assert not list((tmp_path / "run/checkpoints").iterdir())
+
+
+def test_a_full_disk_costs_no_checkpoint_and_is_told_at_the_end(
+    train: Train, tmp_path: Path, monkeypatch, capsys
+):
+    save = torch.save
+
+    def save_until_full(contents: dict, file) -> None:
+        if contents["images_seen"] > 32:
+            file.write(b"half of a checkpoint")
+            raise OSError(errno.ENOSPC, "No space left on device")
+        save(contents, file)
+
+    monkeypatch.setattr(checkpoint_io.torch, "save", save_until_full)
+    with pytest.raises(UserError, match="could not be saved .* No space left"):
+        train()
+    assert "training goes on" in capsys.readouterr().err
+    folder = tmp_path / "run/checkpoints"
+    assert sorted(path.name for path in folder.iterdir()) == ["epoch=0001.ckpt", "last.ckpt"]
+    assert read(folder / "last.ckpt")["images_seen"] == 32
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_saves_within_the_epoch_and_the_run_goes_on_exactly(
+    train: Train, tmp_path: Path, monkeypatch, number: int
+):
+    whole = train(run="whole")
+    step = GAN.generator_step
+
+    def interrupted_step(self: GAN, count: int) -> dict[str, torch.Tensor]:
+        if self.discriminator_steps == 6:
+            signal.raise_signal(number)
+        return step(self, count)
+
+    before = signal.getsignal(number)
+    monkeypatch.setattr(GAN, "generator_step", interrupted_step)
+    with pytest.raises(Interrupted):
+        train(run="parts")
+    assert signal.getsignal(number) is before
+    monkeypatch.undo()
+    last = tmp_path / "parts/checkpoints/last.ckpt"
+    assert read(last)["images_seen"] == 48
+    assert_same_weights(whole, train(run="parts", ckpt_path=last))
+
+
+def test_checkpoints_hold_the_resolved_configuration_as_plain_values(
+    small: Small, train: Train, tmp_path: Path
+):
+    train()
+    config = read(tmp_path / "run/checkpoints/last.ckpt")["config"]
+    assert config == OmegaConf.to_container(small(f"run={config['run']}"), resolve=True)
+    assert config["gan"]["generator"]["latent_dim"] == 6
+
+
+def test_too_few_faces_for_a_batch(train: Train):
+    with pytest.raises(UserError, match=r"data\.batch_size=32"):
+        train("data.batch_size=64")

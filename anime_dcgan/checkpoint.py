@@ -1,4 +1,4 @@
-"""Checkpoints are data: how they are read, safely and without Lightning, and how they are named.
+"""Checkpoints are data: how they are read, safely and without Lightning.
 
 A checkpoint holds tensors and the resolved configuration as plain values. Reading one never runs
 code that it names: it is loaded with `weights_only=True`, and only classes of
@@ -7,7 +7,6 @@ code that it names: it is loaded with `weights_only=True`, and only classes of
 
 import importlib
 import pickle
-import re
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,65 +17,6 @@ from anime_dcgan.model.base import Generator
 
 MODEL_PACKAGE = "anime_dcgan.model."
 PREFIXES = {"ema": "generator_ema.", "raw": "generator."}
-
-
-def file_stem(epoch: float) -> str:
-    """Name of what belongs to an epoch: `epoch=0070`, or `epoch=0070.250` within one."""
-    return f"epoch={epoch:04.0f}" if epoch == int(epoch) else f"epoch={epoch:08.3f}"
-
-
-def epoch_of(path: Path) -> float:
-    """The epoch of a file that is named by `file_stem`."""
-    match = re.fullmatch(r"epoch=(\d+(?:\.\d+)?)", path.with_suffix("").name)
-    assert match is not None, path
-    return float(match[1])
-
-
-def by_epoch(folder: Path, suffix: str) -> list[Path]:
-    """The files of a folder that are named by `file_stem`, earliest epoch first."""
-    return sorted(folder.glob(f"epoch=*{suffix}"), key=epoch_of)
-
-
-def find_run(run: str, outputs: Path) -> Path:
-    """The folder of a run: `latest`, a name below `outputs`, or a path."""
-    if run in ("latest", "last"):
-        runs = sorted(
-            (path.parent.parent for path in outputs.glob("**/checkpoints/last.ckpt")),
-            key=lambda folder: (folder / "checkpoints" / "last.ckpt").stat().st_mtime,
-        )
-        if not runs:
-            raise UserError(f"no run with a checkpoint lies below {outputs}: name one with run=...")
-        return runs[-1]
-    for folder in (outputs / run, Path(run)):
-        if (folder / "checkpoints").is_dir():
-            return folder
-    raise UserError(
-        f"run={run} is no run: neither {outputs / run} nor {run} has a folder `checkpoints`"
-    )
-
-
-def find_checkpoint(run: Path, epoch: str) -> Path:
-    """A checkpoint of a run: `last` (or `latest`), an epoch's number, or a path to the file."""
-    if Path(epoch).is_file():
-        return Path(epoch)
-    folder = run / "checkpoints"
-    if epoch in ("last", "latest"):
-        path = folder / "last.ckpt"
-    else:
-        try:
-            path = folder / f"{file_stem(float(epoch))}.ckpt"
-        except ValueError:
-            raise UserError(f"epoch={epoch} is neither `last`, a number nor a file") from None
-    if not path.is_file():
-        kept = [f"{epoch_of(kept):g}" for kept in by_epoch(folder, ".ckpt")]
-        raise UserError(
-            f"{run} has no checkpoint epoch={epoch}; it has: {_shorten(kept) or 'none'}"
-        )
-    return path
-
-
-def _shorten(names: list[str]) -> str:
-    return ", ".join(names if len(names) <= 12 else [*names[:5], "...", *names[-5:]])
 
 
 def read(path: Path) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from omegaconf import DictConfig
 from anime_dcgan.command import command
 from anime_dcgan.console import say
 from anime_dcgan.errors import UserError
+from anime_dcgan.runs import find_checkpoint, find_run
 
 FILMS = (".gif", ".mp4")
 FILES = (".png", ".zip", *FILMS)
@@ -23,16 +24,14 @@ MAX_SEED = 2**32 - 1
 @command("generate")
 def generate(config: DictConfig) -> None:
     _check(config)
-    from anime_dcgan import checkpoint
-
-    if Path(str(config.epoch)).suffix == ".ckpt":
-        path = Path(config.epoch)
-    else:
-        run = checkpoint.find_run(str(config.run), Path(config.outputs))
-        path = checkpoint.find_checkpoint(run, str(config.epoch))
-    generator = checkpoint.load_generator(path, config.weights)
+    path = _find(config)
     out = Path(config.out)
-    _write_whole(out, config.overwrite, lambda place: _write(config, generator, place))
+    if out.exists() and not config.overwrite:
+        raise UserError(f"{out} exists: name another out=..., or use overwrite=true")
+    from anime_dcgan.checkpoint import load_generator
+
+    generator = load_generator(path, config.weights)
+    _write_whole(out, lambda place: _write(config, generator, place))
     say(f"{config.n} faces of {path} ({config.weights}) in {out}")
 
 
@@ -52,6 +51,13 @@ def _check(config: DictConfig) -> None:
         raise UserError(f"out={config.out}: use an ending of {', '.join(FILES)}, or a folder")
     if suffix in FILMS and config.n < 2:
         raise UserError("a film leads from face to face: use n=2 or more")
+
+
+def _find(config: DictConfig) -> Path:
+    epoch = str(config.epoch)
+    if Path(epoch).suffix == ".ckpt":
+        return Path(epoch)
+    return find_checkpoint(find_run(str(config.run), Path(config.outputs)), epoch)
 
 
 def _write(config: DictConfig, generator: Any, out: Path) -> None:
@@ -75,10 +81,8 @@ def _write(config: DictConfig, generator: Any, out: Path) -> None:
         drawing.write_folder(faces, names, out)
 
 
-def _write_whole(out: Path, overwrite: bool, write: Callable[[Path], None]) -> None:
+def _write_whole(out: Path, write: Callable[[Path], None]) -> None:
     """Write beside `out` and rename at the end, so that nothing half-made takes its name."""
-    if out.exists() and not overwrite:
-        raise UserError(f"{out} exists: name another out=..., or use overwrite=true")
     partial = out.with_name(f".partial-{out.name}")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)

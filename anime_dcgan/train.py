@@ -4,18 +4,23 @@ Lightning and torch are imported when the training begins, not with this module:
 that decode pictures import it anew, and the word about a mistyped override comes at once.
 """
 
+import re
 import shlex
 import sys
 from pathlib import Path
 
 import yaml
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from anime_dcgan.command import INTERRUPTED, command
+from anime_dcgan.console import is_first_process
 from anime_dcgan.errors import UserError
+from anime_dcgan.runs import by_epoch
 
 OUTPUTS = Path("outputs")
 NOT_THE_TRAINING = ("ckpt_path=", "run=")  # overrides that say where, not what
+SEVERAL_VALUES = re.compile(r"=.*[,(]")  # loss=bce,wgan or seed=range(3)
+LONGEST_NAME = 200  # characters; file systems take 255
 
 
 @command("train")
@@ -24,17 +29,23 @@ def train(config: DictConfig) -> None:
 
     run_dir = Path(config.run_dir)
     last = run_dir / "checkpoints" / "last.ckpt"
-    if config.ckpt_path is None and last.exists():
-        raise UserError(
-            f"{run_dir} holds a run already: go on with ckpt_path=last, or name another run=..."
-        )
-    _write_command(run_dir)
+    if is_first_process():
+        if config.ckpt_path is None and last.exists():
+            raise UserError(
+                f"{run_dir} holds a run already: go on with ckpt_path=last, or name another run=..."
+            )
+        _write_command(run_dir)
     try:
         fit(config, run_dir, ckpt_path=last if config.ckpt_path == "last" else config.ckpt_path)
     except Interrupted:
-        print(f"\nstopped, and saved in {run_dir}\n\nGo on: {_resume_command(run_dir)}")
+        _tell(f"\nstopped, and saved in {run_dir}\n\nGo on: {_resume_command(run_dir)}")
         raise SystemExit(INTERRUPTED) from None
-    print(_what_next(run_dir))
+    _tell(_what_next(run_dir))
+
+
+def _tell(message: str) -> None:
+    if is_first_process():
+        print(message)
 
 
 def _own_overrides(overrides: list[str]) -> list[str]:
@@ -59,8 +70,6 @@ def _resume_command(run_dir: Path) -> str:
 
 
 def _what_next(run_dir: Path) -> str:
-    from anime_dcgan.checkpoint import by_epoch
-
     grids = by_epoch(run_dir / "samples" / "ema", ".png")
     lines = ["", f"faces        {grids[-1]}"] if grids else [""]
     if (run_dir / "samples" / "ema.gif").exists():
@@ -89,8 +98,16 @@ def find_last_run(overrides: list[str]) -> str | None:
     return max(found)[1] if found else None
 
 
+def varied(overrides: str) -> str:
+    """Of a job's overrides, joined by commas, those that the sweep varies: its folder's name."""
+    keys = {word.split("=")[0] for word in sys.argv[1:] if SEVERAL_VALUES.search(word)}
+    parts = [part for part in overrides.split(",") if part.split("=")[0] in keys]
+    return ",".join(parts or [overrides])[:LONGEST_NAME]
+
+
 def main() -> None:
     """The console script. `ckpt_path=last` alone means the last run of the same command."""
+    OmegaConf.register_new_resolver("varied", varied, replace=True)
     words = sys.argv[1:]
     named = any(word.startswith(("run=", "hydra.run.dir=")) for word in words)
     if "ckpt_path=last" in words and not named and not {"-m", "--multirun"} & set(words):

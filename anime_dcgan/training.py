@@ -12,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from anime_dcgan import precision
 from anime_dcgan.callbacks.interrupt import Interrupted
+from anime_dcgan.callbacks.progress import ProgressBar
 from anime_dcgan.callbacks.provenance import Provenance
 from anime_dcgan.checkpoint_io import AtomicCheckpointIO
 from anime_dcgan.command import instantiate
@@ -51,6 +52,7 @@ def _make_trainer(config: DictConfig, plain: dict[str, Any], run_dir: Path) -> T
         logger=loggers,
         plugins=[AtomicCheckpointIO()],
         default_root_dir=str(run_dir),
+        enable_progress_bar=any(isinstance(callback, ProgressBar) for callback in callbacks),
     )
 
 

@@ -1,7 +1,13 @@
 """Small configurations: pictures of 16 px and narrow networks train in a second."""
 
+import contextlib
+import importlib
+import io
+import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 import torch
@@ -80,3 +86,34 @@ def assert_same_weights(one: torch.nn.Module, other: torch.nn.Module) -> None:
     assert first.keys() == second.keys()
     different = [name for name in first if not torch.equal(first[name], second[name])]
     assert not different
+
+
+class Result(NamedTuple):
+    """What a command printed."""
+
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture(scope="session")
+def call() -> Callable[..., Result]:
+    """A command of ours in this process, which has the libraries loaded already."""
+
+    def run(command: str, *overrides: str, cwd: Path, status: int = 0) -> Result:
+        out, err, before = io.StringIO(), io.StringIO(), Path.cwd()
+        arguments = sys.argv
+        sys.argv = [f"anime-{command}", *overrides]
+        os.chdir(cwd)
+        try:
+            with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+                importlib.import_module(f"anime_dcgan.{command}").main()
+            code = 0
+        except SystemExit as end:
+            code = end.code
+        finally:
+            os.chdir(before)
+            sys.argv = arguments
+        assert code == status, out.getvalue() + err.getvalue()
+        return Result(out.getvalue(), err.getvalue())
+
+    return run

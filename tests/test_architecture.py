@@ -9,7 +9,7 @@ import anime_dcgan
 
 PACKAGE = Path(anime_dcgan.__file__).parent
 FLOORS = [
-    {"errors", "paths", "console"},
+    {"errors", "paths", "console", "runs"},
     {"image", "latent", "precision", "model", "loss", "regularizer", "ema"},
     {"checkpoint", "drawing", "data"},
     {"gan", "checkpoint_io", "command"},
@@ -17,7 +17,7 @@ FLOORS = [
     {"training"},
     {"train", "generate"},
 ]
-LIGHT = {"train", "generate", "command", "console", "errors", "paths"}
+LIGHT = {"train", "generate", "command", "console", "errors", "paths", "runs"}
 """Modules that start without torch, so that a mistyped override is told at once."""
 WITHOUT_TORCH = {"data/source", "data/folder", "data/cache", "data/drawn"}
 MODULES = sorted(PACKAGE.rglob("*.py"))

@@ -15,6 +15,7 @@ from PIL import Image
 
 from anime_dcgan.checkpoint import read
 from anime_dcgan.paths import CONF_DIR
+from tests.conftest import Result
 
 TINY = (
     *("data.count=40", "data.image_size=16", "data.batch_size=8", "model.latent_dim=6"),
@@ -34,13 +35,12 @@ def start(command: str, *overrides: str, cwd: Path) -> subprocess.Popen[str]:
     )
 
 
-def run(
-    command: str, *overrides: str, cwd: Path, status: int = 0
-) -> subprocess.CompletedProcess[str]:
+def run(command: str, *overrides: str, cwd: Path, status: int = 0) -> Result:
+    """The command in a process of its own."""
     process = start(command, *overrides, cwd=cwd)
     out, err = process.communicate(timeout=120)
     assert process.returncode == status, out + err
-    return subprocess.CompletedProcess(overrides, status, out, err)
+    return Result(out, err)
 
 
 @pytest.fixture(scope="module")
@@ -53,38 +53,38 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_a_run_says_what_to_type_next_and_that_works(finished: Path):
+def test_a_run_says_what_to_type_next_and_that_works(call, finished: Path):
     command = (finished / "outputs/a/command.txt").read_text().split()
     assert command[:3] == ["python", "-m", "anime_dcgan.train"]
     assert "run=a" in command
-    run("generate", "run=a", "n=4", "seed=1", "out=next.png", cwd=finished)
+    call("generate", "run=a", "n=4", "seed=1", "out=next.png", cwd=finished)
     with Image.open(finished / "next.png") as grid:
         assert grid.size == (2 * 18 + 2, 2 * 18 + 2)
 
 
-def test_the_same_seed_is_the_same_face_in_folders_and_zips_of_any_size(finished: Path):
-    run("generate", "run=a", "epoch=2", "n=20", "seed=5", "out=many/", cwd=finished)
-    run("generate", "run=a", "epoch=2", "n=1", "seed=17", "out=one.zip", cwd=finished)
+def test_the_same_seed_is_the_same_face_in_folders_and_zips_of_any_size(call, finished: Path):
+    call("generate", "run=a", "epoch=2", "n=20", "seed=5", "out=many/", cwd=finished)
+    call("generate", "run=a", "epoch=2", "n=1", "seed=17", "out=one.zip", cwd=finished)
     with zipfile.ZipFile(finished / "one.zip") as archive:
         assert archive.namelist() == ["seed=000017.png"]
         assert archive.read("seed=000017.png") == (finished / "many/seed=000017.png").read_bytes()
     assert len(list((finished / "many").iterdir())) == 20
 
 
-def test_raw_and_averaged_weights_and_epochs_differ(finished: Path):
+def test_raw_and_averaged_weights_and_epochs_differ(call, finished: Path):
     pictures = []
     for number, chosen in enumerate((["epoch=1"], ["epoch=3"], ["epoch=3", "weights=raw"])):
-        run("generate", "run=latest", *chosen, "n=1", f"out={number}.png", cwd=finished)
+        call("generate", "run=latest", *chosen, "n=1", f"out={number}.png", cwd=finished)
         with Image.open(finished / f"{number}.png") as picture:
             pictures.append(np.asarray(picture))
     assert not np.array_equal(pictures[0], pictures[1])
     assert not np.array_equal(pictures[1], pictures[2])
 
 
-def test_a_film_and_a_checkpoint_by_its_path(finished: Path):
+def test_a_film_and_a_checkpoint_by_its_path(call, finished: Path):
     path = "outputs/a/checkpoints/last.ckpt"
     films = ("n=3", "frames_per_face=5", "out=film.gif")
-    run("generate", f"epoch='{path}'", *films, cwd=finished)
+    call("generate", f"epoch='{path}'", *films, cwd=finished)
     with Image.open(finished / "film.gif") as film:
         assert film.n_frames == 15  # type: ignore[attr-defined]
 
@@ -102,8 +102,8 @@ def test_a_film_and_a_checkpoint_by_its_path(finished: Path):
         (["run=a", "weights=best"], "weights=ema or weights=raw"),
     ],
 )
-def test_mistakes_in_drawing_are_told_in_a_line(finished: Path, overrides, message):
-    result = run("generate", *overrides, cwd=finished, status=2)
+def test_mistakes_in_drawing_are_told_in_a_line(call, finished: Path, overrides, message):
+    result = call("generate", *overrides, cwd=finished, status=2)
     assert result.stderr.startswith("error: ")
     assert message in result.stderr
     assert len(result.stderr.strip().splitlines()) <= 2
@@ -126,18 +126,19 @@ def test_generate_starts_without_lightning(finished: Path):
     [
         (["data=folder"], "data.path"),
         (["data=folder", "data.path=/nowhere"], "/nowhere"),
-        (["data.holdout=2"], "data.holdout=2"),
+        (["data.count=20", "data.holdout=2"], "data.holdout=2"),
         (["data.batch_size=few"], "give a whole number"),
-        (["ckpt_path=nothing.ckpt"], "nothing.ckpt"),
+        (["data.count=20", "ckpt_path=nothing.ckpt"], "nothing.ckpt"),
         (["ckpt_path=last"], "no run below outputs/ was started by this command"),
+        (["data.count=0"], "data.count=0"),
         (["loss=wgan_gp", "model=radford"], "batch_norm=false"),
         (["trainer=gpu"], "trainer"),
     ],
 )
-def test_mistakes_in_training_are_told_in_a_line(tmp_path: Path, overrides, message):
+def test_mistakes_in_training_are_told_in_a_line(call, tmp_path: Path, overrides, message):
     if overrides == ["trainer=gpu"] and _has_gpu():
         pytest.skip("this machine has a GPU")
-    result = run("train", "data.count=20", *overrides, cwd=tmp_path, status=2)
+    result = call("train", *overrides, cwd=tmp_path, status=2)
     (line, *more) = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
     assert message in line
     assert not more
@@ -151,33 +152,25 @@ def _has_gpu() -> bool:
 
 
 @pytest.mark.parametrize("override", ["trainr.devices=1", "loss=wgann", "data.sise=3"])
-def test_an_unknown_override_is_named(tmp_path: Path, override: str):
-    result = run("train", override, cwd=tmp_path, status=1)
+def test_an_unknown_override_is_named(call, tmp_path: Path, override: str):
+    result = call("train", override, cwd=tmp_path, status=1)
     assert re.search(re.escape(override.split("=")[0].split(".")[0]), result.stderr)
     assert "Traceback" not in result.stderr
     assert not (tmp_path / "outputs").exists()
 
 
-def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path):
+def test_a_folder_that_cannot_be_written_is_named(call, tmp_path: Path):
     (tmp_path / "outputs").write_text("a file where the folder should be")
-    result = run("train", *TINY, cwd=tmp_path, status=1)
+    result = call("train", *TINY, cwd=tmp_path, status=1)
     assert "outputs" in result.stderr
 
 
-def test_a_name_that_is_taken_is_refused_and_the_run_untouched(finished: Path):
+def test_a_name_that_is_taken_is_refused_and_the_run_untouched(call, finished: Path):
     last = finished / "outputs/a/checkpoints/last.ckpt"
     before = last.stat().st_mtime_ns
-    result = run("train", *TINY, "run=a", cwd=finished, status=2)
+    result = call("train", *TINY, "run=a", cwd=finished, status=2)
     assert "ckpt_path=last" in result.stderr
     assert last.stat().st_mtime_ns == before
-
-
-def wait_for(path: Path, process: subprocess.Popen[str]) -> None:
-    deadline = time.monotonic() + 60
-    while not path.exists():
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
@@ -200,14 +193,16 @@ def test_stopped_and_killed_runs_go_on_with_the_same_command(tmp_path: Path, num
     assert seen >= 10 * 32
     settings[settings.index("trainer.max_epochs=400")] = f"trainer.max_epochs={seen // 32 + 2}"
     assert len(list((tmp_path / "outputs").glob("*/checkpoints"))) == 1
-    result = run("train", *settings, f"run={last.parent.parent.name}", "ckpt_path=last", cwd=tmp_path)
+    result = run(
+        "train", *settings, f"run={last.parent.parent.name}", "ckpt_path=last", cwd=tmp_path
+    )
     assert f"{(seen // 32 + 2) * 32}/" in result.stderr
     again = run("train", *settings, "ckpt_path=last", cwd=tmp_path)
     assert str(last.parent.parent) in again.stdout
 
 
-def test_a_sweep_runs_out_of_the_box_with_readable_folders(tmp_path: Path):
-    run(
+def test_a_sweep_runs_out_of_the_box_with_readable_folders(call, tmp_path: Path):
+    call(
         "train",
         *("-m", "loss=bce,wgan", "optimizer=adam,rmsprop", "run=sweep", "trainer.max_epochs=1"),
         *("data.count=20", "data.image_size=16", "data.batch_size=4", "trainer=cpu"),
@@ -220,7 +215,9 @@ def test_a_sweep_runs_out_of_the_box_with_readable_folders(tmp_path: Path):
         "2_loss=wgan,optimizer=adam",
         "3_loss=wgan,optimizer=rmsprop",
     ]
-    assert all((tmp_path / f"outputs/sweep/{name}/checkpoints/last.ckpt").exists() for name in names)
+    assert all(
+        (tmp_path / f"outputs/sweep/{name}/checkpoints/last.ckpt").exists() for name in names
+    )
 
 
 def test_two_processes_train_together(tmp_path: Path):

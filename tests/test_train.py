@@ -12,10 +12,11 @@ from PIL import Image
 
 from anime_dcgan import checkpoint_io
 from anime_dcgan.callbacks.interrupt import Interrupted
-from anime_dcgan.checkpoint import find_checkpoint, load_generator, read
+from anime_dcgan.checkpoint import load_generator, read
 from anime_dcgan.errors import UserError
 from anime_dcgan.gan import GAN
 from anime_dcgan.loss import BCE
+from anime_dcgan.runs import find_checkpoint
 from tests.conftest import Train, assert_same_weights
 
 Small = Callable[..., DictConfig]

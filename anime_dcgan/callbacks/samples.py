@@ -10,10 +10,10 @@ from PIL import Image
 
 from anime_dcgan import image
 from anime_dcgan.callbacks.periodic import Periodic, epoch_now
-from anime_dcgan.checkpoint import by_epoch, file_stem
 from anime_dcgan.errors import UserError
 from anime_dcgan.gan import GAN, Weights
 from anime_dcgan.latent import latents_of_seeds
+from anime_dcgan.runs import by_epoch, file_stem
 
 MAX_FRAMES = 150  # of the animation; longer runs are thinned out evenly
 FRAMES_PER_SECOND = 8

@@ -9,10 +9,10 @@ from typing import Any
 from lightning import Trainer
 
 from anime_dcgan.callbacks.periodic import Periodic, epoch_now
-from anime_dcgan.checkpoint import by_epoch, file_stem
 from anime_dcgan.console import say
 from anime_dcgan.errors import UserError
 from anime_dcgan.gan import GAN
+from anime_dcgan.runs import by_epoch, file_stem
 
 
 class Snapshot(Periodic):

@@ -1,0 +1,61 @@
+"""The wheel carries the configuration and works from an empty folder."""
+
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import anime_dcgan
+
+ROOT = Path(anime_dcgan.__file__).parent.parent
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    if not (ROOT / "pyproject.toml").is_file():
+        pytest.skip("only a checkout can build a wheel")
+    folder = tmp_path_factory.mktemp("wheel")
+    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder)]
+    subprocess.run([*build, str(ROOT)], check=True, capture_output=True, timeout=120)
+    (path,) = folder.glob("*.whl")
+    return path
+
+
+def test_the_wheel_holds_package_configuration_and_console_scripts(wheel: Path):
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+        (scripts,) = (name for name in names if name.endswith("entry_points.txt"))
+        said = archive.read(scripts).decode()
+    tracked = {str(path.relative_to(ROOT)) for path in (ROOT / "conf").rglob("*.yaml")}
+    assert {f"anime_dcgan/{name}" for name in tracked} <= names
+    assert not any(name.startswith(("tests/", "outputs/", "conf/")) for name in names)
+    assert "anime-train = anime_dcgan.train:main" in said
+    assert "anime-generate = anime_dcgan.generate:main" in said
+
+
+@pytest.mark.parametrize("command", ["train", "generate"])
+def test_the_wheel_finds_its_configuration_in_an_empty_folder(
+    wheel: Path, tmp_path: Path, command: str
+):
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path / "site")
+    (tmp_path / "empty").mkdir()
+    result = subprocess.run(
+        [sys.executable, "-m", f"anime_dcgan.{command}", "--cfg", "job"],
+        cwd=tmp_path / "empty",
+        env={**os.environ, "PYTHONPATH": str(tmp_path / "site")},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert "seed: 0" in result.stdout
+    where = [sys.executable, "-c", "from anime_dcgan.paths import CONF_DIR; print(CONF_DIR)"]
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path / "site")}
+    found = subprocess.run(
+        where, cwd=tmp_path / "empty", env=environment, capture_output=True, text=True, check=True
+    )
+    assert Path(found.stdout.strip()) == tmp_path / "site/anime_dcgan/conf"

@@ -56,7 +56,8 @@ def test_images_are_counted_as_real_ones_seen_and_the_generator_waits_for_the_cr
     assert module.images_seen == 64
     assert module.discriminator_steps == 8
     optimizer = module._both_optimizers()[0].optimizer
-    assert optimizer.state[module.generator.to_rgb.weight]["step"] == 2  # after steps 3 and 6
+    weight = next(module.generator.parameters())
+    assert optimizer.state[weight]["step"] == 2  # after steps 3 and 6
 
 
 def test_the_reports_scheme_judges_the_generator_on_a_full_batch(train: Train, monkeypatch):

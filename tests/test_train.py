@@ -203,7 +203,7 @@ def test_weights_that_are_not_finite_are_never_saved(train: Train, tmp_path: Pat
     def poison(self: GAN, count: int) -> dict[str, torch.Tensor]:
         figures = step(self, count)
         with torch.no_grad():
-            self.generator.to_rgb.weight[0] = float("inf")
+            next(self.generator.parameters()).fill_(float("inf"))
         return {name: torch.zeros(()) for name in figures}
 
     monkeypatch.setattr(GAN, "generator_step", poison)

@@ -291,7 +291,8 @@ def _decode_in_pool(
     waiting: deque[Future[_Chunk]] = deque()
     try:
         for part in parts:
-            waiting.append(pool.submit(_decode_in_worker, part))
+            with _interrupt_held():  # the first one starts the workers, which inherit it
+                waiting.append(pool.submit(_decode_in_worker, part))
             if len(waiting) >= CHUNKS_IN_FLIGHT_PER_WORKER * workers:
                 yield waiting.popleft().result()
         while waiting:
@@ -306,6 +307,22 @@ def _decode_in_pool(
         held_end.close()  # workers that are still busy, after an error or Ctrl-C, end at once
         pool.shutdown(cancel_futures=True)
         tether.close()
+
+
+@contextmanager
+def _interrupt_held() -> Iterator[None]:
+    """Ctrl-C waits meanwhile; in a process that is started here it waits for ever.
+
+    So a worker that is still loading its modules leaves Ctrl-C to the parent, too.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 _in_worker: tuple[Source, int] | None = None

@@ -102,7 +102,7 @@ def test_order_and_form(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     np.testing.assert_array_equal(cache.indices, np.arange(300))
     assert caches(tmp_path / "new" / "caches") == [cache.folder.name]
     lines = capsys.readouterr().err.splitlines()
-    assert lines[0] == "decoding 300 pictures of Shades"
+    assert lines[0] == "decoding 300 pictures of data=shades"
     assert len(lines) == 2
     assert "0 unreadable" in lines[1]
 

@@ -7,12 +7,14 @@ that decode pictures import it anew, and the word about a mistyped override come
 import re
 import shlex
 import sys
+import tempfile
 from pathlib import Path
+from typing import NoReturn
 
 import yaml
 from omegaconf import DictConfig, OmegaConf
 
-from anime_dcgan.command import INTERRUPTED, command
+from anime_dcgan.command import INTERRUPTED, USER_ERROR, command
 from anime_dcgan.console import is_first_process
 from anime_dcgan.errors import UserError
 from anime_dcgan.runs import by_epoch
@@ -34,7 +36,7 @@ def train(config: DictConfig) -> None:
             raise UserError(
                 f"{run_dir} holds a run already: go on with ckpt_path=last, or name another run=..."
             )
-        _write_command(run_dir)
+        _write_provenance(config, run_dir)
     try:
         fit(config, run_dir, ckpt_path=last if config.ckpt_path == "last" else config.ckpt_path)
     except Interrupted:
@@ -52,9 +54,10 @@ def _own_overrides(overrides: list[str]) -> list[str]:
     return [word for word in overrides if not word.startswith(NOT_THE_TRAINING)]
 
 
-def _write_command(run_dir: Path) -> None:
+def _write_provenance(config: DictConfig, run_dir: Path) -> None:
     words = ["python", "-m", "anime_dcgan.train", *sys.argv[1:]]
     try:
+        OmegaConf.save(config, run_dir / "config.yaml", resolve=True)
         with (run_dir / "command.txt").open("a") as file:
             file.write(shlex.join(words) + "\n")
     except OSError as error:
@@ -113,14 +116,34 @@ def main() -> None:
     if "ckpt_path=last" in words and not named and not {"-m", "--multirun"} & set(words):
         run = find_last_run(words)
         if run is None:
-            print(
-                f"error: ckpt_path=last: no run below {OUTPUTS}/ was started by this command; "
-                "name one with run=...",
-                file=sys.stderr,
+            _fail(
+                f"ckpt_path=last: no run below {OUTPUTS}/ was started by this command; "
+                "name one with run=..."
             )
-            raise SystemExit(2)
         sys.argv.append(f"run={run}")
+    _check_outputs(words)
     train()
+
+
+def _check_outputs(words: list[str]) -> None:
+    """Hydra makes the run's folder, and would end in a traceback where it cannot."""
+    elsewhere = any(word.startswith("hydra.") and ".dir=" in word for word in words)
+    if elsewhere or {"--cfg", "-c", "--help", "-h", "--info", "-i"} & set(words):
+        return
+    try:
+        OUTPUTS.mkdir(exist_ok=True)
+        with tempfile.TemporaryFile(dir=OUTPUTS):
+            pass
+    except OSError as error:
+        _fail(
+            f"{OUTPUTS.absolute()} cannot be written to ({error.strerror}): "
+            "start in another folder, or name one with hydra.run.dir=..."
+        )
+
+
+def _fail(message: str) -> NoReturn:
+    print(f"error: {message}", file=sys.stderr)
+    raise SystemExit(USER_ERROR)
 
 
 if __name__ == "__main__":

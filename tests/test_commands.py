@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from PIL import Image
 
 from anime_dcgan.checkpoint import read
@@ -57,6 +58,8 @@ def test_a_run_says_what_to_type_next_and_that_works(call, finished: Path):
     command = (finished / "outputs/a/command.txt").read_text().split()
     assert command[:3] == ["python", "-m", "anime_dcgan.train"]
     assert "run=a" in command
+    resolved = yaml.safe_load((finished / "outputs/a/config.yaml").read_text())
+    assert resolved["gan"]["generator"]["image_size"] == 16
     call("generate", "run=a", "n=4", "seed=1", "out=next.png", cwd=finished)
     with Image.open(finished / "next.png") as grid:
         assert grid.size == (2 * 18 + 2, 2 * 18 + 2)
@@ -156,13 +159,15 @@ def test_an_unknown_override_is_named(call, tmp_path: Path, override: str):
     result = call("train", override, cwd=tmp_path, status=1)
     assert re.search(re.escape(override.split("=")[0].split(".")[0]), result.stderr)
     assert "Traceback" not in result.stderr
-    assert not (tmp_path / "outputs").exists()
+    assert not any((tmp_path / "outputs").iterdir())
 
 
 def test_a_folder_that_cannot_be_written_is_named(call, tmp_path: Path):
     (tmp_path / "outputs").write_text("a file where the folder should be")
-    result = call("train", *TINY, cwd=tmp_path, status=1)
-    assert "outputs" in result.stderr
+    result = call("train", *TINY, cwd=tmp_path, status=2)
+    assert "outputs cannot be written to" in result.stderr
+    assert "hydra.run.dir=" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
 
 
 def test_a_name_that_is_taken_is_refused_and_the_run_untouched(call, finished: Path):

@@ -1,6 +1,7 @@
 """Whole trainings: going on exactly, what is left behind, and what ends them."""
 
 import errno
+import shutil
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -268,3 +269,12 @@ def test_checkpoints_hold_the_resolved_configuration_as_plain_values(
 def test_too_few_faces_for_a_batch(train: Train):
     with pytest.raises(UserError, match=r"data\.batch_size=32"):
         train("data.batch_size=64")
+
+
+def test_too_little_room_is_told_before_the_training(train: Train, monkeypatch, capsys):
+    usage = shutil._ntuple_diskusage(10**9, 10**9, 10**4)  # type: ignore[attr-defined]
+    monkeypatch.setattr("anime_dcgan.callbacks.snapshot.shutil.disk_usage", lambda path: usage)
+    train("trainer.max_epochs=2", "max_kimg=0.064")
+    assert "2 checkpoints of" in capsys.readouterr().err
+    train("max_kimg=0.008", run="short")
+    assert "checkpoints of" not in capsys.readouterr().err

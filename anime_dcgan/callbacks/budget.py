@@ -4,6 +4,7 @@ from typing import Any
 
 from lightning import Callback, Trainer
 
+from anime_dcgan.data.batches import FaceBatches
 from anime_dcgan.gan import GAN
 
 
@@ -24,3 +25,23 @@ class Budget(Callback):
     def _look(self, trainer: Trainer, module: GAN) -> None:
         if self.max_kimg is not None and module.images_seen >= 1000 * self.max_kimg:
             trainer.should_stop = True
+
+
+def images_in_epoch(trainer: Trainer) -> int:
+    """Real images that the discriminator sees in an epoch, all processes together."""
+    assert isinstance(trainer.train_dataloader, FaceBatches)
+    batch_images = trainer.train_dataloader.batch_size * trainer.world_size
+    return int(trainer.num_training_batches) * batch_images
+
+
+def images_in_all(trainer: Trainer) -> int | None:
+    """Images at which the training will end, by epochs or by `Budget`; None if it never does."""
+    callbacks = trainer.callbacks  # pyright: ignore[reportAttributeAccessIssue]
+    ends = [
+        round(1000 * callback.max_kimg)
+        for callback in callbacks
+        if isinstance(callback, Budget) and callback.max_kimg is not None
+    ]
+    if trainer.max_epochs is not None and trainer.max_epochs >= 0:
+        ends.append(trainer.max_epochs * images_in_epoch(trainer))
+    return min(ends, default=None)

@@ -17,8 +17,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from anime_dcgan.callbacks.budget import images_in_all
 from anime_dcgan.callbacks.periodic import epoch_now
-from anime_dcgan.data.batches import FaceBatches
 from anime_dcgan.gan import GAN
 
 SECONDS_BETWEEN_LINES = 30.0  # where there is no terminal to draw a bar in
@@ -31,16 +31,15 @@ SHOWN = {
 
 
 class ProgressBar(LightningProgressBar):
-    """Counts images up to the budget: `max_kimg` thousand, or those of all epochs."""
+    """Counts images up to the end of the training, by `max_kimg` or by epochs."""
 
-    def __init__(self, max_kimg: float | None = None) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.max_kimg = max_kimg
         self._enabled = True
         self._lines = False
         self._progress: Progress | None = None
         self._task = TaskID(0)
-        self._total = 0
+        self._total: int | None = None
         self._start = (0.0, 0)
         self._line_at = 0.0
 
@@ -53,7 +52,7 @@ class ProgressBar(LightningProgressBar):
     def on_train_start(self, trainer: Trainer, pl_module: GAN) -> None:
         if not self._enabled or not trainer.is_global_zero:
             return
-        self._total = self._images_in_all(trainer)
+        self._total = images_in_all(trainer)
         self._start = (time.monotonic(), pl_module.images_seen)
         self._line_at = time.monotonic()
         self._lines = not sys.stderr.isatty()
@@ -70,9 +69,7 @@ class ProgressBar(LightningProgressBar):
                 refresh_per_second=4,
                 speed_estimate_period=120,
             )
-            self._task = self._progress.add_task(
-                "", total=self._total or None, images="", figures=""
-            )
+            self._task = self._progress.add_task("", total=self._total, images="", figures="")
             self._progress.start()
 
     def on_train_batch_end(
@@ -105,25 +102,14 @@ class ProgressBar(LightningProgressBar):
     def _print_line(self, trainer: Trainer, module: GAN) -> None:
         self._line_at = time.monotonic()
         seconds, images = self._line_at - self._start[0], module.images_seen - self._start[1]
-        left = (self._total - module.images_seen) * seconds / images if images else 0.0
         parts = [_epoch(trainer), f"{self._count(module)} images", _figures(trainer)]
-        if self._total:
-            parts.append(f"{_duration(max(0.0, left))} left")
+        if self._total is not None and images > 0:
+            left = max(0, self._total - module.images_seen) * seconds / images
+            parts.append(f"{_duration(left)} left")
         print("  ".join(part for part in parts if part), file=sys.stderr, flush=True)
 
     def _count(self, module: GAN) -> str:
         return f"{module.images_seen:,}" + (f"/{self._total:,}" if self._total else "")
-
-    def _images_in_all(self, trainer: Trainer) -> int:
-        """Images at which the training will end; 0 if it never does."""
-        ends = []
-        if self.max_kimg is not None:
-            ends.append(round(1000 * self.max_kimg))
-        if trainer.max_epochs is not None and trainer.max_epochs >= 0:
-            assert isinstance(trainer.train_dataloader, FaceBatches)
-            batch_images = trainer.train_dataloader.batch_size * trainer.world_size
-            ends.append(trainer.max_epochs * int(trainer.num_training_batches) * batch_images)
-        return min(ends, default=0)
 
 
 def _epoch(trainer: Trainer) -> str:

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from lightning import Trainer
+from torch import nn
 
+from anime_dcgan.callbacks.budget import images_in_all, images_in_epoch
 from anime_dcgan.callbacks.periodic import Periodic, epoch_now
 from anime_dcgan.console import say
 from anime_dcgan.errors import UserError
@@ -55,7 +57,7 @@ class Snapshot(Periodic):
         self.folder.mkdir(parents=True, exist_ok=True)
         self._saved_at = time.monotonic()
         if trainer.is_global_zero:
-            self._tell_size(trainer, pl_module)
+            self._warn_of_little_room(trainer, pl_module)
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: GAN, outputs: Any, batch: Any, batch_idx: int
@@ -109,19 +111,26 @@ class Snapshot(Periodic):
             for path in by_epoch(self.folder, ".ckpt")[: -self.keep]:
                 path.unlink()
 
-    def _tell_size(self, trainer: Trainer, module: GAN) -> None:
-        parameters = [*module.generator.parameters(), *module.discriminator.parameters()]
-        size = sum(p.numel() * p.element_size() for p in [*parameters] * 3)
-        size += sum(p.numel() * p.element_size() for p in module.generator_ema.parameters())
-        epochs = trainer.max_epochs or -1
-        if self.every_epochs is None or epochs < 1:
+    def _warn_of_little_room(self, trainer: Trainer, module: GAN) -> None:
+        """Say it before the training, not when the disk is full, that it will be."""
+        images = images_in_all(trainer)
+        if self.every_epochs is None or images is None:
             return
-        count = min(epochs // self.every_epochs, self.keep or epochs)
-        needed, free = count * size, shutil.disk_usage(self.folder).free
+        count = (images - module.images_seen) // (images_in_epoch(trainer) * self.every_epochs)
+        size = _checkpoint_bytes(module)
+        needed, free = min(count, self.keep or count) * size, shutil.disk_usage(self.folder).free
         if needed > free:
             say(
                 f"{count} checkpoints of {size / 1e6:.0f} MB need {needed / 1e9:.1f} GB, but "
                 f"{free / 1e9:.1f} GB are free: callbacks.snapshot.keep=10 keeps the newest ten"
             )
-        else:
-            say(f"{count} checkpoints of about {size / 1e6:.0f} MB in {self.folder}")
+
+
+def _checkpoint_bytes(module: GAN) -> int:
+    """Both players with the two moments of Adam, and the moving average."""
+    trained = _count(module.generator) + _count(module.discriminator)
+    return 4 * (3 * trained + _count(module.generator_ema))
+
+
+def _count(network: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in network.parameters())

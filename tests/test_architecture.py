@@ -19,7 +19,7 @@ FLOORS = [
 ]
 LIGHT = {"train", "generate", "command", "console", "errors", "paths", "runs"}
 """Modules that start without torch, so that a mistyped override is told at once."""
-WITHOUT_TORCH = {"data/source", "data/folder", "data/cache", "data/drawn"}
+WITHOUT_TORCH = {"data/source", "data/decoding", "data/folder", "data/cache", "data/drawn"}
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 

@@ -1,0 +1,106 @@
+"""From the bytes of a picture to a square of RGB: the only part that knows about image formats."""
+
+import io
+import warnings
+
+import numpy as np
+from PIL import Image
+
+from anime_dcgan.data.source import Unreadable
+
+MAX_PIXELS = 64 * 1024**2
+"""A picture whose header promises more is refused before it is decoded."""
+
+FORMATS = (
+    *("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "PPM"),
+    *("TGA", "ICO", "PCX", "SGI", "QOI", "DDS", "PSD"),
+)
+"""What Pillow may open, whatever a name says: EPS is left out because it runs Ghostscript."""
+
+DRAFT_MARGIN = 3
+"""A JPEG may be decoded at 1/2, 1/4 or 1/8 scale while it stays this many times the target."""
+
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""How to show a picture upright, by its EXIF orientation (Exif 2.3, tag 0x0112)."""
+
+ORIENTATION = 0x0112
+
+Stream = io.BytesIO | io.BufferedReader
+
+
+def decode(stream: Stream, image_size: int) -> Image.Image:
+    """One picture of any common format, size and mode as RGB of `image_size` x `image_size` px.
+
+    First frame, EXIF orientation applied, transparency laid on white, more than 8 bits scaled to 8,
+    centre square, antialiased. A picture that already fits is not resampled. Raises whatever
+    Pillow raises, and `Unreadable` or one of Pillow's bomb errors where the header promises too
+    many pixels.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # oddities of metadata: the pixels are what counts
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        with Image.open(stream, formats=FORMATS) as image:
+            _refuse_bomb(image.size)
+            image.draft(None, (DRAFT_MARGIN * image_size, DRAFT_MARGIN * image_size))
+            image.load()
+            turn = _turn(image)
+            face = _to_rgb(_centre_square(image))
+        if face.size != (image_size, image_size):
+            size = (image_size, image_size)
+            face = face.resize(size, Image.Resampling.LANCZOS, reducing_gap=DRAFT_MARGIN)
+        return face if turn is None else face.transpose(turn)
+
+
+def _refuse_bomb(size: tuple[int, int]) -> None:
+    width, height = size
+    if width * height > MAX_PIXELS:
+        limit = MAX_PIXELS // 1024**2
+        raise Unreadable(f"{width} x {height} px is more than the limit of {limit} Mi pixels")
+
+
+def _turn(image: Image.Image) -> Image.Transpose | None:
+    """What shows the picture upright; damaged metadata does not spoil good pixels."""
+    try:
+        return TURNS.get(image.getexif().get(ORIENTATION, 1))
+    except Exception:
+        return None
+
+
+def _centre_square(image: Image.Image) -> Image.Image:
+    width, height = image.size
+    side = min(width, height)
+    left, top = (width - side) // 2, (height - side) // 2
+    return image if width == height else image.crop((left, top, left + side, top + side))
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    """A new RGB picture from one of any mode; what is transparent becomes white."""
+    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
+        return Image.fromarray(_to_8_bit(np.asarray(image))).convert("RGB")
+    if image.has_transparency_data:
+        white = Image.new("RGBA", image.size, "white")
+        return Image.alpha_composite(white, image.convert("RGBA")).convert("RGB")
+    return image.convert("RGB")
+
+
+def _to_8_bit(values: np.ndarray) -> np.ndarray:
+    """Grey values of 16 or 32 bits as uint8, rounded.
+
+    Integers are taken as 0..65535, floats as the first of 0..1, 0..255, 0..65535 that holds them;
+    what goes beyond is stretched from its least to its greatest value.
+    """
+    tops = (1.0, 255.0, 65535.0) if values.dtype.kind == "f" else (65535.0,)
+    values = np.nan_to_num(values.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
+    low, high = float(values.min()), float(values.max())
+    top = next((top for top in tops if low >= 0 and high <= top), None)
+    if top is None:
+        values, top = values - low, (high - low) or 1.0
+    return np.rint(values * (255.0 / top)).clip(0, 255).astype(np.uint8)

@@ -36,7 +36,7 @@ def generate(config: DictConfig) -> None:
 
 
 def _check(config: DictConfig) -> None:
-    for name in ("n", "seed", "frames_per_face", "frames_per_second"):
+    for name in ("n", "seed", "scale", "frames_per_face", "frames_per_second"):
         value = config[name]
         if isinstance(value, bool) or not isinstance(value, int):
             raise UserError(f"{name}={value} is no whole number")
@@ -74,7 +74,7 @@ def _write(config: DictConfig, generator: Any, out: Path) -> None:
         return
     faces = drawing.faces(generator, seeds)
     if suffix == ".png":
-        image.grid(np.stack(list(faces)), config.columns).save(out)
+        image.grid(np.stack(list(faces)), config.columns, config.scale).save(out)
     elif suffix == ".zip":
         drawing.write_zip(faces, names, out)
     else:

@@ -23,8 +23,14 @@ def to_uint8(images: Float[Tensor, "n c h w"]) -> UInt8[np.ndarray, "n h w c"]:
     return pixels.permute(0, 2, 3, 1).to(torch.uint8).cpu().numpy()
 
 
-def grid(pixels: UInt8[np.ndarray, "n h w 3"], columns: int | None = None) -> Image.Image:
-    """The faces row by row in one picture; as square as possible unless `columns` is given."""
+def grid(
+    pixels: UInt8[np.ndarray, "n h w 3"], columns: int | None = None, scale: int = 1
+) -> Image.Image:
+    """The faces row by row in one picture; as square as possible unless `columns` is given.
+
+    Each pixel of a face becomes `scale` x `scale` pixels of the picture.
+    """
+    pixels = pixels.repeat(scale, axis=1).repeat(scale, axis=2)
     count, height, width, _ = pixels.shape
     wide = min(count, columns or math.ceil(math.sqrt(count)))
     rows = math.ceil(count / wide)

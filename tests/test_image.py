@@ -36,6 +36,9 @@ def test_grid_places_the_faces_row_by_row():
     assert (sheet[12:20, 12:20] == 200).all()
     assert (sheet[12:20, 22:30] == 255).all()  # no sixth face
     assert image.grid(faces, columns=5).size == (5 * 10 + 2, 12)
+    enlarged = np.asarray(image.grid(faces, scale=3))
+    assert enlarged.shape == (2 * 26 + 2, 3 * 26 + 2, 3)
+    assert (enlarged[28:52, 28:52] == 200).all()
 
 
 def test_gif_repeats_all_frames(tmp_path: Path):

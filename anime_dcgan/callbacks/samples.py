@@ -1,5 +1,6 @@
 """Grids of faces from latents that stay the same for the whole run, and their animation."""
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from anime_dcgan.runs import by_epoch, file_stem
 
 MAX_FRAMES = 150  # of the animation; longer runs are thinned out evenly
 FRAMES_PER_SECOND = 8
+SMALLEST_FACE = 64  # px on the sheet; smaller faces are enlarged by whole pixels
 
 
 class Samples(Periodic):
@@ -48,7 +50,8 @@ class Samples(Periodic):
             return
         latents = latents_of_seeds(range(self.count), module.generator.latent_dim)
         for weights in self.weights:
-            sheet = image.grid(image.to_uint8(module.sample(latents, weights)))
+            faces = image.to_uint8(module.sample(latents, weights))
+            sheet = image.grid(faces, scale=math.ceil(SMALLEST_FACE / faces.shape[1]))
             path = self._path(trainer, weights)
             path.parent.mkdir(parents=True, exist_ok=True)
             sheet.save(path)

@@ -10,16 +10,17 @@ import anime_dcgan
 PACKAGE = Path(anime_dcgan.__file__).parent
 FLOORS = [
     {"errors", "paths", "console", "runs"},
-    {"image", "latent", "precision", "model", "loss", "regularizer", "ema"},
+    {"image", "latent", "precision", "model", "loss", "regularizer", "ema", "page"},
     {"checkpoint", "drawing", "data"},
     {"gan", "checkpoint_io", "command"},
     {"callbacks"},
     {"training"},
-    {"train", "generate"},
+    {"train", "generate", "report"},
 ]
-LIGHT = {"train", "generate", "command", "console", "errors", "paths", "runs"}
+LIGHT = {"train", "generate", "report", "command", "console", "errors", "paths", "runs"}
 """Modules that start without torch, so that a mistyped override is told at once."""
 WITHOUT_TORCH = {"data/source", "data/decoding", "data/folder", "data/cache", "data/drawn"}
+HEAVY = {"torch", "lightning", "torchvision"}
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 
@@ -60,9 +61,14 @@ def test_imports_come_from_below(path: Path):
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_what_must_start_fast_imports_nothing_heavy(path: Path):
     place = str(path.relative_to(PACKAGE).with_suffix(""))
-    heavy = {"torch", "lightning", "torchvision"}
     if place in LIGHT or place in WITHOUT_TORCH:
-        assert not {name.split(".")[0] for name in imported(path, top_level_only=True)} & heavy
+        assert not {name.split(".")[0] for name in imported(path, top_level_only=True)} & HEAVY
+
+
+def test_the_report_needs_files_only():
+    for path in MODULES:
+        if subject(path) in {"page", "report"}:
+            assert not {name.split(".")[0] for name in imported(path)} & HEAVY, path
 
 
 def test_lightning_stays_above_the_checkpoint_reader():

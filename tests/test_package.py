@@ -34,11 +34,16 @@ def test_the_wheel_holds_package_configuration_and_console_scripts(wheel: Path):
     assert not any(name.startswith(("tests/", "outputs/", "conf/")) for name in names)
     assert "anime-train = anime_dcgan.train:main" in said
     assert "anime-generate = anime_dcgan.generate:main" in said
+    assert "anime-report = anime_dcgan.report:main" in said
+    templates = (ROOT / "anime_dcgan" / "page" / "template").iterdir()
+    assert {f"anime_dcgan/page/template/{path.name}" for path in templates} <= names
 
 
-@pytest.mark.parametrize("command", ["train", "generate"])
+@pytest.mark.parametrize(
+    ("command", "setting"), [("train", "seed: 0"), ("generate", "seed: 0"), ("report", "grids: 6")]
+)
 def test_the_wheel_finds_its_configuration_in_an_empty_folder(
-    wheel: Path, tmp_path: Path, command: str
+    wheel: Path, tmp_path: Path, command: str, setting: str
 ):
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(tmp_path / "site")
@@ -52,7 +57,7 @@ def test_the_wheel_finds_its_configuration_in_an_empty_folder(
         check=True,
         timeout=60,
     )
-    assert "seed: 0" in result.stdout
+    assert setting in result.stdout
     where = [sys.executable, "-c", "from anime_dcgan.paths import CONF_DIR; print(CONF_DIR)"]
     environment = {**os.environ, "PYTHONPATH": str(tmp_path / "site")}
     found = subprocess.run(

@@ -16,7 +16,8 @@ SMALL = {
         *("data.image_size=16", "data.batch_size=4", "max_kimg=0.016", "trainer=cpu"),
         *("trainer.precision=32-true", "callbacks.samples.count=4"),
     ),
-    "generate": ("frames_per_face=2",),
+    "generate": ("frames_per_face=2", "overwrite=true"),
+    "report": (),
 }
 NOT_RUN = re.compile(r"trainer=(ddp|gpu)|--help")  # tested elsewhere, or in need of a GPU
 
@@ -62,8 +63,6 @@ def test_a_command_of_the_readme_runs(call: Callable[..., object], folder: Path,
         small.append(f"run=readme-{commands().index(line)}")
         if "loss=wgan_gp" in line and "radford" in line:
             small.append("gan.critic_steps=1")
-    else:
-        small.append("overwrite=true")
     call(command, *overrides, *small, cwd=folder)
 
 

@@ -1,0 +1,118 @@
+"""The page itself: the parts of the report put into its template."""
+
+import base64
+import contextlib
+import hashlib
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import anime_dcgan
+from anime_dcgan.errors import UserError
+from anime_dcgan.page import words
+from anime_dcgan.page.gallery import gallery_of
+from anime_dcgan.page.panels import marks_of, panels_of
+from anime_dcgan.page.plot import draw
+from anime_dcgan.page.record import Quality, Record, read_record
+from anime_dcgan.runs import by_epoch, epoch_of
+
+TEMPLATE = Path(__file__).parent / "template"
+GRIDS = 6
+SHORT_TABLE = 8  # rows that are shown without being asked for
+
+
+def write_report(run: Path, out: Path, grids: int = GRIDS) -> list[str]:
+    """Write the report of the run folder `run` to the HTML file `out`, whatever was there before.
+
+    `grids` epochs stand side by side. What was damaged in the folder is left out and told: on the
+    page, and by the lines that are returned. UserError if `out` cannot be written.
+    """
+    page, notes = _render(run, grids)
+    partial = out.with_name(f".partial-{out.name}")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_text(page, encoding="utf-8", errors="replace")
+        partial.replace(out)
+    except OSError as error:
+        raise UserError(f"{out} cannot be written: {error}; name another out=...") from None
+    finally:
+        with contextlib.suppress(OSError):
+            partial.unlink()
+    return notes
+
+
+def _render(run: Path, grids: int) -> tuple[str, list[str]]:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    from markupsafe import Markup
+
+    record = read_record(run)
+    gallery = gallery_of(run, record, grids)
+    marks = marks_of(record)
+    panels = [
+        (panel, Markup(draw(panel, marks, record.images or 1.0, number)))
+        for number, panel in enumerate(panels_of(record))
+    ]
+    script = (TEMPLATE / "report.js").read_text(encoding="utf-8")
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATE),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"number": words.number, "images": words.images}
+    page = environment.get_template("report.html").render(
+        record=record,
+        verdict=words.verdict(record.equilibrium),
+        facts=_facts(record, _last_epoch(run, record)),
+        gallery=gallery,
+        panels=panels,
+        marks={mark.name for mark in marks},
+        columns=_columns(record.quality),
+        short_table=SHORT_TABLE,
+        style=Markup((TEMPLATE / "report.css").read_text(encoding="utf-8")),
+        script=Markup(script),
+        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        version=anime_dcgan.__version__,
+        now=datetime.now().astimezone(),
+    )
+    return page, record.notes
+
+
+def _facts(record: Record, last_epoch: float | None) -> list[tuple[str, str, str]]:
+    """(what, how much, where) of the figures below the verdict."""
+    facts = []
+    if record.images is not None:
+        facts.append(("Images seen", f"{record.images / 1000:,.4g} thousand", ""))
+    if last_epoch is not None:
+        facts.append(("Epochs", f"{last_epoch:g}", ""))
+    quality = record.quality
+    if quality and quality.best:
+        best = quality.best
+        where = f"at epoch {best.epoch:g}" if best.epoch is not None else f"{best.images:,.0f}"
+        name = f"Best distance ({quality.headline})"
+        facts.append((name, words.number(best.values[quality.headline]), where))
+        if quality.headline in quality.floor:
+            floor = words.number(quality.floor[quality.headline])
+            facts.append(("Floor", floor, "real against real"))
+    return facts
+
+
+def _last_epoch(run: Path, record: Record) -> float | None:
+    observations = record.quality.observations if record.quality else []
+    logged = record.scalars.get("epoch", [])
+    known: Iterable[Any] = (
+        *(seen.epoch for seen in observations if seen.epoch is not None),
+        *(epoch_of(path) for path in by_epoch(run / "samples" / "ema", ".png")[-1:]),
+        *(value for _, value in logged[-1:]),
+    )
+    return max(known, default=None)
+
+
+def _columns(quality: Quality | None) -> list[str]:
+    """The measured values by name, the headline first."""
+    if quality is None:
+        return []
+    found = dict.fromkeys(key for seen in quality.observations for key in seen.values)
+    return sorted(found, key=lambda key: (key != quality.headline, list(found).index(key)))

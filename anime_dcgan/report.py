@@ -1,0 +1,42 @@
+"""`python -m anime_dcgan.report`: one HTML page that shows how good a run is and how it came about.
+
+It needs the files of the run only: torch is never loaded.
+"""
+
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+from anime_dcgan.command import command
+from anime_dcgan.console import say
+from anime_dcgan.errors import UserError
+from anime_dcgan.runs import find_run
+
+ENDINGS = (".html", ".htm")
+MOST_GRIDS = 12
+
+
+@command("report")
+def report(config: DictConfig) -> None:
+    _check(config)
+    run = find_run(str(config.run), Path(config.outputs))
+    out = run / "report.html" if config.out is None else Path(str(config.out))
+    from anime_dcgan.page.write import write_report
+
+    for note in write_report(run, out, config.grids):
+        say(f"note: {note}")
+    say(f"the report of {run} is {out}: open it in a browser")
+
+
+def _check(config: DictConfig) -> None:
+    grids = config.grids
+    if isinstance(grids, bool) or not isinstance(grids, int) or not 1 <= grids <= MOST_GRIDS:
+        raise UserError(f"grids={grids} is no whole number from 1 to {MOST_GRIDS}: use grids=6")
+    if config.out is not None and Path(str(config.out)).suffix.lower() not in ENDINGS:
+        raise UserError(f"out={config.out} is no page: use an ending of {' or '.join(ENDINGS)}")
+
+
+main = report
+
+if __name__ == "__main__":
+    main()

@@ -59,6 +59,8 @@ def gallery_of(run: Path, record: Record, count: int) -> Gallery:
     faces = _read_all({epoch: sheets[epoch] for epoch in beside_epochs}, record.notes)
     if not faces:
         return Gallery([], "", [], [], neighbours)
+    for damaged in set(beside_epochs) - set(faces):
+        del sheets[damaged]
     side = side_within(faces[max(faces)], BESIDE_LIMIT / (2 * len(faces)))
     raw = run / "samples" / "raw"
     beside = [

@@ -1,7 +1,6 @@
 """What the files of a run folder say. It may be young, old or damaged: what is there counts."""
 
 import json
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any, TypeVar
 from anime_dcgan.page.scalars import Points, read_scalars
 
 VERDICTS = ("learning", "equilibrium", "cycling", "diverging", "collapsed")
+LARGEST_VALUE = 1e50  # what is beyond has overflown
 LONGEST_TEXT = 200_000  # characters of the configuration that the page takes in
 
 T = TypeVar("T")
@@ -138,7 +138,7 @@ def _equilibrium(raw: Any) -> Equilibrium:
     history: dict[str, Points] = {}
     for row in _member(raw, "history", list):
         images = _member(row, "images", float)
-        for name, value in _numbers(row).items():
+        for name, value in _numbers(row | {"images": None}).items():
             history.setdefault(name, []).append((images, value))
     return Equilibrium(
         verdict=verdict,
@@ -158,8 +158,8 @@ def _member(raw: Any, name: str, kind: type[T]) -> T:
 
 
 def _number(value: Any) -> float | None:
-    """A finite number, and None for anything else; all numbers were read as floats."""
-    return value if isinstance(value, float) and math.isfinite(value) else None
+    """A number that can be drawn, else None (for NaN, too); all numbers were read as floats."""
+    return value if isinstance(value, float) and abs(value) <= LARGEST_VALUE else None
 
 
 def _numbers(raw: Any) -> dict[str, float]:

@@ -65,7 +65,7 @@ def _cell(pixels: UInt8[np.ndarray, "height width 3"]) -> int | None:
     return None
 
 
-def _own_size(faces: Faces) -> Faces:
+def _own_size(faces: Faces) -> UInt8[np.ndarray, "rows columns own_height own_width 3"]:
     """Undo an enlargement by whole pixels."""
     for factor in range(LARGEST_ENLARGEMENT, 1, -1):
         if faces.shape[2] % factor == 0:

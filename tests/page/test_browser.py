@@ -1,0 +1,92 @@
+"""The page in a real browser, where there is one: Chromium, without a window.
+
+`chromium --headless --screenshot=page.png --window-size=1280,3000 report.html` is how to look at
+it; `--blink-settings=preferredColorScheme=0` shows it dark.
+"""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from anime_dcgan.page.write import write_report
+from tests.run_folder import make_full_run
+
+BROWSER = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
+DARK = "--blink-settings=preferredColorScheme=0"
+
+pytestmark = pytest.mark.skipif(BROWSER is None, reason="no Chromium on PATH")
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    run = make_full_run(tmp_path_factory.mktemp("browser") / "a")
+    write_report(run, run / "report.html")
+    return run / "report.html"
+
+
+def browse(page: Path, *options: str) -> tuple[str, list[str]]:
+    """What the browser prints, and what its console said; a blocked request is an error there."""
+    command = [str(BROWSER), "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"]
+    command += ["--enable-logging=stderr", "--virtual-time-budget=2000"]
+    profile = f"--user-data-dir={page.parent / 'profile'}"
+    result = subprocess.run(
+        [*command, profile, *options, page.as_uri()], capture_output=True, text=True, timeout=60
+    )
+    assert result.returncode == 0, result.stderr
+    return result.stdout, re.findall(r".*CONSOLE.*", result.stderr)
+
+
+def look(page: Path, *options: str) -> np.ndarray:
+    picture = page.with_suffix(".png")
+    _, said = browse(page, f"--screenshot={picture}", "--window-size=1000,1600", *options)
+    assert not said
+    with Image.open(picture) as opened:
+        return np.asarray(opened.convert("RGB"))
+
+
+def test_it_is_drawn_in_light_and_dark_without_a_word_on_the_console(page: Path):
+    light, dark = look(page), look(page, DARK)
+    assert light[5, 5].min() > 230 and dark[5, 5].max() < 50
+    for pixels in (light, dark):
+        assert len(np.unique(pixels.reshape(-1, 3), axis=0)) > 500
+
+
+def test_the_script_runs_under_the_policy_of_the_page(page: Path):
+    dom, said = browse(page, "--dump-dom")
+    assert not said
+    assert '<div id="film" class="film">' in dom  # no longer hidden
+    assert re.search(r"<output>epoch 10</output>", dom)
+
+
+def test_the_policy_stops_what_is_foreign_and_this_test_would_see_it(page: Path):
+    foreign = page.with_name("foreign.html")
+    content = page.read_text()
+    foreign.write_text(content.replace("<main>", '<main><img src="http://example.invalid/a.png">'))
+    _, said = browse(foreign, "--dump-dom")
+    assert any("Content Security Policy" in line for line in said)
+
+
+def test_nothing_sticks_out_on_a_phone(page: Path):
+    """A frame of 390 px, because the window of the browser has a least width."""
+    wide = page.with_name("wide.html")
+    probe = (
+        "<script>document.title = 'sticks out: ' + [...document.querySelectorAll('body *')]"
+        ".filter(e => !e.closest('.scroll, pre, dialog')"
+        " && e.getBoundingClientRect().right > innerWidth + 1).length</script>"
+    )
+    content = re.sub(r"<meta http-equiv[^>]*>", "", page.read_text()).replace("</body>", probe)
+    wide.write_text(content)
+    frame = page.with_name("frame.html")
+    frame.write_text(
+        f'<iframe src="{wide.name}" style="width:390px;height:3000px"></iframe>'
+        "<script>onload = () => document.title = frames[0].document.title</script>"
+    )
+    dom, _ = browse(frame, "--dump-dom", "--allow-file-access-from-files")
+    assert "<title>sticks out: 0</title>" in dom

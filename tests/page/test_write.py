@@ -1,0 +1,147 @@
+"""The page: complete, self-contained, and inert whatever the files of the run say."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from anime_dcgan.errors import UserError
+from anime_dcgan.page.write import write_report
+from anime_dcgan.paths import CONF_DIR
+from tests.run_folder import Page, make_full_run, make_run, row, write_quality, write_verdict
+
+LARGEST = 6_000_000  # bytes
+HOSTILE = "<script>alert('x')</script><img src=http://evil/ onerror=alert(1)>\" onload=\"x"
+
+
+def page_of(run: Path, grids: int = 6) -> Page:
+    write_report(run, run / "report.html", grids)
+    return Page(run / "report.html")
+
+
+def assert_self_contained(page: Page) -> None:
+    for tag, attributes in page.elements:
+        assert tag not in ("iframe", "object", "embed", "base")
+        for name, value in attributes.items():
+            assert not name.startswith("on"), (tag, name)
+            if name in ("src", "href", "xlink:href", "srcset", "action", "data", "poster"):
+                assert value and value.startswith(("data:", "#")), (tag, value)
+    assert "@import" not in page.source
+    assert all(place.startswith("#") for place in re.findall(r"url\(([^)]*)\)", page.source))
+
+
+def test_the_page_of_a_full_run(tmp_path: Path):
+    page = page_of(make_full_run(tmp_path / "a"), grids=4)
+    assert_self_contained(page)
+    for words in (
+        "Equilibrium reached at epoch 6 (6,000 images)",
+        *("the distance falls no more", "Best distance (swd/all)", "at epoch 8"),
+        *("10 observations", "python -m anime_dcgan.train run=a", "image_size: 16"),
+        "Left: generated. Right: the nearest training pictures.",
+    ):
+        assert words in page.text
+    assert len(page.all("img", data_weights="averaged")) == 10  # 4 side by side, 6 of the film
+    assert len(page.all("img", data_weights="raw")) == 4
+    assert len(page.all("figure", class_="panel")) == len(page.all("svg")) == 5
+    assert len(page.all("tr", class_="best")) == 1
+    assert not page.all("aside")
+    assert all(picture["alt"] for picture in page.all("img", class_="enlarge"))
+    headings = re.findall(r'<h2 id="(\w+)"', page.source)
+    assert headings == ["curves", "faces", "neighbours", "values", "settings"]
+
+
+def test_a_young_run_says_what_would_fill_the_page(tmp_path: Path):
+    page = page_of(make_run(tmp_path / "a"))
+    assert_self_contained(page)
+    for words in ("No verdict known", "no curves yet", "logger=tensorboard", "no grids yet"):
+        assert words in page.text
+    assert not page.all("svg")
+    assert 'id="neighbours"' not in page.source and 'id="values"' not in page.source
+
+
+def test_what_files_say_is_text_and_nothing_else(tmp_path: Path):
+    run = make_full_run(tmp_path / "<script>alert(0)<")
+    write_verdict(run, "learning", reasons=[HOSTILE])
+    write_quality(run, [row(1, **{"swd_all": 1.0, HOSTILE: 2.0, f"{HOSTILE} x": 3.0})])
+    (run / "command.txt").write_text(HOSTILE)
+    (run / "config.yaml").write_text(f"a: {HOSTILE}")
+    (run / "samples/ema/epoch=0004.png").write_bytes(HOSTILE.encode())
+    page = page_of(run)
+    assert_self_contained(page)
+    assert len(page.all("script")) == 1
+    assert page.text.count("alert('x')") >= 5
+    assert "<script>alert(0)<" in page.text
+
+
+def test_the_policy_admits_the_script_of_the_page_only(tmp_path: Path):
+    import base64
+    import hashlib
+
+    page = page_of(make_run(tmp_path / "a"))
+    (script,) = re.findall(r"<script>(.*?)</script>", page.source, re.DOTALL)
+    (policy,) = page.all("meta", http_equiv="Content-Security-Policy")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"script-src 'sha256-{digest}'" in str(policy["content"])
+    assert "default-src 'none'" in str(policy["content"])
+
+
+def test_damage_is_told_on_the_page_and_to_the_caller(tmp_path: Path):
+    run = make_full_run(tmp_path / "a")
+    (run / "quality.json").write_text("{")
+    (run / "neighbours.png").write_bytes(b"no picture")
+    notes = write_report(run, tmp_path / "page.html")
+    page = Page(tmp_path / "page.html")
+    assert len(notes) == 2
+    assert all(note in page.text for note in notes)
+    assert "Equilibrium reached" in page.text
+    assert 'id="values"' not in page.source
+
+
+def test_text_that_no_encoding_has(tmp_path: Path):
+    run = make_run(tmp_path / "a")
+    write_verdict(run, "learning", reasons=["\ud800"])
+    assert "Still learning" in page_of(run).text
+
+
+def test_a_long_run_of_large_faces_stays_small(tmp_path: Path):
+    run = make_run(tmp_path / "a", epochs=range(1, 31), size=64, faces=64)
+    (run / "samples/ema/epoch=0001.png").replace(run / "neighbours.png")
+    write_quality(run, [row(epoch, swd_all=1 / epoch, precision=0.5) for epoch in range(1, 301)])
+    write_report(run, run / "report.html")
+    assert 2_000_000 < (run / "report.html").stat().st_size < LARGEST
+
+
+def test_a_page_takes_its_name_when_it_is_whole(tmp_path: Path):
+    run = make_run(tmp_path / "a")
+    out = tmp_path / "new" / "page.html"
+    write_report(run, out)
+    before = out.read_text()
+    write_verdict(run, "cycling")
+    write_report(run, out)
+    assert out.read_text() != before
+    assert [path.name for path in out.parent.iterdir()] == ["page.html"]
+
+
+@pytest.mark.parametrize("out", ["file/page.html", "folder.html"])
+def test_a_place_that_cannot_be_written_is_named(tmp_path: Path, out: str):
+    run = make_run(tmp_path / "a")
+    (tmp_path / "file").touch()
+    (tmp_path / "folder.html").mkdir()
+    with pytest.raises(UserError, match=r"cannot be written: .*; name another out=\.\.\."):
+        write_report(run, tmp_path / out)
+    assert not list(tmp_path.glob(".partial*"))
+
+
+def test_torch_is_never_loaded(tmp_path: Path):
+    run = make_full_run(tmp_path / "a")
+    program = (
+        "import sys\nfrom pathlib import Path\nfrom anime_dcgan.page.write import write_report\n"
+        f"write_report(Path({str(run)!r}), Path({str(tmp_path / 'page.html')!r}))\n"
+        "heavy = {'torch', 'torchvision', 'lightning', 'tensorflow', 'matplotlib.pyplot'}\n"
+        "assert not heavy & sys.modules.keys(), heavy & sys.modules.keys()"
+    )
+    command = [sys.executable, "-c", program]
+    subprocess.run(command, check=True, timeout=60, env={"PYTHONPATH": str(CONF_DIR.parent)})
+    assert "Equilibrium" in (tmp_path / "page.html").read_text()

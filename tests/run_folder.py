@@ -1,0 +1,132 @@
+"""Run folders as a training leaves them, made in an instant; and pages taken apart."""
+
+import json
+from collections.abc import Iterable
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch.utils.tensorboard import SummaryWriter
+
+from anime_dcgan import image
+from anime_dcgan.runs import file_stem
+
+IMAGES_AN_EPOCH = 1000
+
+
+def make_run(folder: Path, epochs: Iterable[float] = (), size: int = 16, faces: int = 9) -> Path:
+    """A run with a checkpoint's name, settings, and grids of noise of these epochs."""
+    (folder / "checkpoints").mkdir(parents=True)
+    (folder / "checkpoints" / "last.ckpt").touch()
+    (folder / "command.txt").write_text("python -m anime_dcgan.train run=a\n")
+    (folder / "config.yaml").write_text("data:\n  image_size: 16\n")
+    for epoch in epochs:
+        for weights in ("ema", "raw"):
+            path = folder / "samples" / weights / f"{file_stem(epoch)}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            image.grid(noise(faces, size, seed=int(epoch))).save(path)
+    return folder
+
+
+def noise(faces: int, size: int, seed: int = 0) -> np.ndarray:
+    """Faces of noise that are nowhere white."""
+    generator = np.random.default_rng(seed)
+    return generator.integers(0, 250, (faces, size, size, 3)).astype(np.uint8)
+
+
+def write_events(
+    folder: Path, scalars: dict[str, list[tuple[int, float]]], suffix: str = ""
+) -> None:
+    """What TensorBoardLogger writes, with a picture between the scalars."""
+    writer = SummaryWriter(str(folder / "tensorboard"), filename_suffix=suffix)
+    writer.add_image("samples/ema", noise(1, 256)[0], 0, dataformats="HWC")
+    for tag, points in scalars.items():
+        for step, value in points:
+            writer.add_scalar(tag, value, step)
+    writer.close()
+
+
+def row(epoch: float, weights: str = "ema", /, **values: float | None) -> dict[str, Any]:
+    """A row of quality.json; `swd_all=3.0` is "swd/all"."""
+    renamed = {key.replace("_", "/"): value for key, value in values.items()}
+    images = int(epoch * IMAGES_AN_EPOCH)
+    return {"images": images, "epoch": epoch, "weights": weights, "best": False, "values": renamed}
+
+
+def write_quality(folder: Path, rows: list[dict[str, Any]], **floor: float) -> None:
+    contents = {
+        "metric": {"name": "swd", "headline": "swd/all", "count": 2000},
+        "floor": {key.replace("_", "/"): value for key, value in floor.items()},
+        "rows": rows,
+    }
+    (folder / "quality.json").write_text(json.dumps(contents))
+
+
+def write_verdict(
+    folder: Path,
+    verdict: str,
+    epoch: float | None = None,
+    reasons: Iterable[str] = ("the distance falls no more",),
+    history: Iterable[dict[str, Any]] = (),
+) -> None:
+    contents = {
+        "verdict": verdict,
+        "reasons": list(reasons),
+        "epoch": epoch,
+        "images": None if epoch is None else epoch * IMAGES_AN_EPOCH,
+        "history": list(history),
+    }
+    (folder / "equilibrium.json").write_text(json.dumps(contents))
+
+
+def make_full_run(folder: Path) -> Path:
+    """A run of ten epochs with everything that a page can show; the best epoch is 8."""
+    run = make_run(folder, epochs=range(1, 11))
+    losses = [(number * 250, 1.0 + 1 / number) for number in range(1, 41)]
+    names = ("loss/discriminator", "loss/generator", "accuracy/real", "accuracy/fake")
+    write_events(run, dict.fromkeys(names, losses))
+    rows = [
+        row(epoch, swd_all=10 + abs(8 - epoch), swd_16=9.0 + epoch, precision=0.1 * epoch / 2)
+        for epoch in range(1, 11)
+    ]
+    write_quality(run, rows, swd_all=3.0, precision=0.7)
+    history = [{"images": epoch * 1000, "gap": 1 / epoch} for epoch in range(1, 11)]
+    write_verdict(run, "equilibrium", epoch=6.0, history=[*history, {"images": 11000, "gap": None}])
+    image.grid(noise(6, 16)).save(run / "neighbours.png")
+    return run
+
+
+class Page(HTMLParser):
+    """The elements of a page with their attributes, and its text without style and script."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self._inside = ""
+        self.source = path.read_text(encoding="utf-8")
+        self.feed(self.source)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        self._inside = tag
+
+    def handle_endtag(self, tag: str) -> None:
+        self._inside = ""
+
+    def handle_data(self, data: str) -> None:
+        if self._inside not in ("style", "script"):
+            self.text += data
+
+    def all(self, tag: str, **wanted: str) -> list[dict[str, str | None]]:
+        """The attributes of each element `tag` that has these."""
+        return [
+            attributes
+            for name, attributes in self.elements
+            if name == tag
+            and all(
+                attributes.get(key.strip("_").replace("_", "-")) == value
+                for key, value in wanted.items()
+            )
+        ]

@@ -1,0 +1,43 @@
+"""The command: what it finds, where it writes, and mistakes told in a line."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.run_folder import Page, make_full_run, make_run
+
+
+def test_the_page_lies_in_the_run_or_where_it_is_told_to(call, tmp_path: Path):
+    run = make_full_run(tmp_path / "outputs" / "a")
+    result = call("report", cwd=tmp_path)
+    assert "outputs/a/report.html: open it in a browser" in result.stderr
+    assert Page(run / "report.html").text.count("Equilibrium reached") == 1
+    call("report", "run=a", "grids=2", "out=there/page.html", cwd=tmp_path)
+    assert len(Page(tmp_path / "there/page.html").all("img", data_weights="raw")) == 2
+
+
+def test_damage_is_said_in_a_line(call, tmp_path: Path):
+    run = make_run(tmp_path / "outputs" / "a")
+    (run / "quality.json").write_text("[")
+    result = call("report", cwd=tmp_path)
+    note, _ = result.stderr.splitlines()
+    assert note.startswith("note: quality.json is damaged")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["run=b"], "run=b is no run"),
+        (["outputs=nowhere"], "no run with a checkpoint lies below nowhere"),
+        (["run=a", "grids=0"], "grids=0 is no whole number from 1 to 12"),
+        (["run=a", "grids=true"], "grids=True is no whole number"),
+        (["run=a", "out=faces.png"], "use an ending of .html or .htm"),
+        (["run=a", "out=5"], "out=5 is no page"),
+        (["run=a", "out=/proc/page.html"], "/proc/page.html cannot be written"),
+    ],
+)
+def test_mistakes_are_told_in_a_line(call, tmp_path: Path, overrides, message):
+    make_run(tmp_path / "outputs" / "a")
+    result = call("report", *overrides, cwd=tmp_path, status=2)
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("error: ") and message in line

@@ -54,13 +54,9 @@ def gallery_of(run: Path, record: Record, count: int) -> Gallery:
     """The pictures of a run, `count` epochs side by side; what is damaged goes to the notes."""
     neighbours = _neighbours(run / "neighbours.png", record.notes)
     sheets = {epoch_of(path): path for path in by_epoch(run / "samples" / "ema", ".png")}
-    places = named_places(sorted(sheets), record)
-    beside_epochs = choose(sorted(sheets), list(places), count)
-    faces = _read_all({epoch: sheets[epoch] for epoch in beside_epochs}, record.notes)
+    places, faces = _beside(sheets, record, count)
     if not faces:
         return Gallery([], "", [], [], neighbours)
-    for damaged in set(beside_epochs) - set(faces):
-        del sheets[damaged]
     side = side_within(faces[max(faces)], BESIDE_LIMIT / (2 * len(faces)))
     raw = run / "samples" / "raw"
     beside = [
@@ -82,16 +78,30 @@ def gallery_of(run: Path, record: Record, count: int) -> Gallery:
     )
 
 
+def _beside(
+    sheets: dict[float, Path], record: Record, count: int
+) -> tuple[dict[float, str], dict[float, Faces]]:
+    """The names and the faces of the epochs to show; damaged ones leave `sheets` to others."""
+    while True:
+        places = named_places(sorted(sheets), record)
+        chosen = choose(sorted(sheets), list(places), count)
+        faces = _read_all({epoch: sheets[epoch] for epoch in chosen}, record.notes)
+        if len(faces) == len(chosen):
+            return places, faces
+        for damaged in set(chosen) - set(faces):
+            del sheets[damaged]
+
+
 def named_places(epochs: list[float], record: Record) -> dict[float, str]:
-    """What is special about some of the epochs that have a grid, the most important one first."""
+    """What is special about some of the epochs that have a grid, the most important ones first."""
     if not epochs:
         return {}
     best = record.quality.best if record.quality else None
     verdict = record.equilibrium
     wanted = [
         (best.epoch if best else None, "best"),
-        (verdict.epoch if verdict else None, verdict.verdict if verdict else ""),
         (epochs[-1], "last"),
+        (verdict.epoch if verdict else None, verdict.verdict if verdict else ""),
         (epochs[0], "first"),
     ]
     names: dict[float, list[str]] = {}

@@ -16,7 +16,12 @@ def number(value: float | None) -> str:
     """Three significant digits, without an exponent where it can be helped."""
     if value is None:
         return "-"
-    return f"{value:,.0f}" if 1000 <= abs(value) < 1e9 else f"{value:.3g}"
+    return f"{value:,.0f}" if 1000 <= abs(value) < 1e9 else f"{value:#.3g}".rstrip(".")
+
+
+def epoch(value: float | None) -> str:
+    """`21`, or `17.7` within one."""
+    return "-" if value is None else f"{value:.4g}"
 
 
 def images(count: float | None) -> str:
@@ -32,7 +37,7 @@ def verdict(equilibrium: Equilibrium | None) -> tuple[str, str]:
         return UNKNOWN
     headline, meaning = VERDICTS[equilibrium.verdict]
     if equilibrium.epoch is not None:
-        headline += f" at epoch {equilibrium.epoch:.4g}"
+        headline += f" at epoch {epoch(equilibrium.epoch)}"
     if equilibrium.images is not None:
         headline += f" ({images(equilibrium.images)})"
     return headline, meaning

@@ -61,7 +61,7 @@ def _render(run: Path, grids: int) -> tuple[str, list[str]]:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"number": words.number, "images": words.images}
+    environment.filters |= {"number": words.number, "epoch": words.epoch}
     page = environment.get_template("report.html").render(
         record=record,
         verdict=words.verdict(record.equilibrium),
@@ -86,11 +86,12 @@ def _facts(record: Record, last_epoch: float | None) -> list[tuple[str, str, str
     if record.images is not None:
         facts.append(("Images seen", f"{record.images / 1000:,.4g} thousand", ""))
     if last_epoch is not None:
-        facts.append(("Epochs", f"{last_epoch:g}", ""))
+        facts.append(("Epochs", words.epoch(last_epoch), ""))
     quality = record.quality
     if quality and quality.best:
         best = quality.best
-        where = f"at epoch {best.epoch:g}" if best.epoch is not None else f"{best.images:,.0f}"
+        known = best.epoch is not None
+        where = f"at epoch {words.epoch(best.epoch)}" if known else words.images(best.images)
         name = f"Best distance ({quality.headline})"
         facts.append((name, words.number(best.values[quality.headline]), where))
         if quality.headline in quality.floor:

@@ -21,12 +21,12 @@ def test_best_and_verdict_have_their_grids_or_the_nearest_ones(tmp_path: Path):
     record = read_record(tmp_path)
     assert list(named_places([1.0, 7.0, 8.0, 30.0], record).items()) == [
         (7, "best"),
-        (30, "nearest to equilibrium, last"),
+        (30, "last, nearest to equilibrium"),
         (1, "first"),
     ]
     assert named_places([1, 20, 30], record)[20] == "equilibrium"
     assert named_places([5.0], record) == {
-        5: "nearest to best, nearest to equilibrium, last, first"
+        5: "nearest to best, last, nearest to equilibrium, first"
     }
 
 
@@ -47,7 +47,7 @@ def test_the_pictures_of_a_full_run(tmp_path: Path):
 
 def test_damaged_grids_are_left_out_and_named(tmp_path: Path):
     run = make_run(tmp_path / "a", epochs=[1, 2, 3])
-    (run / "samples/ema/epoch=0003.png").write_bytes(b"")
+    (run / "samples/ema/epoch=0003.png").write_bytes(b"")  # as a training leaves it that writes
     (run / "samples/raw/epoch=0001.png").unlink()
     record = read_record(run)
     gallery = gallery_of(run, record, count=6)
@@ -55,6 +55,7 @@ def test_damaged_grids_are_left_out_and_named(tmp_path: Path):
         (1, False),
         (2, True),
     ]
+    assert gallery.beside[-1].names == "last"
     (note,) = record.notes
     assert note.startswith("samples/ema/epoch=0003.png is damaged")
 

@@ -80,7 +80,9 @@ def test_every_verdict_has_words(tmp_path: Path, verdict: str):
 
 def test_numbers_for_people():
     numbers = [words.number(value) for value in (None, 0.123456, 12.3456, 1234567.0, 1e-7)]
-    assert numbers == ["-", "0.123", "12.3", "1,234,567", "1e-07"]
+    assert numbers == ["-", "0.123", "12.3", "1,234,567", "1.00e-07"]
+    assert [words.number(value) for value in (3.0, 833.0)] == ["3.00", "833"]
+    assert [words.epoch(value) for value in (None, 21.0, 1.40449)] == ["-", "21", "1.404"]
     assert words.images(512) == "512 images"
     assert words.images(298_400) == "298 thousand images"
 

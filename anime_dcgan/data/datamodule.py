@@ -3,10 +3,9 @@
 from pathlib import Path
 
 import lightning
-import numpy as np
 
 from anime_dcgan.data.batches import FaceBatches
-from anime_dcgan.data.cache import FaceCache, open_cache
+from anime_dcgan.data.faces import Faces, open_faces
 from anime_dcgan.data.source import Source
 from anime_dcgan.errors import UserError
 
@@ -45,37 +44,39 @@ class FacesDataModule(lightning.LightningDataModule):
         self.cache_dir = Path(cache_dir)
         self.workers = workers
         self.seed = seed
-        self.cache: FaceCache | None = None
+        self._faces: Faces | None = None
+
+    @property
+    def faces(self) -> Faces:
+        """What is trained on and what is held out; there after `setup`."""
+        assert self._faces is not None, "setup comes first"
+        return self._faces
 
     def prepare_data(self) -> None:
         """Build the cache where it is missing: once on each machine, before `setup`."""
-        open_cache(self.source, self.image_size, self.cache_dir, self.workers)
+        self._open()
 
     def setup(self, stage: str | None = None) -> None:
-        if self.cache is not None:
-            return
-        self.cache = open_cache(self.source, self.image_size, self.cache_dir, self.workers)
-        self.train_rows, self.holdout_rows = split(len(self.cache.images), self.holdout, self.seed)
+        if self._faces is None:
+            self._faces = self._open()
+
+    def _open(self) -> Faces:
+        return open_faces(
+            self.source, self.image_size, self.holdout, self.seed, self.cache_dir, self.workers
+        )
 
     def train_dataloader(self) -> FaceBatches:
-        assert self.cache is not None, "setup comes first"
+        faces = self.faces
         world_size, rank = 1, 0
         if self.trainer is not None:
             world_size, rank = self.trainer.world_size, self.trainer.global_rank
         batches = FaceBatches(
-            self.cache.images, self.train_rows, self.batch_size, self.seed, rank, world_size
+            faces.images, faces.train_rows, self.batch_size, self.seed, rank, world_size
         )
         if len(batches) == 0:
-            faces = len(self.train_rows)
+            count = len(faces.train_rows)
             raise UserError(
-                f"{faces} faces to train on do not fill a batch of {self.batch_size * world_size}: "
-                f"use data.batch_size={max(1, faces // world_size)}, or bring more faces"
+                f"{count} faces to train on do not fill a batch of {self.batch_size * world_size}: "
+                f"use data.batch_size={max(1, count // world_size)}, or bring more faces"
             )
         return batches
-
-
-def split(count: int, holdout: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Row numbers of the training and of the hold-out faces, each ascending, never shared."""
-    order = np.random.default_rng((seed, count)).permutation(count)
-    held_out = round(holdout * count)
-    return np.sort(order[held_out:]), np.sort(order[:held_out])

@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from anime_dcgan.data.batches import FaceBatches
-from anime_dcgan.data.datamodule import FacesDataModule, split
+from anime_dcgan.data.datamodule import FacesDataModule
 from anime_dcgan.data.drawn import DrawnFaces
+from anime_dcgan.data.faces import split
 from anime_dcgan.errors import UserError
 
 IMAGES = np.arange(30, dtype=np.uint8).reshape(30, 1, 1, 1).repeat(3, axis=3)
@@ -70,7 +71,7 @@ def test_batches_are_uint8_faces_from_the_cache(tmp_path: Path):
     batches = list(module.train_dataloader())
     assert [batch.shape for batch in batches] == [(5, 16, 16, 3)] * 3
     assert all(batch.dtype == torch.uint8 for batch in batches)
-    assert isinstance(module.cache.images, np.memmap)  # type: ignore[union-attr]
+    assert isinstance(module.faces.images, np.memmap)
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from anime_dcgan.errors import UserError
 from anime_dcgan.image import to_float
 from anime_dcgan.loss import AdversarialLoss, accuracy
 from anime_dcgan.model.base import Discriminator, Generator
+from anime_dcgan.objective import discriminator_cost, generator_cost
 from anime_dcgan.regularizer import Regularizer
 
 Weights = Literal["ema", "raw"]
@@ -98,30 +99,27 @@ class GAN(lightning.LightningModule):
         with self.toggled_optimizer(optimizer):
             with torch.no_grad():
                 fake = self.generator(self._latents(len(real)))
-            real_logits = self.discriminator(real).float()
-            fake_logits = self.discriminator(fake).float()
-            cost = self.loss.discriminator(real_logits, fake_logits).mean()
-            penalty = self.regularizer.penalty(self.discriminator, real, fake)
-            penalty = torch.as_tensor(penalty, device=cost.device).mean()
+            paid = discriminator_cost(self.discriminator, self.loss, self.regularizer, real, fake)
             optimizer.zero_grad()
-            self.manual_backward(cost + penalty)
+            self.manual_backward(paid.cost + paid.penalty)
             optimizer.step()
         self.regularizer.after_step(self.discriminator)
+        real_logits, fake_logits = paid.real_logits.detach(), paid.fake_logits.detach()
         return {
-            "loss/discriminator": cost.detach(),
-            "loss/penalty": penalty.detach(),
-            "logit/real": real_logits.detach().mean(),
-            "logit/fake": fake_logits.detach().mean(),
-            "accuracy/real": accuracy(real_logits.detach(), real=True),
-            "accuracy/fake": accuracy(fake_logits.detach(), real=False),
+            "loss/discriminator": paid.cost.detach(),
+            "loss/penalty": paid.penalty.detach(),
+            "logit/real": real_logits.mean(),
+            "logit/fake": fake_logits.mean(),
+            "accuracy/real": accuracy(real_logits, real=True),
+            "accuracy/fake": accuracy(fake_logits, real=False),
         }
 
     def generator_step(self, count: int) -> dict[str, Tensor]:
         """Make `count` fakes that look a little more real; the discriminator stays as it is."""
         optimizer, _ = self._both_optimizers()
         with self.toggled_optimizer(optimizer):
-            fake_logits = self.discriminator(self.generator(self._latents(count))).float()
-            cost = self.loss.generator(fake_logits).mean()
+            fake = self.generator(self._latents(count))
+            cost = generator_cost(self.discriminator, self.loss, fake)
             optimizer.zero_grad()
             self.manual_backward(cost)
             optimizer.step()

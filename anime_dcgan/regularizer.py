@@ -18,8 +18,8 @@ class Regularizer:
     def penalty(
         self,
         discriminator: nn.Module,
-        real: Float[Tensor, "n 3 h w"],
-        fake: Float[Tensor, "n 3 h w"],
+        real: Float[Tensor, "n ..."],
+        fake: Float[Tensor, "n ..."],
     ) -> Float[Tensor, " n"] | float:
         """What is added to the discriminator's cost of each pair; differentiable in its weights."""
         return 0.0
@@ -62,17 +62,39 @@ class GradientPenalty(Regularizer):
     def penalty(
         self,
         discriminator: nn.Module,
-        real: Float[Tensor, "n 3 h w"],
-        fake: Float[Tensor, "n 3 h w"],
+        real: Float[Tensor, "n ..."],
+        fake: Float[Tensor, "n ..."],
     ) -> Float[Tensor, " n"]:
-        fraction = torch.rand(len(real), 1, 1, 1, device=real.device)
+        fraction = torch.rand(len(real), *[1] * (real.ndim - 1), device=real.device)
         between = torch.lerp(fake.float(), real.float(), fraction)
         squared_norm = squared_gradient_norm(discriminator, between)
         return self.weight * ((squared_norm + 1e-12).sqrt() - 1) ** 2  # sqrt has no slope at 0
 
 
+class R1(Regularizer):
+    """weight / 2 * |grad D(x)|^2 at real images: arXiv 1801.04406, equation 9; float32."""
+
+    couples_samples = False
+
+    def __init__(self, weight: float = 10.0) -> None:
+        if weight < 0:
+            raise UserError(
+                f"regularizer.weight={weight} rewards steep discriminators: "
+                "use regularizer.weight=10"
+            )
+        self.weight = weight
+
+    def penalty(
+        self,
+        discriminator: nn.Module,
+        real: Float[Tensor, "n ..."],
+        fake: Float[Tensor, "n ..."],
+    ) -> Float[Tensor, " n"]:
+        return self.weight / 2 * squared_gradient_norm(discriminator, real)
+
+
 def squared_gradient_norm(
-    discriminator: nn.Module, images: Float[Tensor, "n 3 h w"]
+    discriminator: nn.Module, images: Float[Tensor, "n ..."]
 ) -> Float[Tensor, " n"]:
     """|d D(x)/d x|^2 of each image, in float32, differentiable in the discriminator's weights."""
     images = images.detach().float().requires_grad_(True)

@@ -1,0 +1,42 @@
+"""What each player's step minimises: the loss, and for the discriminator the regularizer."""
+
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from anime_dcgan.loss import AdversarialLoss
+from anime_dcgan.regularizer import Regularizer
+
+
+class DiscriminatorCost(NamedTuple):
+    """Means over the batch, and the logits that they come from."""
+
+    cost: Float[Tensor, ""]
+    penalty: Float[Tensor, ""]
+    real_logits: Float[Tensor, " n"]
+    fake_logits: Float[Tensor, " n"]
+
+
+def discriminator_cost(
+    discriminator: nn.Module,
+    loss: AdversarialLoss,
+    regularizer: Regularizer,
+    real: Float[Tensor, "n ..."],
+    fake: Float[Tensor, "n ..."],
+) -> DiscriminatorCost:
+    """The discriminator's cost of telling these apart, and its penalty; they are to be added."""
+    real_logits = discriminator(real).float()
+    fake_logits = discriminator(fake).float()
+    cost = loss.discriminator(real_logits, fake_logits).mean()
+    penalty = regularizer.penalty(discriminator, real, fake)
+    penalty = torch.as_tensor(penalty, device=cost.device).mean()
+    return DiscriminatorCost(cost, penalty, real_logits, fake_logits)
+
+
+def generator_cost(
+    discriminator: nn.Module, loss: AdversarialLoss, fake: Float[Tensor, "n ..."]
+) -> Float[Tensor, ""]:
+    """The generator's cost of these fakes, mean over the batch."""
+    return loss.generator(discriminator(fake).float()).mean()

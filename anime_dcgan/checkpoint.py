@@ -5,17 +5,17 @@ code that it names: it is loaded with `weights_only=True`, and only classes of
 `anime_dcgan.model` are built from it.
 """
 
-import importlib
 import pickle
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 
+from anime_dcgan import trusted
 from anime_dcgan.errors import UserError
 from anime_dcgan.model.base import Generator
 
-MODEL_PACKAGE = "anime_dcgan.model."
+MODEL_PACKAGE = "anime_dcgan.model"
 PREFIXES = {"ema": "generator_ema.", "raw": "generator."}
 
 
@@ -56,7 +56,8 @@ def load_generator(path: Path, weights: Literal["ema", "raw"] = "ema") -> Genera
         if name.startswith(prefix)
     }
     with torch.device("meta"):  # nothing is allocated for sizes that the weights do not confirm
-        generator = _build(contents["config"], path)
+        settings = _generator_settings(contents["config"])
+        generator = trusted.build(settings, MODEL_PACKAGE, Generator, path)
     try:
         generator.load_state_dict(state, strict=True, assign=True)
     except RuntimeError as error:
@@ -66,23 +67,8 @@ def load_generator(path: Path, weights: Literal["ema", "raw"] = "ema") -> Genera
     return generator.eval().requires_grad_(False)
 
 
-def _build(config: dict[str, Any], path: Path) -> Generator:
+def _generator_settings(config: Any) -> Any:
     try:
-        settings = dict(config["model"]["generator"])
-        target = settings.pop("_target_")
-        module_name, _, class_name = target.rpartition(".")
-    except (KeyError, TypeError, ValueError, AttributeError):
-        raise UserError(f"{path} does not say which generator it holds") from None
-    plain = all(isinstance(value, int | float | bool | str | None) for value in settings.values())
-    if not f"{module_name}.".startswith(MODEL_PACKAGE) or not plain:
-        raise UserError(f"{path} is refused: {target!r} is no network of {MODEL_PACKAGE[:-1]}")
-    try:
-        network = getattr(importlib.import_module(module_name), class_name)
-    except (ImportError, AttributeError):
-        raise UserError(f"{path} names {target}, which this version does not have") from None
-    if not (isinstance(network, type) and issubclass(network, Generator)):
-        raise UserError(f"{path} is refused: {target} is no generator")
-    try:
-        return network(**settings)
-    except (TypeError, RuntimeError, OverflowError) as error:
-        raise UserError(f"{path}: {target} cannot be built: {_first_line(error)}") from None
+        return config["model"]["generator"]
+    except (KeyError, TypeError):
+        return None

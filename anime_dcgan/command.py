@@ -7,7 +7,7 @@ import sys
 import types
 import typing
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NoReturn
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -39,10 +39,10 @@ def command(name: str) -> Callable[[Task], Callable[[], None]]:
                 message = _mistake(error)
                 if message is None or "HYDRA_FULL_ERROR" in os.environ:
                     raise
-                print(f"error: {message}", file=sys.stderr)
                 if HydraConfig.get().mode == RunMode.MULTIRUN:  # the other jobs go on
+                    _print_error(message)
                     raise UserError(message) from None
-                raise SystemExit(USER_ERROR) from None
+                fail(message)
             except KeyboardInterrupt:
                 print("\nstopped", file=sys.stderr)
                 raise SystemExit(INTERRUPTED) from None
@@ -50,6 +50,16 @@ def command(name: str) -> Callable[[Task], Callable[[], None]]:
         return hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name=name)(run)
 
     return decorate
+
+
+def fail(message: str) -> NoReturn:
+    """End with a line for the user."""
+    _print_error(message)
+    raise SystemExit(USER_ERROR) from None
+
+
+def _print_error(message: str) -> None:
+    print(f"error: {message}", file=sys.stderr)
 
 
 def instantiate(config: Any, **arguments: Any) -> Any:

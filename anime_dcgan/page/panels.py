@@ -112,7 +112,11 @@ def _accuracy(scalars: Mapping[str, Points], history: Mapping[str, Points]) -> P
 
 def _distances(quality: Quality | None, history: Mapping[str, Points]) -> list[Panel]:
     """A panel for the distances of one prefix, and further ones where their scales differ much."""
-    curves = [curve for curve in _measured(quality) if "/" in curve.name]
+    curves = [
+        curve
+        for curve in _measured(quality)
+        if "/" in curve.name and not curve.name.endswith("_error")
+    ]
     if not curves:
         known = _named(history, {"distance": "distance"})
         return [Panel("Distance", "Lower is better.", known, scale="distance")]
@@ -160,7 +164,10 @@ def _ratios(quality: Quality | None, history: Mapping[str, Points]) -> list[Pane
             "How deep among the real faces the generated ones lie, and how many they surround.",
         ),
         ("diversity",): ("Diversity", "Near 0 all faces are alike."),
-        ("memorised",): ("Memorised", ""),
+        ("memorised",): (
+            "Memorised",
+            "Generated faces closer to a training face than any other training face is to that.",
+        ),
     }
     for name in ratios:
         bare = name.removesuffix(" (raw)")

@@ -1,7 +1,6 @@
 """The page itself: the parts of the report put into its template."""
 
 import base64
-import contextlib
 import hashlib
 from collections.abc import Iterable
 from datetime import datetime
@@ -10,6 +9,7 @@ from typing import Any
 
 import anime_dcgan
 from anime_dcgan.errors import UserError
+from anime_dcgan.files import write_text
 from anime_dcgan.page import words
 from anime_dcgan.page.gallery import gallery_of
 from anime_dcgan.page.panels import marks_of, panels_of
@@ -29,16 +29,10 @@ def write_report(run: Path, out: Path, grids: int = GRIDS) -> list[str]:
     page, and by the lines that are returned. UserError if `out` cannot be written.
     """
     page, notes = _render(run, grids)
-    partial = out.with_name(f".partial-{out.name}")
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(page, encoding="utf-8", errors="replace")
-        partial.replace(out)
+        write_text(out, page)
     except OSError as error:
         raise UserError(f"{out} cannot be written: {error}; name another out=...") from None
-    finally:
-        with contextlib.suppress(OSError):
-            partial.unlink()
     return notes
 
 

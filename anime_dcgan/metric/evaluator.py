@@ -1,0 +1,184 @@
+"""Generated faces held against real ones: the real ones are described once and kept on disk."""
+
+import contextlib
+import hashlib
+import json
+import os
+import pickle
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from PIL import Image
+from torch import Tensor
+
+from anime_dcgan import image
+from anime_dcgan.data.faces import Faces, distinct_rows
+from anime_dcgan.errors import UserError
+from anime_dcgan.metric import neighbours
+from anime_dcgan.metric.base import Description, Metric
+
+BATCH = 250  # images described at a time
+LATENT_SEED = 0x5EED  # of the latents that are measured; no other face is drawn from them
+EVALUATOR_VERSION = 1
+"""Raise it whenever the same images would give other numbers."""
+
+Pixels = UInt8[np.ndarray, "n h w 3"]
+Values = dict[str, float]
+
+
+@dataclass(frozen=True, eq=False)
+class References:
+    """What is kept of the real faces."""
+
+    real: Description
+    """Of `count` faces that generated ones are held against."""
+    floor: Values
+    """What as many other real faces measure: no generator can be expected to get below."""
+    training: Float[Tensor, "n d"]
+    """Features of the training faces among which nearest neighbours are looked for."""
+
+
+class Evaluator:
+    """Measures sets of generated faces with one metric.
+
+    Parameters:
+        count: faces, real and generated; fewer where the data has fewer than twice as many.
+        reference: "train" or "holdout": the real faces that generated ones are held against.
+        training: at most so many training faces are searched for nearest neighbours.
+        seed: chooses the real faces.
+
+    No face is taken twice, even where the data has copies. Raises `UserError` for too few faces.
+    """
+
+    def __init__(
+        self,
+        metric: Metric,
+        faces: Faces,
+        count: int = 2000,
+        reference: str = "train",
+        training: int = 10_000,
+        seed: int = 0,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        if reference not in ("train", "holdout"):
+            raise UserError(
+                f"reference={reference} is unknown: use reference=train or reference=holdout"
+            )
+        self.metric = metric
+        self.faces = faces
+        self.device = torch.device(device)
+        training_rows = distinct_rows(faces.images, faces.train_rows, training + count, seed)
+        rows = training_rows
+        if reference == "holdout":
+            rows = distinct_rows(faces.images, faces.holdout_rows, 2 * count, seed)
+        self.count = min(count, len(rows) // 2)
+        if self.count < metric.fewest:
+            raise UserError(
+                f"{len(rows)} different faces are too few to measure on: "
+                f"{2 * metric.fewest} are needed, or metric=none"
+            )
+        self._real_rows, self._floor_rows = rows[: self.count], rows[self.count : 2 * self.count]
+        self.training_rows = np.setdiff1d(training_rows, self._floor_rows)[:training]
+        self.settings: dict[str, Any] = {
+            **metric.settings(),
+            "version": EVALUATOR_VERSION,
+            "data": faces.folder.name,
+            "image_size": int(faces.images.shape[1]),
+            "reference": reference,
+            "count": self.count,
+            "training": len(self.training_rows),
+            "faces": _digest(self._real_rows.tobytes() + self._floor_rows.tobytes()),
+        }
+        self.references = self._load() or self._describe_real()
+
+    def latents(self, latent_dim: int) -> Float[Tensor, "n latent_dim"]:
+        """The latents whose faces are measured, always the same."""
+        random = torch.Generator().manual_seed(LATENT_SEED)
+        return torch.randn(self.count, latent_dim, generator=random)
+
+    def measure(self, pixels: Pixels) -> Values:
+        """Distances to the real faces, coverage and memorisation, by name."""
+        described = self.metric.describe(_in_batches(pixels), self.device)
+        return self._compare(self.references.real, described, self.references.training)
+
+    def neighbour_sheet(self, pixels: Pixels, count: int = 12, columns: int = 5) -> Image.Image:
+        """The `count` faces that come closest to training faces, each with its nearest ones.
+
+        In each row the generated face first, then `columns` training faces, nearest first.
+        """
+        features = self.metric.features(_in_batches(pixels), self.device)
+        training = self.references.training
+        closest = neighbours.nearest(features, training).closeness.argsort()[:count].cpu()
+        found = neighbours.nearest_rows(features[closest], training, min(columns, len(training)))
+        rows = [
+            np.concatenate([pixels[[face]], self.faces.images[self.training_rows[nearest.numpy()]]])
+            for face, nearest in zip(closest.tolist(), found.cpu(), strict=True)
+        ]
+        return image.grid(np.concatenate(rows), columns=len(rows[0]))
+
+    def _compare(self, real: Description, other: Description, training: Tensor) -> Values:
+        features = real["features"], other["features"]
+        return {
+            **self.metric.distances(real, other),
+            **neighbours.precision_recall(*features),
+            **neighbours.density_coverage(*features),
+            "diversity": neighbours.diversity(*features),
+            "memorised": neighbours.nearest(other["features"], training).memorised,
+        }
+
+    def _describe_real(self) -> References:
+        real, other = (
+            self.metric.describe(self._real_batches(rows), self.device)
+            for rows in (self._real_rows, self._floor_rows)
+        )
+        training = self.metric.features(self._real_batches(self.training_rows), self.device)
+        references = References(real, self._compare(real, other, training), training)
+        self._save(references)
+        return references
+
+    def _real_batches(self, rows: np.ndarray) -> Iterator[Tensor]:
+        for start in range(0, len(rows), BATCH):
+            yield torch.from_numpy(self.faces.images[rows[start : start + BATCH]])
+
+    @property
+    def _file(self) -> Path:
+        name = _digest(json.dumps(self.settings, sort_keys=True).encode())
+        return self.faces.folder / f"references-{self.metric.name}-{name}.pt"
+
+    def _load(self) -> References | None:
+        try:
+            kept = torch.load(self._file, map_location=self.device, weights_only=True)
+            return References(kept["real"], kept["floor"], kept["training"])
+        except (OSError, RuntimeError, KeyError, EOFError, pickle.UnpicklingError):
+            return None  # absent or damaged: made anew
+
+    def _save(self, references: References) -> None:
+        """Where it cannot be kept, the next run describes the real faces again."""
+        partial = self._file.with_suffix(f".{os.getpid()}.partial")
+        try:
+            torch.save(vars(references), partial)
+            partial.replace(self._file)
+        except (OSError, RuntimeError):
+            with contextlib.suppress(OSError):
+                partial.unlink(missing_ok=True)
+
+
+def draw(
+    sample: Callable[[Float[Tensor, "k latent_dim"]], Float[Tensor, "k 3 h w"]],
+    latents: Float[Tensor, "n latent_dim"],
+) -> Pixels:
+    """The faces of the latents as pixels, drawn a few at a time."""
+    return np.concatenate([image.to_uint8(sample(part)) for part in latents.split(BATCH)])
+
+
+def _in_batches(pixels: Pixels) -> Iterator[Tensor]:
+    yield from torch.from_numpy(pixels).split(BATCH)
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:12]

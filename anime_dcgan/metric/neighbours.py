@@ -1,0 +1,107 @@
+"""What a set covers, repeats or has by heart, by distances between nearest neighbours.
+
+All functions take features, one row an image, and are exact: every pair is looked at, in blocks.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+BLOCK = 1024  # rows whose distances are in memory at a time
+
+
+def precision_recall(
+    real: Float[Tensor, "n d"], fake: Float[Tensor, "m d"], k: int = 3
+) -> dict[str, float]:
+    """Improved precision and recall, arXiv 1904.06991, equations 1 and 2; both in [0, 1].
+
+    Precision: the share of fakes within the k-th neighbour's distance of some real image.
+    Recall: the share of real images within the k-th neighbour's distance of some fake.
+    """
+    return {
+        "precision": _share_inside(fake, real, radii(real, k)),
+        "recall": _share_inside(real, fake, radii(fake, k)),
+    }
+
+
+def density_coverage(
+    real: Float[Tensor, "n d"], fake: Float[Tensor, "m d"], k: int = 5
+) -> dict[str, float]:
+    """Density (0 or more; 1 for equal sets) and coverage in [0, 1]: arXiv 2002.09797, eq. 4, 5.
+
+    Density: of how many real images' neighbourhoods a fake is within, over k.
+    Coverage: the share of real images that have a fake in their neighbourhood.
+    """
+    reach = radii(real, k)
+    inside, nearest = 0.0, torch.full_like(reach, torch.inf)
+    for block in fake.split(BLOCK):
+        distances = torch.cdist(block, real)
+        inside += (distances < reach).sum().item()
+        nearest = torch.minimum(nearest, distances.amin(dim=0))
+    return {
+        "density": inside / (k * len(fake)),
+        "coverage": (nearest < reach).float().mean().item(),
+    }
+
+
+def radii(points: Float[Tensor, "n d"], k: int) -> Float[Tensor, " n"]:
+    """The distance of each point to its k-th nearest other point."""
+    parts = [torch.cdist(block, points).kthvalue(k + 1).values for block in points.split(BLOCK)]
+    return torch.cat(parts)
+
+
+def diversity(real: Float[Tensor, "n d"], fake: Float[Tensor, "m d"]) -> float:
+    """Mean distance between two fakes over that between two real images: 1 is as varied."""
+    return _mean_distance(fake) / max(_mean_distance(real), 1e-12)
+
+
+@dataclass(frozen=True, eq=False)
+class Nearest:
+    """The training image that is nearest to each of some images."""
+
+    rows: Int[Tensor, " n"]
+    """Number of the training image."""
+    closeness: Float[Tensor, " n"]
+    """Distance to it, over its own distance to the nearest other training image."""
+
+    @property
+    def memorised(self) -> float:
+        """Share of the images that are closer to a training image than any other of those is."""
+        return (self.closeness < 1).float().mean().item()
+
+
+def nearest(images: Float[Tensor, "n d"], training: Float[Tensor, "m d"]) -> Nearest:
+    """Look up the nearest training image of each image. At least two training images."""
+    found = [torch.cdist(block, training).min(dim=1) for block in images.split(BLOCK)]
+    distances = torch.cat([part.values for part in found])
+    rows = torch.cat([part.indices for part in found])
+    hit, position = rows.unique(return_inverse=True)
+    to_others = torch.cat(
+        [torch.cdist(block, training).kthvalue(2).values for block in training[hit].split(BLOCK)]
+    )
+    return Nearest(rows, distances / to_others[position].clamp_min(1e-12))
+
+
+def nearest_rows(
+    images: Float[Tensor, "n d"], training: Float[Tensor, "m d"], count: int
+) -> Int[Tensor, "n count"]:
+    """Numbers of the `count` nearest training images of each image, nearest first."""
+    parts = [
+        torch.cdist(block, training).topk(count, largest=False).indices
+        for block in images.split(BLOCK)
+    ]
+    return torch.cat(parts)
+
+
+def _share_inside(
+    points: Float[Tensor, "n d"], centres: Float[Tensor, "m d"], reach: Float[Tensor, " m"]
+) -> float:
+    inside = [(torch.cdist(block, centres) <= reach).any(dim=1) for block in points.split(BLOCK)]
+    return torch.cat(inside).float().mean().item()
+
+
+def _mean_distance(points: Float[Tensor, "n d"]) -> float:
+    total = sum(torch.cdist(block, points).sum().item() for block in points.split(BLOCK))
+    return total / (len(points) * (len(points) - 1))

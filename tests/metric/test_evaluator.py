@@ -1,0 +1,130 @@
+"""Real faces described once, and what is measured of others."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from anime_dcgan.data.drawn import DrawnFaces
+from anime_dcgan.data.faces import Faces, distinct_rows, open_faces
+from anime_dcgan.errors import UserError
+from anime_dcgan.metric import evaluator
+from anime_dcgan.metric.evaluator import Evaluator, draw
+from anime_dcgan.metric.sliced import SlicedWasserstein
+
+
+@pytest.fixture(scope="module")
+def drawn(cache_dir) -> Faces:
+    return open_faces(DrawnFaces(400), 16, 0.2, 0, cache_dir)
+
+
+@pytest.fixture
+def faces(drawn: Faces, tmp_path: Path) -> Faces:
+    """In a folder of their own, so that nothing is known of them yet."""
+    return Faces(tmp_path, drawn.images, drawn.train_rows, drawn.holdout_rows)
+
+
+def test_other_real_faces_measure_the_floor(faces: Faces):
+    found = Evaluator(SlicedWasserstein(), faces, count=80)
+    others = faces.images[found._floor_rows]
+    assert found.measure(others) == found.references.floor
+    assert found.references.floor["coverage"] > 0.8
+    assert found.references.floor["diversity"] == pytest.approx(1, abs=0.1)
+
+
+def test_worse_faces_measure_worse(faces: Faces):
+    found = Evaluator(SlicedWasserstein(), faces, count=80)
+    others = faces.images[found._floor_rows]
+    noise = np.random.default_rng(0).integers(0, 256, others.shape).astype(np.uint8)
+    one_face = np.repeat(others[:1], 80, axis=0)
+    floor, noisy, same = found.references.floor, found.measure(noise), found.measure(one_face)
+    assert noisy["swd/mean"] > 2 * floor["swd/mean"]
+    assert noisy["coverage"] < 0.1
+    assert same["recall"] < 0.1
+    assert same["diversity"] < 0.01
+    assert same["swd/mean"] > 2 * floor["swd/mean"]
+
+
+def test_training_faces_are_found_memorised_and_shown(faces: Faces):
+    found = Evaluator(SlicedWasserstein(), faces, count=60)
+    copies = faces.images[found.training_rows[:60]]
+    assert found.measure(copies)["memorised"] == 1
+    assert found.references.floor["memorised"] < 0.8
+    sheet = found.neighbour_sheet(copies, count=4, columns=2)
+    assert sheet.size == (3 * 18 + 2, 4 * 18 + 2)
+    first, nearest = (np.asarray(sheet)[2:18, 2 + 18 * i : 18 + 18 * i] for i in (0, 1))
+    assert np.array_equal(first, nearest)
+
+
+def test_hold_out_faces_are_never_among_the_training_faces(faces: Faces):
+    found = Evaluator(SlicedWasserstein(), faces, count=30, reference="holdout")
+    assert set(found._real_rows) | set(found._floor_rows) <= set(faces.holdout_rows)
+    assert set(found.training_rows) <= set(faces.train_rows)
+    assert found.settings["reference"] == "holdout"
+
+
+def test_what_is_compared_is_never_compared_with_itself(faces: Faces):
+    found = Evaluator(SlicedWasserstein(), faces, count=100, training=10_000)
+    floor = set(found._floor_rows)
+    assert not floor & set(found._real_rows)
+    assert not floor & set(found.training_rows)
+
+
+def test_copies_in_the_data_are_taken_once(tmp_path: Path):
+    images = np.random.default_rng(0).integers(0, 256, (30, 4, 4, 3)).astype(np.uint8)
+    rows = distinct_rows(np.concatenate([images, images, images]), np.arange(90), 80, seed=0)
+    assert sorted(rows % 30) == list(range(30))
+    assert len(distinct_rows(images, np.arange(30), 7, seed=0)) == 7
+
+
+def test_real_faces_are_described_once(faces: Faces, monkeypatch):
+    first = Evaluator(SlicedWasserstein(), faces, count=50)
+    monkeypatch.setattr(SlicedWasserstein, "describe", None)  # would raise
+    second = Evaluator(SlicedWasserstein(), faces, count=50)
+    assert second.references.floor == first.references.floor
+    assert torch.equal(second.references.training, first.references.training)
+    monkeypatch.undo()
+    monkeypatch.setattr(SlicedWasserstein, "describe", None)
+    with pytest.raises(TypeError):
+        Evaluator(SlicedWasserstein(), faces, count=40)  # other faces: another description
+
+
+def test_a_damaged_or_unwritable_description_is_made_anew(faces: Faces, monkeypatch):
+    first = Evaluator(SlicedWasserstein(), faces, count=50)
+    (file,) = faces.folder.glob("references-swd-*.pt")
+    file.write_bytes(file.read_bytes()[:1000])
+    assert Evaluator(SlicedWasserstein(), faces, count=50).references.floor == (
+        first.references.floor
+    )
+    file.unlink()
+
+    def full(content: object, path: Path) -> None:
+        raise OSError("no space")
+
+    monkeypatch.setattr(evaluator.torch, "save", full)
+    Evaluator(SlicedWasserstein(), faces, count=50)
+    assert not list(faces.folder.iterdir())
+
+
+def test_few_faces_are_measured_in_smaller_sets_and_too_few_are_refused(faces: Faces):
+    assert Evaluator(SlicedWasserstein(), faces, count=2000).count == len(faces.train_rows) // 2
+    few = Faces(faces.folder, faces.images, faces.train_rows[:15], faces.holdout_rows)
+    with pytest.raises(UserError, match="15 different faces are too few.*metric=none"):
+        Evaluator(SlicedWasserstein(), few)
+    with pytest.raises(UserError, match="reference=test"):
+        Evaluator(SlicedWasserstein(), faces, reference="test")  # type: ignore[arg-type]
+
+
+def test_latents_are_always_the_same_and_faces_are_drawn_in_parts(faces: Faces, monkeypatch):
+    found = Evaluator(SlicedWasserstein(), faces, count=50)
+    assert torch.equal(found.latents(6), found.latents(6))
+    monkeypatch.setattr(evaluator, "BATCH", 16)
+    sizes: list[int] = []
+
+    def sample(latents: torch.Tensor) -> torch.Tensor:
+        sizes.append(len(latents))
+        return torch.ones(len(latents), 3, 4, 4)
+
+    assert (draw(sample, found.latents(6)) == 255).all()
+    assert sizes == [16, 16, 16, 2]

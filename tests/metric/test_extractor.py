@@ -1,0 +1,170 @@
+"""Where trained weights come from, and that others than the right ones are refused."""
+
+import hashlib
+import threading
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+import torch
+from torchvision.models import mobilenet_v2
+
+from anime_dcgan.errors import UserError
+from anime_dcgan.metric import extractor
+from anime_dcgan.metric.extractor import Inception, MobileNetV2, find_weights, load_weights
+
+REAL_WEIGHTS = [
+    Path(__file__).parents[3] / "shared/weights/mobilenet_v2-b0353104.pth",
+    Path(torch.hub.get_dir()) / "checkpoints/mobilenet_v2-b0353104.pth",
+]
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[tuple[str, Path]]:
+    """A loopback server and the folder that it serves."""
+    folder = tmp_path / "served"
+    folder.mkdir()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_address[1]}", folder
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture(autouse=True)
+def hub(tmp_path: Path) -> Iterator[Path]:
+    """Torch's own cache, empty."""
+    before = torch.hub.get_dir()
+    torch.hub.set_dir(str(tmp_path / "hub"))
+    yield tmp_path / "hub/checkpoints"
+    torch.hub.set_dir(before)
+
+
+def save_weights(path: Path) -> str:
+    """Something small in the form of weights; its SHA-256."""
+    torch.save({"weight": torch.arange(3.0)}, path)
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_weights_are_downloaded_once_and_checked(served: tuple[str, Path], hub: Path):
+    url, folder = served
+    digest = save_weights(folder / "net.pth")
+    for _ in range(2):
+        loaded = load_weights(None, f"{url}/net.pth", digest)
+        assert torch.equal(loaded["weight"], torch.arange(3.0))
+        (folder / "net.pth").unlink(missing_ok=True)  # the second time from the cache
+    assert [path.name for path in hub.iterdir()] == ["net.pth"]
+
+
+def test_a_download_of_other_content_is_refused_and_not_kept(served: tuple[str, Path], hub: Path):
+    url, folder = served
+    save_weights(folder / "net.pth")
+    with pytest.raises(UserError, match="metric=swd, which needs none"):
+        find_weights(None, f"{url}/net.pth", "0" * 64)
+    assert not list(hub.iterdir())
+
+
+def test_a_damaged_file_in_the_cache_is_downloaded_anew(served: tuple[str, Path], hub: Path):
+    url, folder = served
+    digest = save_weights(folder / "net.pth")
+    hub.mkdir(parents=True)
+    (hub / "net.pth").write_bytes(b"half of it")
+    assert "weight" in load_weights(None, f"{url}/net.pth", digest)
+
+
+def test_without_network_a_line_says_what_else_can_be_done(served: tuple[str, Path]):
+    url, _ = served
+    with pytest.raises(UserError, match=r"metric.extractor.weights=.*metric=swd"):
+        find_weights(None, f"{url}/missing.pth", "ab")
+
+
+def test_a_given_file_must_be_there_and_be_the_right_one(tmp_path: Path):
+    with pytest.raises(UserError, match="is no file; metric=swd needs none"):
+        MobileNetV2(weights=str(tmp_path / "nothing.pth"))
+    save_weights(tmp_path / "other.pth")
+    with pytest.raises(UserError, match="does not begin with b0353104"):
+        MobileNetV2(weights=str(tmp_path / "other.pth"))
+    with pytest.raises(UserError, match="resize=8"):
+        MobileNetV2(resize=8)
+
+
+def test_a_file_that_holds_code_is_refused(tmp_path: Path):
+    path = tmp_path / "code.pth"
+    torch.save({"run": print}, path)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    with pytest.raises(UserError, match="cannot be read"):
+        load_weights(str(path), "http://127.0.0.1/x.pth", digest)
+
+
+def test_mobilenet_gives_1280_features_whatever_the_size(tmp_path: Path, monkeypatch):
+    path = tmp_path / "random.pth"
+    torch.save(mobilenet_v2().state_dict(), path)
+    monkeypatch.setattr(MobileNetV2, "SHA256", hashlib.sha256(path.read_bytes()).hexdigest())
+    network = MobileNetV2(str(path), resize=32)
+    images = torch.randint(0, 256, (3, 20, 20, 3), dtype=torch.uint8)
+    assert network(images).shape == (3, 1280)
+    torch.testing.assert_close(network(images)[1:2], network(images[1:2]), rtol=1e-3, atol=1e-4)
+    assert network.settings()["resize"] == 32
+    assert not any(parameter.requires_grad for parameter in network.parameters())
+    assert not network.layers.training
+
+
+def test_mobilenet_with_its_trained_weights_knows_the_classes_of_its_publisher():
+    """The pooled features lead to the published network's own logits."""
+    path = next((path for path in REAL_WEIGHTS if path.is_file()), None)
+    if path is None:
+        pytest.skip("the trained weights are not on this machine")
+    network = MobileNetV2(str(path), resize=64)
+    published = mobilenet_v2()
+    published.load_state_dict(torch.load(path, weights_only=True))
+    published.eval()
+    images = torch.randint(0, 256, (2, 64, 64, 3), dtype=torch.uint8)
+    shares = images.permute(0, 3, 1, 2) / 255
+    mean = torch.tensor(extractor.IMAGENET_MEAN).view(3, 1, 1)
+    deviation = torch.tensor(extractor.IMAGENET_DEVIATION).view(3, 1, 1)
+    with torch.no_grad():
+        expected = published((shares - mean) / deviation)
+        torch.testing.assert_close(
+            published.classifier(network(images)), expected, rtol=1e-3, atol=1e-3
+        )
+
+
+def test_inception_is_the_network_of_the_library(tmp_path: Path, monkeypatch):
+    library = pytest.importorskip("torch_fidelity.feature_extractor_inceptionv3")
+    monkeypatch.setattr(
+        library, "load_state_dict_from_url", lambda url, progress: _random_state(library)
+    )
+    plain = library.FeatureExtractorInceptionV3("inception-v3-compat", ["2048"], verbose=False)
+    path = tmp_path / "random.pth"
+    torch.save(plain.state_dict(), path)
+    monkeypatch.setattr(Inception, "SHA256", hashlib.sha256(path.read_bytes()).hexdigest())
+    images = torch.randint(0, 256, (2, 64, 64, 3), dtype=torch.uint8)
+    (expected,) = plain(images.permute(0, 3, 1, 2))
+    found = Inception(str(path))(images)
+    assert found.shape == (2, 2048)
+    torch.testing.assert_close(found, expected)
+
+
+def _random_state(library) -> dict[str, torch.Tensor]:
+    """Weights of the right shapes, made by a network that is built on the meta device."""
+    with pytest.MonkeyPatch.context() as patch:
+        taken: dict[str, torch.Tensor] = {}
+        original = library.FeatureExtractorInceptionV3.load_state_dict
+        patch.setattr(
+            library.FeatureExtractorInceptionV3,
+            "load_state_dict",
+            lambda self, state: taken.update(self.state_dict()),
+        )
+        patch.setattr(library, "load_state_dict_from_url", lambda url, progress: {})
+        library.FeatureExtractorInceptionV3("inception-v3-compat", ["2048"], verbose=False)
+        assert original is not None
+    return taken

@@ -1,0 +1,141 @@
+"""How far a pair of players is from an equilibrium: the duality gap.
+
+Grnarova et al. 2019, arXiv 1811.05512, equation 1: with M the value of the game, which the
+discriminator wants high and the generator low,
+
+    gap(G, D) = max_D' M(D', G) - min_G' M(D, G')
+
+is never negative and 0 in an equilibrium, where no player gains by changing alone. The best
+responses are approached as the paper does: copies of each player train for some steps against the
+other, which stays as it is, on data that the game is not trained on.
+"""
+
+import copy
+import dataclasses
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.optim import Optimizer
+
+from anime_dcgan.loss import AdversarialLoss
+from anime_dcgan.objective import discriminator_cost, generator_cost
+from anime_dcgan.regularizer import Regularizer
+
+Real = Float[Tensor, "_ ..."]
+Latents = Float[Tensor, "_ latent_dim"]
+DrawLatents = Callable[[int], Latents]
+
+
+@dataclass(frozen=True)
+class Game:
+    """Two players as they stand, each with its optimizer, and what they play for."""
+
+    generator: nn.Module
+    discriminator: nn.Module
+    generator_optimizer: Optimizer
+    discriminator_optimizer: Optimizer
+    loss: AdversarialLoss
+    regularizer: Regularizer
+    precision: Callable[[], AbstractContextManager[object]] = nullcontext
+
+    def copy(self) -> "Game":
+        """The same game with players of its own, ready to be trained or judged."""
+        players = copy.deepcopy(
+            (
+                self.generator,
+                self.discriminator,
+                self.generator_optimizer,
+                self.discriminator_optimizer,
+            )
+        )
+        names = [field.name for field in dataclasses.fields(self)]
+        return dataclasses.replace(self, **dict(zip(names, players, strict=False)))
+
+    def value(self, real: Real, latents: Latents) -> float:
+        """M: the negated cost of the discriminator on these images, without dropout."""
+        for network in (self.generator, self.discriminator):
+            _as_judged(network)
+        with torch.no_grad(), self.precision():
+            real_logits = self.discriminator(real).float()
+            fake_logits = self.discriminator(self.generator(latents)).float()
+            return -self.loss.discriminator(real_logits, fake_logits).mean().item()
+
+    def to_train(self) -> None:
+        """Both players as they are in training."""
+        self.generator.train()
+        self.discriminator.train()
+
+    def discriminator_step(self, real: Real, latents: Latents) -> None:
+        """As in training."""
+        with self.precision():
+            with torch.no_grad():
+                fake = self.generator(latents)
+            paid = discriminator_cost(self.discriminator, self.loss, self.regularizer, real, fake)
+        self.discriminator_optimizer.zero_grad()
+        (paid.cost + paid.penalty).backward()
+        self.discriminator_optimizer.step()
+        self.regularizer.after_step(self.discriminator)
+
+    def generator_step(self, latents: Latents) -> None:
+        """As in training."""
+        with self.precision():
+            cost = generator_cost(self.discriminator, self.loss, self.generator(latents))
+        self.generator_optimizer.zero_grad()
+        cost.backward()
+        self.generator_optimizer.step()
+
+
+@dataclass(frozen=True)
+class DualityGap:
+    """What each player gains by answering the other as it stands."""
+
+    discriminator: float
+    """M(D', G) - M(D, G)."""
+    generator: float
+    """M(D, G) - M(D, G')."""
+
+    @property
+    def total(self) -> float:
+        return self.discriminator + self.generator
+
+
+def duality_gap(
+    game: Game, batches: Sequence[Real], draw_latents: DrawLatents, real: Real
+) -> DualityGap:
+    """Let a copy of each player answer the other for as many steps as there are batches.
+
+    Parameters:
+        batches: real images that the discriminator answers with.
+        draw_latents: gives so many latents, others each time.
+        real: images on which the value is taken, not in `batches`.
+
+    The players themselves stay as they are; the random state of torch does not.
+    """
+    judged = draw_latents(len(real))
+    before = game.copy().value(real, judged)
+
+    answer = game.copy()
+    answer.to_train()
+    for batch in batches:
+        answer.discriminator_step(batch, draw_latents(len(batch)))
+    gained_by_discriminator = answer.value(real, judged) - before
+
+    answer = game.copy()
+    answer.to_train()
+    answer.discriminator.requires_grad_(False)
+    for batch in batches:
+        answer.generator_step(draw_latents(len(batch)))
+    return DualityGap(gained_by_discriminator, before - answer.value(real, judged))
+
+
+def _as_judged(network: nn.Module) -> None:
+    """Without dropout; batch normalisation by the batch, as the players meet it in training."""
+    network.eval()
+    for module in network.modules():
+        if isinstance(module, _BatchNorm):
+            module.train()

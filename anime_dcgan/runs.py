@@ -42,19 +42,20 @@ def find_run(run: str, outputs: Path) -> Path:
 
 
 def find_checkpoint(run: Path, epoch: str) -> Path:
-    """A checkpoint of a run: `last` (or `latest`), or an epoch's number."""
+    """A checkpoint of a run: `last` (or `latest`), `best`, or an epoch's number."""
     folder = run / "checkpoints"
-    if epoch in ("last", "latest"):
-        path = folder / "last.ckpt"
+    if epoch in ("last", "latest", "best"):
+        path = folder / ("best.ckpt" if epoch == "best" else "last.ckpt")
     else:
         try:
             path = folder / f"{file_stem(float(epoch))}.ckpt"
         except ValueError:
             raise UserError(
-                f"epoch={epoch} is neither `last`, a number nor the path of a .ckpt file"
+                f"epoch={epoch} is neither `last`, `best`, a number nor the path of a .ckpt file"
             ) from None
     if not path.is_file():
         kept = [f"{epoch_of(kept):g}" for kept in by_epoch(folder, ".ckpt")]
+        kept += [name for name in ("best", "last") if (folder / f"{name}.ckpt").is_file()]
         raise UserError(
             f"{run} has no checkpoint epoch={epoch}; it has: {_shorten(kept) or 'none'}"
         )

@@ -4,18 +4,18 @@ Lightning and torch are imported when the training begins, not with this module:
 that decode pictures import it anew, and the word about a mistyped override comes at once.
 """
 
+import json
 import re
 import shlex
 import sys
 import tempfile
 from pathlib import Path
-from typing import NoReturn
 
 import yaml
 from omegaconf import DictConfig, OmegaConf
 
-from anime_dcgan.command import INTERRUPTED, USER_ERROR, command
-from anime_dcgan.console import is_first_process
+from anime_dcgan.command import INTERRUPTED, command, fail
+from anime_dcgan.console import is_first_process, say
 from anime_dcgan.errors import UserError
 from anime_dcgan.runs import by_epoch
 
@@ -42,7 +42,18 @@ def train(config: DictConfig) -> None:
     except Interrupted:
         _tell(f"\nstopped, and saved in {run_dir}\n\nGo on: {_resume_command(run_dir)}")
         raise SystemExit(INTERRUPTED) from None
-    _tell(_what_next(run_dir))
+    if is_first_process():
+        _write_report(run_dir)
+        print(_what_next(run_dir))
+
+
+def _write_report(run_dir: Path) -> None:
+    from anime_dcgan.page.write import write_report
+
+    try:
+        write_report(run_dir, run_dir / "report.html")
+    except UserError as error:
+        say(str(error))
 
 
 def _tell(message: str) -> None:
@@ -74,7 +85,9 @@ def _resume_command(run_dir: Path) -> str:
 
 def _what_next(run_dir: Path) -> str:
     grids = by_epoch(run_dir / "samples" / "ema", ".png")
-    lines = ["", f"faces        {grids[-1]}"] if grids else [""]
+    lines = ["", *_verdict(run_dir)]
+    if grids:
+        lines.append(f"faces        {grids[-1]}")
     if (run_dir / "samples" / "ema.gif").exists():
         lines.append(f"film         {run_dir / 'samples' / 'ema.gif'}")
     name = run_dir.name if run_dir.parent.name == OUTPUTS.name else run_dir
@@ -83,10 +96,20 @@ def _what_next(run_dir: Path) -> str:
             *lines,
             f"checkpoints  {run_dir / 'checkpoints'}",
             f"curves       tensorboard --logdir {run_dir}",
+            f"report       {run_dir / 'report.html'}",
             "",
             f"Draw:  python -m anime_dcgan.generate run={name} n=100 seed=1 out=faces.png",
         ]
     )
+
+
+def _verdict(run_dir: Path) -> list[str]:
+    try:
+        said = json.loads((run_dir / "equilibrium.json").read_text(encoding="utf-8"))
+    except OSError:
+        return []
+    place = f" since epoch {said['epoch']:g}" if said["epoch"] is not None else ""
+    return [f"verdict      {said['verdict']}{place}: {'; '.join(said['reasons'])}"]
 
 
 def find_last_run(overrides: list[str]) -> str | None:
@@ -116,7 +139,7 @@ def main() -> None:
     if "ckpt_path=last" in words and not named and not {"-m", "--multirun"} & set(words):
         run = find_last_run(words)
         if run is None:
-            _fail(
+            fail(
                 f"ckpt_path=last: no run below {OUTPUTS}/ was started by this command; "
                 "name one with run=..."
             )
@@ -135,15 +158,10 @@ def _check_outputs(words: list[str]) -> None:
         with tempfile.TemporaryFile(dir=OUTPUTS):
             pass
     except OSError as error:
-        _fail(
+        fail(
             f"{OUTPUTS.absolute()} cannot be written to ({error.strerror}): "
             "start in another folder, or name one with hydra.run.dir=..."
         )
-
-
-def _fail(message: str) -> NoReturn:
-    print(f"error: {message}", file=sys.stderr)
-    raise SystemExit(USER_ERROR)
 
 
 if __name__ == "__main__":

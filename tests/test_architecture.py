@@ -9,15 +9,18 @@ import anime_dcgan
 
 PACKAGE = Path(anime_dcgan.__file__).parent
 FLOORS = [
-    {"errors", "paths", "console", "runs"},
-    {"image", "latent", "precision", "model", "loss", "regularizer", "ema", "page"},
-    {"checkpoint", "drawing", "data"},
-    {"gan", "checkpoint_io", "command"},
-    {"callbacks"},
+    {"errors", "paths", "console", "runs", "files", "trusted"},
+    {"image", "latent", "precision", "model", "loss", "regularizer", "ema", "verdict", "page"},
+    {"checkpoint", "drawing", "data", "objective"},
+    {"gan", "checkpoint_io", "command", "metric", "duality"},
+    {"callbacks", "evaluation"},
     {"training"},
-    {"train", "generate", "report"},
+    {"train", "generate", "evaluate", "report"},
 ]
-LIGHT = {"train", "generate", "report", "command", "console", "errors", "paths", "runs"}
+LIGHT = {
+    *("train", "generate", "evaluate", "report", "command"),
+    *("console", "errors", "files", "paths", "runs", "trusted"),
+}
 """Modules that start without torch, so that a mistyped override is told at once."""
 WITHOUT_TORCH = {"data/source", "data/decoding", "data/folder", "data/cache", "data/drawn"}
 HEAVY = {"torch", "lightning", "torchvision"}

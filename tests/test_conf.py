@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hydra import compose, initialize_config_dir
@@ -10,6 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from anime_dcgan.command import check_types, instantiate
 from anime_dcgan.errors import UserError
 from anime_dcgan.gan import GAN
+from anime_dcgan.metric import extractor
 from anime_dcgan.paths import CONF_DIR
 from tests.conftest import Train, compose_train
 
@@ -24,6 +26,13 @@ LIBRARIES = {"optimizer": "torch.optim.", "trainer": "lightning.", "logger": "li
 """The groups that wrap a library; every other group wraps our module of its name."""
 
 
+class WithoutWeights(extractor.Extractor):
+    """Stands for the networks whose trained weights are not on every machine."""
+
+    def __init__(self, weights: str | None = None, resize: int = 0) -> None:
+        super().__init__()
+
+
 def targets(config: object) -> list[str]:
     if isinstance(config, dict):
         own = [config["_target_"]] if "_target_" in config else []
@@ -34,19 +43,21 @@ def targets(config: object) -> list[str]:
 def test_every_group_is_found():
     assert {group for group, _ in OPTIONS} == {
         *("data", "model", "loss", "regularizer", "optimizer", "callbacks"),
-        *("trainer", "logger", "experiment"),
+        *("trainer", "logger", "experiment", "metric"),
     }
     assert len(OPTIONS) >= 20
 
 
 @pytest.mark.parametrize(("group", "option"), OPTIONS)
-def test_every_option_composes_and_builds(group: str, option: str, tmp_path: Path):
+def test_every_option_composes_and_builds(group: str, option: str, tmp_path: Path, monkeypatch):
     (tmp_path / "faces").mkdir()
     picture = tmp_path / "faces" / "a.ppm"
     picture.write_bytes(b"P6 2 2 255\n" + bytes(12))
     config = compose_train(f"{group}={option}", f"run_dir={tmp_path}")
     if config.data.source.get("path", 0) is None:
         config.data.path = str(tmp_path / "faces")
+    monkeypatch.setattr(extractor, "MobileNetV2", WithoutWeights)
+    monkeypatch.setattr(extractor, "Inception", WithoutWeights)
     check_types(config)
     assert isinstance(instantiate(config.gan), GAN)
     instantiate(config.datamodule)
@@ -61,7 +72,8 @@ def test_a_group_and_the_module_it_configures_share_a_name(group: str, option: s
     if group == "experiment":
         pytest.skip("an experiment sets several groups")
     config = compose_train(f"{group}={option}", "run_dir=x")
-    named = targets(OmegaConf.to_container(config[group]))
+    container: Any = OmegaConf.to_container(config)
+    named = targets(container[group])
     expected = LIBRARIES.get(group, f"anime_dcgan.{group}.")
     assert all(target.startswith(expected) for target in named)
 

@@ -18,6 +18,7 @@ from rich.progress import (
 )
 
 from anime_dcgan.callbacks.budget import images_in_all
+from anime_dcgan.callbacks.equilibrium import Equilibrium
 from anime_dcgan.callbacks.periodic import epoch_now
 from anime_dcgan.gan import GAN
 
@@ -123,7 +124,14 @@ def _figures(trainer: Trainer) -> str:
         return ""
     shown = [f"{figures['speed/images_per_second']:,.0f} images/s"]
     shown += [form.format(figures[name].item()) for name, form in SHOWN.items() if name in figures]
-    return "  ".join(shown)
+    return "  ".join([*shown, *_verdict(trainer)])
+
+
+def _verdict(trainer: Trainer) -> list[str]:
+    """The last distance and what is thought of the course so far, once something was measured."""
+    callbacks = trainer.callbacks  # pyright: ignore[reportAttributeAccessIssue]
+    judges = [callback for callback in callbacks if isinstance(callback, Equilibrium)]
+    return [judge.summary for judge in judges if judge.history]
 
 
 def _duration(seconds: float) -> str:

@@ -4,6 +4,7 @@ from typing import Any
 
 from lightning import Callback, Trainer
 
+from anime_dcgan.callbacks.periodic import epoch_now
 from anime_dcgan.errors import UserError
 from anime_dcgan.gan import GAN
 
@@ -16,7 +17,7 @@ DECISIVE = (
 
 
 class Provenance(Callback):
-    """Keeps the resolved configuration, as plain values, in every checkpoint."""
+    """Keeps the resolved configuration, as plain values, and the epoch in every checkpoint."""
 
     def __init__(self, config: dict[str, Any]) -> None:
         self.config = config
@@ -25,6 +26,7 @@ class Provenance(Callback):
         self, trainer: Trainer, pl_module: GAN, checkpoint: dict[str, Any]
     ) -> None:
         checkpoint["config"] = self.config
+        checkpoint["epochs_done"] = epoch_now(trainer)
 
     def on_load_checkpoint(
         self, trainer: Trainer, pl_module: GAN, checkpoint: dict[str, Any]

@@ -81,6 +81,11 @@ class Snapshot(Periodic):
         if self._saved_images != module.images_seen:
             self._save(trainer, module, "last.ckpt")
 
+    def save_best(self, trainer: Trainer, module: GAN) -> None:
+        """Save `best.ckpt` now, and as `last.ckpt` too."""
+        if self._save(trainer, module, "best.ckpt") and trainer.is_global_zero:
+            self._also_as_last("best.ckpt")
+
     def _save(self, trainer: Trainer, module: GAN, name: str) -> bool:
         try:
             trainer.save_checkpoint(self.folder / name, weights_only=False)
@@ -118,7 +123,8 @@ class Snapshot(Periodic):
             return
         count = (images - module.images_seen) // (images_in_epoch(trainer) * self.every_epochs)
         size = _checkpoint_bytes(module)
-        needed, free = min(count, self.keep or count) * size, shutil.disk_usage(self.folder).free
+        count = min(count, self.keep or count)
+        needed, free = count * size, shutil.disk_usage(self.folder).free
         if needed > free:
             say(
                 f"{count} checkpoints of {size / 1e6:.0f} MB need {needed / 1e9:.1f} GB, but "

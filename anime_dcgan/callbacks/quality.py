@@ -1,0 +1,131 @@
+"""How good the faces are, measured as the training goes on; the best checkpoint is kept."""
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from lightning import Trainer
+
+from anime_dcgan.callbacks.periodic import Periodic, epoch_now
+from anime_dcgan.callbacks.snapshot import Snapshot
+from anime_dcgan.console import say
+from anime_dcgan.errors import UserError
+from anime_dcgan.files import write_json
+from anime_dcgan.gan import GAN
+from anime_dcgan.metric.base import Metric
+from anime_dcgan.metric.evaluator import Evaluator, Pixels, Values, draw
+
+Row = dict[str, Any]
+
+
+class Quality(Periodic):
+    """Measures the averaged generator, logs the values, and saves `best.ckpt` when it got better.
+
+    Parameters:
+        metric: its headline distance is to become small.
+        file: all values so far, as JSON.
+        neighbours: picture, made at the end, of the faces that come closest to training faces.
+        every_kimg, every_epochs: as in `Periodic`.
+        count, reference, training: as in `Evaluator`.
+    """
+
+    def __init__(
+        self,
+        metric: Metric,
+        file: str,
+        neighbours: str,
+        every_kimg: float | None = 20.0,
+        every_epochs: int | None = None,
+        count: int = 2000,
+        reference: str = "train",
+        training: int = 10_000,
+    ) -> None:
+        super().__init__(every_epochs, every_kimg)
+        self.metric = metric
+        self.file = Path(file)
+        self.neighbours = Path(neighbours)
+        self.count = count
+        self.reference = reference
+        self.training = training
+        self.rows: list[Row] = []
+        self._evaluator: Evaluator | None = None
+        self._faces: Pixels | None = None  # those measured last
+
+    def headline(self, row: Row) -> float:
+        """The distance of a row that is to become small."""
+        return row["values"][self.metric.headline]
+
+    def on_train_start(self, trainer: Trainer, pl_module: GAN) -> None:
+        if not trainer.is_global_zero:
+            return
+        self.rows = self._rows_before(pl_module.images_seen)
+        faces = trainer.datamodule.faces  # pyright: ignore[reportAttributeAccessIssue]
+        try:
+            self._evaluator = Evaluator(
+                *(self.metric, faces, self.count, self.reference, self.training),
+                device=pl_module.device,
+            )
+        except UserError as error:
+            say(f"the faces are not measured: {error}")
+
+    def act(self, trainer: Trainer, module: GAN) -> None:
+        better = False
+        if self._evaluator is not None:
+            row = self._measure(self._evaluator, trainer, module)
+            better = all(self.headline(row) < self.headline(before) for before in self.rows)
+            self.rows.append(row)
+            self._write(self._evaluator)
+            self._log(trainer, row, self._evaluator.references.floor)
+        if trainer.strategy.broadcast(better):
+            for callback in trainer.callbacks:  # pyright: ignore[reportAttributeAccessIssue]
+                if isinstance(callback, Snapshot):
+                    callback.save_best(trainer, module)
+
+    def on_train_end(self, trainer: Trainer, pl_module: GAN) -> None:
+        measured = self.rows[-1]["images"] if self.rows else 0
+        if trainer.strategy.broadcast(measured) != pl_module.images_seen:
+            self.act(trainer, pl_module)
+        if self._evaluator is not None and self._faces is not None:
+            self._save(self._evaluator.neighbour_sheet(self._faces).save, self.neighbours)
+
+    def _measure(self, evaluator: Evaluator, trainer: Trainer, module: GAN) -> Row:
+        start = time.perf_counter()
+        latents = evaluator.latents(module.generator.latent_dim)
+        with trainer.precision_plugin.forward_context():
+            pixels = draw(module.sample, latents)
+        values = evaluator.measure(pixels)
+        self._faces = pixels
+        return {
+            "images": module.images_seen,
+            "epoch": epoch_now(trainer),
+            "weights": "ema",
+            "values": values,
+            "seconds": round(time.perf_counter() - start, 2),
+        }
+
+    def _write(self, evaluator: Evaluator) -> None:
+        metric = {**evaluator.settings, "headline": self.metric.headline}
+        content = {"metric": metric, "floor": evaluator.references.floor, "rows": self.rows}
+        self._save(lambda path: write_json(path, content), self.file)
+
+    def _save(self, write: Callable[[Path], None], path: Path) -> None:
+        try:
+            write(path)
+        except OSError as error:
+            say(f"{path} could not be written ({error}); training goes on")
+
+    def _rows_before(self, images: int) -> list[Row]:
+        """What this run measured up to here, where it goes on from a checkpoint."""
+        try:
+            content = json.loads(self.file.read_text(encoding="utf-8"))
+            return [row for row in content["rows"] if row["images"] <= images]
+        except (OSError, ValueError, KeyError, TypeError):
+            return []
+
+    def _log(self, trainer: Trainer, row: Row, floor: Values) -> None:
+        scalars = {f"quality/{name}": value for name, value in row["values"].items()}
+        scalars |= {f"quality_floor/{name}": value for name, value in floor.items()}
+        for logger in trainer.loggers:
+            logger.log_metrics(scalars, step=row["images"])

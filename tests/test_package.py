@@ -34,13 +34,18 @@ def test_the_wheel_holds_package_configuration_and_console_scripts(wheel: Path):
     assert not any(name.startswith(("tests/", "outputs/", "conf/")) for name in names)
     assert "anime-train = anime_dcgan.train:main" in said
     assert "anime-generate = anime_dcgan.generate:main" in said
+    assert "anime-evaluate = anime_dcgan.evaluate:main" in said
     assert "anime-report = anime_dcgan.report:main" in said
     templates = (ROOT / "anime_dcgan" / "page" / "template").iterdir()
     assert {f"anime_dcgan/page/template/{path.name}" for path in templates} <= names
 
 
 @pytest.mark.parametrize(
-    ("command", "setting"), [("train", "seed: 0"), ("generate", "seed: 0"), ("report", "grids: 6")]
+    ("command", "setting"),
+    [
+        *(("train", "seed: 0"), ("generate", "seed: 0")),
+        *(("evaluate", "epochs: all"), ("report", "grids: 6")),
+    ],
 )
 def test_the_wheel_finds_its_configuration_in_an_empty_folder(
     wheel: Path, tmp_path: Path, command: str, setting: str

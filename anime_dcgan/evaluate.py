@@ -1,0 +1,165 @@
+"""`python -m anime_dcgan.evaluate`: how good the faces of any epochs of a run are.
+
+Torch is imported when the measuring begins; Lightning is not imported at all.
+"""
+
+import csv
+import json
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from omegaconf import DictConfig, ListConfig
+
+from anime_dcgan.command import command, instantiate
+from anime_dcgan.console import say
+from anime_dcgan.errors import UserError
+from anime_dcgan.files import write_json, write_text
+from anime_dcgan.runs import by_epoch, find_checkpoint, find_run
+
+if TYPE_CHECKING:
+    from anime_dcgan.evaluation import Evaluation
+
+RESULTS = "evaluations.json"  # in the folder of the run
+LIST_OF_EPOCHS = re.compile(r"epochs=[^\[]*,.*")
+
+Row = dict[str, Any]
+
+
+@command("evaluate")
+def evaluate(config: DictConfig) -> None:
+    _check(config)
+    run = find_run(str(config.run), Path(config.outputs))
+    paths = _checkpoints(run, config.epochs)
+    from anime_dcgan.evaluation import Evaluation
+
+    evaluation = Evaluation(paths[0], instantiate(config.metric), config)
+    rows = _measure(evaluation, paths, run / RESULTS)
+    if config.neighbours:
+        _write_neighbours(evaluation, paths[-1], run / "neighbours.png")
+    _print_table(rows, evaluation.floor, evaluation.headline, run)
+    if config.out is not None:
+        _write(rows, evaluation.floor, Path(config.out))
+
+
+def _check(config: DictConfig) -> None:
+    if config.metric is None:
+        raise UserError("metric=none measures nothing: use metric=swd, fd or fid")
+    if config.weights not in ("ema", "raw"):
+        raise UserError(f"weights={config.weights} is unknown: use weights=ema or weights=raw")
+    if config.out is not None and Path(config.out).suffix not in (".csv", ".json"):
+        raise UserError(f"out={config.out}: use an ending of .csv or .json")
+
+
+def _checkpoints(run: Path, epochs: Any) -> list[Path]:
+    """The checkpoints of `epochs=all`, or of one or several epochs, in the order given."""
+    if epochs == "all":
+        paths = by_epoch(run / "checkpoints", ".ckpt")
+        return paths or [find_checkpoint(run, "last")]
+    chosen = epochs if isinstance(epochs, ListConfig) else [epochs]
+    return [find_checkpoint(run, str(epoch)) for epoch in chosen]
+
+
+def _measure(evaluation: "Evaluation", paths: list[Path], results: Path) -> list[Row]:
+    """A row for each checkpoint; those that were measured before are read, not measured again."""
+    from rich.progress import track
+
+    rows = []
+    for path in track(paths, description="measuring", console=_console(), transient=True):
+        known = _read_results(results)
+        key = evaluation.key(path)
+        row = next((row for row in known if row["key"] == key), None)
+        if row is None:
+            row = {"key": key, **evaluation.measure(path)}
+            _keep(results, [*known, row])
+        rows.append(row)
+    return rows
+
+
+def _write_neighbours(evaluation: "Evaluation", path: Path, out: Path) -> None:
+    """For the user's eyes: the faces that come closest to training faces, beside those."""
+    try:
+        evaluation.evaluator.neighbour_sheet(evaluation.faces(path)).save(out)
+    except OSError as error:
+        say(f"{out} could not be written ({error})")
+
+
+def _read_results(path: Path) -> list[Row]:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))["rows"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+
+
+def _keep(path: Path, rows: list[Row]) -> None:
+    try:
+        write_json(path, {"rows": rows})
+    except OSError as error:
+        say(f"{path} could not be written ({error}): these results are not remembered")
+
+
+def _console() -> Any:
+    from rich.console import Console
+
+    return Console(stderr=True)
+
+
+def _print_table(rows: list[Row], floor: dict[str, float], headline: str, run: Path) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    best = min(rows, key=lambda row: row["values"][headline])
+    table = Table(title=f"{run}: the lowest {headline} is marked")
+    table.add_column("epoch", justify="right")
+    table.add_column("images", justify="right")
+    for name in floor:
+        table.add_column(name, justify="right")
+    for row in rows:
+        cells = [_said(row["values"][name]) for name in floor]
+        mark = "bold green" if row is best else None
+        table.add_row(f"{row['epoch']:g}", f"{row['images']:,}", *cells, style=mark)
+    table.add_section()
+    table.add_row("real", "", *(_said(value) for value in floor.values()))
+    Console(width=None if sys.stdout.isatty() else 160).print(table)
+
+
+def _said(value: float) -> str:
+    return f"{value:.3f}" if abs(value) < 10 else f"{value:,.1f}"
+
+
+def _write(rows: list[Row], floor: dict[str, float], out: Path) -> None:
+    try:
+        if out.suffix == ".json":
+            write_json(out, {"floor": floor, "rows": rows})
+        else:
+            write_text(out, _as_csv(rows, floor))
+    except OSError as error:
+        raise UserError(f"{out} cannot be written: {error}; name another out=...") from None
+    say(f"{len(rows)} rows in {out}")
+
+
+def _as_csv(rows: list[Row], floor: dict[str, float]) -> str:
+    import io
+
+    file = io.StringIO()
+    table = csv.writer(file)
+    table.writerow(["epoch", "images", "weights", *floor])
+    for row in rows:
+        values = (row["values"][name] for name in floor)
+        table.writerow([f"{row['epoch']:g}", row["images"], row["weights"], *values])
+    table.writerow(["real", "", "", *floor.values()])
+    return file.getvalue()
+
+
+def main() -> None:
+    """The console script. Several epochs need no brackets: `epochs=10,20,best`."""
+    sys.argv[1:] = [
+        f"epochs=[{word.removeprefix('epochs=')}]" if LIST_OF_EPOCHS.fullmatch(word) else word
+        for word in sys.argv[1:]
+    ]
+    evaluate()
+
+
+if __name__ == "__main__":
+    main()

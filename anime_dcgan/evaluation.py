@@ -1,0 +1,90 @@
+"""The checkpoints of one run, measured with one metric on the data that it was trained on."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from omegaconf import DictConfig
+
+from anime_dcgan import checkpoint, precision, trusted
+from anime_dcgan.data.faces import Faces, open_faces
+from anime_dcgan.data.source import Source
+from anime_dcgan.metric.base import Metric
+from anime_dcgan.metric.evaluator import Evaluator, Values, draw
+
+
+class Evaluation:
+    """What is needed for each checkpoint of a run.
+
+    Parameters:
+        first: any checkpoint of the run; it says which data it was trained on.
+        settings: `weights`, `count`, `reference`, `training`, `device` as in `conf/evaluate.yaml`.
+
+    Raises `UserError` where that data is not there any more.
+    """
+
+    def __init__(self, first: Path, metric: Metric, settings: DictConfig) -> None:
+        self.weights = settings.weights
+        self.device, self.dtype = _device(settings.device)
+        faces = _open_data(checkpoint.read(first)["config"], first)
+        self.evaluator = Evaluator(
+            metric,
+            faces,
+            settings.count,
+            settings.reference,
+            settings.training,
+            device=self.device,
+        )
+        self.headline = metric.headline
+
+    @property
+    def floor(self) -> Values:
+        """What as many real faces measure."""
+        return self.evaluator.references.floor
+
+    def key(self, path: Path) -> str:
+        """Differs wherever the values would."""
+        settings = {**self.evaluator.settings, "weights": self.weights, "dtype": str(self.dtype)}
+        images = checkpoint.read(path)["images_seen"]
+        digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
+        return f"{images}-{digest[:16]}"
+
+    def measure(self, path: Path) -> dict[str, Any]:
+        """The values of one checkpoint, and what they belong to."""
+        contents = checkpoint.read(path)
+        return {
+            "images": contents["images_seen"],
+            "epoch": contents.get("epochs_done", contents["epoch"] + 1),
+            "weights": self.weights,
+            "metric": self.evaluator.settings,
+            "values": self.evaluator.measure(self.faces(path)),
+        }
+
+    def faces(self, path: Path) -> np.ndarray:
+        """The generated faces that are measured, (count, h, w, 3) uint8."""
+        generator = checkpoint.load_generator(path, self.weights)
+        generator = generator.to(self.device).to(memory_format=torch.channels_last)
+        latents = self.evaluator.latents(generator.latent_dim).to(self.device)
+        fast = self.dtype == torch.bfloat16
+        with torch.inference_mode(), torch.autocast(self.device.type, self.dtype, enabled=fast):
+            return draw(generator, latents)
+
+
+def _device(name: str) -> tuple[torch.device, torch.dtype]:
+    """Where to measure, and in which precision the faces are drawn: as training would."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    fast = precision.choose(name)[0] == precision.FAST
+    return torch.device(name), torch.bfloat16 if fast else torch.float32
+
+
+def _open_data(config: dict[str, Any], origin: Path) -> Faces:
+    data = config["data"]
+    source = trusted.build(data["source"], "anime_dcgan.data", Source, origin)
+    return open_faces(
+        *(source, data["image_size"], data["holdout"], config["seed"]),
+        *(Path(data["cache_dir"]), data["workers"]),
+    )

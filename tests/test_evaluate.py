@@ -1,0 +1,167 @@
+"""`evaluate` as a user meets it, on finished runs."""
+
+import csv
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from anime_dcgan.data.drawn import DrawnFaces
+from anime_dcgan.errors import UserError
+from anime_dcgan.evaluation import Evaluation
+from anime_dcgan.trusted import build
+from tests.conftest import Result
+
+Call = Callable[..., Result]
+TINY = (
+    *(
+        "data.count=60",
+        "data.holdout=0.4",
+        "data.image_size=16",
+        "data.batch_size=8",
+        "model.latent_dim=6",
+    ),
+    *("model.generator.width=3", "model.discriminator.width=3", "callbacks.samples.count=4"),
+    *("trainer=cpu", "logger=none", "callbacks.quality.every_kimg=0.032", "trainer.max_epochs=3"),
+)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory, call: Call) -> Path:
+    """A folder with a run `a` of three epochs of 32 images below outputs/."""
+    place = tmp_path_factory.mktemp("evaluated")
+    call("train", *TINY, "run=a", cwd=place)
+    return place
+
+
+@pytest.fixture
+def fresh(folder: Path) -> Path:
+    """Nothing is remembered there."""
+    (folder / "outputs/a/evaluations.json").unlink(missing_ok=True)
+    return folder
+
+
+def results(folder: Path) -> list[dict]:
+    return json.loads((folder / "outputs/a/evaluations.json").read_text())["rows"]
+
+
+def test_all_epochs_are_measured_in_a_table_with_the_floor(call: Call, fresh: Path):
+    table = call("evaluate", "run=a", cwd=fresh).stdout
+    for word in ("swd/16", "swd/mean", "precision", "coverage", "memorised", "real"):
+        assert word in table
+    assert [row["epoch"] for row in results(fresh)] == [1, 2, 3]
+    assert [row["images"] for row in results(fresh)] == [32, 64, 96]
+    with Image.open(fresh / "outputs/a/neighbours.png") as sheet:
+        assert sheet.width == 6 * 18 + 2
+
+
+def test_chosen_epochs_need_no_brackets(call: Call, fresh: Path):
+    call("evaluate", "run=a", "epochs=1,3,best", "out=table.csv", cwd=fresh)
+    with (fresh / "table.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["epoch"] for row in rows[:2]] == ["1", "3"]
+    assert rows[3]["epoch"] == "real"
+    distances = [float(row["swd/mean"]) for row in rows[:3]]
+    assert distances[2] <= min(distances)  # `best` was chosen by the same distance
+    call("evaluate", "run=a", "epochs=2", "out=one.json", cwd=fresh)
+    content = json.loads((fresh / "one.json").read_text())
+    assert content["rows"][0]["epoch"] == 2
+    assert content["floor"]["swd/mean"] > 0
+
+
+def test_the_values_are_those_of_the_training(call: Call, fresh: Path):
+    call("evaluate", "run=a", cwd=fresh)
+    trained = json.loads((fresh / "outputs/a/quality.json").read_text())
+    assert [row["values"] for row in results(fresh)] == [row["values"] for row in trained["rows"]]
+
+
+def test_what_was_measured_is_remembered(call: Call, fresh: Path, monkeypatch):
+    call("evaluate", "run=a", "epochs=1", cwd=fresh)
+    before = results(fresh)
+    monkeypatch.setattr(Evaluation, "measure", None)  # would raise
+    call("evaluate", "run=a", "epochs=1", cwd=fresh)
+    assert results(fresh) == before
+    for other in ("epochs=2", "weights=raw", "count=12", "metric.seed=1", "reference=holdout"):
+        words = ["epochs=1", other] if other != "epochs=2" else [other]
+        call("evaluate", "run=a", *words, "neighbours=false", cwd=fresh, status=1)
+
+
+def test_a_damaged_memory_is_made_anew(call: Call, fresh: Path):
+    (fresh / "outputs/a/evaluations.json").write_text('{"rows": [')
+    call("evaluate", "run=a", "epochs=1", cwd=fresh)
+    assert len(results(fresh)) == 1
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["run=b"], "run=b is no run"),
+        (["run=a", "epochs=9"], "it has: 1, 2, 3, best, last"),
+        (["run=a", "epochs=1,many"], "epoch=many is neither"),
+        (["run=a", "metric=none"], "metric=none measures nothing"),
+        (["run=a", "weights=best"], "weights=ema or weights=raw"),
+        (["run=a", "reference=test"], "reference=train or reference=holdout"),
+        (["run=a", "out=table.xls"], ".csv or .json"),
+        (["run=a", "out=/proc/table.csv"], "cannot be written"),
+        (["run=a", "metric=fd", "metric.extractor.weights=none.pth"], "none.pth is no file"),
+    ],
+)
+def test_mistakes_are_told_in_a_line(call: Call, folder: Path, overrides, message):
+    result = call("evaluate", *overrides, cwd=folder, status=2)
+    (line,) = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
+    assert message in line
+    assert "Traceback" not in result.stderr
+
+
+def test_data_that_is_gone_is_named(call: Call, tmp_path: Path):
+    (tmp_path / "faces").mkdir()
+    for number in range(24):
+        Image.new("RGB", (16, 16), (10 * number, 0, 0)).save(tmp_path / f"faces/{number}.png")
+    data = ("data=folder", "data.path=faces", "metric=none", "trainer.max_epochs=1")
+    tiny = [word for word in TINY if not word.startswith(("data.count", "callbacks.quality"))]
+    call("train", *tiny, *data, "run=a", cwd=tmp_path)
+    shutil.rmtree(tmp_path / "faces")
+    result = call("evaluate", "run=a", "epochs=last", cwd=tmp_path, status=2)
+    assert "faces" in result.stderr
+
+
+def test_a_run_of_a_stranger_builds_nothing_but_our_sources(tmp_path: Path):
+    for target in ("os.system", "anime_dcgan.model.dcgan.Generator", "anime_dcgan.data.cache.Path"):
+        with pytest.raises(UserError, match="refused|is no"):
+            build({"_target_": target}, "anime_dcgan.data", DrawnFaces, tmp_path)
+    built = build(
+        {"_target_": "anime_dcgan.data.drawn.DrawnFaces", "count": 3},
+        *("anime_dcgan.data", DrawnFaces, tmp_path),
+    )
+    assert len(built) == 3
+
+
+def test_evaluate_starts_without_lightning(folder: Path):
+    import os
+    import subprocess
+    import sys
+
+    from anime_dcgan.paths import CONF_DIR
+
+    program = (
+        "import sys; sys.argv[1:] = ['run=a', 'epochs=1']\n"
+        "from anime_dcgan.evaluate import main; main()\n"
+        "assert 'torch' in sys.modules and 'lightning' not in sys.modules"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(CONF_DIR.parent)}
+    subprocess.run(
+        [sys.executable, "-c", program], cwd=folder, check=True, env=environment, timeout=120
+    )
+
+
+def test_faces_are_drawn_as_in_training(folder: Path):
+    """On an accelerator or a CPU with AMX in bf16, else in float32."""
+    from anime_dcgan.evaluation import _device
+
+    device, dtype = _device("cpu")
+    assert device.type == "cpu"
+    assert dtype in (torch.bfloat16, torch.float32)

@@ -38,7 +38,7 @@ class Equilibrium(Callback):
         self,
         file: str,
         stop: bool = False,
-        steps: int = 10,
+        steps: int = 6,
         count: int = 256,
         rules: Rules | None = None,
     ) -> None:

@@ -90,10 +90,32 @@ def laplacian_pyramid(images: Float[Tensor, "n c h w"]) -> list[Float[Tensor, "n
     """Band-pass levels from the finest on, and at last what remains at 16 px (or above)."""
     levels = []
     while images.shape[-1] >= 2 * COARSEST and images.shape[-1] % 2 == 0:
-        smaller = _blur(images)[:, :, ::2, ::2]
-        levels.append(images - _double(smaller))
+        smaller = halve(images)
+        levels.append(images - double(smaller))
         images = smaller
     return [*levels, images]
+
+
+def halve(images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h/2 w/2"]:
+    """Blur square images and take every second pixel: by matrices, which is faster than filters."""
+    rows = _blur_matrix(images.shape[-1]).to(images)[::2]
+    return rows @ images @ rows.T
+
+
+def double(images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c 2*h 2*w"]:
+    """Zeros between the pixels, then the blur: the pyramid's own way up (Burt & Adelson 1983)."""
+    columns = 2 * _blur_matrix(2 * images.shape[-1]).to(images)[:, ::2]
+    return columns @ images @ columns.T
+
+
+def _blur_matrix(side: int) -> Float[Tensor, "side side"]:
+    """The binomial filter along one axis, mirrored at the borders."""
+    matrix = torch.zeros(side, side)
+    for centre in range(side):
+        for shift, weight in enumerate(BINOMIAL, start=-2):
+            place = abs(centre + shift)
+            matrix[centre, min(place, 2 * (side - 1) - place)] += weight
+    return matrix
 
 
 def random_patches(
@@ -107,23 +129,6 @@ def random_patches(
     rows = torch.arange(len(images), device=images.device)[:, None]
     across = windows.shape[3]
     return windows[rows, :, chosen // across, chosen % across].flatten(0, 1)
-
-
-def _blur(images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
-    """The 5x5 binomial filter, mirrored at the borders."""
-    channels = images.shape[1]
-    row = torch.tensor(BINOMIAL, device=images.device, dtype=images.dtype)
-    padded = functional.pad(images, (2, 2, 2, 2), mode="reflect")
-    across = functional.conv2d(padded, row.expand(channels, 1, 1, 5), groups=channels)
-    return functional.conv2d(across, row[:, None].expand(channels, 1, 5, 1), groups=channels)
-
-
-def _double(images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c 2*h 2*w"]:
-    """Zeros between the pixels, then the blur: the pyramid's own way up (Burt & Adelson 1983)."""
-    n, channels, height, width = images.shape
-    spread = images.new_zeros(n, channels, 2 * height, 2 * width)
-    spread[:, :, ::2, ::2] = 4 * images
-    return _blur(spread)
 
 
 def _thumbnails(images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n d"]:

@@ -13,7 +13,8 @@ from anime_dcgan.data.drawn import DrawnFaces
 from anime_dcgan.errors import UserError
 from anime_dcgan.metric.sliced import (
     SlicedWasserstein,
-    _double,
+    double,
+    halve,
     laplacian_pyramid,
     random_patches,
 )
@@ -68,8 +69,27 @@ def test_levels_are_named_by_their_size_and_the_pyramid_adds_up_to_the_image():
     assert [level.shape[-1] for level in levels] == [64, 32, 16]
     rebuilt = levels[-1]
     for level in levels[-2::-1]:
-        rebuilt = level + _double(rebuilt)
+        rebuilt = level + double(rebuilt)
     torch.testing.assert_close(rebuilt, images)
+
+
+def test_halving_is_the_binomial_filter_mirrored_at_the_borders():
+    images = torch.rand(2, 3, 32, 32)
+    row = torch.tensor([1.0, 4, 6, 4, 1]) / 16
+    kernel = torch.outer(row, row).expand(3, 1, 5, 5)
+    padded = torch.nn.functional.pad(images, (2, 2, 2, 2), mode="reflect")
+    expected = torch.nn.functional.conv2d(padded, kernel, stride=2, groups=3)
+    torch.testing.assert_close(halve(images), expected)
+
+
+def test_doubling_is_the_same_filter_between_zeros():
+    images = torch.rand(2, 3, 8, 8)
+    spread = torch.zeros(2, 3, 16, 16)
+    spread[:, :, ::2, ::2] = 4 * images
+    row = torch.tensor([1.0, 4, 6, 4, 1]) / 16
+    kernel = torch.outer(row, row).expand(3, 1, 5, 5)
+    padded = torch.nn.functional.pad(spread, (2, 2, 2, 2), mode="reflect")
+    torch.testing.assert_close(double(images), torch.nn.functional.conv2d(padded, kernel, groups=3))
 
 
 def test_a_flat_image_has_nothing_in_its_bands():

@@ -129,7 +129,8 @@ def test_logged_figures_are_the_means_of_the_steps(train: Train, tmp_path: Path,
         return figures
 
     monkeypatch.setattr(GAN, "generator_step", noted)
-    train("logger=csv", "trainer.max_epochs=1", "callbacks.scalars.every_kimg=0.016")
+    settings = ("logger=csv", "metric=none", "callbacks.scalars.every_kimg=0.016")
+    train(*settings, "trainer.max_epochs=1")
     lines = (tmp_path / "run/csv/metrics.csv").read_text().splitlines()
     rows = [dict(zip(lines[0].split(","), line.split(","), strict=True)) for line in lines[1:]]
     logged = [float(row["loss/generator"]) for row in rows]
@@ -139,14 +140,14 @@ def test_logged_figures_are_the_means_of_the_steps(train: Train, tmp_path: Path,
 def test_cadence_and_number_of_checkpoints(train: Train, tmp_path: Path):
     train("trainer.max_epochs=7", "callbacks.snapshot.every_epochs=2", "callbacks.snapshot.keep=2")
     kept = sorted(path.name for path in (tmp_path / "run/checkpoints").iterdir())
-    assert kept == ["epoch=0004.ckpt", "epoch=0006.ckpt", "last.ckpt"]
+    assert kept == ["best.ckpt", "epoch=0004.ckpt", "epoch=0006.ckpt", "last.ckpt"]
     assert read(tmp_path / "run/checkpoints/last.ckpt")["images_seen"] == 7 * 32
 
 
 def test_checkpoints_within_epochs(train: Train, tmp_path: Path):
     train("callbacks.snapshot.every_epochs=null", "callbacks.snapshot.every_kimg=0.024")
     kept = sorted(path.name for path in (tmp_path / "run/checkpoints").iterdir())
-    assert kept == ["epoch=0000.750.ckpt", "epoch=0001.500.ckpt", "last.ckpt"]
+    assert kept == ["best.ckpt", "epoch=0000.750.ckpt", "epoch=0001.500.ckpt", "last.ckpt"]
     found = find_checkpoint(tmp_path / "run", "1.5")
     assert read(found)["images_seen"] == 48
 

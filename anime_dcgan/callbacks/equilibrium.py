@@ -73,7 +73,7 @@ class Equilibrium(Callback):
             if trainer.strategy.reduce_boolean_decision(reached, all=False):
                 trainer.should_stop = True
 
-    def on_train_end(self, trainer: Trainer, pl_module: GAN) -> None:
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: GAN) -> None:
         self._look(trainer, pl_module)
 
     def _look(self, trainer: Trainer, module: GAN) -> None:

@@ -50,6 +50,7 @@ class Quality(Periodic):
         self.reference = reference
         self.training = training
         self.rows: list[Row] = []
+        self._measured_at = -1
         self._evaluator: Evaluator | None = None
         self._faces: Pixels | None = None  # those measured last
 
@@ -70,7 +71,22 @@ class Quality(Periodic):
         except UserError as error:
             say(f"the faces are not measured: {error}")
 
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: GAN, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
+        if trainer.should_stop:  # the budget is used up
+            self.act(trainer, pl_module)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: GAN) -> None:
+        super().on_train_epoch_end(trainer, pl_module)
+        if trainer.current_epoch + 1 == trainer.max_epochs:
+            self.act(trainer, pl_module)
+
     def act(self, trainer: Trainer, module: GAN) -> None:
+        if module.images_seen == self._measured_at:
+            return
+        self._measured_at = module.images_seen
         better = False
         if self._evaluator is not None:
             row = self._measure(self._evaluator, trainer, module)
@@ -84,9 +100,6 @@ class Quality(Periodic):
                     callback.save_best(trainer, module)
 
     def on_train_end(self, trainer: Trainer, pl_module: GAN) -> None:
-        measured = self.rows[-1]["images"] if self.rows else 0
-        if trainer.strategy.broadcast(measured) != pl_module.images_seen:
-            self.act(trainer, pl_module)
         if self._evaluator is not None and self._faces is not None:
             self._save(self._evaluator.neighbour_sheet(self._faces).save, self.neighbours)
 

@@ -17,6 +17,7 @@ SMALL = {
         *("trainer.precision=32-true", "callbacks.samples.count=4"),
     ),
     "generate": ("frames_per_face=2", "overwrite=true"),
+    "evaluate": (),
     "report": (),
 }
 NOT_RUN = re.compile(r"trainer=(ddp|gpu)|--help")  # tested elsewhere, or in need of a GPU
@@ -39,7 +40,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, call: Callable[..., object]
     for number in range(20):
         shade = (12 * number, 100, 200)
         Image.new("RGB", (20, 20), shade).save(place / "faces" / f"{number}.png")
-    small = ("data.count=20", "trainer.max_epochs=1", "run=first", *SMALL["train"])
+    small = ("data.count=40", "trainer.max_epochs=1", "run=first", *SMALL["train"])
     call("train", *small, "max_kimg=null", cwd=place)
     checkpoints = place / "outputs/first/checkpoints"
     for epoch in (10, 70):

@@ -120,15 +120,16 @@ class _Course:
         needed = self.rules.rest_share * now
         if len(self.history) - 1 - since >= self.rules.patience and lasted >= needed:
             return None
-        return Verdict(
-            "learning",
-            [f"the distance fell to {self.best:.4g}, {lasted / 1000:,.0f} thousand images ago"],
-        )
+        said = f"the distance, smoothed, is {self.best:.4g}"
+        if lasted == 0:
+            return Verdict("learning", [f"{said} and still falls"])
+        ago = f"{lasted / 1000:,.0f} thousand images ago"
+        return Verdict("learning", [f"{said} since {ago}, too short a rest to be sure"])
 
     def at_rest(self) -> Verdict:
         start = self._rest_begins()
         since = self.history[start]
-        rest = f"the distance has been {self.best:.4g} since epoch {since.epoch:g}"
+        rest = f"the distance, smoothed, has been {self.best:.4g} since epoch {since.epoch:g}"
         diversity, gap = self.diversities[-1], self.gaps[-1]
         if diversity < self.rules.collapsed:
             varied = f"the samples are {diversity:.0%} as varied as real images"

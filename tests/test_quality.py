@@ -10,6 +10,7 @@ from PIL import Image
 from anime_dcgan.callbacks.equilibrium import Equilibrium
 from anime_dcgan.checkpoint import read
 from anime_dcgan.duality import DualityGap
+from anime_dcgan.errors import UserError
 from anime_dcgan.metric.evaluator import Evaluator
 from anime_dcgan.runs import find_checkpoint
 from tests.conftest import Train, assert_same_weights
@@ -90,6 +91,26 @@ def test_what_was_measured_after_the_checkpoint_is_measured_again(train: Train, 
     assert _timeless(quality(tmp_path / "run")["rows"]) == _timeless(rows)
 
 
+def test_another_metric_starts_a_course_of_its_own_and_keeps_the_first(
+    train: Train, tmp_path: Path, capsys
+):
+    train(*OFTEN, "max_kimg=0.032")
+    last = tmp_path / "run/checkpoints/last.ckpt"
+    train(*OFTEN, "max_kimg=0.064", "metric.seed=1", ckpt_path=last)
+    assert "kept in" in capsys.readouterr().err
+    kept = json.loads((tmp_path / "run/quality-until-32.json").read_text())
+    assert [row["images"] for row in kept["rows"]] == [16, 32]
+    assert [row["images"] for row in quality(tmp_path / "run")["rows"]] == [48, 64]
+    assert [row["images"] for row in verdict(tmp_path / "run")["history"]] == [48, 64]
+
+
+def test_a_headline_that_is_not_measured_is_told_before_the_training(train: Train):
+    with pytest.raises(UserError, match=r"metric.headline=swd/64.*use swd/16, swd/mean"):
+        train(*OFTEN, "metric.headline=swd/64")
+    with pytest.raises(UserError, match="reference=test"):
+        train(*OFTEN, "callbacks.quality.reference=test")
+
+
 def _timeless(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     figures = {"seconds", "accuracy_real", "accuracy_fake"}  # means since the last logging
     return [{name: row[name] for name in row if name not in figures} for row in rows]
@@ -165,7 +186,5 @@ def test_a_full_disk_does_not_end_the_training(train: Train, monkeypatch, capsys
 
 
 def test_an_answer_of_no_steps_is_refused():
-    from anime_dcgan.errors import UserError
-
     with pytest.raises(UserError, match="equilibrium.steps=0"):
         Equilibrium("file", steps=0)

@@ -97,13 +97,16 @@ def test_it_is_not_called_before_the_rest_has_lasted():
     distances = levelling(40)
     names = [judge(course(*distances[:end])).name for end in range(1, 41)]
     assert set(names[:12]) == {"learning"}
+    assert "too short a rest" in judge(course(*distances[:19])).reasons[0]
     assert names[-1] == "equilibrium"
     first = names.index("equilibrium")
     assert set(names[first:]) == {"equilibrium"}
 
 
 def test_a_curve_that_still_falls_is_learning():
-    assert judge(course(*(100 * 0.97**i for i in range(60)))).name == "learning"
+    verdict = judge(course(*(100 * 0.97**i for i in range(60))))
+    assert verdict.name == "learning"
+    assert "still falls" in verdict.reasons[0]
     assert judge(course(100.0, 50.0)).name == "learning"
     assert judge([]).name == "learning"
 

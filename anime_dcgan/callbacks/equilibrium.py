@@ -61,7 +61,8 @@ class Equilibrium(Callback):
         return f"distance {self.history[-1]['distance']:.4g}, {self.verdict.name}{place}"
 
     def on_train_start(self, trainer: Trainer, pl_module: GAN) -> None:
-        self.history = self._history_before(pl_module.images_seen)
+        quality = _quality(trainer)
+        self.history = self._history_of(quality.rows if quality else [])
         self._judge()
 
     def on_train_batch_end(
@@ -142,11 +143,12 @@ class Equilibrium(Callback):
         except OSError as error:
             say(f"{self.file} could not be written ({error}); training goes on")
 
-    def _history_before(self, images: int) -> list[Row]:
-        """What this run saw up to here, where it goes on from a checkpoint."""
+    def _history_of(self, rows: list[Row]) -> list[Row]:
+        """What this run saw at these measurements, where it goes on from a checkpoint."""
+        measured = {row["images"] for row in rows}
         try:
             content = json.loads(self.file.read_text(encoding="utf-8"))
-            return [row for row in content["history"] if row["images"] <= images]
+            return [row for row in content["history"] if row["images"] in measured]
         except (OSError, ValueError, KeyError, TypeError):
             return []
 

@@ -11,11 +11,10 @@ from lightning import Trainer
 from anime_dcgan.callbacks.periodic import Periodic, epoch_now
 from anime_dcgan.callbacks.snapshot import Snapshot
 from anime_dcgan.console import say
-from anime_dcgan.errors import UserError
 from anime_dcgan.files import write_json
 from anime_dcgan.gan import GAN
 from anime_dcgan.metric.base import Metric
-from anime_dcgan.metric.evaluator import Evaluator, Pixels, Values, draw
+from anime_dcgan.metric.evaluator import Evaluator, Pixels, TooFewFaces, Values, draw
 
 Row = dict[str, Any]
 
@@ -61,15 +60,16 @@ class Quality(Periodic):
     def on_train_start(self, trainer: Trainer, pl_module: GAN) -> None:
         if not trainer.is_global_zero:
             return
-        self.rows = self._rows_before(pl_module.images_seen)
         faces = trainer.datamodule.faces  # pyright: ignore[reportAttributeAccessIssue]
         try:
             self._evaluator = Evaluator(
                 *(self.metric, faces, self.count, self.reference, self.training),
                 device=pl_module.device,
             )
-        except UserError as error:
+        except TooFewFaces as error:
             say(f"the faces are not measured: {error}")
+        else:
+            self.rows = self._rows_before(pl_module.images_seen, self._evaluator)
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: GAN, outputs: Any, batch: Any, batch_idx: int
@@ -119,9 +119,12 @@ class Quality(Periodic):
         }
 
     def _write(self, evaluator: Evaluator) -> None:
-        metric = {**evaluator.settings, "headline": self.metric.headline}
-        content = {"metric": metric, "floor": evaluator.references.floor, "rows": self.rows}
+        floor = evaluator.references.floor
+        content = {"metric": self._settings(evaluator), "floor": floor, "rows": self.rows}
         self._save(lambda path: write_json(path, content), self.file)
+
+    def _settings(self, evaluator: Evaluator) -> dict[str, Any]:
+        return {**evaluator.settings, "headline": self.metric.headline}
 
     def _save(self, write: Callable[[Path], None], path: Path) -> None:
         try:
@@ -129,13 +132,21 @@ class Quality(Periodic):
         except OSError as error:
             say(f"{path} could not be written ({error}); training goes on")
 
-    def _rows_before(self, images: int) -> list[Row]:
-        """What this run measured up to here, where it goes on from a checkpoint."""
+    def _rows_before(self, images: int, evaluator: Evaluator) -> list[Row]:
+        """What this run measured up to here, where it goes on from a checkpoint.
+
+        What it measured in another way is not comparable, and is kept in a file of its own.
+        """
         try:
             content = json.loads(self.file.read_text(encoding="utf-8"))
-            return [row for row in content["rows"] if row["images"] <= images]
+            if content["metric"] == self._settings(evaluator):
+                return [row for row in content["rows"] if row["images"] <= images]
+            kept = self.file.with_stem(f"{self.file.stem}-until-{images}")
+            self.file.replace(kept)
+            say(f"measured otherwise than before: the values so far are kept in {kept}")
         except (OSError, ValueError, KeyError, TypeError):
-            return []
+            pass  # nothing was measured, or it cannot be read
+        return []
 
     def _log(self, trainer: Trainer, row: Row, floor: Values) -> None:
         scalars = {f"quality/{name}": value for name, value in row["values"].items()}

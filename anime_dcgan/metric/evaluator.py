@@ -14,9 +14,12 @@ import numpy as np
 import torch
 from jaxtyping import Float, UInt8
 from PIL import Image
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
 
 from anime_dcgan import image
+from anime_dcgan.console import say
 from anime_dcgan.data.faces import Faces, distinct_rows
 from anime_dcgan.errors import UserError
 from anime_dcgan.metric import neighbours
@@ -43,6 +46,10 @@ class References:
     """Features of the training faces among which nearest neighbours are looked for."""
 
 
+class TooFewFaces(UserError):
+    """The data has not enough different faces to measure on."""
+
+
 class Evaluator:
     """Measures sets of generated faces with one metric.
 
@@ -52,7 +59,8 @@ class Evaluator:
         training: at most so many training faces are searched for nearest neighbours.
         seed: chooses the real faces.
 
-    No face is taken twice, even where the data has copies. Raises `UserError` for too few faces.
+    No face is taken twice, even where the data has copies. Raises `TooFewFaces`, and `UserError`
+    where the metric's headline is none of its distances.
     """
 
     def __init__(
@@ -78,7 +86,7 @@ class Evaluator:
             rows = distinct_rows(faces.images, faces.holdout_rows, 2 * count, seed)
         self.count = min(count, len(rows) // 2)
         if self.count < metric.fewest:
-            raise UserError(
+            raise TooFewFaces(
                 f"{len(rows)} different faces are too few to measure on: "
                 f"{2 * metric.fewest} are needed, or metric=none"
             )
@@ -95,6 +103,11 @@ class Evaluator:
             "faces": _digest(self._real_rows.tobytes() + self._floor_rows.tobytes()),
         }
         self.references = self._load() or self._describe_real()
+        distances = [name for name in self.references.floor if "/" in name]
+        if metric.headline not in distances:
+            raise UserError(
+                f"metric.headline={metric.headline} is not measured: use {', '.join(distances)}"
+            )
 
     def latents(self, latent_dim: int) -> Float[Tensor, "n latent_dim"]:
         """The latents whose faces are measured, always the same."""
@@ -132,18 +145,21 @@ class Evaluator:
         }
 
     def _describe_real(self) -> References:
-        real, other = (
-            self.metric.describe(self._real_batches(rows), self.device)
-            for rows in (self._real_rows, self._floor_rows)
-        )
-        training = self.metric.features(self._real_batches(self.training_rows), self.device)
+        sets = {"real": self._real_rows, "floor": self._floor_rows, "training": self.training_rows}
+        with _progress(sum(map(len, sets.values()))) as advance:
+            batches = {name: self._real_batches(rows, advance) for name, rows in sets.items()}
+            real = self.metric.describe(batches["real"], self.device)
+            other = self.metric.describe(batches["floor"], self.device)
+            training = self.metric.features(batches["training"], self.device)
         references = References(real, self._compare(real, other, training), training)
         self._save(references)
         return references
 
-    def _real_batches(self, rows: np.ndarray) -> Iterator[Tensor]:
+    def _real_batches(self, rows: np.ndarray, advance: Callable[[int], None]) -> Iterator[Tensor]:
         for start in range(0, len(rows), BATCH):
-            yield torch.from_numpy(self.faces.images[rows[start : start + BATCH]])
+            batch = rows[start : start + BATCH]
+            yield torch.from_numpy(self.faces.images[batch])
+            advance(len(batch))
 
     @property
     def _file(self) -> Path:
@@ -166,6 +182,24 @@ class Evaluator:
         except (OSError, RuntimeError):
             with contextlib.suppress(OSError):
                 partial.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _progress(total: int) -> Iterator[Callable[[int], None]]:
+    """A bar that is gone when all is done; a line where there is no terminal."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        say(f"describing {total:,} real faces")
+    columns = (TextColumn("describing real faces"), BarColumn(), MofNCompleteColumn())
+    with Progress(
+        *columns,
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    ) as bar:
+        task = bar.add_task("", total=total)
+        yield lambda count: bar.advance(task, count)
 
 
 def draw(

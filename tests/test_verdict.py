@@ -104,9 +104,10 @@ def test_it_is_not_called_before_the_rest_has_lasted():
 
 
 def test_a_curve_that_still_falls_is_learning():
-    verdict = judge(course(*(100 * 0.97**i for i in range(60))))
-    assert verdict.name == "learning"
-    assert "still falls" in verdict.reasons[0]
+    assert judge(course(*(100 * 0.97**i for i in range(60)))).name == "learning"
+    steep = judge(course(*(100 * 0.7**i for i in range(12))))
+    assert steep.name == "learning"
+    assert "still falls" in steep.reasons[0]
     assert judge(course(100.0, 50.0)).name == "learning"
     assert judge([]).name == "learning"
 

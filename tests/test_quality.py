@@ -188,3 +188,13 @@ def test_a_full_disk_does_not_end_the_training(train: Train, monkeypatch, capsys
 def test_an_answer_of_no_steps_is_refused():
     with pytest.raises(UserError, match="equilibrium.steps=0"):
         Equilibrium("file", steps=0)
+
+
+def test_without_a_hold_out_set_the_gap_is_taken_on_training_faces(train: Train, tmp_path: Path):
+    train(*OFTEN, "data.holdout=0", "max_kimg=0.016")
+    assert verdict(tmp_path / "run")["history"][0]["gap"] != 0
+
+
+def test_critics_with_penalties_are_judged_too(train: Train, tmp_path: Path):
+    train(*OFTEN, "loss=wgan_gp", "gan.critic_steps=2", "max_kimg=0.032")
+    assert len(verdict(tmp_path / "run")["history"]) == 2

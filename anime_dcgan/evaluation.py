@@ -29,7 +29,7 @@ class Evaluation:
     def __init__(self, first: Path, metric: Metric, settings: DictConfig) -> None:
         self.weights = settings.weights
         self.device, self.dtype = _device(settings.device)
-        faces = _open_data(checkpoint.read(first)["config"], first)
+        faces = open_data(checkpoint.read(first)["config"], first)
         self.evaluator = Evaluator(
             metric,
             faces,
@@ -81,7 +81,8 @@ def _device(name: str) -> tuple[torch.device, torch.dtype]:
     return torch.device(name), torch.bfloat16 if fast else torch.float32
 
 
-def _open_data(config: dict[str, Any], origin: Path) -> Faces:
+def open_data(config: dict[str, Any], origin: Path) -> Faces:
+    """The faces that the run of a checkpoint's configuration was trained on, and its hold-out."""
     data = config["data"]
     source = trusted.build(data["source"], "anime_dcgan.data", Source, origin)
     return open_faces(

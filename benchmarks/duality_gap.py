@@ -1,0 +1,73 @@
+"""The duality gap of a run's checkpoints, and how much two takings of it differ.
+
+    python benchmarks/duality_gap.py RUN STEPS EPOCH [EPOCH ...]
+
+RUN is the folder of a run, STEPS how long the copies train, EPOCH a number, `best` or `last`. As in
+training, but twice for each checkpoint, on other hold-out faces and latents.
+"""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+from omegaconf import OmegaConf
+
+from anime_dcgan import checkpoint, precision
+from anime_dcgan.command import instantiate
+from anime_dcgan.duality import DualityGap, Game, duality_gap
+from anime_dcgan.evaluation import open_data
+from anime_dcgan.gan import GAN
+from anime_dcgan.image import to_float
+from anime_dcgan.runs import find_checkpoint
+
+JUDGED = 256  # hold-out faces that the value of the game is taken on
+
+
+def load(path: Path) -> Game:
+    """The players of a checkpoint with their optimizers."""
+    contents = checkpoint.read(path)
+    module: GAN = instantiate(OmegaConf.create(contents["config"]).gan)
+    module.load_state_dict(contents["state_dict"])
+    optimizers = module.configure_optimizers()
+    for optimizer, state in zip(optimizers, contents["optimizer_states"], strict=True):
+        optimizer.load_state_dict(state)
+    fast = precision.choose("cpu")[0] == precision.FAST
+    return Game(
+        *(module.generator, module.discriminator, *optimizers, module.loss, module.regularizer),
+        precision=lambda: torch.autocast("cpu", torch.bfloat16, enabled=fast),
+    )
+
+
+def take(game: Game, path: Path, steps: int, seed: int) -> DualityGap:
+    """The gap on hold-out faces that the seed chooses."""
+    config = checkpoint.read(path)["config"]
+    faces = open_data(config, path)
+    random = np.random.default_rng(seed)
+    rows = random.permutation(faces.holdout_rows)
+    answering, judged = np.array_split(rows, 2)
+
+    def real(rows: np.ndarray, count: int) -> torch.Tensor:
+        chosen = random.choice(rows, count, len(rows) < count)
+        return to_float(torch.from_numpy(faces.images[chosen]))
+
+    torch.manual_seed(seed)
+    latent_dim = config["model"]["generator"]["latent_dim"]
+    batches = [real(answering, config["data"]["batch_size"]) for _ in range(steps)]
+    return duality_gap(game, batches, lambda n: torch.randn(n, latent_dim), real(judged, JUDGED))
+
+
+def main() -> None:
+    run, steps, *epochs = sys.argv[1:]
+    print("epoch    total   discriminator   generator, each taken twice")
+    for epoch in epochs:
+        path = find_checkpoint(Path(run), epoch)
+        game = load(path)
+        for seed in (0, 1):
+            gap = take(game, path, int(steps), seed)
+            figures = f"{gap.total:8.3f} {gap.discriminator:15.3f} {gap.generator:11.3f}"
+            print(f"{epoch:>5} {figures}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

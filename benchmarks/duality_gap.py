@@ -29,12 +29,18 @@ def load(path: Path) -> Game:
     contents = checkpoint.read(path)
     module: GAN = instantiate(OmegaConf.create(contents["config"]).gan)
     module.load_state_dict(contents["state_dict"])
-    optimizers = module.configure_optimizers()
-    for optimizer, state in zip(optimizers, contents["optimizer_states"], strict=True):
-        optimizer.load_state_dict(state)
+    generator_optimizer, discriminator_optimizer = module.configure_optimizers()
+    states = contents["optimizer_states"]
+    generator_optimizer.load_state_dict(states[0])
+    discriminator_optimizer.load_state_dict(states[1])
     fast = precision.choose("cpu")[0] == precision.FAST
     return Game(
-        *(module.generator, module.discriminator, *optimizers, module.loss, module.regularizer),
+        generator=module.generator,
+        discriminator=module.discriminator,
+        generator_optimizer=generator_optimizer,
+        discriminator_optimizer=discriminator_optimizer,
+        loss=module.loss,
+        regularizer=module.regularizer,
         precision=lambda: torch.autocast("cpu", torch.bfloat16, enabled=fast),
     )
 

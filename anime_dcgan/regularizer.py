@@ -44,11 +44,8 @@ class WeightClip(Regularizer):
             weight.clamp_(-self.limit, self.limit)
 
 
-class GradientPenalty(Regularizer):
-    """weight * (|grad D(x)| - 1)^2 between real and fake: arXiv 1704.00028, equation 3.
-
-    It runs in float32 whatever the precision of the training.
-    """
+class WeightedPenalty(Regularizer):
+    """Base of the penalties on each sample's own gradient, with their weight in the cost."""
 
     couples_samples = False
 
@@ -58,6 +55,13 @@ class GradientPenalty(Regularizer):
                 f"regularizer.weight={weight} rewards steep critics: use regularizer.weight=10"
             )
         self.weight = weight
+
+
+class GradientPenalty(WeightedPenalty):
+    """weight * (|grad D(x)| - 1)^2 between real and fake: arXiv 1704.00028, equation 3.
+
+    It runs in float32 whatever the precision of the training.
+    """
 
     def penalty(
         self,
@@ -71,18 +75,8 @@ class GradientPenalty(Regularizer):
         return self.weight * ((squared_norm + 1e-12).sqrt() - 1) ** 2  # sqrt has no slope at 0
 
 
-class R1(Regularizer):
+class R1(WeightedPenalty):
     """weight / 2 * |grad D(x)|^2 at real images: arXiv 1801.04406, equation 9; float32."""
-
-    couples_samples = False
-
-    def __init__(self, weight: float = 10.0) -> None:
-        if weight < 0:
-            raise UserError(
-                f"regularizer.weight={weight} rewards steep discriminators: "
-                "use regularizer.weight=10"
-            )
-        self.weight = weight
 
     def penalty(
         self,

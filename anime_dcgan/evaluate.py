@@ -4,9 +4,9 @@ Torch is imported when the measuring begins; Lightning is not imported at all.
 """
 
 import csv
-import json
 import re
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ from omegaconf import DictConfig, ListConfig
 from anime_dcgan.command import command, instantiate
 from anime_dcgan.console import say
 from anime_dcgan.errors import UserError
-from anime_dcgan.files import write_json, write_text
+from anime_dcgan.files import read_list, write_json, write_or_tell, write_text
 from anime_dcgan.runs import by_epoch, find_checkpoint, find_run
 
 if TYPE_CHECKING:
@@ -67,36 +67,22 @@ def _measure(evaluation: "Evaluation", paths: list[Path], results: Path) -> list
 
     rows = []
     for path in track(paths, description="measuring", console=_console(), transient=True):
-        known = _read_results(results)
+        known = read_list(results, "rows")
         key = evaluation.key(path)
         row = next((row for row in known if row["key"] == key), None)
         if row is None:
             row = {"key": key, **evaluation.measure(path)}
-            _keep(results, [*known, row])
+            content = {"rows": [*known, row]}
+            write = partial(write_json, results, content)
+            write_or_tell(write, results, "these results are not remembered")
         rows.append(row)
     return rows
 
 
 def _write_neighbours(evaluation: "Evaluation", path: Path, out: Path) -> None:
     """For the user's eyes: the faces that come closest to training faces, beside those."""
-    try:
-        evaluation.evaluator.neighbour_sheet(evaluation.faces(path)).save(out)
-    except OSError as error:
-        say(f"{out} could not be written ({error})")
-
-
-def _read_results(path: Path) -> list[Row]:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))["rows"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return []
-
-
-def _keep(path: Path, rows: list[Row]) -> None:
-    try:
-        write_json(path, {"rows": rows})
-    except OSError as error:
-        say(f"{path} could not be written ({error}): these results are not remembered")
+    sheet = evaluation.evaluator.neighbour_sheet(evaluation.faces(path))
+    write_or_tell(lambda: sheet.save(out), out)
 
 
 def _console() -> Any:

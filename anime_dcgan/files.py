@@ -1,10 +1,13 @@
-"""Files get their name when they are whole."""
+"""Files get their name when they are whole; what is no more than useful may fail in a line."""
 
 import contextlib
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from anime_dcgan.console import say
 
 
 def write_text(path: Path, text: str) -> None:
@@ -22,3 +25,19 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, content: Any) -> None:
     """As `write_text`."""
     write_text(path, json.dumps(content, indent=1) + "\n")
+
+
+def write_or_tell(write: Callable[[], None], path: Path, consequence: str = "") -> None:
+    """Say it in a line where `path` cannot be written, with what follows from that."""
+    try:
+        write()
+    except OSError as error:
+        say(f"{path} could not be written ({error}){'; ' if consequence else ''}{consequence}")
+
+
+def read_list(path: Path, name: str) -> list[dict[str, Any]]:
+    """The objects listed as `name` in a JSON file; none where it is absent or damaged."""
+    try:
+        return list(json.loads(path.read_text(encoding="utf-8"))[name])
+    except (OSError, ValueError, KeyError, TypeError):
+        return []

@@ -4,6 +4,7 @@ from typing import Any
 
 from lightning import Callback, Trainer
 
+from anime_dcgan.callbacks.periodic import callbacks_of
 from anime_dcgan.data.batches import FaceBatches
 from anime_dcgan.gan import GAN
 
@@ -36,11 +37,10 @@ def images_in_epoch(trainer: Trainer) -> int:
 
 def images_in_all(trainer: Trainer) -> int | None:
     """Images at which the training will end, by epochs or by `Budget`; None if it never does."""
-    callbacks = trainer.callbacks  # pyright: ignore[reportAttributeAccessIssue]
     ends = [
-        round(1000 * callback.max_kimg)
-        for callback in callbacks
-        if isinstance(callback, Budget) and callback.max_kimg is not None
+        round(1000 * budget.max_kimg)
+        for budget in callbacks_of(trainer, Budget)
+        if budget.max_kimg is not None
     ]
     if trainer.max_epochs is not None and trainer.max_epochs >= 0:
         ends.append(trainer.max_epochs * images_in_epoch(trainer))

@@ -1,7 +1,6 @@
 """How far the pair is from an equilibrium, and the verdict on the training."""
 
 import dataclasses
-import json
 import time
 from pathlib import Path
 from typing import Any
@@ -13,12 +12,12 @@ from lightning import Callback, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
 from torch import Tensor
 
+from anime_dcgan.callbacks.periodic import callbacks_of
 from anime_dcgan.callbacks.quality import Quality, Row
-from anime_dcgan.console import say
 from anime_dcgan.data.faces import Faces
 from anime_dcgan.duality import DualityGap, Game, duality_gap
 from anime_dcgan.errors import UserError
-from anime_dcgan.files import write_json
+from anime_dcgan.files import read_list, write_json, write_or_tell
 from anime_dcgan.gan import GAN
 from anime_dcgan.image import to_float
 from anime_dcgan.verdict import Observation, Rules, judge
@@ -61,8 +60,10 @@ class Equilibrium(Callback):
         return f"distance {self.history[-1]['distance']:.4g}, {self.verdict.name}{place}"
 
     def on_train_start(self, trainer: Trainer, pl_module: GAN) -> None:
-        quality = _quality(trainer)
-        self.history = self._history_of(quality.rows if quality else [])
+        qualities = callbacks_of(trainer, Quality)
+        measured = {row["images"] for quality in qualities for row in quality.rows}
+        known = read_list(self.file, "history")  # up to here, where a run goes on
+        self.history = [row for row in known if row["images"] in measured]
         self._judge()
 
     def on_train_batch_end(
@@ -79,11 +80,13 @@ class Equilibrium(Callback):
 
     def _look(self, trainer: Trainer, module: GAN) -> None:
         """Act once on each new measurement; only the first process has any."""
-        quality = _quality(trainer)
-        row = quality.rows[-1] if quality and quality.rows else None
         seen = self.history[-1]["images"] if self.history else 0
-        if quality is None or row is None or not seen < row["images"] == module.images_seen:
-            return
+        for quality in callbacks_of(trainer, Quality):
+            if quality.rows and seen < quality.rows[-1]["images"] == module.images_seen:
+                self._act(trainer, module, quality)
+
+    def _act(self, trainer: Trainer, module: GAN, quality: Quality) -> None:
+        row = quality.rows[-1]
         start = time.perf_counter()
         gap = self._gap(trainer, module)
         self.history.append(
@@ -138,19 +141,7 @@ class Equilibrium(Callback):
             "images": since and since.images,
             "history": self.history,
         }
-        try:
-            write_json(self.file, content)
-        except OSError as error:
-            say(f"{self.file} could not be written ({error}); training goes on")
-
-    def _history_of(self, rows: list[Row]) -> list[Row]:
-        """What this run saw at these measurements, where it goes on from a checkpoint."""
-        measured = {row["images"] for row in rows}
-        try:
-            content = json.loads(self.file.read_text(encoding="utf-8"))
-            return [row for row in content["history"] if row["images"] in measured]
-        except (OSError, ValueError, KeyError, TypeError):
-            return []
+        write_or_tell(lambda: write_json(self.file, content), self.file, "training goes on")
 
     def _log(self, trainer: Trainer, changed: bool) -> None:
         row = self.history[-1]
@@ -182,11 +173,6 @@ def _unseen_rows(faces: Faces, random: np.random.Generator) -> tuple[np.ndarray,
     rows = faces.holdout_rows if len(faces.holdout_rows) > 1 else faces.train_rows
     shuffled = random.permutation(rows)
     return shuffled[: len(rows) // 2], shuffled[len(rows) // 2 :]
-
-
-def _quality(trainer: Trainer) -> Quality | None:
-    callbacks = trainer.callbacks  # pyright: ignore[reportAttributeAccessIssue]
-    return next((callback for callback in callbacks if isinstance(callback, Quality)), None)
 
 
 def _figure(trainer: Trainer, name: str) -> float | None:

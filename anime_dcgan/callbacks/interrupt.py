@@ -7,6 +7,7 @@ from typing import Any
 
 from lightning import Callback, Trainer
 
+from anime_dcgan.callbacks.periodic import callbacks_of
 from anime_dcgan.callbacks.snapshot import Snapshot
 from anime_dcgan.gan import GAN
 
@@ -33,9 +34,8 @@ class SaveOnInterrupt(Callback):
     ) -> None:
         if not trainer.strategy.reduce_boolean_decision(self._signalled, all=False):
             return
-        for callback in trainer.callbacks:  # pyright: ignore[reportAttributeAccessIssue]
-            if isinstance(callback, Snapshot):
-                callback.save_last(trainer, pl_module)
+        for snapshot in callbacks_of(trainer, Snapshot):
+            snapshot.save_last(trainer, pl_module)
         raise Interrupted
 
     def teardown(self, trainer: Trainer, pl_module: GAN, stage: str) -> None:

@@ -1,11 +1,13 @@
 """What recurs with the epochs or with the images seen."""
 
-from typing import Any
+from typing import Any, TypeVar
 
 from lightning import Callback, Trainer
 
 from anime_dcgan.errors import UserError
 from anime_dcgan.gan import GAN
+
+AnyCallback = TypeVar("AnyCallback", bound=Callback)
 
 
 class Periodic(Callback):
@@ -39,6 +41,12 @@ class Periodic(Callback):
     def on_train_epoch_end(self, trainer: Trainer, pl_module: GAN) -> None:
         if self.every_epochs is not None and epoch_now(trainer) % self.every_epochs == 0:
             self.act(trainer, pl_module)
+
+
+def callbacks_of(trainer: Trainer, kind: type[AnyCallback]) -> list[AnyCallback]:
+    """The callbacks of one kind that a training has, in their order."""
+    callbacks = trainer.callbacks  # pyright: ignore[reportAttributeAccessIssue]
+    return [callback for callback in callbacks if isinstance(callback, kind)]
 
 
 def epoch_now(trainer: Trainer) -> float:

@@ -19,7 +19,7 @@ from rich.progress import (
 
 from anime_dcgan.callbacks.budget import images_in_all
 from anime_dcgan.callbacks.equilibrium import Equilibrium
-from anime_dcgan.callbacks.periodic import epoch_now
+from anime_dcgan.callbacks.periodic import callbacks_of, epoch_now
 from anime_dcgan.gan import GAN
 
 SECONDS_BETWEEN_LINES = 30.0  # where there is no terminal to draw a bar in
@@ -129,9 +129,7 @@ def _figures(trainer: Trainer) -> str:
 
 def _verdict(trainer: Trainer) -> list[str]:
     """The last distance and what is thought of the course so far, once something was measured."""
-    callbacks = trainer.callbacks  # pyright: ignore[reportAttributeAccessIssue]
-    judges = [callback for callback in callbacks if isinstance(callback, Equilibrium)]
-    return [judge.summary for judge in judges if judge.history]
+    return [judge.summary for judge in callbacks_of(trainer, Equilibrium) if judge.history]
 
 
 def _duration(seconds: float) -> str:

@@ -2,16 +2,15 @@
 
 import json
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from lightning import Trainer
 
-from anime_dcgan.callbacks.periodic import Periodic, epoch_now
+from anime_dcgan.callbacks.periodic import Periodic, callbacks_of, epoch_now
 from anime_dcgan.callbacks.snapshot import Snapshot
 from anime_dcgan.console import say
-from anime_dcgan.files import write_json
+from anime_dcgan.files import write_json, write_or_tell
 from anime_dcgan.gan import GAN
 from anime_dcgan.metric.base import Metric
 from anime_dcgan.metric.evaluator import Evaluator, Pixels, TooFewFaces, Values, draw
@@ -95,13 +94,13 @@ class Quality(Periodic):
             self._write(self._evaluator)
             self._log(trainer, row, self._evaluator.references.floor)
         if trainer.strategy.broadcast(better):
-            for callback in trainer.callbacks:  # pyright: ignore[reportAttributeAccessIssue]
-                if isinstance(callback, Snapshot):
-                    callback.save_best(trainer, module)
+            for snapshot in callbacks_of(trainer, Snapshot):
+                snapshot.save_best(trainer, module)
 
     def on_train_end(self, trainer: Trainer, pl_module: GAN) -> None:
         if self._evaluator is not None and self._faces is not None:
-            self._save(self._evaluator.neighbour_sheet(self._faces).save, self.neighbours)
+            sheet = self._evaluator.neighbour_sheet(self._faces)
+            write_or_tell(lambda: sheet.save(self.neighbours), self.neighbours)
 
     def _measure(self, evaluator: Evaluator, trainer: Trainer, module: GAN) -> Row:
         start = time.perf_counter()
@@ -121,16 +120,10 @@ class Quality(Periodic):
     def _write(self, evaluator: Evaluator) -> None:
         floor = evaluator.references.floor
         content = {"metric": self._settings(evaluator), "floor": floor, "rows": self.rows}
-        self._save(lambda path: write_json(path, content), self.file)
+        write_or_tell(lambda: write_json(self.file, content), self.file, "training goes on")
 
     def _settings(self, evaluator: Evaluator) -> dict[str, Any]:
         return {**evaluator.settings, "headline": self.metric.headline}
-
-    def _save(self, write: Callable[[Path], None], path: Path) -> None:
-        try:
-            write(path)
-        except OSError as error:
-            say(f"{path} could not be written ({error}); training goes on")
 
     def _rows_before(self, images: int, evaluator: Evaluator) -> list[Row]:
         """What this run measured up to here, where it goes on from a checkpoint.

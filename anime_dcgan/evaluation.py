@@ -5,7 +5,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from omegaconf import DictConfig
 
@@ -13,7 +12,7 @@ from anime_dcgan import checkpoint, precision, trusted
 from anime_dcgan.data.faces import Faces, open_faces
 from anime_dcgan.data.source import Source
 from anime_dcgan.metric.base import Metric
-from anime_dcgan.metric.evaluator import Evaluator, Values, draw
+from anime_dcgan.metric.evaluator import Evaluator, Pixels, Values, draw
 
 
 class Evaluation:
@@ -39,6 +38,7 @@ class Evaluation:
             device=self.device,
         )
         self.headline = metric.headline
+        self._drawn: tuple[Path, Pixels] | None = None  # the last ones
 
     @property
     def floor(self) -> Values:
@@ -63,8 +63,13 @@ class Evaluation:
             "values": self.evaluator.measure(self.faces(path)),
         }
 
-    def faces(self, path: Path) -> np.ndarray:
-        """The generated faces that are measured, (count, h, w, 3) uint8."""
+    def faces(self, path: Path) -> Pixels:
+        """The generated faces that are measured."""
+        if self._drawn is None or self._drawn[0] != path:
+            self._drawn = (path, self._draw(path))
+        return self._drawn[1]
+
+    def _draw(self, path: Path) -> Pixels:
         generator = checkpoint.load_generator(path, self.weights)
         generator = generator.to(self.device).to(memory_format=torch.channels_last)
         latents = self.evaluator.latents(generator.latent_dim).to(self.device)

@@ -7,6 +7,7 @@ directions. The level of 16 px tells how alike the large structure is, the fines
 the grain.
 """
 
+import functools
 from collections.abc import Iterable
 
 import torch
@@ -108,6 +109,7 @@ def double(images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c 2*h 2*w"]:
     return columns @ images @ columns.T
 
 
+@functools.cache
 def _blur_matrix(side: int) -> Float[Tensor, "side side"]:
     """The binomial filter along one axis, mirrored at the borders."""
     matrix = torch.zeros(side, side)

@@ -6,6 +6,7 @@ from torch import nn
 
 from anime_dcgan.errors import UserError
 from anime_dcgan.regularizer import (
+    R1,
     GradientPenalty,
     Regularizer,
     WeightClip,
@@ -39,6 +40,14 @@ def test_gradient_penalty_of_a_linear_critic():
     penalty = GradientPenalty(weight=10).penalty(critic, *IMAGES)
     expected = 10 * (critic.weight.norm() - 1) ** 2
     torch.testing.assert_close(penalty, expected.expand(5).detach(), check_stride=False)
+
+
+def test_r1_is_taken_at_real_images_alone():
+    linear = R1(weight=10).penalty(LinearCritic(), *IMAGES)
+    expected = 5 * LinearCritic().weight.square().sum()
+    torch.testing.assert_close(linear, expected.expand(5).detach(), check_stride=False)
+    quadratic = R1(weight=4).penalty(QuadraticCritic(), *IMAGES)
+    torch.testing.assert_close(quadratic, 2 * IMAGES[0].flatten(1).square().sum(1))
 
 
 def test_gradient_penalty_moves_the_critic_towards_slope_one():

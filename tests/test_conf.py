@@ -22,6 +22,8 @@ OPTIONS = [
     for path in sorted(folder.glob("*.yaml"))
     if path.stem != "base"
 ]
+PREPARE = {"crop": "anime_dcgan.cleaning.crop."}
+"""Groups of the command `prepare`, with what they wrap."""
 LIBRARIES = {"optimizer": "torch.optim.", "trainer": "lightning.", "logger": "lightning."}
 """The groups that wrap a library; every other group wraps our module of its name."""
 
@@ -40,10 +42,15 @@ def targets(config: object) -> list[str]:
     return []
 
 
+def choice(group: str, option: str) -> str:
+    """The override that chooses it, on top of `train`."""
+    return f"{'+' * (group in PREPARE)}{group}={option}"
+
+
 def test_every_group_is_found():
     assert {group for group, _ in OPTIONS} == {
         *("data", "model", "loss", "regularizer", "optimizer", "callbacks"),
-        *("trainer", "logger", "experiment", "metric"),
+        *("trainer", "logger", "experiment", "metric", "crop"),
     }
     assert len(OPTIONS) >= 20
 
@@ -53,9 +60,14 @@ def test_every_option_composes_and_builds(group: str, option: str, tmp_path: Pat
     (tmp_path / "faces").mkdir()
     picture = tmp_path / "faces" / "a.ppm"
     picture.write_bytes(b"P6 2 2 255\n" + bytes(12))
-    config = compose_train(f"{group}={option}", f"run_dir={tmp_path}")
+    config = compose_train(choice(group, option), f"run_dir={tmp_path}")
     if config.data.source.get("path", 0) is None:
         config.data.path = str(tmp_path / "faces")
+    if config.data.source.get("manifest", 0) is None:
+        config.data.manifest = str(tmp_path / "manifest.csv")
+        (tmp_path / "manifest.csv").write_text(
+            f"source,name,verdict,split\n{tmp_path / 'faces'},a.ppm,keep,train\n"
+        )
     monkeypatch.setattr(extractor, "MobileNetV2", WithoutWeights)
     monkeypatch.setattr(extractor, "Inception", WithoutWeights)
     check_types(config)
@@ -71,10 +83,10 @@ def test_every_option_composes_and_builds(group: str, option: str, tmp_path: Pat
 def test_a_group_and_the_module_it_configures_share_a_name(group: str, option: str):
     if group == "experiment":
         pytest.skip("an experiment sets several groups")
-    config = compose_train(f"{group}={option}", "run_dir=x")
+    config = compose_train(choice(group, option), "run_dir=x")
     container: Any = OmegaConf.to_container(config)
     named = targets(container[group])
-    expected = LIBRARIES.get(group, f"anime_dcgan.{group}.")
+    expected = (LIBRARIES | PREPARE).get(group, f"anime_dcgan.{group}.")
     assert all(target.startswith(expected) for target in named)
 
 
@@ -162,7 +174,7 @@ def test_each_players_settings_can_differ_or_be_set_together():
         ("model.latent_dim=null", "model.latent_dim=None is a NoneType: give a whole number"),
         ("model.generator.width=true", "model.generator.width=True is a bool: give a whole number"),
         ("max_kimg=often", "max_kimg=often is a str: give a number or null"),
-        ("data.holdout=a", "data.holdout=a is a str: give a number"),
+        ("data.holdout=a", "data.holdout=a is a str: give a number or null"),
     ],
 )
 def test_a_value_of_the_wrong_type_is_named_with_the_right_one(override: str, message: str):

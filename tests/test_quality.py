@@ -170,7 +170,7 @@ def test_the_gap_is_taken_on_faces_that_are_held_out(train: Train, monkeypatch):
 def test_a_run_without_enough_faces_goes_on_and_says_why_nothing_is_measured(
     train: Train, tmp_path: Path, capsys
 ):
-    train(*OFTEN, "data.count=20", "data.batch_size=4", "max_kimg=0.016")
+    train(*OFTEN, "data.count=20", "data.holdout=0.38", "data.batch_size=4", "max_kimg=0.016")
     assert "the faces are not measured: 16 different faces are too few" in capsys.readouterr().err
     assert not (tmp_path / "run/quality.json").exists()
 

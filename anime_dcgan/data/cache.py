@@ -1,41 +1,34 @@
 """Every picture of a source decoded once, into one memory-mapped file of uint8.
 
 A cache is a folder `<name>-<hash>` that holds `faces.npy` (the pictures), `indices.npy` (the source
-index of each row), `unreadable.txt` (what was left out, and why) and `source.json` (what it was
-made from). It is built under another name beside that and renamed when whole, so a folder with the
-final name is a finished one however a build ends.
+index of each row), `digests.npy` (a hash of its pixels), `unreadable.txt` (what was left out, and
+why) and `source.json` (what it was made from). It is built under another name beside that and
+renamed when whole, so a folder with the final name is a finished one however a build ends.
 """
 
 import errno
 import hashlib
 import io
 import json
-import multiprocessing
 import os
 import re
 import secrets
 import shutil
-import signal
 import socket
-import threading
 import time
-from collections import deque
 from collections.abc import Generator, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from multiprocessing.connection import Connection, wait
+from functools import partial
 from pathlib import Path
 
 import numpy as np
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from anime_dcgan.data.pool import cores, in_order, with_progress
 from anime_dcgan.data.source import Source, Unreadable
 from anime_dcgan.errors import UserError
 
-CACHE_VERSION = 1
+CACHE_VERSION = 2
 """Raise it whenever the same source would give other bytes: older caches are then passed over."""
 
 POOL_FROM = 500
@@ -44,8 +37,6 @@ POOL_FROM = 500
 CHUNK_PICTURES = 256
 CHUNK_BYTES = 4 * 1024**2
 """A worker hands back at most this many pictures, or bytes, at a time."""
-
-CHUNKS_IN_FLIGHT_PER_WORKER = 3
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -63,6 +54,8 @@ class FaceCache:
     unreadable: int
     indices: np.ndarray
     """int64, (n,), increasing."""
+    digests: np.ndarray
+    """uint64, (n,): `digests` of the pictures."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +63,7 @@ class _Chunk:
     """The decoded part of a range of source indices."""
 
     images: np.ndarray
+    digests: np.ndarray
     indices: list[int]
     unreadable: list[tuple[str, str]]
     """Name and reason."""
@@ -124,14 +118,19 @@ def _load(folder: Path, made_from: dict[str, object]) -> FaceCache | None:
         faces = folder / "faces.npy"
         images = np.load(faces, mmap_mode="r")
         indices = np.load(folder / "indices.npy")
+        digests = np.load(folder / "digests.npy")
         whole = (
             faces.stat().st_size == record["faces_bytes"]
             and list(images.shape) == record["shape"]
             and images.dtype == np.uint8
             and indices.shape == images.shape[:1]
             and indices.dtype == np.int64
+            and digests.shape == images.shape[:1]
+            and digests.dtype == np.uint64
         )
-        return FaceCache(folder, images, int(record["unreadable"]), indices) if whole else None
+        if not whole:
+            return None
+        return FaceCache(folder, images, int(record["unreadable"]), indices, digests)
     except (OSError, ValueError, KeyError, TypeError, EOFError):
         return None
 
@@ -146,6 +145,7 @@ class _Build:
     made_from: dict[str, object]
     workers: int | None
     indices: list[int] = field(default_factory=list)
+    digests: list[np.ndarray] = field(default_factory=list)
     unreadable: list[tuple[str, str]] = field(default_factory=list)
 
     def run(self) -> None:
@@ -169,11 +169,14 @@ class _Build:
             self._storage_errors(),
             path.open("wb") as faces,
             closing(self._chunks()) as chunks,
-            closing(_with_progress(chunks, count, self._source_name())) as progress,
+            closing(
+                with_progress(chunks, count, "decoding", self._source_name(), _count)
+            ) as progress,
         ):
             self._write_header(faces, count)
             for chunk in progress:
                 faces.write(chunk.images.data)
+                self.digests.append(chunk.digests)
                 self.indices += chunk.indices
                 self.unreadable += chunk.unreadable
             self._write_header(faces, len(self.indices))
@@ -228,9 +231,8 @@ class _Build:
 
     def _write_records(self, staging: Path) -> None:
         """Everything beside the pictures, `source.json` last."""
-        with (staging / "indices.npy").open("wb") as file:
-            np.save(file, np.array(self.indices, dtype=np.int64))
-            _flush(file)
+        _write_array(staging / "indices.npy", np.array(self.indices, dtype=np.int64))
+        _write_array(staging / "digests.npy", np.concatenate(self.digests))
         _write_text(staging / "unreadable.txt", self._unreadable_lines())
         record = {
             "made_from": self.made_from,
@@ -260,13 +262,12 @@ class _Build:
         count = len(self.source)
         size = max(1, min(CHUNK_PICTURES, CHUNK_BYTES // (self.image_size**2 * 3)))
         ranges = [range(start, min(start + size, count)) for start in range(0, count, size)]
-        workers = _cores() if self.workers is None else self.workers
-        if workers <= 1 or count < POOL_FROM:
-            return (_decode(self.source, part, self.image_size) for part in ranges)
-        return _decode_in_pool(self.source, ranges, self.image_size, workers)
+        workers = cores() if self.workers is None else self.workers
+        work = partial(_decode, self.source, self.image_size)
+        return in_order(work, ranges, workers if count >= POOL_FROM else 1, "data.workers")
 
 
-def _decode(source: Source, part: range, image_size: int) -> _Chunk:
+def _decode(source: Source, image_size: int, part: range) -> _Chunk:
     images = np.empty((len(part), image_size, image_size, 3), np.uint8)
     indices: list[int] = []
     unreadable: list[tuple[str, str]] = []
@@ -276,103 +277,19 @@ def _decode(source: Source, part: range, image_size: int) -> _Chunk:
             indices.append(index)
         except Unreadable as error:
             unreadable.append((source.name(index), _one_line(str(error))))
-    return _Chunk(images[: len(indices)], indices, unreadable)
+    images = images[: len(indices)]
+    return _Chunk(images, digests(images), indices, unreadable)
 
 
-def _decode_in_pool(
-    source: Source, parts: list[range], image_size: int, workers: int
-) -> Generator[_Chunk, None, None]:
-    """The parts in order, a bounded number of them decoded ahead of the one that is yielded."""
-    context = multiprocessing.get_context("spawn")
-    tether, held_end = context.Pipe(duplex=False)
-    pool = ProcessPoolExecutor(
-        min(workers, len(parts)), context, _start_worker, (source, image_size, tether)
-    )
-    waiting: deque[Future[_Chunk]] = deque()
-    try:
-        for part in parts:
-            with _interrupt_held():  # the first one starts the workers, which inherit it
-                waiting.append(pool.submit(_decode_in_worker, part))
-            if len(waiting) >= CHUNKS_IN_FLIGHT_PER_WORKER * workers:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-        pool.shutdown()
-    except BrokenProcessPool as error:
-        raise UserError(
-            f"one of {workers} processes that decode pictures died, killed for want of memory or "
-            "by a picture that crashes its decoder: data.workers=1 decodes without them"
-        ) from error
-    finally:
-        held_end.close()  # workers that are still busy, after an error or Ctrl-C, end at once
-        pool.shutdown(cancel_futures=True)
-        tether.close()
+def digests(images: np.ndarray) -> np.ndarray:
+    """A number for each picture, uint64, (n,), that is the same where all pixels are."""
+    hashes = (hashlib.blake2b(image.tobytes(), digest_size=8).digest() for image in images)
+    return np.frombuffer(b"".join(hashes), "<u8").astype(np.uint64)
 
 
-@contextmanager
-def _interrupt_held() -> Iterator[None]:
-    """Ctrl-C waits meanwhile; in a process that is started here it waits for ever.
-
-    So a worker that is still loading its modules leaves Ctrl-C to the parent, too.
-    """
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-_in_worker: tuple[Source, int] | None = None
-
-
-def _start_worker(source: Source, image_size: int, tether: Connection) -> None:
-    """Leave Ctrl-C to the parent, and end when it lets go of the tether, or dies, even by -9."""
-    global _in_worker
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _in_worker = (source, image_size)
-    threading.Thread(target=_end_with_tether, args=(tether,), daemon=True).start()
-
-
-def _end_with_tether(tether: Connection) -> None:
-    wait([tether])
-    os._exit(1)
-
-
-def _decode_in_worker(part: range) -> _Chunk:
-    assert _in_worker is not None
-    source, image_size = _in_worker
-    return _decode(source, part, image_size)
-
-
-def _with_progress(
-    chunks: Iterator[_Chunk], count: int, name: str
-) -> Generator[_Chunk, None, None]:
-    """Pass the chunks on and say on stderr how far they are: a bar, or on no terminal two lines."""
-    console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
-    columns = (
-        TextColumn("decoding"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]} pictures/s", markup=False),
-        TimeRemainingColumn(),
-    )
-    console.print(f"decoding {count:,} pictures of {name}")
-    start, done, unreadable, rate = time.perf_counter(), 0, 0, "-"
-    with Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal
-    ) as progress:
-        task = progress.add_task("", total=count, rate=rate)
-        for chunk in chunks:
-            yield chunk
-            done += len(chunk.indices) + len(chunk.unreadable)
-            unreadable += len(chunk.unreadable)
-            rate = f"{done / (time.perf_counter() - start):,.0f}"
-            progress.update(task, completed=done, rate=rate)
-    seconds = time.perf_counter() - start
-    console.print(f"decoded in {seconds:.1f} s, {rate} pictures/s, {unreadable:,} unreadable")
+def _count(chunk: _Chunk) -> tuple[int, int]:
+    """How many pictures a chunk stands for, and how many of them are unreadable."""
+    return len(chunk.indices) + len(chunk.unreadable), len(chunk.unreadable)
 
 
 def _publish(staging: Path, folder: Path, made_from: dict[str, object]) -> None:
@@ -431,12 +348,6 @@ def _host() -> str:
     return re.sub(r"\W+", "_", socket.gethostname()) or "host"
 
 
-def _cores() -> int:
-    """Cores that this process may use."""
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity else os.cpu_count() or 1
-
-
 def _one_line(text: str) -> str:
     return text.replace("\t", " ").replace("\r", " ").replace("\n", " ")
 
@@ -444,6 +355,12 @@ def _one_line(text: str) -> str:
 def _write_text(path: Path, text: str) -> None:
     with path.open("w", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
         file.write(text)
+        _flush(file)
+
+
+def _write_array(path: Path, array: np.ndarray) -> None:
+    with path.open("wb") as file:
+        np.save(file, array)
         _flush(file)
 
 

@@ -6,7 +6,7 @@ import lightning
 
 from anime_dcgan.data.batches import FaceBatches
 from anime_dcgan.data.faces import Faces, open_faces
-from anime_dcgan.data.source import Source
+from anime_dcgan.data.source import Divided, Source
 from anime_dcgan.errors import UserError
 
 
@@ -16,7 +16,7 @@ class FacesDataModule(lightning.LightningDataModule):
     Parameters:
         image_size: side of the square faces, px.
         batch_size: real faces in a batch, in each process.
-        holdout: share of the faces, in [0, 1), that is never trained on.
+        holdout: share of the faces, in [0, 1), that is never trained on; a manifest has its own.
         cache_dir: where decoded faces are kept for the next run.
         workers: processes that decode; null is one for each core.
         seed: decides the split and the order.
@@ -27,13 +27,20 @@ class FacesDataModule(lightning.LightningDataModule):
         source: Source,
         image_size: int = 64,
         batch_size: int = 64,
-        holdout: float = 0.05,
+        holdout: float | None = 0.05,
         cache_dir: str = "outputs/cache",
         workers: int | None = None,
         seed: int = 0,
     ) -> None:
         super().__init__()
-        if not 0 <= holdout < 1:
+        if holdout is None and not isinstance(source, Divided):
+            raise UserError("data.holdout=null is for manifests: use data.holdout=0.05")
+        if holdout is not None and isinstance(source, Divided):
+            raise UserError(
+                f"data.holdout={holdout} has no effect on a manifest, which has a column for it:\n"
+                "python -m anime_dcgan.prepare ... holdout=... writes it anew"
+            )
+        if holdout is not None and not 0 <= holdout < 1:
             raise UserError(f"data.holdout={holdout} is no share in [0, 1): use data.holdout=0.05")
         if batch_size < 1:
             raise UserError(f"data.batch_size={batch_size} is empty: use data.batch_size=64")

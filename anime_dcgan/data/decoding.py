@@ -2,6 +2,8 @@
 
 import io
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 from PIL import Image
@@ -44,19 +46,47 @@ def decode(stream: Stream, image_size: int) -> Image.Image:
     Pillow raises, and `Unreadable` or one of Pillow's bomb errors where the header promises too
     many pixels.
     """
+    with _opened(stream) as image:
+        image.draft(None, (DRAFT_MARGIN * image_size, DRAFT_MARGIN * image_size))
+        image.load()
+        turn = _turn(image)
+        face = fit(_to_rgb(centre_square(image)), image_size)
+        return face if turn is None else face.transpose(turn)
+
+
+def decode_whole(stream: Stream) -> Image.Image:
+    """The same picture as `decode` in its own size: upright RGB, not cropped, not resampled."""
+    with _opened(stream) as image:
+        image.load()
+        turn = _turn(image)
+        picture = _to_rgb(image)
+        return picture if turn is None else picture.transpose(turn)
+
+
+def fit(square: Image.Image, image_size: int) -> Image.Image:
+    """A square picture at `image_size` px, antialiased; as it is where it has that size."""
+    size = (image_size, image_size)
+    if square.size == size:
+        return square
+    return square.resize(size, Image.Resampling.LANCZOS, reducing_gap=DRAFT_MARGIN)
+
+
+def centre_square(image: Image.Image) -> Image.Image:
+    width, height = image.size
+    side = min(width, height)
+    left, top = (width - side) // 2, (height - side) // 2
+    return image if width == height else image.crop((left, top, left + side, top + side))
+
+
+@contextmanager
+def _opened(stream: Stream) -> Iterator[Image.Image]:
+    """The picture with its header read, and nothing decoded yet."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # oddities of metadata: the pixels are what counts
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         with Image.open(stream, formats=FORMATS) as image:
             _refuse_bomb(image.size)
-            image.draft(None, (DRAFT_MARGIN * image_size, DRAFT_MARGIN * image_size))
-            image.load()
-            turn = _turn(image)
-            face = _to_rgb(_centre_square(image))
-        if face.size != (image_size, image_size):
-            size = (image_size, image_size)
-            face = face.resize(size, Image.Resampling.LANCZOS, reducing_gap=DRAFT_MARGIN)
-        return face if turn is None else face.transpose(turn)
+            yield image
 
 
 def _refuse_bomb(size: tuple[int, int]) -> None:
@@ -72,13 +102,6 @@ def _turn(image: Image.Image) -> Image.Transpose | None:
         return TURNS.get(image.getexif().get(ORIENTATION, 1))
     except Exception:
         return None
-
-
-def _centre_square(image: Image.Image) -> Image.Image:
-    width, height = image.size
-    side = min(width, height)
-    left, top = (width - side) // 2, (height - side) // 2
-    return image if width == height else image.crop((left, top, left + side, top + side))
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from anime_dcgan.data.cache import open_cache
-from anime_dcgan.data.source import Source
+from anime_dcgan.data.source import Divided, Source
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,21 +25,36 @@ class Faces:
 def open_faces(
     source: Source,
     image_size: int,
-    holdout: float,
+    holdout: float | None,
     seed: int,
     cache_dir: Path,
     workers: int | None = None,
 ) -> Faces:
-    """The faces of `source`, decoded where they are not in the cache yet (as `open_cache` says)."""
+    """The faces of `source`, decoded where they are not in the cache yet (as `open_cache` says).
+
+    `holdout` is the share, in [0, 1), that is held out; it and `seed` mean nothing for a source
+    that is `Divided`.
+    """
     cache = open_cache(source, image_size, cache_dir, workers)
-    return Faces(cache.folder, cache.images, *split(len(cache.images), holdout, seed))
+    if isinstance(source, Divided):
+        held_out = source.held_out(cache.indices)
+    else:
+        held_out = is_held_out(cache.digests, holdout or 0.0, seed)
+    return Faces(cache.folder, cache.images, np.flatnonzero(~held_out), np.flatnonzero(held_out))
 
 
-def split(count: int, holdout: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Row numbers of the training and of the hold-out faces, each ascending, never shared."""
-    order = np.random.default_rng((seed, count)).permutation(count)
-    held_out = round(holdout * count)
-    return np.sort(order[held_out:]), np.sort(order[:held_out])
+def is_held_out(keys: np.ndarray, share: float, seed: int) -> np.ndarray:
+    """Whether each key, uint64, is among the `share` of all keys that is held out: bool, (n,).
+
+    It depends on the key and the seed alone: what comes to a set moves nothing in it, and equal
+    keys fall on the same side. The keys are mixed by the finalizer of splitmix64 (Steele, Lea,
+    Flood 2014, "Fast splittable pseudorandom number generators").
+    """
+    mixed = keys.astype(np.uint64) + np.uint64((seed + 1) * 0x9E3779B97F4A7C15 % 2**64)
+    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    mixed = mixed ^ (mixed >> np.uint64(31))
+    return (mixed >> np.uint64(11)) * 2.0**-53 < share
 
 
 def distinct_rows(images: np.ndarray, rows: np.ndarray, wanted: int, seed: int) -> np.ndarray:

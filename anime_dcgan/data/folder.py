@@ -22,10 +22,11 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
+from typing import TypeVar
 
 from PIL import Image, UnidentifiedImageError
 
-from anime_dcgan.data.decoding import Stream, decode
+from anime_dcgan.data.decoding import Stream, decode, decode_whole
 from anime_dcgan.data.source import Unreadable
 from anime_dcgan.errors import UserError
 
@@ -44,6 +45,8 @@ ENDINGS = frozenset(
 JUNK_FOLDERS = frozenset(
     {"__MACOSX", "@eaDir", "$RECYCLE.BIN", "System Volume Information", "lost+found"}
 )
+
+Result = TypeVar("Result")
 
 Decompressor = type[gzip.GzipFile] | type[bz2.BZ2File] | type[lzma.LZMAFile]
 
@@ -87,10 +90,21 @@ class FolderFaces:
 
     def read(self, index: int, image_size: int) -> Image.Image:
         """The first frame, upright, centre square, RGB, `image_size` px; raises `Unreadable`."""
+        return self._read(index, lambda stream: decode(stream, image_size))
+
+    def picture(self, index: int) -> Image.Image:
+        """The first frame, upright, RGB, whole and in its own size; raises `Unreadable`."""
+        return self._read(index, decode_whole)
+
+    def bytes(self, index: int) -> int:
+        """Length of the file or member once it is unpacked."""
+        return self._container.size(index)
+
+    def _read(self, index: int, use: Callable[[Stream], Result]) -> Result:
         assert 0 <= index < len(self), index
         try:
             with self._container.open(index) as stream:
-                return decode(stream, image_size)
+                return use(stream)
         except Unreadable:
             raise
         except Exception as error:  # on damaged bytes Pillow's plugins raise almost every kind
@@ -215,9 +229,11 @@ class _Folder:
         }
 
     def open(self, index: int) -> Stream:
-        path = self.path / self.names[index]
-        _check_size(path.stat().st_size)
-        return path.open("rb")
+        _check_size(self.size(index))
+        return (self.path / self.names[index]).open("rb")
+
+    def size(self, index: int) -> int:
+        return (self.path / self.names[index]).stat().st_size
 
     def close(self) -> None:
         """Nothing stays open."""
@@ -282,15 +298,20 @@ class _Zip:
         return self._opened[1]
 
     def open(self, index: int) -> Stream:
-        archive = self._archive()
-        member = archive.infolist()[self._positions[index]]
+        member = self._member(index)
         if member.flag_bits & 0x1:
             raise Unreadable("encrypted with a password")
         _check_size(member.file_size)
-        with archive.open(member) as stream:
+        with self._archive().open(member) as stream:
             data = stream.read(MAX_FILE_BYTES + 1)
         _check_size(len(data))
         return io.BytesIO(data)
+
+    def size(self, index: int) -> int:
+        return self._member(index).file_size
+
+    def _member(self, index: int) -> zipfile.ZipInfo:
+        return self._archive().infolist()[self._positions[index]]
 
     def close(self) -> None:
         if self._opened is not None:
@@ -339,6 +360,9 @@ class _Tar:
         with self._bytes_in.open("rb") as file:
             file.seek(offset)
             return io.BytesIO(file.read(size))
+
+    def size(self, index: int) -> int:
+        return self._spans[self.names[index]][1]
 
     def close(self) -> None:
         if self._delete is not None:

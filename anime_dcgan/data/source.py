@@ -5,6 +5,7 @@ A source is small, picklable and free of torch: worker processes open it anew an
 
 from typing import Protocol, runtime_checkable
 
+import numpy as np
 from PIL import Image
 
 
@@ -30,4 +31,26 @@ class Source(Protocol):
 
     def identity(self) -> dict[str, object]:
         """Plain JSON values that change whenever any picture would: the cache is keyed to them."""
+        ...
+
+
+@runtime_checkable
+class Pictures(Source, Protocol):
+    """A source whose pictures can also be had in their own size, to be looked into or cropped."""
+
+    def picture(self, index: int) -> Image.Image:
+        """Picture `index` whole, upright, RGB, in its own size; raises `Unreadable`."""
+        ...
+
+    def bytes(self, index: int) -> int:
+        """Length of the encoded picture `index`."""
+        ...
+
+
+@runtime_checkable
+class Divided(Source, Protocol):
+    """A source that says itself which of its pictures are never trained on."""
+
+    def held_out(self, indices: np.ndarray) -> np.ndarray:
+        """Whether each of the pictures `indices`, int64 (n,), is held out: bool, (n,)."""
         ...

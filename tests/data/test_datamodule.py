@@ -9,7 +9,6 @@ import torch
 from anime_dcgan.data.batches import FaceBatches
 from anime_dcgan.data.datamodule import FacesDataModule
 from anime_dcgan.data.drawn import DrawnFaces
-from anime_dcgan.data.faces import split
 from anime_dcgan.errors import UserError
 
 IMAGES = np.arange(30, dtype=np.uint8).reshape(30, 1, 1, 1).repeat(3, axis=3)
@@ -56,12 +55,15 @@ def test_an_interrupted_epoch_goes_on_where_it_was_and_the_next_is_whole():
     assert numbers(resumed) == numbers(whole)
 
 
-def test_split_shares_nothing_and_leaves_nothing_out():
-    train, holdout = split(1000, 0.05, seed=0)
-    assert len(holdout) == 50
-    assert sorted([*train, *holdout]) == list(range(1000))
-    np.testing.assert_array_equal(split(1000, 0.05, seed=0)[0], train)
-    assert not np.array_equal(split(1000, 0.05, seed=1)[1], holdout)
+def test_rows_are_read_past_the_memory_map(tmp_path: Path):
+    images = np.random.default_rng(0).integers(0, 256, (40, 5, 5, 3), dtype=np.uint8)
+    np.save(tmp_path / "faces.npy", images)
+    mapped = np.load(tmp_path / "faces.npy", mmap_mode="r")
+    rows = np.arange(3, 40)
+    for own, other in zip(
+        FaceBatches(images, rows, 6, seed=0), FaceBatches(mapped, rows, 6, seed=0), strict=True
+    ):
+        assert torch.equal(own, other)
 
 
 def test_batches_are_uint8_faces_from_the_cache(tmp_path: Path):
@@ -69,7 +71,9 @@ def test_batches_are_uint8_faces_from_the_cache(tmp_path: Path):
     module.prepare_data()
     module.setup()
     batches = list(module.train_dataloader())
-    assert [batch.shape for batch in batches] == [(5, 16, 16, 3)] * 3
+    full = len(module.faces.train_rows) // 5
+    assert [batch.shape for batch in batches] == [(5, 16, 16, 3)] * full
+    assert len(module.faces.train_rows) + len(module.faces.holdout_rows) == 20
     assert all(batch.dtype == torch.uint8 for batch in batches)
     assert isinstance(module.faces.images, np.memmap)
 

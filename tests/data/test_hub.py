@@ -1,0 +1,455 @@
+"""A small hub on loopback: whole, broken, wrong and absent downloads of `data=anime_faces`."""
+
+import hashlib
+import io
+import json
+import pickle
+import re
+import subprocess
+import sys
+import tarfile
+import threading
+import zipfile
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from anime_dcgan.data import hub
+from anime_dcgan.data.cache import open_cache
+from anime_dcgan.data.hub import HubFaces
+from anime_dcgan.data.source import Pictures, Source
+from anime_dcgan.errors import UserError
+from tests.conftest import compose_train
+
+pytest.importorskip("huggingface_hub")
+
+REPO = "painters/some-faces"
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+COLOURS = {"a": (250, 0, 0), "b": (0, 250, 0), "c": (0, 0, 250)}
+
+
+def png(colour: tuple[int, int, int], size: int = 8) -> bytes:
+    stream = io.BytesIO()
+    Image.new("RGB", (size, size), colour).save(stream, "PNG")
+    return stream.getvalue()
+
+
+def archive_of_faces() -> bytes:
+    """Three faces, each in two folders, behind noise that makes the archive some blocks long."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        archive.writestr("noise.bin", np.random.default_rng(0).bytes(300_000))
+        for folder in ("images", "images/data"):
+            for name, colour in COLOURS.items():
+                archive.writestr(f"{folder}/{name}.png", png(colour))
+    return stream.getvalue()
+
+
+class LoopbackHub:
+    """What the library asks of a hub: dataset info, tree, paths-info, resolve, with a redirect."""
+
+    def __init__(self) -> None:
+        self.files = {"README.md": b"a card", "data.zip": archive_of_faces()}
+        self.keeps: dict[str, str] = {}
+        """SHA-256 by path where the hub says another than that of the file."""
+        self.downloads: list[str | None] = []
+        """The Range header of each."""
+        self.requests = 0
+        self.tokens: list[str] = []
+        self.faults: list[Callable[[BaseHTTPRequestHandler, bytes], None]] = []
+        """What happens to the next downloads instead of an answer."""
+        self.licence: str | None = "cc0-1.0"
+
+    def entry(self, path: str) -> dict[str, object]:
+        data = self.files[path]
+        entry: dict[str, object] = {
+            "type": "file",
+            "path": path,
+            "size": len(data),
+            "oid": "0" * 40,
+        }
+        if not path.endswith(".md"):
+            digest = self.keeps.get(path) or hashlib.sha256(data).hexdigest()
+            entry["lfs"] = {"oid": digest, "size": len(data), "pointerSize": 130}
+        return entry
+
+    def answer(self, request: BaseHTTPRequestHandler, path: str, body: str) -> None:
+        self.requests += 1
+        self.tokens += request.headers.get_all("Authorization", [])
+        if path.startswith("/cdn/"):
+            self.send_file(request, self.files[path.removeprefix("/cdn/")])
+        elif f"datasets/{REPO}" not in path:
+            send(request, 404, {"X-Error-Code": "RepoNotFound"})
+        elif found := re.fullmatch(f"/datasets/{REPO}/resolve/{COMMIT}/(.+)", path):
+            send(request, 302, {"Location": f"/cdn/{found[1]}", "X-Repo-Commit": COMMIT})
+        elif not re.search(rf"/(main|{COMMIT})$", path):
+            send(request, 404, {"X-Error-Code": "RevisionNotFound"})
+        elif "/revision/" in path:
+            info = {"id": REPO, "sha": COMMIT, "cardData": {"license": self.licence}}
+            send_json(request, info)
+        elif "/paths-info/" in path:
+            asked = parse_qs(body)["paths"]
+            send_json(request, [self.entry(path) for path in asked if path in self.files])
+        else:
+            folder = {"type": "directory", "path": "images", "oid": "0" * 40}
+            send_json(request, [folder, *map(self.entry, self.files)])
+
+    def send_file(self, request: BaseHTTPRequestHandler, data: bytes) -> None:
+        asked = request.headers["Range"]
+        self.downloads.append(asked)
+        if self.faults:
+            self.faults.pop(0)(request, data)
+        elif asked is None:
+            send(request, 200, {"Content-Length": str(len(data))}, data)
+        else:
+            start = int(asked.removeprefix("bytes=").removesuffix("-"))
+            whole = f"bytes {start}-{len(data) - 1}/{len(data)}"
+            length = str(len(data) - start)
+            headers = {"Content-Range": whole, "Content-Length": length}
+            send(request, 206, headers, data[start:])
+
+
+def send(
+    request: BaseHTTPRequestHandler, status: int, headers: dict[str, str], data: bytes = b""
+) -> None:
+    request.send_response(status)
+    for name, value in {"Content-Length": "0", **headers}.items():
+        request.send_header(name, value)
+    request.end_headers()
+    request.wfile.write(data)
+
+
+def send_json(request: BaseHTTPRequestHandler, content: object) -> None:
+    data = json.dumps(content).encode()
+    send(request, 200, {"Content-Length": str(len(data)), "Content-Type": "application/json"}, data)
+
+
+def breaks_after(count: int) -> Callable[[BaseHTTPRequestHandler, bytes], None]:
+    """The connection ends after `count` bytes of the body."""
+
+    def fault(request: BaseHTTPRequestHandler, data: bytes) -> None:
+        send(request, 200, {"Content-Length": str(len(data))}, data[:count])
+        request.close_connection = True
+
+    return fault
+
+
+def unavailable(request: BaseHTTPRequestHandler, data: bytes) -> None:
+    send(request, 503, {})
+
+
+@pytest.fixture
+def loopback() -> LoopbackHub:
+    return LoopbackHub()
+
+
+@pytest.fixture
+def address(loopback: LoopbackHub, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Where the hub is; no proxy of this machine stands before it."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            loopback.answer(self, unquote(urlsplit(self.path).path), "")
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+            loopback.answer(self, unquote(urlsplit(self.path).path), body)
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    monkeypatch.setattr("huggingface_hub.constants.DOWNLOAD_CHUNK_SIZE", 50_000)
+    monkeypatch.setattr("huggingface_hub.file_download.time.sleep", lambda seconds: None)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setenv("HF_TOKEN", "hf_not_to_be_sent")
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+    from huggingface_hub.utils import close_session
+
+    close_session()
+
+
+Open = Callable[..., HubFaces]
+
+
+@pytest.fixture
+def faces(address: str, tmp_path: Path) -> Open:
+    """`faces(file=...)`: the set as the next run of a command would open it."""
+
+    def open_faces(**changes: str | None) -> HubFaces:
+        settings = {"revision": COMMIT, "cache_dir": str(tmp_path / "kept"), "endpoint": address}
+        return HubFaces(**{"repo": REPO, **settings, **changes})  # pyright: ignore[reportArgumentType]
+
+    return open_faces
+
+
+def kept(tmp_path: Path, pattern: str) -> list[Path]:
+    return sorted((tmp_path / "kept").rglob(pattern))
+
+
+def pixel(faces: HubFaces, index: int) -> tuple[float, ...]:
+    return tuple(np.asarray(faces.read(index, 4)).mean(axis=(0, 1)))
+
+
+def test_a_whole_fetch(faces: Open, loopback: LoopbackHub, tmp_path: Path, capfd) -> None:
+    source = faces()
+    assert loopback.requests == 0
+    assert isinstance(source, Source)
+    assert isinstance(source, Pictures)
+    assert len(source) == 3  # each is in two folders of the archive
+    assert [source.name(index) for index in range(3)] == [f"images/{name}.png" for name in "abc"]
+    assert [pixel(source, index) for index in range(3)] == list(COLOURS.values())
+    assert source.picture(2).size == (8, 8)
+    assert source.bytes(2) == len(png(COLOURS["c"]))
+    assert loopback.downloads == [None]
+    assert loopback.tokens == []
+    (archive,) = kept(tmp_path, "*.zip")
+    assert archive.read_bytes() == loopback.files["data.zip"]
+    assert not kept(tmp_path, "*.incomplete")
+    told = capfd.readouterr().err.splitlines()
+    assert told[0].startswith(f"fetching data.zip of {REPO} once, ")
+    assert "licence unclear: its card says cc0-1.0, but drawings belong to their artists" in told[1]
+
+
+def test_the_size_is_told_in_megabytes(
+    faces: Open, loopback: LoopbackHub, monkeypatch: pytest.MonkeyPatch, capfd
+) -> None:
+    monkeypatch.setattr(hub._Repository, "download", lambda *_: pytest.fail("too much to fetch"))
+    monkeypatch.setattr(hub.shutil, "disk_usage", lambda _: type("Usage", (), {"free": 10**9}))
+    loopback.licence = None
+    entry = loopback.entry("data.zip")
+    entry["lfs"] = {"oid": "a" * 64, "size": 462_126_466, "pointerSize": 130}
+    loopback.entry = lambda path: entry
+    with pytest.raises(pytest.fail.Exception):
+        len(faces(file="data.zip"))
+    told = capfd.readouterr().err
+    assert f"fetching data.zip of {REPO} once, 462 MB, into " in told
+    assert "licence unclear: its card says nothing, but" in told
+
+
+def test_no_room_is_told_before_anything_is_fetched(
+    faces: Open, loopback: LoopbackHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub.shutil, "disk_usage", lambda _: type("Usage", (), {"free": 1000}))
+    with pytest.raises(UserError, match=r"1,000 bytes free, .* data\.fetch_dir="):
+        len(faces())
+    assert loopback.downloads == []
+
+
+def test_a_connection_that_breaks_is_gone_on_with_at_once(
+    faces: Open, loopback: LoopbackHub
+) -> None:
+    loopback.faults = [breaks_after(100_000)]
+    assert len(faces()) == 3
+    assert loopback.downloads == [None, "bytes=100000-"]
+
+
+def test_a_later_run_goes_on_with_what_arrived(
+    faces: Open, loopback: LoopbackHub, tmp_path: Path, capfd
+) -> None:
+    loopback.faults = [breaks_after(200_000), unavailable]
+    with pytest.raises(UserError, match="run the command again to go on"):
+        len(faces())
+    (partial,) = kept(tmp_path, "*.incomplete")
+    assert partial.read_bytes() == loopback.files["data.zip"][:200_000]
+    assert not kept(tmp_path, "*.zip")
+    capfd.readouterr()
+    assert len(faces()) == 3
+    assert loopback.downloads == [None, "bytes=200000-", "bytes=200000-"]
+    assert not kept(tmp_path, "*.incomplete")
+    told = capfd.readouterr().err
+    assert f"going on with data.zip of {REPO} at 200,000 bytes of " in told
+    assert "licence" not in told
+
+
+def test_a_server_that_knows_no_ranges_starts_anew(faces: Open, loopback: LoopbackHub) -> None:
+    loopback.faults = [breaks_after(200_000), breaks_after(10**9)]
+    assert len(faces()) == 3
+    assert loopback.downloads == [None, "bytes=200000-"]
+
+
+@pytest.mark.parametrize("length", ["shorter", "equal", "longer"])
+def test_a_wrong_checksum_is_told_and_the_file_removed(
+    faces: Open, loopback: LoopbackHub, tmp_path: Path, length: str
+) -> None:
+    right = loopback.files["data.zip"]
+    wrong = {"shorter": right[:-9], "equal": right[:-9] + bytes(9), "longer": right + b"x"}[length]
+    loopback.keeps = {"data.zip": hashlib.sha256(right).hexdigest()}
+    loopback.faults = [lambda request, data: send(request, 200, sizes(wrong), wrong)]
+    expected = "another SHA-256" if length == "equal" else "should be of size"
+    with pytest.raises(UserError, match=expected):
+        len(faces())
+    assert not kept(tmp_path, "*.zip")
+    if length == "equal":
+        assert not kept(tmp_path, "*.incomplete")
+    if length != "shorter":
+        assert len(faces()) == 3
+        assert loopback.downloads == [None, None]
+
+
+def sizes(data: bytes) -> dict[str, str]:
+    return {"Content-Length": str(len(data))}
+
+
+def test_what_was_fetched_needs_no_network(faces: Open, loopback: LoopbackHub) -> None:
+    before = faces().identity()
+    asked = loopback.requests
+    assert faces().identity() == before
+    nowhere = faces(endpoint="http://127.0.0.1:9")
+    assert pixel(nowhere, 1) == COLOURS["b"]
+    assert loopback.requests == asked
+
+
+def test_a_branch_stays_what_it_was(faces: Open, loopback: LoopbackHub) -> None:
+    identity = faces(revision="main", file=None).identity()
+    assert identity == {**faces().identity(), "revision": COMMIT}
+    loopback.files["data.zip"] = b"something else"
+    assert faces(revision="main").identity() == identity
+
+
+def test_a_damaged_copy_is_fetched_anew(faces: Open, loopback: LoopbackHub, tmp_path: Path) -> None:
+    len(faces())
+    (archive,) = kept(tmp_path, "*.zip")
+    archive.write_bytes(archive.read_bytes()[:1000])
+    assert pixel(faces(), 0) == COLOURS["a"]
+    assert loopback.downloads == [None, None]
+
+
+def test_the_identity_names_content_and_no_place(
+    faces: Open, loopback: LoopbackHub, tmp_path: Path
+) -> None:
+    identity = faces().identity()
+    digest = hashlib.sha256(loopback.files["data.zip"]).hexdigest()
+    assert identity["sha256"] == digest
+    assert (identity["repo"], identity["revision"]) == (REPO, COMMIT)
+    assert str(tmp_path) not in json.dumps(identity)
+    assert faces(cache_dir=str(tmp_path / "elsewhere")).identity() == identity
+
+
+def test_workers_read_what_was_fetched(faces: Open, loopback: LoopbackHub) -> None:
+    pickled = pickle.dumps(faces())
+    asked = loopback.requests
+    assert loopback.downloads == [None]
+    reading = "import pickle, sys; print(pickle.load(sys.stdin.buffer).read(1, 1).getpixel((0, 0)))"
+    read = subprocess.run(
+        [sys.executable, "-W", "error", "-c", reading], input=pickled, capture_output=True
+    )
+    assert read.stdout.decode().strip() == str(COLOURS["b"]), read.stderr.decode()
+    assert loopback.requests == asked
+
+
+def test_processes_that_start_together_fetch_once(
+    faces: Open, loopback: LoopbackHub, address: str, tmp_path: Path
+) -> None:
+    counting = (
+        "from anime_dcgan.data.hub import HubFaces;"
+        f"print(len(HubFaces({REPO!r}, {COMMIT!r}, cache_dir={str(tmp_path / 'kept')!r})))"
+    )
+    environment = {"HF_ENDPOINT": address, "NO_PROXY": "127.0.0.1", "TQDM_POSITION": "-1"}
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", counting],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        for _ in range(2)
+    ]
+    results = [process.communicate(timeout=60) for process in processes]
+    assert [out.strip() for out, _ in results] == [b"3", b"3"], results
+    assert loopback.downloads == [None]
+    assert b"data.zip: 100%" in b"".join(err for _, err in results)
+
+
+def test_the_cache_of_decoded_faces_takes_it(faces: Open, tmp_path: Path) -> None:
+    cache = open_cache(faces(), 4, tmp_path / "decoded")
+    assert [tuple(image[0, 0]) for image in cache.images] == list(COLOURS.values())
+
+
+def test_the_archive_is_found_where_none_is_named(faces: Open, loopback: LoopbackHub) -> None:
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w:gz") as archive:
+        member = tarfile.TarInfo("a.png")
+        member.size = len(png(COLOURS["a"]))
+        archive.addfile(member, io.BytesIO(png(COLOURS["a"])))
+    loopback.files = {"README.md": b"a card", "faces.tar.gz": stream.getvalue()}
+    source = faces(file=None)
+    assert source.identity()["file"] == "faces.tar.gz"
+    assert pixel(source, 0) == COLOURS["a"]
+
+
+@pytest.mark.parametrize(
+    ("files", "file", "message"),
+    [
+        (["a.zip", "b.tar"], None, "several archives: use data.file= one of a.zip, b.tar"),
+        (["train.parquet"], None, f"at data.revision={COMMIT} has no archive in its top folder"),
+        (["a.zip"], "c.zip", "has no data.file=c.zip that can be read"),
+        (["a.parquet"], "a.parquet", "has no data.file=a.parquet that can be read"),
+        (["a.zip"], None, f"a.zip of {REPO} is a broken archive"),
+    ],
+)
+def test_an_archive_that_cannot_be_used(
+    faces: Open, loopback: LoopbackHub, files: list[str], file: str | None, message: str
+) -> None:
+    loopback.files = {name: b"no archive" for name in files}
+    with pytest.raises(UserError) as caught:
+        len(faces(file=file))
+    assert message in str(caught.value)
+    assert len(str(caught.value).splitlines()) <= 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"repo": "painters/nothing"}, "data.repo=painters/nothing is no public data set of http"),
+        ({"repo": "a name"}, "data.repo=a name is no name: give owner/name"),
+        ({"revision": "v9"}, f"data.revision=v9 is no commit, tag or branch of {REPO}: use "),
+        ({"endpoint": "http://127.0.0.1:9"}, f"{REPO} cannot be fetched from http://127.0.0.1:9 ("),
+    ],
+)
+def test_what_cannot_be_reached_is_told(
+    faces: Open, changes: dict[str, str], message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(UserError) as caught:
+        len(faces(**changes))
+    assert str(caught.value).startswith(message)
+    assert len(str(caught.value).splitlines()) <= 2
+    assert not kept(tmp_path, "*.json")
+
+
+def test_offline_is_told(faces: Open, loopback: LoopbackHub, monkeypatch) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(UserError, match="cannot be fetched"):
+        len(faces())
+    assert loopback.requests == 0
+
+
+@pytest.mark.parametrize("package", ["huggingface_hub", "httpx2"])
+def test_the_package_that_is_missing_is_named(
+    faces: Open, monkeypatch: pytest.MonkeyPatch, package: str
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(UserError) as caught:
+        len(faces())
+    assert str(caught.value) == (
+        'data=anime_faces needs a package more: pip install "anime_dcgan[hub]"'
+    )
+
+
+def test_the_configuration_names_one_state_of_the_set() -> None:
+    source = compose_train("data=anime_faces", "run_dir=x").data.source
+    assert source._target_ == "anime_dcgan.data.hub.HubFaces"
+    assert (source.repo, source.file) == ("huggan/anime-faces", "data.zip")
+    assert re.fullmatch("[0-9a-f]{40}", source.revision)

@@ -12,17 +12,22 @@ FLOORS = [
     {"errors", "paths", "console", "runs", "files", "trusted"},
     {"image", "latent", "precision", "model", "loss", "regularizer", "ema", "verdict", "page"},
     {"checkpoint", "drawing", "data", "objective"},
-    {"gan", "checkpoint_io", "command", "metric", "duality"},
+    {"gan", "checkpoint_io", "command", "metric", "duality", "cleaning"},
     {"callbacks", "evaluation"},
     {"training"},
-    {"train", "generate", "evaluate", "report"},
+    {"train", "generate", "evaluate", "report", "prepare"},
 ]
 LIGHT = {
-    *("train", "generate", "evaluate", "report", "command"),
+    *("train", "generate", "evaluate", "report", "prepare", "command"),
     *("console", "errors", "files", "paths", "runs", "trusted"),
 }
 """Modules that start without torch, so that a mistyped override is told at once."""
-WITHOUT_TORCH = {"data/source", "data/decoding", "data/folder", "data/cache", "data/drawn"}
+WITHOUT_TORCH = {
+    *("data/source", "data/decoding", "data/folder", "data/cache", "data/drawn", "data/pool"),
+    *("data/region", "data/joined", "data/manifest", "data/hub"),
+    *("cleaning/looks", "cleaning/oddity", "cleaning/copies", "cleaning/crop", "cleaning/scan"),
+    *("cleaning/judge", "cleaning/findings"),
+}
 HEAVY = {"torch", "lightning", "torchvision"}
 MODULES = sorted(PACKAGE.rglob("*.py"))
 

@@ -1,23 +1,17 @@
 """The page itself: the parts of the report put into its template."""
 
-import base64
-import hashlib
 from collections.abc import Iterable
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import anime_dcgan
-from anime_dcgan.errors import UserError
-from anime_dcgan.files import write_text
 from anime_dcgan.page import words
 from anime_dcgan.page.gallery import gallery_of
 from anime_dcgan.page.panels import marks_of, panels_of
 from anime_dcgan.page.plot import draw
 from anime_dcgan.page.record import Quality, Record, read_record
+from anime_dcgan.page.render import render, write_page
 from anime_dcgan.runs import by_epoch, epoch_of
 
-TEMPLATE = Path(__file__).parent / "template"
 GRIDS = 6
 SHORT_TABLE = 8  # rows that are shown without being asked for
 
@@ -29,15 +23,11 @@ def write_report(run: Path, out: Path, grids: int = GRIDS) -> list[str]:
     page, and by the lines that are returned. UserError if `out` cannot be written.
     """
     page, notes = _render(run, grids)
-    try:
-        write_text(out, page)
-    except OSError as error:
-        raise UserError(f"{out} cannot be written: {error}; name another out=...") from None
+    write_page(out, page)
     return notes
 
 
 def _render(run: Path, grids: int) -> tuple[str, list[str]]:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
 
     record = read_record(run)
@@ -47,16 +37,8 @@ def _render(run: Path, grids: int) -> tuple[str, list[str]]:
         (panel, Markup(draw(panel, marks, record.images or 1.0, number)))
         for number, panel in enumerate(panels_of(record))
     ]
-    script = (TEMPLATE / "report.js").read_text(encoding="utf-8")
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATE),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"number": words.number, "epoch": words.epoch}
-    page = environment.get_template("report.html").render(
+    page = render(
+        "report",
         record=record,
         verdict=words.verdict(record.equilibrium),
         facts=_facts(record, _last_epoch(run, record)),
@@ -65,11 +47,6 @@ def _render(run: Path, grids: int) -> tuple[str, list[str]]:
         marks={mark.name for mark in marks},
         columns=_columns(record.quality),
         short_table=SHORT_TABLE,
-        style=Markup((TEMPLATE / "report.css").read_text(encoding="utf-8")),
-        script=Markup(script),
-        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-        version=anime_dcgan.__version__,
-        now=datetime.now().astimezone(),
     )
     return page, record.notes
 

@@ -1,0 +1,52 @@
+"""What all pages have in common: template and style, the one script that may run, the file."""
+
+import base64
+import hashlib
+from datetime import datetime
+from pathlib import Path
+
+import anime_dcgan
+from anime_dcgan.errors import UserError
+from anime_dcgan.files import write_text
+from anime_dcgan.page import words
+
+TEMPLATE = Path(__file__).parent / "template"
+
+
+def render(name: str, **parts: object) -> str:
+    """The page `name`.html with its script and style, which is laid over that of the report.
+
+    Whatever the template takes in is escaped, unless it comes as `Markup`.
+    """
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    from markupsafe import Markup
+
+    script = _read(f"{name}.js")
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATE),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"number": words.number, "epoch": words.epoch}
+    return environment.get_template(f"{name}.html").render(
+        style=Markup("\n".join(_read(f"{one}.css") for one in dict.fromkeys(("report", name)))),
+        script=Markup(script),
+        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        version=anime_dcgan.__version__,
+        now=datetime.now().astimezone(),
+        **parts,
+    )
+
+
+def write_page(out: Path, page: str) -> None:
+    """Write a page to `out`, whatever was there before; UserError if that cannot be."""
+    try:
+        write_text(out, page)
+    except OSError as error:
+        raise UserError(f"{out} cannot be written: {error}; name another out=...") from None
+
+
+def _read(name: str) -> str:
+    return (TEMPLATE / name).read_text(encoding="utf-8")

@@ -1,0 +1,256 @@
+"""The page on which a person decides about the pictures that `prepare` has doubts about."""
+
+import base64
+import hashlib
+import io
+import json
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Int, Real, UInt8
+from PIL import Image
+
+from anime_dcgan.errors import UserError
+from anime_dcgan.page import words
+from anime_dcgan.page.render import render, write_page
+
+CHOICES = ("keep", "drop")
+QUALITY = 85  # of the JPEGs, whose colours are not subsampled
+BARS = 48  # of a histogram
+OUTLIERS = 0.1  # per cent at either end that the outermost bars collect
+MOST_TICKS = 5
+WIDTH, HALF, LABELS = 360, 56, 16  # of a histogram: one side of its axis, the line of its ticks
+
+
+@dataclass(frozen=True, eq=False)
+class Suspect:
+    """A picture that one reason speaks against, or that is next in line for that.
+
+    `key` is the hex digest of its pixels, under which a choice is kept, `name` its path in the
+    source, `width` and `height` its own size in px, `twin` what it is a copy of, which is kept, and
+    `choice` an earlier decision, "keep" or "drop". Without one, what is `flagged` is dropped.
+    """
+
+    key: str
+    name: str
+    reason: str
+    score: float
+    threshold: float
+    flagged: bool
+    width: int
+    height: int
+    face: UInt8[np.ndarray, "side side 3"]
+    twin: UInt8[np.ndarray, "twin_side twin_side 3"] | None = None
+    twin_name: str | None = None
+    choice: str | None = None
+
+    def __post_init__(self) -> None:
+        assert self.choice in (None, *CHOICES), self.choice
+
+
+@dataclass(frozen=True, eq=False)
+class Distribution:
+    """What one test measured of the pictures that it kept and of those that it dropped."""
+
+    name: str
+    unit: str
+    kept: Real[np.ndarray, " kept"]
+    dropped: Real[np.ndarray, " dropped"]
+    threshold: float | None = None
+
+    @property
+    def description(self) -> str:
+        """The histogram in words, for those who do not see it."""
+        limit = "" if self.threshold is None else f", threshold {words.number(self.threshold)}"
+        return f"{self.name}: {len(self.kept):,} kept, {len(self.dropped):,} dropped{limit}"
+
+
+@dataclass(frozen=True, eq=False)
+class Findings:
+    """All that the page shows.
+
+    `counts` are numbers of pictures by name, all of them first; `suspects` come worst first within
+    a reason; `left_out` counts those of a reason that the page has no room for; `contact` is a
+    sheet of kept pictures.
+    """
+
+    title: str
+    counts: list[tuple[str, int]]
+    suspects: list[Suspect]
+    contact: UInt8[np.ndarray, "height width 3"]
+    left_out: dict[str, int] = field(default_factory=dict)
+    distributions: list[Distribution] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def write_review(findings: Findings, out: Path) -> None:
+    """Write the page of `findings` to the HTML file `out`; UserError if that cannot be."""
+    from markupsafe import Markup
+
+    reasons = _reasons(findings)
+    page = render(
+        "review",
+        findings=findings,
+        total=findings.counts[0][1] if findings.counts else 0,
+        reasons=reasons,
+        histograms=[
+            (one, Markup(draw_histogram(one)))
+            for one in findings.distributions
+            if len(_finite(one.kept)) + len(_finite(one.dropped))
+        ],
+        contact=f"data:image/jpeg;base64,{_jpeg(findings.contact)}",
+        data=Markup(_json(_data(findings, reasons))),
+    )
+    write_page(out, page)
+
+
+def read_choices(path: Path) -> dict[str, str]:
+    """ "keep" or "drop" by key, from the file that the page saved; UserError if it is not one."""
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        reason = error.strerror or error
+        raise UserError(
+            f"review={path} cannot be read: {reason}; give the review.json that the page saved"
+        ) from None
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"review={path} is no JSON ({error}): save it anew from the page") from None
+    choices = raw.get("choices") if isinstance(raw, dict) else None
+    if not isinstance(choices, dict):
+        raise UserError(f"review={path} holds no `choices`: give the review.json of the page")
+    for key, choice in choices.items():
+        if choice not in CHOICES:
+            raise UserError(
+                f"review={path} says {choice!r:.40} of {key:.40}: keep or drop is known"
+            )
+    return choices
+
+
+def _reasons(findings: Findings) -> dict[str, list[Suspect]]:
+    """The suspects by reason, those to be dropped before those next in line."""
+    names = [*(suspect.reason for suspect in findings.suspects), *findings.left_out]
+    return {
+        name: sorted(
+            (suspect for suspect in findings.suspects if suspect.reason == name),
+            key=lambda suspect: not suspect.flagged,
+        )
+        for name in dict.fromkeys(names)
+    }
+
+
+def _data(findings: Findings, reasons: dict[str, list[Suspect]]) -> dict[str, Any]:
+    """What the script of the page works on.
+
+    The browser keeps choices under `store`; `written` tells a page from another one of the same
+    pictures that knew of other choices.
+    """
+    known = {suspect.key: suspect.choice or "" for suspect in findings.suspects}
+    return {
+        "store": f"anime_dcgan review {_digest([findings.title, *sorted(known)])}",
+        "written": _digest(f"{key} {choice}" for key, choice in sorted(known.items())),
+        "reasons": [
+            {"name": name, "suspects": [_tile(suspect) for suspect in suspects]}
+            for name, suspects in reasons.items()
+        ],
+    }
+
+
+def _tile(suspect: Suspect) -> dict[str, Any]:
+    above, below = suspect.score > suspect.threshold, suspect.score < suspect.threshold
+    return {
+        "key": suspect.key,
+        "name": suspect.name,
+        "score": words.number(suspect.score),
+        "sign": ">" if above else "<" if below else "=",
+        "threshold": words.number(suspect.threshold),
+        "flagged": suspect.flagged,
+        "size": f"{suspect.width} \N{MULTIPLICATION SIGN} {suspect.height}",
+        "face": _jpeg(suspect.face),
+        "twin": None if suspect.twin is None else _jpeg(suspect.twin),
+        "twinName": suspect.twin_name,
+        "choice": suspect.choice,
+    }
+
+
+def _digest(texts: Iterable[str]) -> str:
+    return hashlib.sha256("\0".join(texts).encode(errors="surrogatepass")).hexdigest()[:16]
+
+
+def _json(content: Any) -> str:
+    """JSON that neither ends the script element that it stands in nor opens another."""
+    return json.dumps(content, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
+
+
+def _jpeg(pixels: UInt8[np.ndarray, "height width 3"]) -> str:
+    """A picture as the base64 of a JPEG."""
+    file = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(pixels)).save(file, "jpeg", quality=QUALITY, subsampling=0)
+    return base64.b64encode(file.getvalue()).decode()
+
+
+def histogram(
+    distribution: Distribution,
+) -> tuple[Int[np.ndarray, " bars"], Int[np.ndarray, " bars"], Float[np.ndarray, " edges"]]:
+    """Numbers of kept and of dropped pictures by bar, and the edges of the bars.
+
+    The threshold lies within the edges; a few outliers at either end are in the outermost bars, and
+    what is no number is in none.
+    """
+    kept, dropped = _finite(distribution.kept), _finite(distribution.dropped)
+    low, high = np.percentile(np.concatenate([kept, dropped]), [OUTLIERS, 100 - OUTLIERS])
+    if distribution.threshold is not None and math.isfinite(distribution.threshold):
+        low, high = min(low, distribution.threshold), max(high, distribution.threshold)
+    if not high > low:
+        low, high = low - 0.5, high + 0.5
+    edges = np.linspace(low, high, BARS + 1)
+    counts = [np.histogram(one.clip(low, high), edges)[0] for one in (kept, dropped)]
+    return counts[0], counts[1], edges
+
+
+def draw_histogram(distribution: Distribution) -> str:
+    """An `<svg>` element: kept above its axis, dropped below, by the logarithm of their number."""
+    kept, dropped, edges = histogram(distribution)
+    tallest = math.log1p(max(kept.max(), dropped.max()))
+    step = WIDTH / BARS
+    parts = []
+    for counts, name, sign in ((kept, "kept", -1), (dropped, "dropped", 1)):
+        outline = "".join(
+            f"M{index * step:.1f} {HALF + sign}h{step - 1:.1f}"
+            f"v{sign * (2 + (HALF - 3) * math.log1p(count) / tallest):.1f}h{1 - step:.1f}z"
+            for index, count in enumerate(counts)
+            if count
+        )
+        parts.append(f'<path class="{name}" d="{outline}"/>')
+    for tick in _ticks(edges[0], edges[-1]):
+        place = _place(tick, edges)
+        anchor = "start" if place < 12 else "end" if place > WIDTH - 12 else "middle"
+        where = f'x="{place:.1f}" y="{2 * HALF + LABELS - 3}" text-anchor="{anchor}"'
+        parts.append(f"<text {where}>{tick:g}</text>")
+    if distribution.threshold is not None and math.isfinite(distribution.threshold):
+        place = _place(distribution.threshold, edges)
+        parts.append(f'<path class="threshold" d="M{place:.1f} 0V{2 * HALF}"/>')
+    axis = f'<path class="axis" d="M0 {HALF}H{WIDTH}"/>'
+    box = f"-2 0 {WIDTH + 4} {2 * HALF + LABELS}"
+    return f'<svg viewBox="{box}" aria-hidden="true">{axis}{"".join(parts)}</svg>'
+
+
+def _finite(values: Real[np.ndarray, " n"]) -> Float[np.ndarray, " finite"]:
+    values = values.astype(float)
+    return values[np.isfinite(values)]
+
+
+def _place(value: float, edges: Float[np.ndarray, " edges"]) -> float:
+    return WIDTH * (value - edges[0]) / (edges[-1] - edges[0])
+
+
+def _ticks(low: float, high: float) -> list[float]:
+    """Round numbers between two others, at most `MOST_TICKS` or one more."""
+    least = (high - low) / MOST_TICKS
+    power = 10.0 ** math.floor(math.log10(least))
+    step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= least)
+    first, last = math.ceil(low / step), math.floor(high / step)
+    return [float(f"{number * step:.6g}") for number in range(first, last + 1)]

@@ -1,0 +1,150 @@
+"""`python -m anime_dcgan.prepare`: from a pile of pictures to a clean set of faces.
+
+Nothing is deleted or copied. What comes out is a manifest, which `data=manifest` trains on, and a
+page on which a person decides about the doubtful ones. Torch is never loaded.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from omegaconf import DictConfig, ListConfig, OmegaConf
+
+from anime_dcgan.command import command, instantiate
+from anime_dcgan.console import say
+from anime_dcgan.errors import UserError
+from anime_dcgan.files import write_json
+
+if TYPE_CHECKING:
+    from anime_dcgan.cleaning.judge import Verdicts
+    from anime_dcgan.cleaning.scan import Scan
+    from anime_dcgan.data.joined import JoinedPictures
+
+
+CHOICES = "choices.json"  # all that was ever decided; delete it to begin anew
+
+
+@command("prepare")
+def prepare(config: DictConfig) -> None:
+    _check(config)
+    from anime_dcgan.cleaning.findings import counts, findings
+    from anime_dcgan.cleaning.judge import judge
+    from anime_dcgan.cleaning.scan import scan
+    from anime_dcgan.data.manifest import write_manifest
+    from anime_dcgan.page.review import write_review
+
+    thresholds = instantiate(config.thresholds)
+    out = Path(str(config.out))
+    choices = _choices(out / CHOICES, config.review)
+    finder = None if config.get("crop") is None else instantiate(config.crop)
+    paths, pictures = _open(config)
+    seen = scan(pictures, out / "scan", finder, config.workers, " and ".join(map(str, paths)))
+    verdicts = judge(seen, thresholds, config.holdout, config.seed, choices)
+    if not verdicts.keep.any():
+        raise UserError(f"none of {len(verdicts.keep):,} pictures is left: use milder thresholds.*")
+    try:
+        write_manifest(out / "manifest.csv", _rows(seen, verdicts, paths, pictures))
+        found = counts(seen, verdicts)
+        write_json(out / "prepared.json", _record(config, paths, found))
+        write_json(out / CHOICES, {"choices": choices})
+    except OSError as error:
+        raise UserError(f"cannot write in {out}: {error.strerror}; name another out=...") from None
+    title = " and ".join(path.name for path in paths)
+    shown = findings(seen, verdicts, thresholds, choices, title, **config.page)
+    write_review(shown, out / "review.html")
+    _tell(out, found, choices, verdicts)
+
+
+def _check(config: DictConfig) -> None:
+    if (config.source is None) == (config.get("data") is None):
+        raise UserError(
+            "what to prepare? Give source=FOLDER (or a .zip, .tar, or several: source=[a/,b.zip]), "
+            "or data=anime_faces"
+        )
+    if not 0 <= config.holdout < 1:
+        raise UserError(f"holdout={config.holdout} is no share in [0, 1): use holdout=0.05")
+    if config.page.limit < 0 or config.page.next_in_line < 0:
+        raise UserError("page.limit and page.next_in_line are numbers of pictures, 0 or more")
+    if Path(str(config.out)).suffix and Path(str(config.out)).is_file():
+        raise UserError(f"out={config.out} is a file: name a folder")
+
+
+def _choices(kept: Path, review: Any) -> dict[str, str]:
+    """By key of the pixels, "keep" or "drop": those of earlier times and those of the review."""
+    from anime_dcgan.page.review import read_choices
+
+    earlier = read_choices(kept) if kept.exists() else {}
+    return earlier if review is None else earlier | read_choices(Path(str(review)))
+
+
+def _open(config: DictConfig) -> "tuple[list[Path], JoinedPictures]":
+    """The sources and where they lie."""
+    from anime_dcgan.data.folder import FolderFaces
+    from anime_dcgan.data.joined import JoinedPictures
+
+    if config.source is None:
+        source = instantiate(config.data.source)
+        path = getattr(source, "archive", None)
+        if path is None:
+            raise UserError("data= takes a public data set: data=anime_faces, or use source=...")
+        return [path], JoinedPictures([source])
+    given = config.source if isinstance(config.source, ListConfig) else [config.source]
+    paths = [Path(str(path)).expanduser().absolute() for path in given]
+    if not paths or len(set(paths)) < len(paths):
+        raise UserError(f"source={given} names no source, or one twice")
+    return paths, JoinedPictures([FolderFaces(path) for path in paths])
+
+
+def _rows(
+    seen: "Scan", verdicts: "Verdicts", paths: list[Path], pictures: "JoinedPictures"
+) -> Iterator[dict[str, Any]]:
+    """The rows of the manifest, in the order of the sources."""
+    from anime_dcgan.cleaning.scan import READ, region_of
+    from anime_dcgan.data.manifest import DROP, HOLDOUT, KEEP, TRAIN
+
+    sources = [str(path) for path in paths]
+    for row, record in enumerate(seen.records):
+        index, copy_of = int(record["index"]), int(verdicts.copy_of[row])
+        keep, read = bool(verdicts.keep[row]), record["state"] == READ
+        measured = ("brightness", "contrast", "colour", "sharpness", "oddness")
+        is_copy = copy_of != row
+        split = HOLDOUT if verdicts.held_out[row] else TRAIN
+        kept_name = pictures.name(int(seen.records[copy_of]["index"])) if is_copy else ""
+        yield {
+            "source": sources[pictures.locate(index)[0]],
+            "name": pictures.name(index),
+            "region": region_of(record) or "",
+            "verdict": KEEP if keep else DROP,
+            "reason": verdicts.reasons[row] or seen.problems.get(index, ""),
+            "split": split if keep else "",
+            "copy_of": kept_name,
+            "distance": f"{verdicts.distance[row]:.4f}" if is_copy else "",
+            **{name: int(record[name]) if read else "" for name in ("width", "height", "bytes")},
+            "pixels": verdicts.keys[row] if read else "",
+            **{name: f"{record[name]:.3f}" if read else "" for name in measured},
+        }
+
+
+def _record(config: DictConfig, paths: list[Path], found: list[tuple[str, int]]) -> dict[str, Any]:
+    """What the manifest was made with."""
+    settings = OmegaConf.to_container(config, resolve=True)
+    return {"sources": [str(path) for path in paths], "counts": dict(found), "settings": settings}
+
+
+def _tell(
+    out: Path, found: list[tuple[str, int]], choices: dict[str, str], verdicts: "Verdicts"
+) -> None:
+    for name, number in found:
+        say(f"{number:>10,}  {name}")
+    if choices:
+        used = len(choices.keys() & set(verdicts.keys))
+        say(f"{used:,} of {len(choices):,} choices of the review were about these pictures")
+    say(f"manifest  {out / 'manifest.csv'}")
+    say(f"review    {out / 'review.html'}: open it in a browser, save, and give review=review.json")
+    say(f"Train:  python -m anime_dcgan.train data=manifest data.manifest={out / 'manifest.csv'}")
+
+
+main = prepare
+
+if __name__ == "__main__":
+    main()

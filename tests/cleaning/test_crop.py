@@ -1,0 +1,333 @@
+"""Faces in pictures: found, measured, turned level, and told once; what is no cascade is refused.
+
+The face is that of the portrait that comes with matplotlib.
+"""
+
+import importlib.util
+import math
+import pickle
+import sys
+from concurrent.futures import ProcessPoolExecutor
+from functools import cache
+from multiprocessing import get_context
+from pathlib import Path
+from types import SimpleNamespace
+
+import matplotlib.cbook
+import numpy as np
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.utils import instantiate
+from PIL import Image
+
+from anime_dcgan.cleaning.crop import CascadeFinder, Detection, FaceFinder, merge, tilt
+from anime_dcgan.data.region import Region
+from anime_dcgan.errors import UserError
+from anime_dcgan.paths import CONF_DIR
+
+needs_opencv = pytest.mark.skipif(
+    importlib.util.find_spec("cv2") is None, reason='needs the extra "crop"'
+)
+Point = tuple[float, float]
+PUPILS = ((222.0, 191.0), (306.0, 187.0))
+"""Of the portrait, px, found by looking at it."""
+NOSE = (266.0, 216.0)
+"""About the middle of its face, px."""
+FACE_SIDE = 222.0
+"""From ear to ear, about, px."""
+
+
+@cache
+def portrait() -> Image.Image:
+    """512 x 600 px."""
+    path = matplotlib.cbook.get_sample_data("grace_hopper.jpg", asfileobj=False)
+    return Image.open(path).convert("RGB")
+
+
+def cascade(name: str) -> str:
+    """A file that comes with OpenCV."""
+    cv2 = pytest.importorskip("cv2")
+    return f"{cv2.data.haarcascades}haarcascade_{name}.xml"
+
+
+def finder(
+    aligned: bool = False, margin: float = 0.0, shift: float = 0.0, min_share: float = 0.1
+) -> CascadeFinder:
+    eyes = cascade("eye_tree_eyeglasses") if aligned else None
+    return CascadeFinder(cascade("frontalface_default"), eyes, margin, shift, min_share)
+
+
+def middle(region: Region) -> Point:
+    return region.left + region.side / 2, region.top + region.side / 2
+
+
+def turned_portrait(angle: float) -> tuple[Image.Image, tuple[Point, Point]]:
+    """The portrait at half its size, turned counter-clockwise, and where the pupils are then."""
+    half = portrait().resize((256, 300), Image.Resampling.LANCZOS)
+    cosine, sine = math.cos(math.radians(angle)), math.sin(math.radians(angle))
+
+    def place(point: Point) -> Point:
+        x, y = point[0] / 2 - 128, point[1] / 2 - 150
+        return x * cosine + y * sine + 128, -x * sine + y * cosine + 150
+
+    picture = half.rotate(angle, Image.Resampling.BICUBIC, fillcolor="white")
+    return picture, (place(PUPILS[0]), place(PUPILS[1]))
+
+
+@needs_opencv
+def test_every_face_of_a_picture_is_found_where_it_was_pasted_the_largest_first():
+    canvas = Image.new("RGB", (700, 420), (230, 230, 240))
+    pasted = [(0.6, 10, 30), (0.35, 330, 150), (0.45, 460, 20)]
+    for scale, left, top in pasted:
+        size = (round(512 * scale), round(600 * scale))
+        canvas.paste(portrait().resize(size, Image.Resampling.LANCZOS), (left, top))
+    regions = finder().regions(canvas)
+    assert len(regions) == 3
+    for region, (scale, left, top) in zip(regions, sorted(pasted, reverse=True), strict=True):
+        near = 0.08 * scale * FACE_SIDE
+        expected = (left + scale * NOSE[0], top + scale * NOSE[1])
+        assert middle(region) == pytest.approx(expected, abs=near)
+        assert region.side == pytest.approx(scale * FACE_SIDE, rel=0.15)
+        assert region.angle == 0
+
+
+@needs_opencv
+def test_faces_below_the_smallest_share_are_passed_over():
+    canvas = Image.new("RGB", (700, 420), (230, 230, 240))
+    for scale, left in ((0.6, 10), (0.35, 330)):
+        size = (round(512 * scale), round(600 * scale))
+        canvas.paste(portrait().resize(size, Image.Resampling.LANCZOS), (left, 30))
+    small_share = 0.35 * FACE_SIDE / 420
+    assert len(finder(min_share=0.8 * small_share).regions(canvas)) == 2
+    assert len(finder(min_share=1.3 * small_share).regions(canvas)) == 1
+
+
+@needs_opencv
+def test_a_picture_without_a_face_has_no_regions():
+    pixels = np.random.default_rng(0).integers(0, 256, (200, 200, 3), np.uint8)
+    assert finder().regions(Image.fromarray(pixels)) == []
+
+
+@needs_opencv
+@pytest.mark.parametrize("size", [(1, 1), (3, 500), (23, 24), (2000, 20)])
+def test_pictures_too_small_for_a_face_are_no_error(size: tuple[int, int]):
+    assert finder().regions(Image.new("RGB", size)) == []
+
+
+@needs_opencv
+def test_margin_and_shift_are_shares_of_the_faces_side():
+    picture, _ = turned_portrait(0)
+    (face,) = finder().regions(picture)
+    (region,) = finder(margin=0.4, shift=-0.25).regions(picture)
+    x, y = middle(face)
+    assert region.side == pytest.approx(1.8 * face.side, abs=1)
+    assert middle(region) == pytest.approx((x, y - 0.25 * face.side), abs=1)
+
+
+@needs_opencv
+@pytest.mark.parametrize("angle", [-10.0, 0.0, 10.0])
+def test_a_turned_face_is_cut_with_level_eyes(angle: float):
+    """Where the pupils come to lie in the cut square, worked out from where they were seen."""
+    picture, pupils = turned_portrait(angle)
+    (region,) = finder(aligned=True, margin=0.3).regions(picture)
+    (left_x, left_y), (right_x, right_y) = (in_square(region, pupil) for pupil in pupils)
+    slope = math.degrees(math.atan2(left_y - right_y, right_x - left_x))
+    assert abs(slope) < 4
+    assert 0.25 < left_x < 0.5 < right_x < 0.75
+    (upright,) = finder(margin=0.3).regions(picture)
+    assert (upright.angle, upright.side) == (0, region.side)
+
+
+def in_square(region: Region, point: Point) -> Point:
+    """Where a point of the picture is in the cut square, as shares of its side."""
+    x, y = (value - centre for value, centre in zip(point, middle(region), strict=True))
+    cosine, sine = math.cos(math.radians(region.angle)), math.sin(math.radians(region.angle))
+    return (
+        0.5 + (x * cosine - y * sine) / region.side,
+        0.5 + (x * sine + y * cosine) / region.side,
+    )
+
+
+@needs_opencv
+def test_a_turned_face_cut_level_looks_like_the_one_that_was_never_turned():
+    def cut(angle: float, aligned: bool) -> np.ndarray:
+        picture, _ = turned_portrait(angle)
+        (region,) = finder(aligned=aligned).regions(picture)
+        return np.asarray(region.cut(picture, 32).convert("L")).ravel()
+
+    def likeness(one: np.ndarray, other: np.ndarray) -> float:
+        return float(np.corrcoef(one, other)[0, 1])
+
+    original = cut(0, True)
+    assert likeness(original, cut(10, True)) > likeness(original, cut(10, False)) + 0.05
+    assert likeness(original, cut(10, True)) > 0.85
+
+
+@needs_opencv
+def test_a_turned_region_is_shifted_along_the_face():
+    picture, _ = turned_portrait(10)
+    (still,) = finder(aligned=True).regions(picture)
+    (shifted,) = finder(aligned=True, shift=-0.5).regions(picture)
+    assert still.angle > 5
+    u, v = in_square(still, middle(shifted))
+    assert (u, v) == pytest.approx((0.5, 0.0), abs=0.015)
+
+
+@pytest.mark.parametrize("angle", [-29.0, -5.0, 0.0, 12.0, 29.0])
+def test_two_eyes_tell_the_tilt(angle: float):
+    right, up = math.cos(math.radians(angle)), math.sin(math.radians(angle))
+    eyes = [(50.0, 40.0), (50 + 30 * right, 40 - 30 * up)]
+    assert tilt(eyes) == pytest.approx(angle)
+    assert tilt(eyes[::-1]) == pytest.approx(angle)
+
+
+@pytest.mark.parametrize(
+    "eyes",
+    [
+        [],
+        [(1.0, 1.0)],
+        [(0.0, 0.0), (10.0, 1.0), (20.0, 2.0)],
+        [(0.0, 0.0), (10.0, 6.0)],
+        [(5.0, 0.0), (5.0, 10.0)],
+    ],
+)
+def test_other_than_two_eyes_side_by_side_tell_nothing(eyes: list[Point]):
+    assert tilt(eyes) == 0
+
+
+def test_detections_of_one_face_are_merged_into_the_one_most_agree_on():
+    face = Detection(100, 100, 80, 9)
+    beside = Detection(150, 100, 80, 7)
+    found = [
+        Detection(110, 95, 90, 4),
+        face,
+        Detection(100, 120, 30, 5),  # inside: a mouth, taken for a face
+        beside,
+        Detection(400, 100, 120, 3),
+    ]
+    for order in (found, found[::-1]):
+        assert merge(order) == [Detection(400, 100, 120, 3), face, beside]
+
+
+@pytest.mark.parametrize(("distance", "same"), [(0, True), (39, True), (41, False), (90, False)])
+def test_half_the_smaller_square_decides(distance: float, same: bool):
+    large, small = Detection(0, 0, 200, 5), Detection(100 + distance - 40, 0, 80, 5)
+    assert large.same(small) is same
+    assert small.same(large) is same
+
+
+@needs_opencv
+def test_worker_processes_find_the_same():
+    picture, _ = turned_portrait(10)
+    own = finder(aligned=True)
+    here = own.regions(picture)
+    assert len(here) == 1
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        assert pool.submit(own.regions, picture).result(timeout=60) == here
+    assert pickle.loads(pickle.dumps(own)).regions(picture) == here
+    assert len(pickle.dumps(own)) < 2000
+
+
+@needs_opencv
+def test_settings_tell_every_change_of_the_result(tmp_path: Path):
+    path = cascade("frontalface_default")
+    copy, other = tmp_path / "copy.xml", tmp_path / "other.xml"
+    copy.write_bytes(Path(path).read_bytes())
+    other.write_bytes(Path(path).read_bytes().replace(b"</opencv_storage>", b"</opencv_storage> "))
+    same = CascadeFinder(path).settings()
+    assert CascadeFinder(str(copy)).settings() == same
+    changed = [
+        CascadeFinder(str(other)),
+        CascadeFinder(path, eyes=cascade("eye")),
+        CascadeFinder(path, eyes=cascade("eye_tree_eyeglasses")),
+        CascadeFinder(path, margin=0.2),
+        CascadeFinder(path, shift=0.1),
+        CascadeFinder(path, min_share=0.2),
+        CascadeFinder(path, neighbours=4),
+        CascadeFinder(path, scale_step=1.2),
+    ]
+    every = [same, *(one.settings() for one in changed)]
+    assert all(one not in every[:index] for index, one in enumerate(every))
+    assert isinstance(changed[0], FaceFinder)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"margin": -0.5}, "crop.margin=-0.5 cannot work: use -0.4 to 2"),
+        ({"margin": math.nan}, "crop.margin=nan cannot work: use -0.4 to 2"),
+        ({"shift": 3.0}, "crop.shift=3.0 cannot work: use -1 to 1"),
+        ({"min_share": 10.0}, "crop.min_share=10.0 cannot work: use 0.001 to 1"),
+        ({"neighbours": 0}, "crop.neighbours=0 cannot work: use 1 to 1000"),
+        ({"scale_step": 1.0}, "crop.scale_step=1.0 cannot work: use 1.01 to 2"),
+    ],
+)
+def test_senseless_settings_are_refused(settings: dict[str, float], message: str):
+    with pytest.raises(UserError) as caught:
+        CascadeFinder("any.xml", **settings)  # pyright: ignore[reportArgumentType]
+    assert str(caught.value) == message
+
+
+@needs_opencv
+def test_a_file_that_is_not_there_is_named(tmp_path: Path):
+    missing = str(tmp_path / "missing.xml")
+    with pytest.raises(UserError, match="crop.cascade=.*missing.xml cannot be read: No such file"):
+        CascadeFinder(missing)
+    with pytest.raises(UserError, match="crop.eyes=.*missing.xml cannot be read: No such file"):
+        CascadeFinder(cascade("frontalface_default"), eyes=missing)
+    with pytest.raises(UserError, match="Is a directory"):
+        CascadeFinder(str(tmp_path))
+    with pytest.raises(UserError, match="add crop.cascade=lbpcascade_animeface.xml"):
+        CascadeFinder(None)
+
+
+@needs_opencv
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"404: Not Found",
+        b"<html><body>not a cascade</body></html>",
+        b"<?xml version='1.0'?><opencv_storage><cascade></cascade></opencv_storage>",
+        bytes(range(256)),
+    ],
+)
+def test_a_file_that_is_no_cascade_is_refused(tmp_path: Path, content: bytes):
+    path = tmp_path / "faces.xml"
+    path.write_bytes(content)
+    with pytest.raises(UserError, match="crop.cascade=.*faces.xml is no cascade of OpenCV"):
+        CascadeFinder(str(path))
+
+
+@needs_opencv
+def test_half_a_download_is_refused(tmp_path: Path):
+    whole = Path(cascade("frontalface_default")).read_bytes()
+    (tmp_path / "half.xml").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(UserError, match="is no cascade"):
+        CascadeFinder(str(tmp_path / "half.xml"))
+
+
+def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "cv2", None)
+    with pytest.raises(UserError, match=r'pip install "anime_dcgan\[crop\]"'):
+        CascadeFinder("any.xml")
+
+
+def test_an_opencv_without_cascades_is_named(monkeypatch: pytest.MonkeyPatch):
+    """As OpenCV 5 is."""
+    monkeypatch.setitem(sys.modules, "cv2", SimpleNamespace(__version__="5.0.0"))
+    with pytest.raises(UserError, match=r'OpenCV 5\.0\.0 .* pip install "anime_dcgan\[crop\]"'):
+        CascadeFinder("any.xml")
+
+
+@needs_opencv
+def test_the_shipped_settings_build_the_defaults():
+    path = cascade("frontalface_default")
+    with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
+        config = compose("train", ["+crop=cascade", f"crop.cascade={path}"])
+    assert instantiate(config.crop).settings() == CascadeFinder(path).settings()
+
+
+def test_none_crops_nothing():
+    with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
+        assert compose("train", ["+crop=none"]).crop is None

@@ -1,0 +1,274 @@
+"""The page of suspects: complete, self-contained, inert whatever a file is called."""
+
+import base64
+import hashlib
+import io
+import json
+import re
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image, ImageFilter
+
+from anime_dcgan.data.drawn import draw_face, sample_factors
+from anime_dcgan.errors import UserError
+from anime_dcgan.page.review import (
+    Distribution,
+    Findings,
+    Suspect,
+    draw_histogram,
+    histogram,
+    read_choices,
+    write_review,
+)
+from anime_dcgan.paths import CONF_DIR
+from tests.run_folder import Page
+
+HOSTILE = "</script><script>alert('x')</script><img src=http://evil/ onerror=alert(1)>\" onload=\"x"
+
+
+@cache
+def drawn(index: int, size: int = 64) -> Image.Image:
+    return draw_face(sample_factors(5, index), size)
+
+
+def pixels(picture: Image.Image) -> np.ndarray:
+    return np.asarray(picture).copy()
+
+
+def key_of(name: str) -> str:
+    return hashlib.sha256(name.encode(errors="surrogatepass")).hexdigest()
+
+
+def blurred(index: int, flagged: bool = True, **changes: Any) -> Suspect:
+    face = drawn(index % 12).filter(ImageFilter.GaussianBlur(2 if flagged else 1))
+    name = f"girls/blurred-{index:05d}.jpg"
+    facts: dict[str, Any] = {
+        **{"key": key_of(name), "name": name, "reason": "blurred", "flagged": flagged},
+        **{"score": 0.01 + 1e-4 * index if flagged else 0.09, "threshold": 0.06},
+        **{"width": 96, "height": 100, "face": pixels(face)},
+    }
+    return Suspect(**(facts | changes))
+
+
+def near_copy(index: int, flagged: bool = True, **changes: Any) -> Suspect:
+    name = f"girls/copy-{index:05d}.png"
+    facts: dict[str, Any] = {
+        **{"key": key_of(name), "name": name, "reason": "near copy", "flagged": flagged},
+        **{"score": 0.98 if flagged else 0.8, "threshold": 0.9, "width": 64, "height": 64},
+        **{"face": pixels(drawn(index % 12).rotate(2)), "twin": pixels(drawn(index % 12))},
+        "twin_name": f"girls/first-{index:05d}.png",
+    }
+    return Suspect(**(facts | changes))
+
+
+def findings_of(suspects: list[Suspect], **changes: Any) -> Findings:
+    random = np.random.default_rng(0)
+    sharpness = random.gamma(9, 0.04, 3000)
+    facts: dict[str, Any] = {
+        "title": "faces.zip",
+        "counts": [
+            *(("all pictures", 3000), ("exact copies", 120), ("near copies", 60)),
+            *(("blurred", 25), ("kept for training", 2600), ("held out", 195)),
+        ],
+        "suspects": suspects,
+        "contact": np.concatenate(
+            [np.concatenate([pixels(drawn(i)) for i in row], 1) for row in ((0, 1), (2, 3))]
+        ),
+        "distributions": [
+            Distribution("sharpness", "", sharpness[sharpness > 0.1], sharpness[:20] / 9, 0.1),
+            Distribution("side", "px", random.integers(32, 200, 500), np.zeros(0), 32.0),
+        ],
+    }
+    return Findings(**(facts | changes))
+
+
+def page_of(findings: Findings, folder: Path) -> Page:
+    write_review(findings, folder / "review.html")
+    return Page(folder / "review.html")
+
+
+def data_of(page: Page) -> dict[str, Any]:
+    (text,) = re.findall(
+        r'<script type="application/json" id="data">(.*?)</script>', page.source, re.DOTALL
+    )
+    return json.loads(text)
+
+
+def opened(encoded: str) -> np.ndarray:
+    with Image.open(io.BytesIO(base64.b64decode(encoded))) as picture:
+        return np.asarray(picture).astype(int)
+
+
+def assert_self_contained(page: Page) -> None:
+    for tag, attributes in page.elements:
+        assert tag not in ("iframe", "object", "embed", "base", "link") or "icon" in str(attributes)
+        for name, value in attributes.items():
+            assert not name.startswith("on"), (tag, name)
+            if name in ("src", "href", "xlink:href", "srcset", "action", "data", "poster"):
+                assert value and value.startswith(("data:", "#")), (tag, value)
+    assert "@import" not in page.source and "url(" not in page.source
+
+
+def test_the_statistics_come_first(tmp_path: Path):
+    page = page_of(findings_of([blurred(0)], notes=["2 pictures are damaged"]), tmp_path)
+    assert_self_contained(page)
+    words = " ".join(page.text.split())
+    for said in ("faces.zip", "all pictures3,000", "exact copies120 4 %", "threshold 0.100"):
+        assert said in words, said
+    assert "2 pictures are damaged" in words and "review=review.json" in words
+    assert re.findall(r'<h2 id="(\w+)"', page.source) == ["statistics", "suspects", "then"]
+    assert len(page.all("svg")) == 2
+    (contact,) = page.all("img")
+    assert (contact["width"], contact["height"]) == ("128", "128")
+
+
+def test_the_suspects_stand_by_reason_and_those_next_in_line_behind(tmp_path: Path):
+    suspects = [
+        *(blurred(1, flagged=False), blurred(2), near_copy(3, choice="keep"), blurred(4)),
+        blurred(5, score=float("nan")),
+    ]
+    page = page_of(findings_of(suspects, left_out={"blurred": 7, "odd": 9}), tmp_path)
+    first, second, third = data_of(page)["reasons"]
+    names = [(one["name"], one["flagged"], one["sign"]) for one in first["suspects"]]
+    assert names == [
+        *(("girls/blurred-00002.jpg", True, "<"), ("girls/blurred-00004.jpg", True, "<")),
+        *(("girls/blurred-00005.jpg", True, "="), ("girls/blurred-00001.jpg", False, ">")),
+    ]
+    (copy,) = second["suspects"]
+    assert (copy["choice"], copy["twinName"]) == ("keep", "girls/first-00003.png")
+    assert np.abs(opened(copy["twin"]) - suspects[2].twin).mean() < 6
+    assert np.abs(opened(copy["face"]) - suspects[2].face).mean() < 6
+    assert (third["name"], third["suspects"]) == ("odd", [])
+    assert len(page.all("button", role="tab")) == len(page.all("div", role="tabpanel")) == 3
+    assert page.text.count("more of this reason") == 2
+
+
+def test_what_files_are_called_is_text_and_nothing_else(tmp_path: Path):
+    suspect = near_copy(0, name=f"{HOSTILE}\ud800", twin_name=HOSTILE, reason=HOSTILE)
+    hostile = Distribution(HOSTILE, HOSTILE, np.ones(2), np.ones(1))
+    findings = findings_of(
+        [suspect], title=HOSTILE, notes=[HOSTILE], distributions=[hostile], left_out={HOSTILE: 1}
+    )
+    page = page_of(findings, tmp_path)
+    assert_self_contained(page)
+    assert len(page.all("script")) == 2
+    assert page.text.count("alert('x')") >= 5
+    (reason,) = data_of(page)["reasons"]
+    assert reason["suspects"][0]["name"] == suspect.name
+    assert reason["suspects"][0]["twinName"] == reason["name"] == HOSTILE
+
+
+def test_the_policy_admits_the_script_of_the_page_only(tmp_path: Path):
+    page = page_of(findings_of([blurred(0)]), tmp_path)
+    (script,) = re.findall(r"<script>(.*?)</script>", page.source, re.DOTALL)
+    (policy,) = page.all("meta", http_equiv="Content-Security-Policy")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"script-src 'sha256-{digest}'" in str(policy["content"])
+    assert "default-src 'none'" in str(policy["content"])
+
+
+def test_choices_are_kept_by_title_and_pictures(tmp_path: Path):
+    def ids(findings: Findings) -> tuple[str, str]:
+        data = data_of(page_of(findings, tmp_path))
+        return data["store"], data["written"]
+
+    store, written = ids(findings_of([blurred(0), near_copy(1)]))
+    assert ids(findings_of([near_copy(1), blurred(0)])) == (store, written)
+    decided = ids(findings_of([blurred(0, choice="keep"), near_copy(1)]))
+    assert decided[0] == store and decided[1] != written
+    assert ids(findings_of([blurred(0), near_copy(2)]))[0] != store
+    assert ids(findings_of([blurred(0), near_copy(1)], title="b"))[0] != store
+
+
+def test_a_page_without_suspects_says_so(tmp_path: Path):
+    page = page_of(findings_of([], counts=[], distributions=[]), tmp_path)
+    assert "there is nothing to decide" in page.text
+    assert not page.all("button", role="tab") and not page.all("svg")
+
+
+def test_a_histogram_counts_each_number_once_and_its_threshold_lies_within():
+    random = np.random.default_rng(1)
+    kept = np.append(random.normal(5, 1, 10_000), [1e9, np.nan])
+    measured = Distribution("a", "", kept, np.array([0.5, 0.6, np.inf]), -2.0)
+    above, below, edges = histogram(measured)
+    assert (above.sum(), below.sum()) == (10_001, 2)
+    assert edges[0] == -2 and 7 < edges[-1] < 11
+    inside = (edges[20] <= kept) & (kept < edges[21])
+    assert above[20] == inside.sum() > 0
+    assert above[-1] >= 1  # the outlier
+
+
+@pytest.mark.parametrize("values", [[3.0], [0, 0], [1e-9, 2e-9], [-1e12, 1e12], [1.0, np.nan]])
+@pytest.mark.parametrize("threshold", [None, 0.5, float("nan")])
+def test_every_histogram_becomes_an_element(values: list[float], threshold: float | None):
+    drawn = draw_histogram(Distribution("a", "", np.array(values), np.zeros(0), threshold))
+    assert drawn.startswith("<svg viewBox=") and drawn.endswith("</svg>")
+    assert "nan" not in drawn and "inf" not in drawn
+    assert ('class="threshold"' in drawn) == (threshold == 0.5)
+    places = [float(place) for place in re.findall(r'<text x="([^"]*)"', drawn)]
+    assert 1 <= len(places) <= 7 and places == sorted(places)
+    assert all(-0.1 <= place <= 360.1 for place in places)
+
+
+def test_a_threshold_stands_where_its_value_is():
+    drawn = draw_histogram(Distribution("a", "", np.array([0.0, 8.0]), np.zeros(0), 4.0))
+    (place,) = re.findall(r'class="threshold" d="M([\d.]+) ', drawn)
+    ticks = dict(re.findall(r'<text x="([\d.]+)"[^>]*>([^<]*)<', drawn))
+    assert ticks[place] == "4" and float(place) == pytest.approx(180, abs=1)
+
+
+@pytest.mark.parametrize("out", ["file/page.html", "folder.html"])
+def test_a_place_that_cannot_be_written_is_named(tmp_path: Path, out: str):
+    (tmp_path / "file").touch()
+    (tmp_path / "folder.html").mkdir()
+    with pytest.raises(UserError, match=r"cannot be written: .*; name another out=\.\.\."):
+        write_review(findings_of([]), tmp_path / out)
+
+
+def test_choices_are_read_back(tmp_path: Path):
+    path = tmp_path / "review.json"
+    path.write_text('\ufeff{"choices": {"ab": "keep", "cd": "drop"}}\n', encoding="utf-8")
+    assert read_choices(path) == {"ab": "keep", "cd": "drop"}
+    path.write_text('{"choices": {}}')
+    assert read_choices(path) == {}
+
+
+@pytest.mark.parametrize(
+    "contents",
+    [
+        *("", "{", "[]", "null", '{"choices": []}', '{"other": {}}', "[" * 100_000),
+        *('{"choices": {"a": "Keep"}}', '{"choices": {"a": null}}', '{"choices": {"a": []}}'),
+        *('{"choices": {"a": "keep", "b": 1}}', b"\xff\xfe\x00"),
+    ],
+)
+def test_what_is_no_file_of_choices_is_told_in_a_line(tmp_path: Path, contents: str | bytes):
+    path = tmp_path / "review.json"
+    path.write_bytes(contents if isinstance(contents, bytes) else contents.encode())
+    with pytest.raises(UserError, match=r"^review=.*review\.json [^\n]*$"):
+        read_choices(path)
+
+
+@pytest.mark.parametrize("name", ["missing.json", "."])
+def test_a_file_that_is_not_there_is_told_in_a_line(tmp_path: Path, name: str):
+    with pytest.raises(UserError, match=r"^review=[^\n]* cannot be read: [^\n]*$"):
+        read_choices(tmp_path / name)
+
+
+def test_neither_torch_nor_matplotlib_is_loaded(tmp_path: Path):
+    program = (
+        "import sys\nfrom pathlib import Path\nimport numpy as np\n"
+        "from anime_dcgan.page.review import Findings, write_review\n"
+        f"write_review(Findings('a', [], [], np.zeros((4, 4, 3), np.uint8)), "
+        f"Path({str(tmp_path / 'page.html')!r}))\n"
+        "heavy = {'torch', 'torchvision', 'lightning', 'matplotlib'}\n"
+        "assert not heavy & sys.modules.keys(), heavy & sys.modules.keys()"
+    )
+    command = [sys.executable, "-c", program]
+    subprocess.run(command, check=True, timeout=60, env={"PYTHONPATH": str(CONF_DIR.parent)})
+    assert "nothing to decide" in (tmp_path / "page.html").read_text()

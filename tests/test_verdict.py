@@ -52,7 +52,7 @@ def test_the_dirac_gan_without_r1_is_never_called_an_equilibrium(games: Games):
 
 
 def test_a_ring_of_gaussians_with_r1_comes_to_an_equilibrium():
-    course = list(play(*ring(R1(0.5)), steps=3400, every=200))
+    course = list(play(*ring(R1(0.5)), steps=4800, every=200, halflife=100))
     verdict = judge(course)
     assert verdict.name == "equilibrium"
     assert verdict.since is not None

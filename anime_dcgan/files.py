@@ -27,6 +27,19 @@ def write_json(path: Path, content: Any) -> None:
     write_text(path, json.dumps(content, indent=1) + "\n")
 
 
+def sync(path: Path) -> None:
+    """The file or folder to the disk itself, where the system can.
+
+    A rename after it cannot outlive what it names in a power cut.
+    """
+    if os.name == "posix":
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
 def write_or_tell(write: Callable[[], None], path: Path, consequence: str = "") -> None:
     """Say it in a line where `path` cannot be written, with what follows from that."""
     try:

@@ -4,7 +4,10 @@ Nothing is deleted or copied. What comes out is a manifest, which `data=manifest
 page on which a person decides about the doubtful ones. Torch is never loaded.
 """
 
+import re
+import shlex
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,11 +25,15 @@ if TYPE_CHECKING:
 
 
 CHOICES = "choices.json"  # all that was ever decided; delete it to begin anew
+PLAIN = re.compile(r"[\w./+-]+", re.ASCII)  # what Hydra's grammar takes without quotes
 
 
 @command("prepare")
 def prepare(config: DictConfig) -> None:
-    _check(config)
+    out = Path(str(config.out))
+    with _storage_errors(out):
+        _check(config)
+        choices = _choices(out / CHOICES, config.review)
     from anime_dcgan.cleaning.findings import counts, findings
     from anime_dcgan.cleaning.judge import judge
     from anime_dcgan.cleaning.scan import scan
@@ -34,25 +41,30 @@ def prepare(config: DictConfig) -> None:
     from anime_dcgan.page.review import write_review
 
     thresholds = instantiate(config.thresholds)
-    out = Path(str(config.out))
-    choices = _choices(out / CHOICES, config.review)
     finder = None if config.get("crop") is None else instantiate(config.crop)
     paths, pictures = _open(config)
-    seen = scan(pictures, out / "scan", finder, config.workers, " and ".join(map(str, paths)))
+    names = [config.data.repo] if config.source is None else [path.name for path in paths]
+    title = " and ".join(names)
+    seen = scan(pictures, out / "scan", finder, config.workers, title)
     verdicts = judge(seen, thresholds, config.holdout, config.seed, choices)
     if not verdicts.keep.any():
         raise UserError(f"none of {len(verdicts.keep):,} pictures is left: use milder thresholds.*")
-    try:
+    found = counts(seen, verdicts)
+    with _storage_errors(out):
         write_manifest(out / "manifest.csv", _rows(seen, verdicts, paths, pictures))
-        found = counts(seen, verdicts)
         write_json(out / "prepared.json", _record(config, paths, found))
         write_json(out / CHOICES, {"choices": choices})
-    except OSError as error:
-        raise UserError(f"cannot write in {out}: {error.strerror}; name another out=...") from None
-    title = " and ".join(path.name for path in paths)
     shown = findings(seen, verdicts, thresholds, choices, title, **config.page)
     write_review(shown, out / "review.html")
     _tell(out, found, choices, verdicts)
+
+
+@contextmanager
+def _storage_errors(out: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise UserError(f"out={out} cannot be used: {error.strerror}; name another one") from None
 
 
 def _check(config: DictConfig) -> None:
@@ -61,26 +73,33 @@ def _check(config: DictConfig) -> None:
             "what to prepare? Give source=FOLDER (or a .zip, .tar, or several: source=[a/,b.zip]), "
             "or data=anime_faces"
         )
-    if not 0 <= config.holdout < 1:
+    if not isinstance(config.holdout, int | float) or not 0 <= config.holdout < 1:
         raise UserError(f"holdout={config.holdout} is no share in [0, 1): use holdout=0.05")
-    if config.page.limit < 0 or config.page.next_in_line < 0:
-        raise UserError("page.limit and page.next_in_line are numbers of pictures, 0 or more")
-    if Path(str(config.out)).suffix and Path(str(config.out)).is_file():
-        raise UserError(f"out={config.out} is a file: name a folder")
+    if config.thresholds is None:
+        raise UserError("thresholds=null names no test: leave one out with thresholds.odd=null")
+    for name, least in (("seed", 0), ("workers", 1), ("page.limit", 0), ("page.next_in_line", 0)):
+        value = OmegaConf.select(config, name)
+        known = isinstance(value, int) and not isinstance(value, bool) and value >= least
+        if not known and not (name == "workers" and value is None):
+            raise UserError(f"{name}={value}: give a whole number, {least} or more")
+    if config.out in (None, "") or Path(str(config.out)).is_file():
+        raise UserError(f"out={config.out} is no folder: name one, as in out=prepared")
 
 
 def _choices(kept: Path, review: Any) -> dict[str, str]:
     """By key of the pixels, "keep" or "drop": those of earlier times and those of the review."""
     from anime_dcgan.page.review import read_choices
 
-    earlier = read_choices(kept) if kept.exists() else {}
+    try:
+        earlier = read_choices(kept) if kept.exists() else {}
+    except UserError:
+        raise UserError(f"{kept} is damaged: delete it, and give review=... again") from None
     return earlier if review is None else earlier | read_choices(Path(str(review)))
 
 
 def _open(config: DictConfig) -> "tuple[list[Path], JoinedPictures]":
     """The sources and where they lie."""
-    from anime_dcgan.data.folder import FolderFaces
-    from anime_dcgan.data.joined import JoinedPictures
+    from anime_dcgan.data.joined import JoinedPictures, join_folders
 
     if config.source is None:
         source = instantiate(config.data.source)
@@ -90,9 +109,9 @@ def _open(config: DictConfig) -> "tuple[list[Path], JoinedPictures]":
         return [path], JoinedPictures([source])
     given = config.source if isinstance(config.source, ListConfig) else [config.source]
     paths = [Path(str(path)).expanduser().absolute() for path in given]
-    if not paths or len(set(paths)) < len(paths):
+    if not paths or len(set(paths)) < len(paths) or "" in given:
         raise UserError(f"source={given} names no source, or one twice")
-    return paths, JoinedPictures([FolderFaces(path) for path in paths])
+    return paths, join_folders(paths, "source=")
 
 
 def _rows(
@@ -115,7 +134,7 @@ def _rows(
             "name": pictures.name(index),
             "region": region_of(record) or "",
             "verdict": KEEP if keep else DROP,
-            "reason": verdicts.reasons[row] or seen.problems.get(index, ""),
+            "reason": ": ".join(filter(None, (verdicts.reasons[row], seen.problems.get(index)))),
             "split": split if keep else "",
             "copy_of": kept_name,
             "distance": f"{verdicts.distance[row]:.4f}" if is_copy else "",
@@ -141,7 +160,17 @@ def _tell(
         say(f"{used:,} of {len(choices):,} choices of the review were about these pictures")
     say(f"manifest  {out / 'manifest.csv'}")
     say(f"review    {out / 'review.html'}: open it in a browser, save, and give review=review.json")
-    say(f"Train:  python -m anime_dcgan.train data=manifest data.manifest={out / 'manifest.csv'}")
+    manifest = _override("data.manifest", out / "manifest.csv")
+    say(f"Train:  python -m anime_dcgan.train data=manifest {manifest}")
+
+
+def _override(key: str, path: Path) -> str:
+    """As a shell and Hydra take it, whatever the path has in it."""
+    value = str(path)
+    if not PLAIN.fullmatch(value):
+        escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+        value = f'"{escaped}"'
+    return shlex.quote(f"{key}={value}")
 
 
 main = prepare

@@ -27,7 +27,7 @@ from anime_dcgan.data.pool import cores, in_order, with_progress
 from anime_dcgan.data.region import Region
 from anime_dcgan.data.source import Pictures, Unreadable
 from anime_dcgan.errors import UserError
-from anime_dcgan.files import write_json
+from anime_dcgan.files import sync, write_json
 
 SCAN_VERSION = 1
 """Raise it whenever the same picture would be measured otherwise: older scans are then left."""
@@ -145,7 +145,10 @@ def _usual(
     path = folder / "usual.npz"
     if path.exists():
         with np.load(path) as kept:
-            values: dict[str, Any] = {key: kept[key][()] for key in kept.files}
+            arrays = {key: kept[key] for key in kept.files}
+        values: dict[str, Any] = {  # a float as it was: one of numpy would give other last bits
+            key: array if array.ndim else array.item() for key, array in arrays.items()
+        }
         return oddity.Usual(**values)
     chosen = np.sort(np.random.default_rng(0).permutation(len(pictures))[:SAMPLE])
     jobs = [chosen[at : at + BATCH] for at in range(0, len(chosen), BATCH)]
@@ -283,8 +286,11 @@ def _renamed(path: Path) -> Iterator[Path]:
     """A name beside `path`, which is renamed to it at the end, unless another was first."""
     beside = path.with_name(f".{path.name}-{os.getpid()}-{secrets.token_hex(4)}")
     yield beside
+    for written in (*beside.glob("*"), beside):
+        sync(written)
     if not path.exists():
         beside.rename(path)
+        sync(path.parent)
 
 
 @contextmanager

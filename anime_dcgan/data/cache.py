@@ -27,6 +27,7 @@ import numpy as np
 from anime_dcgan.data.pool import cores, in_order, with_progress
 from anime_dcgan.data.source import Source, Unreadable
 from anime_dcgan.errors import UserError
+from anime_dcgan.files import sync
 
 CACHE_VERSION = 2
 """Raise it whenever the same source would give other bytes: older caches are then passed over."""
@@ -241,7 +242,7 @@ class _Build:
             "unreadable": len(self.unreadable),
         }
         _write_text(staging / "source.json", json.dumps(record, indent=2) + "\n")
-        _flush_folder(staging)
+        sync(staging)
 
     def _unreadable_lines(self) -> str:
         return "".join(f"{_one_line(name)}\t{reason}\n" for name, reason in self.unreadable)
@@ -303,7 +304,7 @@ def _publish(staging: Path, folder: Path, made_from: dict[str, object]) -> None:
         folder.rename(damaged)
         staging.rename(folder)
         _remove(damaged)
-    _flush_folder(folder.parent)
+    sync(folder.parent)
 
 
 def _remove_dead_builds(cache_dir: Path) -> None:
@@ -368,11 +369,3 @@ def _flush(file: io.BufferedWriter | io.TextIOWrapper) -> None:
     """To the disk itself, so that a rename after it cannot outlive it in a power cut."""
     file.flush()
     os.fsync(file.fileno())
-
-
-def _flush_folder(folder: Path) -> None:
-    """The same for the entries of a folder, where the system can."""
-    if os.name == "posix":
-        handle = os.open(folder, os.O_RDONLY)
-        os.fsync(handle)
-        os.close(handle)

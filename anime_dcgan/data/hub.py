@@ -293,7 +293,8 @@ class _Repository:
         if archive.lfs is None:
             raise UserError(
                 f"the hub keeps no SHA-256 of {archive.path} in {self.repo} (it is not in LFS), so "
-                "it cannot be checked: fetch it yourself and use data=folder data.path=..."
+                "it cannot be checked: fetch it yourself and use data=folder data.path=... "
+                "(source=... to prepare)"
             )
         offer = Offer(commit, archive.path, archive.lfs.size, archive.lfs.sha256)
         licence = info.card_data.get("license") if info.card_data else None
@@ -375,7 +376,7 @@ class _Repository:
             raise UserError(
                 f"{self.repo} cannot be fetched from {self._address()} ({_reason(error)}):\n"
                 "run the command again to go on with it, or bring faces of your own: "
-                "data=folder data.path=..."
+                "data=folder data.path=... (source=... to prepare)"
             ) from error
 
     def _address(self) -> str:

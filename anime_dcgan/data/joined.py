@@ -1,11 +1,15 @@
 """Several folders and archives as one source."""
 
 from bisect import bisect_right
+from collections.abc import Iterable
 from itertools import accumulate
+from pathlib import Path
 
 from PIL import Image
 
+from anime_dcgan.data.folder import FolderFaces
 from anime_dcgan.data.source import Pictures
+from anime_dcgan.errors import UserError
 
 
 class JoinedPictures:
@@ -43,3 +47,11 @@ class JoinedPictures:
 
     def identity(self) -> dict[str, object]:
         return {"kind": "joined", "sources": [source.identity() for source in self.sources]}
+
+
+def join_folders(paths: Iterable[str | Path], setting: str) -> JoinedPictures:
+    """The pictures of folders and archives; `UserError` names one that is wrong by `setting`."""
+    try:
+        return JoinedPictures([FolderFaces(path) for path in paths])
+    except UserError as error:
+        raise UserError(str(error).replace("data.path=", setting)) from None

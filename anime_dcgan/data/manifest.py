@@ -18,8 +18,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from anime_dcgan.data.folder import FolderFaces
-from anime_dcgan.data.joined import JoinedPictures
+from anime_dcgan.data.joined import JoinedPictures, join_folders
 from anime_dcgan.data.region import Region
 from anime_dcgan.errors import UserError
 
@@ -29,10 +28,13 @@ COLUMNS = (
     *("brightness", "contrast", "colour", "sharpness", "oddness"),
 )
 NEEDED = ("source", "name", "verdict", "split")
+NAMES = ("name", "copy_of")
 KEEP, DROP = "keep", "drop"
 TRAIN, HOLDOUT = "train", "holdout"
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """A cell that begins like this is run by some spreadsheets."""
+HERE = "./"
+"""Stands before such a name, and before one that begins with it already, as a tar's often does."""
 
 Row = dict[str, Any]
 
@@ -45,10 +47,10 @@ def write_manifest(path: Path, rows: Iterable[Row]) -> None:
     beside = path.with_name(f".{path.name}.part")
     try:
         with beside.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file:
-            writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+            writer = csv.DictWriter(file, COLUMNS)  # of its line ends, both are quoted in a name
             writer.writeheader()
             for row in rows:
-                tame = {key: _tame(str(row[key])) for key in ("name", "copy_of")}
+                tame = {key: _tame(str(row[key])) for key in NAMES}
                 writer.writerow({**row, **tame})
         beside.replace(path)
     finally:
@@ -63,14 +65,15 @@ def read_manifest(path: Path) -> Iterator[Row]:
             missing = [name for name in NEEDED if name not in (reader.fieldnames or ())]
             if missing:
                 raise UserError(
-                    f"{path} is no manifest: it has no column {missing[0]}; "
+                    f"{path} is no manifest: it has no column {missing[0]} (commas separate them); "
                     "python -m anime_dcgan.prepare source=... out=... writes one"
                 )
             for row in reader:
-                yield {**row, "name": (row["name"] or "").removeprefix("./")}
+                names = {key: row.get(key) or "" for key in NAMES}
+                yield {**row, **{key: name.removeprefix(HERE) for key, name in names.items()}}
     except OSError as error:
         raise UserError(
-            f"data.manifest={path} cannot be read: {error.strerror}; "
+            f"the manifest {path} cannot be read: {error.strerror}; "
             "python -m anime_dcgan.prepare source=... out=... writes one"
         ) from None
     except csv.Error as error:
@@ -91,7 +94,7 @@ class ManifestFaces:
             )
         self.path = Path(manifest).expanduser().absolute()
         kept = _Kept(self.path)
-        self._pictures = JoinedPictures([FolderFaces(path) for path in kept.sources])
+        self._pictures = join_folders(kept.sources, f"{self.path}: source ")
         self._indices = _look_up(kept, self._pictures)
         self._regions = kept.regions
         self._held_out = np.array(kept.held_out, dtype=bool)
@@ -146,6 +149,8 @@ class _Kept:
             return
         if row["split"] not in (TRAIN, HOLDOUT):
             raise self._wrong(line, "split", row, f"{TRAIN} or {HOLDOUT}")
+        if not row["source"]:
+            raise self._wrong(line, "source", row, "a folder or an archive")
         if row.get("region"):
             try:
                 self.regions[len(self.names)] = Region.parse(row["region"])
@@ -183,7 +188,7 @@ def _look_up(kept: _Kept, pictures: JoinedPictures) -> np.ndarray:
 
 
 def _tame(cell: str) -> str:
-    return f"./{cell}" if cell.startswith(FORMULA) else cell
+    return f"{HERE}{cell}" if cell.startswith((*FORMULA, HERE)) else cell
 
 
 def _digest(path: Path) -> str:

@@ -10,6 +10,7 @@ from omegaconf import DictConfig
 
 from anime_dcgan import checkpoint, precision, trusted
 from anime_dcgan.data.faces import Faces, open_faces
+from anime_dcgan.data.manifest import ManifestFaces
 from anime_dcgan.data.source import Source
 from anime_dcgan.metric.base import Metric
 from anime_dcgan.metric.evaluator import Evaluator, Pixels, Values, draw
@@ -20,7 +21,8 @@ class Evaluation:
 
     Parameters:
         first: any checkpoint of the run; it says which data it was trained on.
-        settings: `weights`, `count`, `reference`, `training`, `device` as in `conf/evaluate.yaml`.
+        settings: `weights`, `count`, `reference`, `training`, `manifest`, `device` as in
+            `conf/evaluate.yaml`.
 
     Raises `UserError` where that data is not there any more.
     """
@@ -28,7 +30,7 @@ class Evaluation:
     def __init__(self, first: Path, metric: Metric, settings: DictConfig) -> None:
         self.weights = settings.weights
         self.device, self.dtype = _device(settings.device)
-        faces = open_data(checkpoint.read(first)["config"], first)
+        faces = open_data(checkpoint.read(first)["config"], first, settings.manifest)
         self.evaluator = Evaluator(
             metric,
             faces,
@@ -86,11 +88,18 @@ def _device(name: str) -> tuple[torch.device, torch.dtype]:
     return torch.device(name), torch.bfloat16 if fast else torch.float32
 
 
-def open_data(config: dict[str, Any], origin: Path) -> Faces:
-    """The faces that the run of a checkpoint's configuration was trained on, and its hold-out."""
+def open_data(config: dict[str, Any], origin: Path, manifest: str | None = None) -> Faces:
+    """The faces that the run of a checkpoint's configuration was trained on, and its hold-out.
+
+    With a `manifest`, the faces that it keeps instead, in the same size.
+    """
     data = config["data"]
-    source = trusted.build(data["source"], "anime_dcgan.data", Source, origin)
+    if manifest is None:
+        source = trusted.build(data["source"], "anime_dcgan.data", Source, origin)
+        holdout = data["holdout"]
+    else:
+        source, holdout = ManifestFaces(manifest), None
     return open_faces(
-        *(source, data["image_size"], data["holdout"], config["seed"]),
+        *(source, data["image_size"], holdout, config["seed"]),
         *(Path(data["cache_dir"]), data["workers"]),
     )

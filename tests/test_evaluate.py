@@ -90,6 +90,23 @@ def test_what_was_measured_is_remembered(call: Call, fresh: Path, monkeypatch):
         call("evaluate", "run=a", *words, "neighbours=false", cwd=fresh, status=1)
 
 
+def test_the_faces_of_a_manifest_can_stand_for_the_runs_own(call: Call, fresh: Path):
+    others = fresh / "others"
+    others.mkdir(exist_ok=True)
+    drawn = DrawnFaces(40, seed=7)
+    lines = ["source,name,verdict,split"]
+    for number in range(40):
+        drawn.read(number, 16).save(others / f"{number:02d}.png")
+        lines.append(f"{others},{number:02d}.png,keep,{'train' if number < 36 else 'holdout'}")
+    (fresh / "manifest.csv").write_text("\n".join(lines))
+    count = ("count=12", "epochs=1", "neighbours=false")
+    call("evaluate", "run=a", *count, "out=own.json", cwd=fresh)
+    call("evaluate", "run=a", *count, "manifest=manifest.csv", "out=others.json", cwd=fresh)
+    own, other = (json.loads((fresh / name).read_text()) for name in ("own.json", "others.json"))
+    assert own["floor"] != other["floor"]
+    assert own["rows"][0]["values"] != other["rows"][0]["values"]
+
+
 def test_a_damaged_memory_is_made_anew(call: Call, fresh: Path):
     (fresh / "outputs/a/evaluations.json").write_text('{"rows": [')
     call("evaluate", "run=a", "epochs=1", cwd=fresh)

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from PIL import Image
 
 import anime_dcgan
+from anime_dcgan.data.drawn import DrawnFaces
 
 README = Path(anime_dcgan.__file__).parent.parent / "README.md"
 SMALL = {
@@ -16,10 +16,12 @@ SMALL = {
         *("data.image_size=16", "data.batch_size=4", "max_kimg=0.016", "trainer=cpu"),
         *("trainer.precision=32-true", "callbacks.samples.count=4"),
     ),
+    "prepare": ("workers=1",),
     "generate": ("frames_per_face=2", "overwrite=true"),
     "evaluate": (),
     "report": (),
 }
+OTHER_DATA = ("data=folder", "data=manifest", "data.count")
 NOT_RUN = re.compile(r"trainer=(ddp|gpu)|--help")  # tested elsewhere, or in need of a GPU
 
 
@@ -34,12 +36,14 @@ def commands() -> list[str]:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory, call: Callable[..., object]) -> Path:
-    """A user's folder: pictures, and a run of their own."""
+    """A user's folder: pictures, prepared, and a run of their own."""
     place = tmp_path_factory.mktemp("user")
     (place / "faces").mkdir()
-    for number in range(20):
-        shade = (12 * number, 100, 200)
-        Image.new("RGB", (20, 20), shade).save(place / "faces" / f"{number}.png")
+    drawn = DrawnFaces(40)
+    for number in range(40):
+        drawn.read(number, 64).save(place / "faces" / f"{number}.png")
+    (place / "review.json").write_text('{"choices": {}}')
+    call("prepare", "source=faces/", "out=prepared", *SMALL["prepare"], cwd=place)
     small = ("data.count=40", "trainer.max_epochs=1", "run=first", *SMALL["train"])
     call("train", *small, "max_kimg=null", cwd=place)
     checkpoints = place / "outputs/first/checkpoints"
@@ -57,7 +61,7 @@ def test_a_command_of_the_readme_runs(call: Callable[..., object], folder: Path,
     overrides = [word for word in words[3:] if not word.startswith("max_kimg=")]
     small = [*SMALL[command]]
     if command == "train":
-        if not any(word.startswith(("data=folder", "data.count")) for word in overrides):
+        if not any(word.startswith(OTHER_DATA) for word in overrides):
             small.append("data.count=20")
         if any(word.startswith("ckpt_path") for word in overrides):
             pytest.skip("going on is tested in test_commands.py, with a run to go on with")

@@ -81,10 +81,10 @@ class Game:
         self.discriminator_optimizer.step()
         self.regularizer.after_step(self.discriminator)
 
-    def generator_step(self, latents: Latents) -> None:
+    def generator_step(self, real: Real, latents: Latents) -> None:
         """As in training."""
         with self.precision():
-            cost = generator_cost(self.discriminator, self.loss, self.generator(latents))
+            cost = generator_cost(self.discriminator, self.loss, real, self.generator(latents))
         self.generator_optimizer.zero_grad()
         cost.backward()
         self.generator_optimizer.step()
@@ -129,7 +129,7 @@ def duality_gap(
     answer.to_train()
     answer.discriminator.requires_grad_(False)
     for batch in batches:
-        answer.generator_step(draw_latents(len(batch)))
+        answer.generator_step(batch, draw_latents(len(batch)))
     return DualityGap(gained_by_discriminator, before - answer.value(real, judged))
 
 

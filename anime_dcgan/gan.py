@@ -14,6 +14,7 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.utils.parametrize import is_parametrized
 from torch.optim import Optimizer
 
 from anime_dcgan import ema
@@ -22,7 +23,7 @@ from anime_dcgan.image import to_float
 from anime_dcgan.loss import AdversarialLoss, accuracy
 from anime_dcgan.model.base import Discriminator, Generator
 from anime_dcgan.objective import discriminator_cost, generator_cost
-from anime_dcgan.regularizer import Regularizer
+from anime_dcgan.regularizer import Regularizer, WeightClip
 
 Weights = Literal["ema", "raw"]
 MakeOptimizer = Callable[[Iterable[nn.Parameter]], Optimizer]
@@ -56,7 +57,8 @@ class GAN(lightning.LightningModule):
         seed: int = 0,
     ) -> None:
         super().__init__()
-        _check(discriminator, regularizer, critic_steps, fakes_per_real, ema_halflife_kimg)
+        _check_pairing(discriminator, loss, regularizer, fakes_per_real)
+        _check(critic_steps, fakes_per_real, ema_halflife_kimg)
         self.automatic_optimization = False
         self.generator = generator.to(memory_format=torch.channels_last)
         self.discriminator = discriminator.to(memory_format=torch.channels_last)
@@ -86,7 +88,7 @@ class GAN(lightning.LightningModule):
         self.discriminator_steps += 1
         self.images_seen += images
         if self.discriminator_steps % self.critic_steps == 0:
-            figures |= self.generator_step(round(self.fakes_per_real * len(real)))
+            figures |= self.generator_step(real)
             remaining = ema.decay(
                 images * self.critic_steps, self.ema_halflife_images, self.images_seen
             )
@@ -99,7 +101,8 @@ class GAN(lightning.LightningModule):
         with self.toggled_optimizer(optimizer):
             with torch.no_grad():
                 fake = self.generator(self._latents(len(real)))
-            paid = discriminator_cost(self.discriminator, self.loss, self.regularizer, real, fake)
+            regularizer = self.regularizer.at(self.discriminator_steps)
+            paid = discriminator_cost(self.discriminator, self.loss, regularizer, real, fake)
             optimizer.zero_grad()
             self.manual_backward(paid.cost + paid.penalty)
             optimizer.step()
@@ -114,12 +117,12 @@ class GAN(lightning.LightningModule):
             "accuracy/fake": accuracy(fake_logits, real=False),
         }
 
-    def generator_step(self, count: int) -> dict[str, Tensor]:
-        """Make `count` fakes that look a little more real; the discriminator stays as it is."""
+    def generator_step(self, real: Float[Tensor, "n 3 h w"]) -> dict[str, Tensor]:
+        """Make fakes that look a little more real; the discriminator stays as it is."""
         optimizer, _ = self._both_optimizers()
         with self.toggled_optimizer(optimizer):
-            fake = self.generator(self._latents(count))
-            cost = generator_cost(self.discriminator, self.loss, fake)
+            fake = self.generator(self._latents(round(self.fakes_per_real * len(real))))
+            cost = generator_cost(self.discriminator, self.loss, real, fake)
             optimizer.zero_grad()
             self.manual_backward(cost)
             optimizer.step()
@@ -170,19 +173,45 @@ def has_batch_norm(network: nn.Module) -> bool:
     return any(isinstance(module, _BatchNorm) for module in network.modules())
 
 
-def _check(
+def has_spectral_norm(network: nn.Module) -> bool:
+    """Whether any weight of the network is divided by its spectral norm."""
+    return any(is_parametrized(module, "weight") for module in network.modules())
+
+
+def _check_pairing(
     discriminator: nn.Module,
+    loss: AdversarialLoss,
     regularizer: Regularizer,
-    critic_steps: int,
     fakes_per_real: float,
-    ema_halflife_kimg: float,
 ) -> None:
+    """Refuse what is mathematically wrong together."""
     if not regularizer.couples_samples and has_batch_norm(discriminator):
         raise UserError(
             f"{type(regularizer).__name__} needs the gradient of each sample on its own, but this "
             "discriminator has batch normalisation, which mixes the samples: use "
             "model.discriminator.batch_norm=false (or model=dcgan, or regularizer=none)"
         )
+    normalised = has_spectral_norm(discriminator)
+    lipschitz = normalised and not has_batch_norm(discriminator)
+    if not (loss.bounded or regularizer.bounds or lipschitz):
+        raise UserError(
+            f"{type(loss).__name__} rewards ever larger logits, and nothing bounds this "
+            "discriminator: use regularizer=weight_clip or gradient_penalty, or "
+            "model.discriminator.spectral_norm=true without batch normalisation"
+        )
+    if normalised and isinstance(regularizer, WeightClip):
+        raise UserError(
+            "regularizer=weight_clip has no effect on weights that are divided by their norm: use "
+            "model.discriminator.spectral_norm=false or regularizer=none"
+        )
+    if loss.relativistic and fakes_per_real != 1:
+        raise UserError(
+            f"a relativistic loss pairs each fake image with a real one, and "
+            f"gan.fakes_per_real={fakes_per_real} makes others: use gan.fakes_per_real=1"
+        )
+
+
+def _check(critic_steps: int, fakes_per_real: float, ema_halflife_kimg: float) -> None:
     if critic_steps < 1:
         raise UserError(f"gan.critic_steps={critic_steps} never trains: use gan.critic_steps=1")
     if fakes_per_real <= 0:

@@ -36,7 +36,18 @@ def discriminator_cost(
 
 
 def generator_cost(
-    discriminator: nn.Module, loss: AdversarialLoss, fake: Float[Tensor, "n ..."]
+    discriminator: nn.Module,
+    loss: AdversarialLoss,
+    real: Float[Tensor, "m ..."],
+    fake: Float[Tensor, "n ..."],
 ) -> Float[Tensor, ""]:
-    """The generator's cost of these fakes, mean over the batch."""
-    return loss.generator(discriminator(fake).float()).mean()
+    """The generator's cost of these fakes, mean over the batch.
+
+    The real images, as many, are looked at where the loss is relativistic.
+    """
+    fake_logits = discriminator(fake).float()
+    if not loss.relativistic:
+        return loss.generator(fake_logits).mean()
+    with torch.no_grad():
+        real_logits = discriminator(real).float()
+    return loss.generator(fake_logits, real_logits).mean()

@@ -1,5 +1,6 @@
 """What holds the discriminator back: a penalty per sample, or a change after each of its steps."""
 
+import copy
 from typing import ClassVar
 
 import torch
@@ -14,6 +15,13 @@ class Regularizer:
 
     couples_samples: ClassVar[bool] = True
     """Whether a discriminator may mix the samples of a batch, as batch normalisation does."""
+
+    bounds: ClassVar[bool] = False
+    """Whether a discriminator that gains by ever larger logits is held back."""
+
+    def at(self, step: int) -> "Regularizer":
+        """What holds the discriminator back in its step of that number, from 0."""
+        return self
 
     def penalty(
         self,
@@ -31,6 +39,8 @@ class Regularizer:
 class WeightClip(Regularizer):
     """Clip every weight of the critic to [-limit, limit]: arXiv 1701.07875, algorithm 1, line 7."""
 
+    bounds = True
+
     def __init__(self, limit: float = 0.01) -> None:
         if limit <= 0:
             raise UserError(
@@ -45,16 +55,37 @@ class WeightClip(Regularizer):
 
 
 class WeightedPenalty(Regularizer):
-    """Base of the penalties on each sample's own gradient, with their weight in the cost."""
+    """Base of the penalties on each sample's own gradient, with their weight in the cost.
+
+    Parameters:
+        weight: of the penalty in the cost of a pair.
+        interval: it is taken in every so many-th step, and weighs as many times more there: the
+            lazy regularisation of StyleGAN2, arXiv 1912.04958, section 3.1.
+    """
 
     couples_samples = False
+    bounds = True
 
-    def __init__(self, weight: float = 10.0) -> None:
+    def __init__(self, weight: float = 10.0, interval: int = 1) -> None:
         if weight < 0:
             raise UserError(
                 f"regularizer.weight={weight} rewards steep critics: use regularizer.weight=10"
             )
+        if interval < 1:
+            raise UserError(
+                f"regularizer.interval={interval} is no number of steps: use regularizer.interval=1"
+            )
         self.weight = weight
+        self.interval = interval
+
+    def at(self, step: int) -> Regularizer:
+        if self.interval == 1:
+            return self
+        if step % self.interval:
+            return Regularizer()
+        now = copy.copy(self)
+        now.weight = self.interval * self.weight
+        return now
 
 
 class GradientPenalty(WeightedPenalty):
@@ -85,6 +116,22 @@ class R1(WeightedPenalty):
         fake: Float[Tensor, "n ..."],
     ) -> Float[Tensor, " n"]:
         return self.weight / 2 * squared_gradient_norm(discriminator, real)
+
+
+class R1R2(WeightedPenalty):
+    """R1 and the same at fake images (R2): arXiv 1801.04406, equations 9 and 10; float32.
+
+    With a relativistic loss it is the regularizer of R3GAN, arXiv 2501.05441, section 2.2.
+    """
+
+    def penalty(
+        self,
+        discriminator: nn.Module,
+        real: Float[Tensor, "n ..."],
+        fake: Float[Tensor, "n ..."],
+    ) -> Float[Tensor, " n"]:
+        at_real = squared_gradient_norm(discriminator, real)
+        return self.weight / 2 * (at_real + squared_gradient_norm(discriminator, fake))
 
 
 def squared_gradient_norm(

@@ -147,8 +147,9 @@ def play(
 
     for step in range(1, steps + 1):
         game.to_train()
-        game.discriminator_step(truth.real(batch, random), draw(batch))
-        game.generator_step(draw(batch))
+        real = truth.real(batch, random)
+        game.discriminator_step(real, draw(batch))
+        game.generator_step(real, draw(batch))
         average.update_parameters(game.generator)
         if step % every == 0:
             batches = [truth.real(batch, random) for _ in range(answer)]

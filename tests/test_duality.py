@@ -61,7 +61,7 @@ def test_the_players_and_their_optimizers_stay_as_they_are():
     random = torch.Generator().manual_seed(0)
     game.to_train()
     game.discriminator_step(truth.real(16, random), torch.randn(16, 8))
-    game.generator_step(torch.randn(16, 8))
+    game.generator_step(truth.real(16, random), torch.randn(16, 8))
     game.discriminator.requires_grad_(True)
     before = game.copy()
     state = copy.deepcopy(game.generator_optimizer.state_dict())

@@ -1,7 +1,7 @@
 """The game: who moves when, and what stays as it is meanwhile."""
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import pytest
 import torch
@@ -9,18 +9,24 @@ from torch import nn
 
 from anime_dcgan.errors import UserError
 from anime_dcgan.gan import GAN
-from anime_dcgan.loss import BCE
+from anime_dcgan.loss import BCE, WGAN, AdversarialLoss
 from anime_dcgan.model import dcgan, radford
-from anime_dcgan.regularizer import GradientPenalty, Regularizer
+from anime_dcgan.regularizer import R1, GradientPenalty, Regularizer, WeightClip
 from tests.conftest import Train, assert_same_weights
 
 
-def make(pair=dcgan, regularizer: Regularizer | None = None, **settings: object) -> GAN:
+def make(
+    pair=dcgan,
+    regularizer: Regularizer | None = None,
+    loss: AdversarialLoss | None = None,
+    discriminator: Mapping[str, bool] | None = None,
+    **settings: object,
+) -> GAN:
     make_optimizer: Callable[..., torch.optim.Optimizer] = torch.optim.Adam
     return GAN(
         pair.Generator(latent_dim=4, width=3, image_size=16),
-        pair.Discriminator(width=3, image_size=16),
-        BCE(),
+        pair.Discriminator(width=3, image_size=16, **(discriminator or {})),
+        loss or BCE(),
         regularizer or Regularizer(),
         {"generator": make_optimizer, "discriminator": make_optimizer},
         **settings,  # type: ignore[arg-type]
@@ -44,7 +50,7 @@ def test_a_discriminator_step_leaves_the_generator_bit_identical(trained: GAN):
 
 def test_a_generator_step_leaves_the_discriminator_bit_identical(trained: GAN):
     generator, discriminator = map(copy.deepcopy, (trained.generator, trained.discriminator))
-    trained.generator_step(8)
+    trained.generator_step(torch.rand(8, 3, 16, 16) * 2 - 1)
     pairs = zip(discriminator.parameters(), trained.discriminator.parameters(), strict=True)
     assert all(torch.equal(before, after) for before, after in pairs)
     with pytest.raises(AssertionError):
@@ -62,10 +68,10 @@ def test_images_are_counted_as_real_ones_seen_and_the_generator_waits_for_the_cr
 
 def test_the_reports_scheme_judges_the_generator_on_a_full_batch(train: Train, monkeypatch):
     counts = []
-    step = GAN.generator_step
-    monkeypatch.setattr(GAN, "generator_step", lambda self, n: counts.append(n) or step(self, n))
-    train("gan.fakes_per_real=2", "trainer.max_epochs=1")
-    assert counts == [16] * 4
+    draw = GAN._latents
+    monkeypatch.setattr(GAN, "_latents", lambda self, n: counts.append(n) or draw(self, n))
+    train("gan.fakes_per_real=2", "trainer.max_epochs=1", "callbacks=none")
+    assert counts == [8, 16] * 4
 
 
 def test_ema_lags_behind_the_generator_and_is_not_trained(train: Train):
@@ -91,13 +97,42 @@ def test_sampling_borrows_and_never_alters():
 def test_gradient_penalty_through_batch_norm_is_refused_with_what_mends_it():
     with pytest.raises(UserError, match="model.discriminator.batch_norm=false"):
         make(radford, GradientPenalty())
-    GAN(
-        radford.Generator(4, 3, 16),
-        radford.Discriminator(3, batch_norm=False, image_size=16),
-        BCE(),
-        GradientPenalty(),
-        {},
-    )
+    make(radford, GradientPenalty(), discriminator={"batch_norm": False})
+
+
+SPECTRAL = {"spectral_norm": True}
+
+
+def test_a_critic_that_nothing_bounds_is_refused_with_what_mends_it():
+    with pytest.raises(UserError, match=r"regularizer=weight_clip .*spectral_norm=true"):
+        make(loss=WGAN())
+    with pytest.raises(UserError, match="without batch normalisation"):
+        make(radford, loss=WGAN(), discriminator=SPECTRAL)
+    make(loss=WGAN(), discriminator=SPECTRAL)
+    make(radford, loss=WGAN(), discriminator={**SPECTRAL, "batch_norm": False})
+    for regularizer in (WeightClip(), GradientPenalty(), R1()):
+        make(dcgan, regularizer, WGAN())
+
+
+def test_clipping_weights_that_are_normalised_is_refused():
+    with pytest.raises(UserError, match=r"spectral_norm=false or regularizer=none"):
+        make(dcgan, WeightClip(), discriminator=SPECTRAL)
+
+
+def test_a_relativistic_loss_wants_a_fake_for_each_real_image():
+    with pytest.raises(UserError, match=r"gan\.fakes_per_real=1"):
+        make(loss=BCE(relativistic=True), fakes_per_real=2.0)
+    make(loss=BCE(relativistic=True))
+
+
+def test_a_lazy_penalty_is_taken_in_its_steps_alone(train: Train):
+    module = train("regularizer=r1", "regularizer.interval=2", "trainer.max_epochs=1")
+    real = torch.rand(8, 3, 16, 16) * 2 - 1
+    penalties = []
+    for module.discriminator_steps in range(4):
+        penalties.append(module.discriminator_step(real)["loss/penalty"].item())
+    assert penalties[0] > 0 < penalties[2]
+    assert penalties[1] == penalties[3] == 0
 
 
 @pytest.mark.parametrize(
@@ -110,7 +145,8 @@ def test_senseless_settings_are_refused(setting, value):
 
 
 def test_figures_of_a_step_are_finite_numbers(trained: GAN):
-    figures = trained.discriminator_step(torch.rand(8, 3, 16, 16)) | trained.generator_step(8)
+    real = torch.rand(8, 3, 16, 16)
+    figures = trained.discriminator_step(real) | trained.generator_step(real)
     assert set(figures) == {
         "loss/discriminator",
         "loss/generator",

@@ -74,6 +74,20 @@ def test_upsample_equals_torchs_transposed_convolution_and_its_gradients():
         torch.testing.assert_close(ours.grad, theirs.grad)
 
 
+@pytest.mark.parametrize("pair", [dcgan, radford])
+def test_spectral_normalisation_leaves_each_layer_a_largest_singular_value_of_one(pair):
+    torch.manual_seed(0)
+    discriminator = pair.Discriminator(width=4, image_size=16, spectral_norm=True)
+    plain = pair.Discriminator(width=4, image_size=16)
+    for _ in range(30):  # a step of the power iteration each
+        discriminator(torch.rand(2, 3, 16, 16))
+    layers = [m for m in discriminator.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
+    assert len(layers) == sum(isinstance(m, nn.Conv2d | nn.Linear) for m in plain.modules())
+    for layer in layers:
+        largest = torch.linalg.matrix_norm(layer.weight.flatten(1), ord=2)
+        assert largest.item() == pytest.approx(1, abs=0.02)
+
+
 def test_dropout_of_the_report_is_the_two_in_a_row():
     """Two masks that keep 0.6 each keep 0.36 of the values, scaled by 1 / 0.36."""
     (dropout,) = (m for m in dcgan.Discriminator().modules() if isinstance(m, nn.Dropout))

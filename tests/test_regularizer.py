@@ -7,6 +7,7 @@ from torch import nn
 from anime_dcgan.errors import UserError
 from anime_dcgan.regularizer import (
     R1,
+    R1R2,
     GradientPenalty,
     Regularizer,
     WeightClip,
@@ -48,6 +49,28 @@ def test_r1_is_taken_at_real_images_alone():
     torch.testing.assert_close(linear, expected.expand(5).detach(), check_stride=False)
     quadratic = R1(weight=4).penalty(QuadraticCritic(), *IMAGES)
     torch.testing.assert_close(quadratic, 2 * IMAGES[0].flatten(1).square().sum(1))
+
+
+def test_r2_is_the_same_at_fake_images():
+    both = R1R2(weight=4).penalty(QuadraticCritic(), *IMAGES)
+    torch.testing.assert_close(both, 2 * IMAGES.flatten(2).square().sum((0, 2)))
+
+
+@pytest.mark.parametrize("regularizer", [GradientPenalty, R1, R1R2])
+def test_a_lazy_penalty_weighs_the_same_over_many_steps(regularizer):
+    always, lazy = regularizer(weight=3), regularizer(weight=3, interval=4)
+    critic = QuadraticCritic()
+    torch.manual_seed(0)
+    whole = always.penalty(critic, *IMAGES)
+    assert always.at(3) is always
+    for step in range(9):
+        torch.manual_seed(0)
+        taken = lazy.at(step).penalty(critic, *IMAGES)
+        if step % 4:
+            assert taken == 0
+        else:
+            torch.testing.assert_close(taken, 4 * whole)
+    assert lazy.weight == 3
 
 
 def test_gradient_penalty_moves_the_critic_towards_slope_one():
@@ -94,3 +117,5 @@ def test_senseless_settings_are_refused():
         WeightClip(limit=0.0)
     with pytest.raises(UserError, match=r"regularizer\.weight=10"):
         GradientPenalty(weight=-1.0)
+    with pytest.raises(UserError, match=r"regularizer\.interval=1"):
+        R1(interval=0)

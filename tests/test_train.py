@@ -123,8 +123,8 @@ def test_logged_figures_are_the_means_of_the_steps(train: Train, tmp_path: Path,
     losses = []
     step = GAN.generator_step
 
-    def noted(self: GAN, count: int) -> dict[str, torch.Tensor]:
-        figures = step(self, count)
+    def noted(self: GAN, real: torch.Tensor) -> dict[str, torch.Tensor]:
+        figures = step(self, real)
         losses.append(figures["loss/generator"].item())
         return figures
 
@@ -183,9 +183,13 @@ class PoisonedBCE(BCE):
 
     calls = 0
 
-    def generator(self, fake_logits: torch.Tensor) -> torch.Tensor:
+    def generator(
+        self, fake_logits: torch.Tensor, real_logits: torch.Tensor | float = 0.0
+    ) -> torch.Tensor:
         self.calls += 1
-        return super().generator(fake_logits) * (float("nan") if self.calls == 6 else 1.0)
+        return super().generator(fake_logits, real_logits) * (
+            float("nan") if self.calls == 6 else 1.0
+        )
 
 
 def test_nan_stops_the_run_and_names_step_and_last_good_checkpoint(
@@ -202,8 +206,8 @@ def test_nan_stops_the_run_and_names_step_and_last_good_checkpoint(
 def test_weights_that_are_not_finite_are_never_saved(train: Train, tmp_path: Path, monkeypatch):
     step = GAN.generator_step
 
-    def poison(self: GAN, count: int) -> dict[str, torch.Tensor]:
-        figures = step(self, count)
+    def poison(self: GAN, real: torch.Tensor) -> dict[str, torch.Tensor]:
+        figures = step(self, real)
         with torch.no_grad():
             next(self.generator.parameters()).fill_(float("inf"))
         return {name: torch.zeros(()) for name in figures}
@@ -242,10 +246,10 @@ def test_a_signal_saves_within_the_epoch_and_the_run_goes_on_exactly(
     whole = train(run="whole")
     step = GAN.generator_step
 
-    def interrupted_step(self: GAN, count: int) -> dict[str, torch.Tensor]:
+    def interrupted_step(self: GAN, real: torch.Tensor) -> dict[str, torch.Tensor]:
         if self.discriminator_steps == 6:
             signal.raise_signal(number)
-        return step(self, count)
+        return step(self, real)
 
     before = signal.getsignal(number)
     monkeypatch.setattr(GAN, "generator_step", interrupted_step)

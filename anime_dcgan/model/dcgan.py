@@ -11,7 +11,7 @@ from torch.nn.functional import leaky_relu_
 
 from anime_dcgan.errors import UserError
 from anime_dcgan.model import base
-from anime_dcgan.model.layers import Upsample
+from anime_dcgan.model.layers import Upsample, normalise_spectrally
 
 LEAK = 0.2  # slope of every LeakyReLU below zero
 
@@ -68,9 +68,18 @@ class KerasSameConv(nn.Conv2d):
 
 
 class Discriminator(base.Discriminator):
-    """Three 3x3 convolutions, dropout (the report's listing has it twice), Linear."""
+    """Three 3x3 convolutions, dropout (the report's listing has it twice), Linear.
 
-    def __init__(self, width: int = 64, dropout: float = 0.4, image_size: int = 64) -> None:
+    `spectral_norm` divides each weight by its largest singular value.
+    """
+
+    def __init__(
+        self,
+        width: int = 64,
+        dropout: float = 0.4,
+        image_size: int = 64,
+        spectral_norm: bool = False,
+    ) -> None:
         super().__init__()
         self.layers = nn.Sequential(
             nn.Conv2d(3, width, 3, padding=1),
@@ -84,6 +93,8 @@ class Discriminator(base.Discriminator):
             nn.Linear(_quarter(image_size) ** 2 * width, 1),
         )
         self.apply(_keras_initialisation)
+        if spectral_norm:
+            normalise_spectrally(self)
 
     def forward(self, images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, " n"]:
         """Raw logits; higher means more real."""

@@ -2,6 +2,18 @@
 
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
+
+
+def normalise_spectrally(network: nn.Module) -> None:
+    """Divide the weight of each layer by its largest singular value: arXiv 1802.05957.
+
+    One step of the power iteration in each forward pass of a training, on the weight as a matrix
+    of its first axis against the others, as the paper has it (section 2.1).
+    """
+    for module in network.modules():
+        if isinstance(module, nn.Linear | nn.Conv2d):
+            spectral_norm(module)
 
 
 class Upsample(nn.ConvTranspose2d):

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from anime_dcgan.errors import UserError
 from anime_dcgan.model import base
+from anime_dcgan.model.layers import normalise_spectrally
 
 
 def _radford_initialisation(module: nn.Module) -> None:
@@ -64,10 +65,17 @@ class Generator(base.Generator):
 class Discriminator(base.Discriminator):
     """Halve down to 4x4, then one 4x4 convolution to the logit; LeakyReLU 0.2.
 
-    `batch_norm=False` leaves the normalisation out, as gradient penalties need it.
+    `batch_norm=False` leaves the normalisation out, as gradient penalties need it; `spectral_norm`
+    divides each weight by its largest singular value.
     """
 
-    def __init__(self, width: int = 64, batch_norm: bool = True, image_size: int = 64) -> None:
+    def __init__(
+        self,
+        width: int = 64,
+        batch_norm: bool = True,
+        image_size: int = 64,
+        spectral_norm: bool = False,
+    ) -> None:
         super().__init__()
         channels = _channels(width, image_size)
         layers: list[nn.Module] = [
@@ -83,6 +91,8 @@ class Discriminator(base.Discriminator):
         self.layers = nn.Sequential(*layers)
         self.to_logit = nn.Conv2d(channels[-1], 1, 4, bias=False)
         self.apply(_radford_initialisation)
+        if spectral_norm:
+            normalise_spectrally(self)
 
     def forward(self, images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, " n"]:
         """Raw logits; higher means more real."""

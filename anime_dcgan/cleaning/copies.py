@@ -66,7 +66,8 @@ def near_copies(
     copy_of, distances = np.arange(count), np.zeros(count, dtype=np.float32)
     order = np.lexsort((rank, groups))
     starts = np.flatnonzero(np.diff(groups[order], prepend=-1))
-    for start, end in zip(starts, [*starts[1:], count], strict=True):
+    ends = np.flatnonzero(np.diff(groups[order], append=-1)) + 1
+    for start, end in zip(starts, ends, strict=True):
         if end - start > 1:
             _keep_leaders(order[start:end], fetch, limit, copy_of, distances)
     return copy_of, distances, groups

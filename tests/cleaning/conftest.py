@@ -1,0 +1,115 @@
+"""Drawn faces that the tests of cleaning share, and scans that are written down, not measured."""
+
+import io
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from anime_dcgan.cleaning import copies
+from anime_dcgan.cleaning.looks import SIDE
+from anime_dcgan.cleaning.scan import READ, RECORD, Scan
+from anime_dcgan.data.cache import POOL_FROM, open_cache
+from anime_dcgan.data.drawn import DrawnFaces
+
+FACES = POOL_FROM
+"""Fewer would be drawn in this process, which is slower: it checks annotations."""
+
+Change = Callable[[Image.Image], Image.Image]
+
+
+@pytest.fixture(scope="session")
+def faces(cache_dir: Path) -> np.ndarray:
+    """uint8 (FACES, SIDE, SIDE, 3), read-only."""
+    return np.asarray(open_cache(DrawnFaces(FACES), SIDE, cache_dir, workers=2).images)
+
+
+def changed(faces: np.ndarray, change: Change) -> np.ndarray:
+    """Every face after a change of it as a picture."""
+    return np.stack([np.asarray(change(Image.fromarray(face))) for face in faces])
+
+
+def scaled(side: int) -> Change:
+    """To another size and back."""
+
+    def change(face: Image.Image) -> Image.Image:
+        small = face.resize((side, side), Image.Resampling.LANCZOS)
+        return small.resize(face.size, Image.Resampling.LANCZOS)
+
+    return change
+
+
+def encoded(face: Image.Image, quality: int = 60) -> Image.Image:
+    """After a JPEG."""
+    stream = io.BytesIO()
+    face.save(stream, "JPEG", quality=quality)
+    return Image.open(stream).convert("RGB")
+
+
+class Shown:
+    """Pictures in memory; each of 1,000 bytes, it says."""
+
+    def __init__(self, pictures: Iterable[np.ndarray]) -> None:
+        self.pictures = list(pictures)
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+    def name(self, index: int) -> str:
+        return f"shown-{index}"
+
+    def picture(self, index: int) -> Image.Image:
+        return Image.fromarray(self.pictures[index])
+
+    def read(self, index: int, image_size: int) -> Image.Image:
+        return self.picture(index).resize((image_size, image_size))
+
+    def bytes(self, index: int) -> int:
+        return 1000
+
+    def identity(self) -> dict[str, object]:
+        return {"kind": "shown", "count": len(self)}
+
+
+def records_of(count: int, seed: int = 0) -> np.ndarray:
+    """`RECORD`, (count,): pictures of `SIDE` px that differ, with nothing to say against them."""
+    records = np.zeros(count, dtype=RECORD)
+    records["index"], records["state"] = np.arange(count), READ
+    records["pixels"] = np.random.default_rng(seed).integers(0, 2**64, (count, 2), dtype=np.uint64)
+    records["width"] = records["height"] = SIDE
+    records["bytes"] = 1000
+    records["brightness"], records["contrast"], records["colour"] = 128, 50, 60
+    records["sharpness"], records["oddness"] = 0.8, 0
+    return records
+
+
+def descriptors_of(count: int, seed: int = 0) -> np.ndarray:
+    """int8 (count, copies.DIMENSIONS), all far apart."""
+    generator = np.random.default_rng(seed)
+    return generator.integers(-127, 128, (count, copies.DIMENSIONS), dtype=np.int8)
+
+
+@pytest.fixture
+def scan_of(tmp_path: Path) -> Callable[..., Scan]:
+    """`scan_of(records, descriptors=..., pictures=..., problems=...)`: a scan that found those."""
+
+    def make(
+        records: np.ndarray,
+        descriptors: np.ndarray | None = None,
+        pictures: Shown | None = None,
+        problems: dict[int, str] | None = None,
+    ) -> Scan:
+        count = len(records)
+        folder = tmp_path / f"scan-{len(list(tmp_path.iterdir()))}"
+        (folder / "part-000000").mkdir(parents=True)
+        np.save(
+            folder / "part-000000" / "descriptors.npy",
+            descriptors_of(count) if descriptors is None else descriptors,
+        )
+        black = np.zeros((SIDE, SIDE, 3), np.uint8)
+        shown = Shown([black] * count) if pictures is None else pictures
+        return Scan(shown, folder, np.array([0, count]), records, problems or {})
+
+    return make

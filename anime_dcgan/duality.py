@@ -8,13 +8,16 @@ discriminator wants high and the generator low,
 is never negative and 0 in an equilibrium, where no player gains by changing alone. The best
 responses are approached as the paper does: copies of each player train for some steps against the
 other, which stays as it is, on data that the game is not trained on.
+
+It is the game of the training: where that augments the images, the copies and the value see
+augmented images, too, and an adaptive augmentation stays at the strength that it has reached.
 """
 
 import copy
 import dataclasses
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from jaxtyping import Float
@@ -22,6 +25,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim import Optimizer
 
+from anime_dcgan.augment import Augment
 from anime_dcgan.loss import AdversarialLoss
 from anime_dcgan.objective import discriminator_cost, generator_cost
 from anime_dcgan.regularizer import Regularizer
@@ -41,6 +45,7 @@ class Game:
     discriminator_optimizer: Optimizer
     loss: AdversarialLoss
     regularizer: Regularizer
+    augment: Augment = field(default_factory=Augment)
     precision: Callable[[], AbstractContextManager[object]] = nullcontext
 
     def copy(self) -> "Game":
@@ -57,12 +62,18 @@ class Game:
         return dataclasses.replace(self, **dict(zip(names, players, strict=False)))
 
     def value(self, real: Real, latents: Latents) -> float:
-        """M: the negated cost of the discriminator on these images, without dropout."""
+        """M: the negated cost of the discriminator on these images, without dropout.
+
+        The draws of the augmentation are the same each time, so that no player gains by them.
+        """
         for network in (self.generator, self.discriminator):
             _as_judged(network)
-        with torch.no_grad(), self.precision():
+        devices = [real.device] if real.is_cuda else []
+        with torch.no_grad(), self.precision(), torch.random.fork_rng(devices=devices):
+            torch.manual_seed(0)
+            real, fake = self.augment(real), self.augment(self.generator(latents))
             real_logits = self.discriminator(real).float()
-            fake_logits = self.discriminator(self.generator(latents)).float()
+            fake_logits = self.discriminator(fake).float()
             return -self.loss.discriminator(real_logits, fake_logits).mean().item()
 
     def to_train(self) -> None:
@@ -75,7 +86,9 @@ class Game:
         with self.precision():
             with torch.no_grad():
                 fake = self.generator(latents)
-            paid = discriminator_cost(self.discriminator, self.loss, self.regularizer, real, fake)
+            paid = discriminator_cost(
+                self.discriminator, self.loss, self.regularizer, self.augment, real, fake
+            )
         self.discriminator_optimizer.zero_grad()
         (paid.cost + paid.penalty).backward()
         self.discriminator_optimizer.step()
@@ -84,7 +97,8 @@ class Game:
     def generator_step(self, real: Real, latents: Latents) -> None:
         """As in training."""
         with self.precision():
-            cost = generator_cost(self.discriminator, self.loss, real, self.generator(latents))
+            fake = self.generator(latents)
+            cost = generator_cost(self.discriminator, self.loss, self.augment, real, fake)
         self.generator_optimizer.zero_grad()
         cost.backward()
         self.generator_optimizer.step()

@@ -18,6 +18,7 @@ from torch.nn.utils.parametrize import is_parametrized
 from torch.optim import Optimizer
 
 from anime_dcgan import ema
+from anime_dcgan.augment import Augment
 from anime_dcgan.errors import UserError
 from anime_dcgan.image import to_float
 from anime_dcgan.loss import AdversarialLoss, accuracy
@@ -42,6 +43,7 @@ class GAN(lightning.LightningModule):
         ema_halflife_kimg: half-life of the generator's moving average, thousands of images.
         seed: every step draws its randomness from (seed, rank, step) alone, so that a resumed
             run goes on exactly and nothing beside the training can change it.
+        augment: what is done to every image before the discriminator sees it; null for nothing.
     """
 
     def __init__(
@@ -55,9 +57,11 @@ class GAN(lightning.LightningModule):
         fakes_per_real: float = 1.0,
         ema_halflife_kimg: float = 10.0,
         seed: int = 0,
+        augment: Augment | None = None,
     ) -> None:
         super().__init__()
-        _check_pairing(discriminator, loss, regularizer, fakes_per_real)
+        augment = augment or Augment()
+        _check_pairing(discriminator, loss, regularizer, augment, fakes_per_real)
         _check(critic_steps, fakes_per_real, ema_halflife_kimg)
         self.automatic_optimization = False
         self.generator = generator.to(memory_format=torch.channels_last)
@@ -65,6 +69,7 @@ class GAN(lightning.LightningModule):
         self.generator_ema = copy.deepcopy(self.generator).requires_grad_(False)
         self.loss = loss
         self.regularizer = regularizer
+        self.augment = augment
         self.make_optimizer = optimizer
         self.critic_steps = critic_steps
         self.fakes_per_real = fakes_per_real
@@ -102,12 +107,15 @@ class GAN(lightning.LightningModule):
             with torch.no_grad():
                 fake = self.generator(self._latents(len(real)))
             regularizer = self.regularizer.at(self.discriminator_steps)
-            paid = discriminator_cost(self.discriminator, self.loss, regularizer, real, fake)
+            paid = discriminator_cost(
+                self.discriminator, self.loss, regularizer, self.augment, real, fake
+            )
             optimizer.zero_grad()
             self.manual_backward(paid.cost + paid.penalty)
             optimizer.step()
         self.regularizer.after_step(self.discriminator)
         real_logits, fake_logits = paid.real_logits.detach(), paid.fake_logits.detach()
+        learned = self.augment.observe(self._of_all_processes(real_logits))
         return {
             "loss/discriminator": paid.cost.detach(),
             "loss/penalty": paid.penalty.detach(),
@@ -115,6 +123,7 @@ class GAN(lightning.LightningModule):
             "logit/fake": fake_logits.mean(),
             "accuracy/real": accuracy(real_logits, real=True),
             "accuracy/fake": accuracy(fake_logits, real=False),
+            **learned,
         }
 
     def generator_step(self, real: Float[Tensor, "n 3 h w"]) -> dict[str, Tensor]:
@@ -122,7 +131,7 @@ class GAN(lightning.LightningModule):
         optimizer, _ = self._both_optimizers()
         with self.toggled_optimizer(optimizer):
             fake = self.generator(self._latents(round(self.fakes_per_real * len(real))))
-            cost = generator_cost(self.discriminator, self.loss, real, fake)
+            cost = generator_cost(self.discriminator, self.loss, self.augment, real, fake)
             optimizer.zero_grad()
             self.manual_backward(cost)
             optimizer.step()
@@ -159,6 +168,11 @@ class GAN(lightning.LightningModule):
         assert isinstance(optimizers, list)
         return optimizers
 
+    def _of_all_processes(self, values: Float[Tensor, " n"]) -> Float[Tensor, "..."]:
+        gathered = self.all_gather(values)
+        assert isinstance(gathered, Tensor)
+        return gathered
+
     def _latents(self, count: int) -> Float[Tensor, "n latent_dim"]:
         return torch.randn(count, self.generator.latent_dim, device=self.device)
 
@@ -182,6 +196,7 @@ def _check_pairing(
     discriminator: nn.Module,
     loss: AdversarialLoss,
     regularizer: Regularizer,
+    augment: Augment,
     fakes_per_real: float,
 ) -> None:
     """Refuse what is mathematically wrong together."""
@@ -208,6 +223,12 @@ def _check_pairing(
         raise UserError(
             f"a relativistic loss pairs each fake image with a real one, and "
             f"gan.fakes_per_real={fakes_per_real} makes others: use gan.fakes_per_real=1"
+        )
+    if augment.reads_signs and (loss.relativistic or not loss.bounded):
+        raise UserError(
+            "augment=ada reads off the sign of a logit how sure the discriminator is, and "
+            f"{'a relativistic loss' if loss.relativistic else type(loss).__name__} knows "
+            "differences of logits only: use augment=diffaugment"
         )
 
 

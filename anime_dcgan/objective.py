@@ -1,4 +1,9 @@
-"""What each player's step minimises: the loss, and for the discriminator the regularizer."""
+"""What each player's step minimises: the loss, and for the discriminator the regularizer.
+
+Both look through the augmentation: the discriminator is shown augmented images alone, real and
+fake, each with draws of its own, and the generator's gradient comes back through it. Penalties are
+taken at the augmented images and on the slope there, where the discriminator is used.
+"""
 
 from typing import NamedTuple
 
@@ -6,6 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from anime_dcgan.augment import Augment
 from anime_dcgan.loss import AdversarialLoss
 from anime_dcgan.regularizer import Regularizer
 
@@ -23,10 +29,12 @@ def discriminator_cost(
     discriminator: nn.Module,
     loss: AdversarialLoss,
     regularizer: Regularizer,
+    augment: Augment,
     real: Float[Tensor, "n ..."],
     fake: Float[Tensor, "n ..."],
 ) -> DiscriminatorCost:
     """The discriminator's cost of telling these apart, and its penalty; they are to be added."""
+    real, fake = augment(real), augment(fake)
     real_logits = discriminator(real).float()
     fake_logits = discriminator(fake).float()
     cost = loss.discriminator(real_logits, fake_logits).mean()
@@ -38,6 +46,7 @@ def discriminator_cost(
 def generator_cost(
     discriminator: nn.Module,
     loss: AdversarialLoss,
+    augment: Augment,
     real: Float[Tensor, "m ..."],
     fake: Float[Tensor, "n ..."],
 ) -> Float[Tensor, ""]:
@@ -45,9 +54,9 @@ def generator_cost(
 
     The real images, as many, are looked at where the loss is relativistic.
     """
-    fake_logits = discriminator(fake).float()
+    fake_logits = discriminator(augment(fake)).float()
     if not loss.relativistic:
         return loss.generator(fake_logits).mean()
     with torch.no_grad():
-        real_logits = discriminator(real).float()
+        real_logits = discriminator(augment(real)).float()
     return loss.generator(fake_logits, real_logits).mean()

@@ -41,6 +41,7 @@ def load(path: Path) -> Game:
         discriminator_optimizer=discriminator_optimizer,
         loss=module.loss,
         regularizer=module.regularizer,
+        augment=module.augment,
         precision=lambda: torch.autocast("cpu", torch.bfloat16, enabled=fast),
     )
 

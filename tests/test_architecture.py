@@ -10,10 +10,11 @@ import anime_dcgan
 PACKAGE = Path(anime_dcgan.__file__).parent
 FLOORS = [
     {"errors", "paths", "console", "runs", "files", "trusted"},
-    {"image", "latent", "precision", "model", "loss", "regularizer", "ema", "verdict", "page"},
+    {"image", "latent", "precision", "model", "loss", "regularizer", "ema", "verdict", "page"}
+    | {"augment", "transformations"},
     {"checkpoint", "drawing", "data", "objective"},
     {"gan", "checkpoint_io", "command", "metric", "duality", "cleaning"},
-    {"callbacks", "evaluation"},
+    {"callbacks", "evaluation", "preview"},
     {"training"},
     {"train", "generate", "evaluate", "report", "prepare"},
 ]

@@ -51,7 +51,7 @@ def choice(group: str, option: str) -> str:
 def test_every_group_is_found():
     assert {group for group, _ in OPTIONS} == {
         *("data", "model", "loss", "regularizer", "optimizer", "callbacks"),
-        *("trainer", "logger", "experiment", "metric", "crop"),
+        *("trainer", "logger", "experiment", "metric", "crop", "augment"),
     }
     assert len(OPTIONS) >= 20
 

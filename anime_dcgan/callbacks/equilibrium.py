@@ -164,6 +164,7 @@ def _game(trainer: Trainer, module: GAN) -> Game:
         discriminator_optimizer,
         module.loss,
         module.regularizer,
+        module.augment,
         trainer.precision_plugin.forward_context,
     )
 

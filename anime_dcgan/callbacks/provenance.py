@@ -9,11 +9,14 @@ from anime_dcgan.errors import UserError
 from anime_dcgan.gan import GAN
 
 DECISIVE = (
-    *("model", "loss", "regularizer", "optimizer", "gan", "seed"),
+    *("model", "loss", "regularizer", "optimizer", "augment", "gan", "seed"),
     *("data.source", "data.image_size", "data.batch_size", "data.holdout"),
     "trainer.limit_train_batches",
 )
 """The settings that decide what is trained. Budgets, cadences and devices may change."""
+
+UNSAID = dict.fromkeys(("augment._target_", "gan.augment._target_"), "anime_dcgan.augment.Augment")
+"""What checkpoints mean that are older than the setting."""
 
 
 class Provenance(Callback):
@@ -36,7 +39,7 @@ class Provenance(Callback):
 
 def check_same(before: dict[str, Any], now: dict[str, Any]) -> None:
     """Raise `UserError` where a setting that decides the training differs from the checkpoint's."""
-    old, new = flatten(before), flatten(now)
+    old, new = UNSAID | flatten(before), UNSAID | flatten(now)
     decisive = [key for place in DECISIVE for key in {**old, **new} if _is_below(key, place)]
     for key in decisive:
         if old.get(key) != new.get(key):

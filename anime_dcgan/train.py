@@ -20,16 +20,19 @@ from anime_dcgan.errors import UserError
 from anime_dcgan.runs import by_epoch
 
 OUTPUTS = Path("outputs")
-NOT_THE_TRAINING = ("ckpt_path=", "run=")  # overrides that say where, not what
+NOT_THE_TRAINING = ("ckpt_path=", "run=", "preview=")  # overrides that do not say what is trained
 SEVERAL_VALUES = re.compile(r"=.*[,(]")  # loss=bce,wgan or seed=range(3)
 LONGEST_NAME = 200  # characters; file systems take 255
 
 
 @command("train")
 def train(config: DictConfig) -> None:
+    run_dir = Path(config.run_dir)
+    if config.preview:
+        _preview(config, run_dir / "preview.png")
+        return
     from anime_dcgan.training import Interrupted, fit
 
-    run_dir = Path(config.run_dir)
     last = run_dir / "checkpoints" / "last.ckpt"
     if is_first_process():
         if config.ckpt_path is None and last.exists():
@@ -45,6 +48,13 @@ def train(config: DictConfig) -> None:
     if is_first_process():
         _write_report(run_dir)
         print(_what_next(run_dir))
+
+
+def _preview(config: DictConfig, path: Path) -> None:
+    from anime_dcgan.preview import write_preview
+
+    columns = write_preview(config, path)
+    print(f"preview      {path}\ncolumns      {columns}")
 
 
 def _write_report(run_dir: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
 from anime_dcgan import transformations
@@ -17,6 +18,7 @@ from anime_dcgan.callbacks.provenance import check_same
 from anime_dcgan.checkpoint import read
 from anime_dcgan.duality import Game, duality_gap
 from anime_dcgan.errors import UserError
+from anime_dcgan.image import GRID_PADDING
 from anime_dcgan.loss import BCE, WGAN
 from anime_dcgan.objective import discriminator_cost, generator_cost
 from anime_dcgan.regularizer import R1, Regularizer
@@ -522,3 +524,49 @@ def test_adaptive_with_nothing_to_do_is_refused():
         Adaptive(pixels=False, geometry=False, colours=False)
     with pytest.raises(UserError, match=r"augment\.initial=0\.9"):
         Adaptive(initial=0.9, most=0.8)
+
+
+# The preview
+
+PREVIEW = ("preview=true", "data.count=40", "data.image_size=16", "trainer=cpu")
+
+
+def cells(path: Path, scale: int = 4) -> np.ndarray:
+    """The faces on a sheet, (rows, columns, 16, 16, 3)."""
+    with Image.open(path) as picture:
+        sheet = np.asarray(picture)[GRID_PADDING:, GRID_PADDING:]
+    side = SIZE * scale + GRID_PADDING
+    sheet = sheet.reshape(sheet.shape[0] // side, side, sheet.shape[1] // side, side, 3)
+    return sheet.swapaxes(1, 2)[:, :, :-GRID_PADDING:scale, :-GRID_PADDING:scale]
+
+
+def test_a_preview_is_drawn_and_nothing_is_trained(call, tmp_path: Path):
+    result = call("train", *PREVIEW, "augment=flip", "run=a", cwd=tmp_path)
+    path = tmp_path / "outputs/a/preview.png"
+    assert str(path) in result.stdout
+    assert "as it is; 9 times augmented" in result.stdout
+    assert {entry.name for entry in path.parent.iterdir()} == {".hydra", "preview.png"}
+    faces = cells(path)
+    assert faces.shape == (8, 10, SIZE, SIZE, 3)
+    for real, *augmented in faces:
+        mirrored = [np.array_equal(face, real[:, ::-1]) for face in augmented]
+        same = [np.array_equal(face, real) for face in augmented]
+        assert all(one or other for one, other in zip(mirrored, same, strict=True))
+    before = path.read_bytes()
+    call("train", *PREVIEW, "augment=flip", "run=a", cwd=tmp_path)
+    assert path.read_bytes() == before
+    call("train", *PREVIEW, "augment=flip", "run=a", "seed=1", cwd=tmp_path)
+    assert path.read_bytes() != before
+
+
+def test_a_preview_of_ada_shows_how_strong_it_may_become(call, tmp_path: Path):
+    result = call("train", *PREVIEW, "augment=ada", "augment.most=0.8", "run=a", cwd=tmp_path)
+    assert "as it is; 3 times p=0.2; 3 times p=0.4; 3 times p=0.8" in result.stdout
+    faces = cells(tmp_path / "outputs/a/preview.png").astype(float)
+    change = np.abs(faces[:, 1:] - faces[:, :1]).mean((0, 2, 3, 4))
+    assert change[:3].mean() < change[6:].mean()
+
+
+def test_a_preview_tells_mistakes_in_a_line(call, tmp_path: Path):
+    result = call("train", *PREVIEW, "augment=ada", "augment.target=2", cwd=tmp_path, status=2)
+    assert "error: augment.target=2" in result.stderr

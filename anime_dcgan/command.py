@@ -1,6 +1,7 @@
 """What all commands share: Hydra's grammar, and mistakes told in a line instead of a traceback."""
 
 import functools
+import importlib.util
 import inspect
 import os
 import sys
@@ -22,6 +23,8 @@ from anime_dcgan.paths import CONF_DIR
 
 USER_ERROR, INTERRUPTED = 2, 130  # exit statuses
 PLAIN = (bool, int, float, str)
+EXTRAS = {"pytorch_optimizer": "optimizers"}
+"""Packages that a configuration may name, and the extra of ours that brings each."""
 
 Task = Callable[[DictConfig], None]
 
@@ -89,7 +92,7 @@ def check_types(config: DictConfig) -> None:
         try:
             signature = inspect.signature(get_class(node["_target_"]).__init__)
         except (ImportError, ValueError, TypeError) as error:
-            raise UserError(f"{place}._target_={node['_target_']}: {error}") from None
+            raise UserError(_not_there(place, str(node["_target_"]), error)) from None
         for name in node:
             parameter = signature.parameters.get(str(name))
             if parameter is None or OmegaConf.is_missing(node, name):
@@ -99,6 +102,15 @@ def check_types(config: DictConfig) -> None:
                 key = _where_set(node, name) or f"{place}.{name}"
                 words = " or ".join(_WORDS[kind] for kind in allowed)
                 raise UserError(f"{key}={value} is a {type(value).__name__}: give {words}")
+
+
+def _not_there(place: str, target: str, error: Exception) -> str:
+    package = target.partition(".")[0]
+    if package in EXTRAS and importlib.util.find_spec(package) is None:
+        return (
+            f'{place}._target_={target} needs a package more: pip install -e ".[{EXTRAS[package]}]"'
+        )
+    return f"{place}._target_={target}: {error}"
 
 
 def _where_set(node: DictConfig, name: Any) -> str | None:

@@ -18,16 +18,18 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from itertools import cycle
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.utils import clip_grad_norm_
 from torch.optim import Optimizer
 
 from anime_dcgan.augment import Augment
 from anime_dcgan.loss import AdversarialLoss
-from anime_dcgan.objective import discriminator_cost, generator_cost
+from anime_dcgan.objective import discriminator_cost, generator_cost, parts
 from anime_dcgan.regularizer import Regularizer
 
 Real = Float[Tensor, "_ ..."]
@@ -37,7 +39,10 @@ DrawLatents = Callable[[int], Latents]
 
 @dataclass(frozen=True)
 class Game:
-    """Two players as they stand, each with its optimizer, and what they play for."""
+    """Two players as they stand, each with its optimizer, and what they play for.
+
+    `accumulate` and `clip_gradient_norm` are those of the training, as in `GAN`.
+    """
 
     generator: nn.Module
     discriminator: nn.Module
@@ -47,6 +52,8 @@ class Game:
     regularizer: Regularizer
     augment: Augment = field(default_factory=Augment)
     precision: Callable[[], AbstractContextManager[object]] = nullcontext
+    accumulate: int = 1
+    clip_gradient_norm: float | None = None
 
     def copy(self) -> "Game":
         """The same game with players of its own, ready to be trained or judged."""
@@ -83,25 +90,35 @@ class Game:
 
     def discriminator_step(self, real: Real, latents: Latents) -> None:
         """As in training."""
-        with self.precision():
-            with torch.no_grad():
-                fake = self.generator(latents)
-            paid = discriminator_cost(
-                self.discriminator, self.loss, self.regularizer, self.augment, real, fake
-            )
         self.discriminator_optimizer.zero_grad()
-        (paid.cost + paid.penalty).backward()
+        pairs = zip(parts(real, self.accumulate), parts(latents, self.accumulate), strict=True)
+        for (share, some_real), (_, some_latents) in pairs:
+            with self.precision():
+                with torch.no_grad():
+                    fake = self.generator(some_latents)
+                paid = discriminator_cost(
+                    self.discriminator, self.loss, self.regularizer, self.augment, some_real, fake
+                )
+            (share * (paid.cost + paid.penalty)).backward()
+        self._clip(self.discriminator)
         self.discriminator_optimizer.step()
         self.regularizer.after_step(self.discriminator)
 
     def generator_step(self, real: Real, latents: Latents) -> None:
         """As in training."""
-        with self.precision():
-            fake = self.generator(latents)
-            cost = generator_cost(self.discriminator, self.loss, self.augment, real, fake)
         self.generator_optimizer.zero_grad()
-        cost.backward()
+        pairs = zip(parts(latents, self.accumulate), cycle(parts(real, self.accumulate)))
+        for (share, some_latents), (_, some_real) in pairs:
+            with self.precision():
+                fake = self.generator(some_latents)
+                cost = generator_cost(self.discriminator, self.loss, self.augment, some_real, fake)
+            (share * cost).backward()
+        self._clip(self.generator)
         self.generator_optimizer.step()
+
+    def _clip(self, player: nn.Module) -> None:
+        if self.clip_gradient_norm is not None:
+            clip_grad_norm_(player.parameters(), self.clip_gradient_norm)
 
 
 @dataclass(frozen=True)

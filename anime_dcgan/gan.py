@@ -5,7 +5,8 @@ Lightning's `global_step` counts the steps of every optimizer.
 """
 
 import copy
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import cycle
 from typing import Any, Literal
 
 import lightning
@@ -14,6 +15,7 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.utils import clip_grad_norm_
 from torch.nn.utils.parametrize import is_parametrized
 from torch.optim import Optimizer
 
@@ -23,8 +25,14 @@ from anime_dcgan.errors import UserError
 from anime_dcgan.image import to_float
 from anime_dcgan.loss import AdversarialLoss, accuracy
 from anime_dcgan.model.base import Discriminator, Generator
-from anime_dcgan.objective import discriminator_cost, generator_cost
+from anime_dcgan.objective import (
+    DiscriminatorCost,
+    discriminator_cost,
+    generator_cost,
+    parts,
+)
 from anime_dcgan.regularizer import Regularizer, WeightClip
+from anime_dcgan.schedule import Schedule
 
 Weights = Literal["ema", "raw"]
 MakeOptimizer = Callable[[Iterable[nn.Parameter]], Optimizer]
@@ -41,6 +49,15 @@ class GAN(lightning.LightningModule):
             report's scheme: half a batch of real and half of fake images for the discriminator,
             a full batch of fakes for the generator.
         ema_halflife_kimg: half-life of the generator's moving average, thousands of images.
+        schedule: the factor of both optimizers' rates, by the images seen; None keeps the rates.
+        clip_gradient_norm: a player's gradient, as one vector of all its weights, is shortened to
+            this length before its step; None leaves it as it is.
+        accumulate: parts in which each step takes its batch, so that only one of them has to fit
+            into memory. The loader delivers that many batches of `data.batch_size` at once. All of
+            them are one step: `critic_steps` counts steps, so that the generator, whose batch is
+            larger and divided likewise, moves once in critic_steps * accumulate batches. Without
+            batch normalisation a step is that of one large batch; with it each part is normalised
+            on its own.
         seed: every step draws its randomness from (seed, rank, step) alone, so that a resumed
             run goes on exactly and nothing beside the training can change it.
         augment: what is done to every image before the discriminator sees it; null for nothing.
@@ -56,6 +73,9 @@ class GAN(lightning.LightningModule):
         critic_steps: int = 1,
         fakes_per_real: float = 1.0,
         ema_halflife_kimg: float = 10.0,
+        schedule: Schedule | None = None,
+        clip_gradient_norm: float | None = None,
+        accumulate: int = 1,
         seed: int = 0,
         augment: Augment | None = None,
     ) -> None:
@@ -63,6 +83,7 @@ class GAN(lightning.LightningModule):
         augment = augment or Augment()
         _check_pairing(discriminator, loss, regularizer, augment, fakes_per_real)
         _check(critic_steps, fakes_per_real, ema_halflife_kimg)
+        _check_steps(clip_gradient_norm, accumulate)
         self.automatic_optimization = False
         self.generator = generator.to(memory_format=torch.channels_last)
         self.discriminator = discriminator.to(memory_format=torch.channels_last)
@@ -74,19 +95,34 @@ class GAN(lightning.LightningModule):
         self.critic_steps = critic_steps
         self.fakes_per_real = fakes_per_real
         self.ema_halflife_images = 1000 * ema_halflife_kimg
+        self.schedule = schedule or Schedule()
+        self.clip_gradient_norm = clip_gradient_norm
+        self.accumulate = accumulate
         self.seed = seed
         self.images_seen = 0
         self.discriminator_steps = 0
 
     def configure_optimizers(self) -> list[Optimizer]:
-        return [
+        optimizers = [
             self.make_optimizer["generator"](self.generator.parameters()),
             self.make_optimizer["discriminator"](self.discriminator.parameters()),
         ]
+        for group in _groups(optimizers):
+            group["initial_lr"] = group["lr"]
+        return optimizers
+
+    def on_fit_start(self) -> None:
+        scaled = getattr(self.trainer.precision_plugin, "scaler", None) is not None
+        if scaled and self.clip_gradient_norm is not None:
+            raise UserError(
+                f"gan.clip_gradient_norm={self.clip_gradient_norm} would clip the scaled gradients "
+                f"of trainer.precision={self.trainer.precision}: use trainer.precision=bf16-mixed"
+            )
 
     def training_step(self, batch: UInt8[Tensor, "n h w 3"], batch_idx: int) -> dict[str, Tensor]:
         """One discriminator step, and after every `critic_steps` of them a generator step."""
         self._seed_step()
+        self._set_rates()
         real = to_float(batch)
         images = len(real) * self.trainer.world_size
         figures = self.discriminator_step(real)
@@ -103,39 +139,44 @@ class GAN(lightning.LightningModule):
     def discriminator_step(self, real: Float[Tensor, "n 3 h w"]) -> dict[str, Tensor]:
         """Tell real from fake a little better; the generator stays as it is."""
         _, optimizer = self._both_optimizers()
+        means: list[Means] = []
+        real_logits: list[Tensor] = []
+        regularizer = self.regularizer.at(self.discriminator_steps)
         with self.toggled_optimizer(optimizer):
-            with torch.no_grad():
-                fake = self.generator(self._latents(len(real)))
-            regularizer = self.regularizer.at(self.discriminator_steps)
-            paid = discriminator_cost(
-                self.discriminator, self.loss, regularizer, self.augment, real, fake
-            )
             optimizer.zero_grad()
-            self.manual_backward(paid.cost + paid.penalty)
+            latents = parts(self._latents(len(real)), self.accumulate)
+            pairs = zip(parts(real, self.accumulate), latents, strict=True)
+            for (share, some_real), (_, some_latents) in pairs:
+                with torch.no_grad():
+                    fake = self.generator(some_latents)
+                paid = discriminator_cost(
+                    self.discriminator, self.loss, regularizer, self.augment, some_real, fake
+                )
+                self.manual_backward(share * (paid.cost + paid.penalty))
+                means.append((share, _figures(paid)))
+                real_logits.append(paid.real_logits.detach())
+            norm = self._clip_gradient(self.discriminator, "gradient_norm/discriminator")
             optimizer.step()
         self.regularizer.after_step(self.discriminator)
-        real_logits, fake_logits = paid.real_logits.detach(), paid.fake_logits.detach()
-        learned = self.augment.observe(self._of_all_processes(real_logits))
-        return {
-            "loss/discriminator": paid.cost.detach(),
-            "loss/penalty": paid.penalty.detach(),
-            "logit/real": real_logits.mean(),
-            "logit/fake": fake_logits.mean(),
-            "accuracy/real": accuracy(real_logits, real=True),
-            "accuracy/fake": accuracy(fake_logits, real=False),
-            **learned,
-        }
+        learned = self.augment.observe(self._of_all_processes(torch.cat(real_logits)))
+        return _over_the_batch(means) | norm | learned
 
     def generator_step(self, real: Float[Tensor, "n 3 h w"]) -> dict[str, Tensor]:
         """Make fakes that look a little more real; the discriminator stays as it is."""
         optimizer, _ = self._both_optimizers()
+        means: list[Means] = []
         with self.toggled_optimizer(optimizer):
-            fake = self.generator(self._latents(round(self.fakes_per_real * len(real))))
-            cost = generator_cost(self.discriminator, self.loss, self.augment, real, fake)
             optimizer.zero_grad()
-            self.manual_backward(cost)
+            latents = self._latents(round(self.fakes_per_real * len(real)))
+            pairs = zip(parts(latents, self.accumulate), cycle(parts(real, self.accumulate)))
+            for (share, some_latents), (_, some_real) in pairs:
+                fake = self.generator(some_latents)
+                cost = generator_cost(self.discriminator, self.loss, self.augment, some_real, fake)
+                self.manual_backward(share * cost)
+                means.append((share, {"loss/generator": cost.detach()}))
+            norm = self._clip_gradient(self.generator, "gradient_norm/generator")
             optimizer.step()
-        return {"loss/generator": cost.detach()}
+        return _over_the_batch(means) | norm
 
     @torch.no_grad()
     def sample(
@@ -162,6 +203,18 @@ class GAN(lightning.LightningModule):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self.images_seen = checkpoint["images_seen"]
         self.discriminator_steps = checkpoint["discriminator_steps"]
+
+    def _set_rates(self) -> None:
+        """By the images seen before this step, so that nothing but them has to be resumed."""
+        factor = self.schedule.factor(self.images_seen)
+        for group in _groups(self.trainer.optimizers):
+            group["lr"] = factor * group["initial_lr"]
+
+    def _clip_gradient(self, player: nn.Module, name: str) -> dict[str, Tensor]:
+        """Shorten it where it is too long; its length before that, under this name."""
+        if self.clip_gradient_norm is None:
+            return {}
+        return {name: clip_grad_norm_(player.parameters(), self.clip_gradient_norm).detach()}
 
     def _both_optimizers(self) -> list[Any]:
         optimizers = self.optimizers()
@@ -190,6 +243,46 @@ def has_batch_norm(network: nn.Module) -> bool:
 def has_spectral_norm(network: nn.Module) -> bool:
     """Whether any weight of the network is divided by its spectral norm."""
     return any(is_parametrized(module, "weight") for module in network.modules())
+
+
+Means = tuple[float, dict[str, Tensor]]
+"""Figures that are means over a part of a batch, behind the part's share of it."""
+
+
+def _over_the_batch(means: list[Means]) -> dict[str, Tensor]:
+    """The same figures, of all parts together."""
+    (_, names) = means[0]
+    return {
+        name: torch.stack([share * figures[name] for share, figures in means]).sum()
+        for name in names
+    }
+
+
+def _figures(paid: DiscriminatorCost) -> dict[str, Tensor]:
+    real_logits, fake_logits = paid.real_logits.detach(), paid.fake_logits.detach()
+    return {
+        "loss/discriminator": paid.cost.detach(),
+        "loss/penalty": paid.penalty.detach(),
+        "logit/real": real_logits.mean(),
+        "logit/fake": fake_logits.mean(),
+        "accuracy/real": accuracy(real_logits, real=True),
+        "accuracy/fake": accuracy(fake_logits, real=False),
+    }
+
+
+def _groups(optimizers: Iterable[Optimizer]) -> Iterator[dict[str, Any]]:
+    """The parameter groups of all of them; each has a rate of its own."""
+    return (group for optimizer in optimizers for group in optimizer.param_groups)
+
+
+def _check_steps(clip_gradient_norm: float | None, accumulate: int) -> None:
+    if clip_gradient_norm is not None and clip_gradient_norm <= 0:
+        raise UserError(
+            f"gan.clip_gradient_norm={clip_gradient_norm} leaves no gradient: "
+            "use gan.clip_gradient_norm=1, or null for none"
+        )
+    if accumulate < 1:
+        raise UserError(f"gan.accumulate={accumulate} takes no batch: use gan.accumulate=1")
 
 
 def _check_pairing(

@@ -3,6 +3,9 @@
 Both look through the augmentation: the discriminator is shown augmented images alone, real and
 fake, each with draws of its own, and the generator's gradient comes back through it. Penalties are
 taken at the augmented images and on the slope there, where the discriminator is used.
+
+A step may take its batch in parts, one after the other in memory: the gradient of the mean over the
+batch is the sum of the gradients of the parts' means, each times its part's share of the batch.
 """
 
 from typing import NamedTuple
@@ -14,6 +17,19 @@ from torch import Tensor, nn
 from anime_dcgan.augment import Augment
 from anime_dcgan.loss import AdversarialLoss
 from anime_dcgan.regularizer import Regularizer
+
+
+class Part(NamedTuple):
+    """Of a batch."""
+
+    share: float
+    """Of the batch, in (0, 1]."""
+    samples: Float[Tensor, "n ..."]
+
+
+def parts(batch: Float[Tensor, "n ..."], count: int) -> list[Part]:
+    """The batch in `count` parts as equal as can be; in fewer where there are fewer samples."""
+    return [Part(len(samples) / len(batch), samples) for samples in batch.chunk(count)]
 
 
 class DiscriminatorCost(NamedTuple):

@@ -18,6 +18,7 @@ from anime_dcgan.checkpoint_io import AtomicCheckpointIO
 from anime_dcgan.command import instantiate
 from anime_dcgan.console import say
 from anime_dcgan.data.datamodule import FacesDataModule
+from anime_dcgan.errors import UserError
 from anime_dcgan.gan import GAN
 
 __all__ = ["Interrupted", "fit"]
@@ -29,6 +30,7 @@ def fit(config: DictConfig, run_dir: Path, ckpt_path: str | Path | None = None) 
     Raises `UserError` for what the user can mend and `Interrupted` after Ctrl-C.
     """
     _keep_quiet()
+    _refuse_settings_of_one_optimizer(config.trainer)
     plain: Any = OmegaConf.to_container(config, resolve=True)
     torch.manual_seed(config.seed)  # decides the initial weights; later steps seed themselves
     module: GAN = instantiate(config.gan)
@@ -54,6 +56,21 @@ def _make_trainer(config: DictConfig, plain: dict[str, Any], run_dir: Path) -> T
         default_root_dir=str(run_dir),
         enable_progress_bar=any(isinstance(callback, ProgressBar) for callback in callbacks),
     )
+
+
+def _refuse_settings_of_one_optimizer(trainer: DictConfig) -> None:
+    """Lightning has them for its own optimization, and here are two players."""
+    clip, accumulate = trainer.get("gradient_clip_val"), trainer.get("accumulate_grad_batches", 1)
+    if clip is not None:
+        raise UserError(
+            f"trainer.gradient_clip_val={clip} knows one optimizer, and a GAN has two: "
+            f"use gan.clip_gradient_norm={clip}"
+        )
+    if accumulate != 1:
+        raise UserError(
+            f"trainer.accumulate_grad_batches={accumulate} knows one optimizer, and a GAN has two: "
+            f"use gan.accumulate={accumulate}"
+        )
 
 
 def _keep_quiet() -> None:

@@ -10,8 +10,8 @@ import anime_dcgan
 PACKAGE = Path(anime_dcgan.__file__).parent
 FLOORS = [
     {"errors", "paths", "console", "runs", "files", "trusted"},
-    {"image", "latent", "precision", "model", "loss", "regularizer", "ema", "verdict", "page"}
-    | {"augment", "transformations"},
+    {"image", "latent", "precision", "model", "loss", "regularizer", "ema", "schedule"}
+    | {"augment", "transformations", "verdict", "page"},
     {"checkpoint", "drawing", "data", "objective"},
     {"gan", "checkpoint_io", "command", "metric", "duality", "cleaning"},
     {"callbacks", "evaluation", "preview"},

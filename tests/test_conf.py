@@ -1,12 +1,14 @@
 """Every file under conf/ composes, builds what it names, and can be trained with."""
 
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hydra import compose, initialize_config_dir
+from hydra.errors import ConfigCompositionException
 from omegaconf import DictConfig, OmegaConf
 
 from anime_dcgan.command import check_types, instantiate
@@ -25,7 +27,11 @@ OPTIONS = [
 ]
 PREPARE = {"crop": "anime_dcgan.cleaning.crop."}
 """Groups of the command `prepare`, with what they wrap."""
-LIBRARIES = {"optimizer": "torch.optim.", "trainer": "lightning.", "logger": "lightning."}
+LIBRARIES = {
+    "optimizer": ("torch.optim.", "pytorch_optimizer."),
+    "trainer": "lightning.",
+    "logger": "lightning.",
+}
 """The groups that wrap a library; every other group wraps our module of its name."""
 
 
@@ -50,8 +56,8 @@ def choice(group: str, option: str) -> str:
 
 def test_every_group_is_found():
     assert {group for group, _ in OPTIONS} == {
-        *("data", "model", "loss", "regularizer", "optimizer", "callbacks"),
-        *("trainer", "logger", "experiment", "metric", "crop", "augment"),
+        *("data", "model", "loss", "regularizer", "optimizer", "schedule", "augment"),
+        *("trainer", "logger", "experiment", "metric", "crop", "callbacks"),
     }
     assert len(OPTIONS) >= 20
 
@@ -61,7 +67,7 @@ def test_every_option_composes_and_builds(group: str, option: str, tmp_path: Pat
     (tmp_path / "faces").mkdir()
     picture = tmp_path / "faces" / "a.ppm"
     picture.write_bytes(b"P6 2 2 255\n" + bytes(12))
-    config = compose_train(choice(group, option), f"run_dir={tmp_path}")
+    config = compose_train(choice(group, option), f"run_dir={tmp_path}", "max_kimg=1")
     if config.data.source.get("path", 0) is None:
         config.data.path = str(tmp_path / "faces")
     if config.data.source.get("manifest", 0) is None:
@@ -148,6 +154,34 @@ def test_wgan_gp_is_as_its_paper_has_it_from_one_override():
     assert (config.optimizer.generator.lr, config.optimizer.generator.betas) == (1e-4, [0, 0.9])
 
 
+def test_ttur_has_two_rates_and_none_for_both():
+    config = compose_train("optimizer=adam_ttur", "run_dir=x")
+    assert (config.optimizer.generator.lr, config.optimizer.discriminator.lr) == (1e-4, 4e-4)
+    assert config.optimizer.generator.betas == config.optimizer.discriminator.betas == [0, 0.9]
+    with pytest.raises(ConfigCompositionException, match="optimizer.lr"):
+        compose_train("optimizer=adam_ttur", "optimizer.lr=1e-3", "run_dir=x")
+
+
+def test_a_missing_library_is_named_with_the_extra_that_brings_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pytorch_optimizer", None)
+    with pytest.raises(UserError, match=r'AdaBelief .* pip install -e "\.\[optimizers\]"'):
+        check_types(compose_train("optimizer=adabelief", "run_dir=x"))
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("trainer.gradient_clip_val=0.5", "use gan.clip_gradient_norm=0.5"),
+        ("trainer.accumulate_grad_batches=4", "use gan.accumulate=4"),
+    ],
+)
+def test_what_lightning_refuses_for_two_optimizers_is_named_with_ours(
+    train: Train, override: str, message: str
+):
+    with pytest.raises(UserError, match=message):
+        train(override)
+
+
 def test_every_part_of_wgan_can_be_overridden():
     config = compose_train(
         "loss=wgan", "optimizer=adam", "regularizer=none", "gan.critic_steps=2", "run_dir=x"
@@ -187,6 +221,8 @@ def test_each_players_settings_can_differ_or_be_set_together():
         ("model.latent_dim=null", "model.latent_dim=None is a NoneType: give a whole number"),
         ("model.generator.width=true", "model.generator.width=True is a bool: give a whole number"),
         ("max_kimg=often", "max_kimg=often is a str: give a number or null"),
+        ("schedule.warmup_kimg=a", "schedule.warmup_kimg=a is a str: give a number"),
+        ("gan.accumulate=1.5", "gan.accumulate=1.5 is a float: give a whole number"),
         ("data.holdout=a", "data.holdout=a is a str: give a number or null"),
     ],
 )

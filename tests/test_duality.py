@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from anime_dcgan.duality import Game, duality_gap
+from anime_dcgan.duality import DualityGap, Game, duality_gap
 from anime_dcgan.loss import BCE, WGAN
-from anime_dcgan.regularizer import GradientPenalty, Regularizer, WeightClip
+from anime_dcgan.regularizer import R1, GradientPenalty, Regularizer, WeightClip
 from tests.conftest import assert_same_weights
 from tests.games import Point, Slope, ring
 
@@ -46,6 +46,29 @@ def test_the_regularizer_holds_the_answer_back_too():
     zeros = torch.zeros(6, 1)
     gap = duality_gap(linear_game(10.0, 0.5, WeightClip(limit=0.6)), [zeros] * 4, draw, zeros)
     assert gap.discriminator == pytest.approx((0.5 + 0.6) * 10, rel=1e-5)
+
+
+def test_the_answer_is_clipped_as_the_training_is():
+    """The slope's gradient is the place: 2, of which a limit of 0.5 leaves a quarter."""
+    zeros = torch.zeros(6, 1)
+    game = dataclasses.replace(linear_game(2.0, 0.25), clip_gradient_norm=0.5)
+    gap = duality_gap(game, [zeros] * 4, draw, zeros)
+    assert gap.discriminator == pytest.approx(0.1 * 4 * 0.5 * 2, rel=1e-4)
+    assert gap.generator == pytest.approx(0.1 * 4 * 0.25**2, rel=1e-4)
+
+
+def test_answers_in_parts_are_those_of_whole_batches():
+    game, truth = ring(R1())
+    batches = [truth.real(30, torch.Generator().manual_seed(seed)) for seed in range(4)]
+
+    def gap(accumulate: int) -> DualityGap:
+        torch.manual_seed(0)
+        parts = dataclasses.replace(game, accumulate=accumulate)
+        return duality_gap(
+            parts, batches[:3], lambda n: torch.randn(n, truth.latent_dim), batches[3]
+        )
+
+    assert dataclasses.astuple(gap(4)) == pytest.approx(dataclasses.astuple(gap(1)), rel=1e-4)
 
 
 def test_at_an_equilibrium_of_cross_entropy_neither_gains():

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 
+from anime_dcgan.callbacks import equilibrium
 from anime_dcgan.errors import UserError
 from anime_dcgan.gan import GAN
 from anime_dcgan.loss import BCE, WGAN, AdversarialLoss
@@ -137,11 +138,80 @@ def test_a_lazy_penalty_is_taken_in_its_steps_alone(train: Train):
 
 @pytest.mark.parametrize(
     ("setting", "value"),
-    [("critic_steps", 0), ("fakes_per_real", 0.0), ("ema_halflife_kimg", -1.0)],
+    [
+        *(("critic_steps", 0), ("fakes_per_real", 0.0), ("ema_halflife_kimg", -1.0)),
+        *(("accumulate", 0), ("clip_gradient_norm", 0.0)),
+    ],
 )
 def test_senseless_settings_are_refused(setting, value):
     with pytest.raises(UserError, match=f"gan.{setting}="):
         make(**{setting: value})
+
+
+def as_vector(player: nn.Module) -> torch.Tensor:
+    return torch.cat([parameter.detach().flatten() for parameter in player.parameters()])
+
+
+@pytest.mark.parametrize("limit", [1e-3, 1e3])
+def test_clipping_bounds_how_far_either_player_moves(train: Train, limit: float):
+    """Plain gradient descent moves by the rate times the length of the gradient, or the limit."""
+    module = train(
+        *("optimizer=sgd", "optimizer.momentum=0", "optimizer.lr=0.5", "callbacks=none"),
+        *("gan.accumulate=2", f"gan.clip_gradient_norm={limit}", "trainer.max_epochs=1"),
+    )
+    steps = {
+        "discriminator": lambda: module.discriminator_step(torch.rand(8, 3, 16, 16) * 2 - 1),
+        "generator": lambda: module.generator_step(torch.rand(8, 3, 16, 16) * 2 - 1),
+    }
+    for name, step in steps.items():
+        player = getattr(module, name)
+        before = as_vector(player)
+        norm = step()[f"gradient_norm/{name}"].item()
+        moved = (as_vector(player) - before).norm().item()
+        assert 1e-2 < norm < 1e2
+        assert moved == pytest.approx(0.5 * min(norm, limit), rel=1e-3)
+
+
+def test_scaled_gradients_are_not_clipped(train: Train):
+    module = train("gan.clip_gradient_norm=1", "max_kimg=0", "callbacks=none")
+    module.trainer.precision_plugin.scaler = object()  # as trainer.precision=16-mixed has
+    with pytest.raises(UserError, match="use trainer.precision=bf16-mixed"):
+        module.on_fit_start()
+
+
+@pytest.mark.parametrize("setting", ["gan.fakes_per_real=1.5", "loss.relativistic=true"])
+def test_two_batches_that_add_up_to_one_make_the_step_of_one(train: Train, setting: str):
+    """Networks without batch normalisation and dropout: equal up to the rounding of sums."""
+    settings = (
+        *("optimizer=sgd", "optimizer.lr=0.5", "model.discriminator.dropout=0"),
+        *("gan.critic_steps=2", "gan.ema_halflife_kimg=0.1", "gan.clip_gradient_norm=0.5"),
+        *("callbacks=none", setting),
+    )
+    whole = train(*settings, "data.batch_size=16")
+    parts = train(*settings, "data.batch_size=8", "gan.accumulate=2")
+    small = train(*settings, "data.batch_size=8")
+    assert (whole.images_seen, whole.discriminator_steps) == (64, 4)
+    assert (parts.images_seen, parts.discriminator_steps) == (64, 4)
+    torch.testing.assert_close(parts.state_dict(), whole.state_dict(), rtol=1e-4, atol=1e-6)
+    with pytest.raises(AssertionError):
+        torch.testing.assert_close(small.state_dict(), whole.state_dict(), rtol=1e-4, atol=1e-6)
+
+
+def test_the_duality_gap_is_taken_by_the_steps_of_the_training(train: Train):
+    module = train("gan.accumulate=2", "gan.clip_gradient_norm=0.5", "max_kimg=0.016")
+    game = equilibrium._game(module.trainer, module)
+    assert (game.accumulate, game.clip_gradient_norm) == (2, 0.5)
+
+
+def test_figures_of_parts_are_those_of_the_whole_batch(train: Train):
+    settings = ("model.discriminator.dropout=0", "trainer.max_epochs=1", "callbacks=none")
+    module = train(*settings, "optimizer=sgd", "optimizer.lr=0")
+    real = torch.rand(10, 3, 16, 16) * 2 - 1
+    figures = []
+    for module.accumulate in (1, 4):  # the second in parts of 3, 3, 3 and 1
+        torch.manual_seed(0)
+        figures.append(module.discriminator_step(real) | module.generator_step(real))
+    torch.testing.assert_close(figures[0], figures[1])
 
 
 def test_figures_of_a_step_are_finite_numbers(trained: GAN):

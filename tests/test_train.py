@@ -274,6 +274,10 @@ def test_checkpoints_hold_the_resolved_configuration_as_plain_values(
 def test_too_few_faces_for_a_batch(train: Train):
     with pytest.raises(UserError, match=r"data\.batch_size=32"):
         train("data.batch_size=64")
+    with pytest.raises(UserError, match=r"batch of 64: use data\.batch_size=16, or"):
+        train("data.batch_size=32", "gan.accumulate=2")
+    with pytest.raises(UserError, match=r"use data\.batch_size=1 gan\.accumulate=1, or"):
+        train("gan.accumulate=40")
 
 
 def test_too_little_room_is_told_before_the_training(train: Train, monkeypatch, capsys):

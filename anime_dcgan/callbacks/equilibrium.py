@@ -166,6 +166,8 @@ def _game(trainer: Trainer, module: GAN) -> Game:
         module.regularizer,
         module.augment,
         trainer.precision_plugin.forward_context,
+        module.accumulate,
+        module.clip_gradient_norm,
     )
 
 

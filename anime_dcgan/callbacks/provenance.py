@@ -9,7 +9,7 @@ from anime_dcgan.errors import UserError
 from anime_dcgan.gan import GAN
 
 DECISIVE = (
-    *("model", "loss", "regularizer", "optimizer", "augment", "gan", "seed"),
+    *("model", "loss", "regularizer", "optimizer", "schedule", "augment", "gan", "seed"),
     *("data.source", "data.image_size", "data.batch_size", "data.holdout"),
     "trainer.limit_train_batches",
 )

@@ -16,6 +16,7 @@ class FacesDataModule(lightning.LightningDataModule):
     Parameters:
         image_size: side of the square faces, px.
         batch_size: real faces in a batch, in each process.
+        accumulate: batches that are delivered as one, for the step that takes them in parts.
         holdout: share of the faces, in [0, 1), that is never trained on; a manifest has its own.
         cache_dir: where decoded faces are kept for the next run.
         workers: processes that decode; null is one for each core.
@@ -31,6 +32,7 @@ class FacesDataModule(lightning.LightningDataModule):
         cache_dir: str = "outputs/cache",
         workers: int | None = None,
         seed: int = 0,
+        accumulate: int = 1,
     ) -> None:
         super().__init__()
         if holdout is None and not isinstance(source, Divided):
@@ -47,6 +49,7 @@ class FacesDataModule(lightning.LightningDataModule):
         self.source = source
         self.image_size = image_size
         self.batch_size = batch_size
+        self.accumulate = accumulate
         self.holdout = holdout
         self.cache_dir = Path(cache_dir)
         self.workers = workers
@@ -77,13 +80,16 @@ class FacesDataModule(lightning.LightningDataModule):
         world_size, rank = 1, 0
         if self.trainer is not None:
             world_size, rank = self.trainer.world_size, self.trainer.global_rank
+        step_size = self.batch_size * self.accumulate
         batches = FaceBatches(
-            faces.images, faces.train_rows, self.batch_size, self.seed, rank, world_size
+            faces.images, faces.train_rows, step_size, self.seed, rank, world_size
         )
         if len(batches) == 0:
             count = len(faces.train_rows)
+            fitting = count // (world_size * self.accumulate)
+            mend = f"data.batch_size={fitting}" if fitting else "data.batch_size=1 gan.accumulate=1"
             raise UserError(
-                f"{count} faces to train on do not fill a batch of {self.batch_size * world_size}: "
-                f"use data.batch_size={max(1, count // world_size)}, or bring more faces"
+                f"{count} faces to train on do not fill a batch of {step_size * world_size}: "
+                f"use {mend}, or bring more faces"
             )
         return batches

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import pytest
 import torch
@@ -174,7 +175,8 @@ def test_clipping_bounds_how_far_either_player_moves(train: Train, limit: float)
 
 def test_scaled_gradients_are_not_clipped(train: Train):
     module = train("gan.clip_gradient_norm=1", "max_kimg=0", "callbacks=none")
-    module.trainer.precision_plugin.scaler = object()  # as trainer.precision=16-mixed has
+    plugin: Any = module.trainer.precision_plugin
+    plugin.scaler = object()  # as trainer.precision=16-mixed has one
     with pytest.raises(UserError, match="use trainer.precision=bf16-mixed"):
         module.on_fit_start()
 

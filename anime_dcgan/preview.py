@@ -12,6 +12,7 @@ from anime_dcgan.augment import Augment
 from anime_dcgan.command import instantiate
 from anime_dcgan.data.datamodule import FacesDataModule
 from anime_dcgan.data.faces import distinct_rows
+from anime_dcgan.data.rows import read_rows
 from anime_dcgan.errors import UserError
 
 FACES = 8  # rows of the sheet
@@ -48,4 +49,5 @@ def _real(config: DictConfig) -> np.ndarray:
     data: FacesDataModule = instantiate(config.datamodule)
     data.setup()
     faces = data.faces
-    return faces.images[np.sort(distinct_rows(faces.images, faces.train_rows, FACES, config.seed))]
+    rows = distinct_rows(faces.images, faces.train_rows, FACES, config.seed)
+    return read_rows(faces.images, np.sort(rows))

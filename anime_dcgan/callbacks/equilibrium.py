@@ -15,6 +15,7 @@ from torch import Tensor
 from anime_dcgan.callbacks.periodic import callbacks_of
 from anime_dcgan.callbacks.quality import Quality, Row
 from anime_dcgan.data.faces import Faces
+from anime_dcgan.data.rows import read_rows
 from anime_dcgan.duality import DualityGap, Game, duality_gap
 from anime_dcgan.errors import UserError
 from anime_dcgan.files import read_list, write_json, write_or_tell
@@ -120,7 +121,8 @@ class Equilibrium(Callback):
         size = trainer.train_dataloader.batch_size  # pyright: ignore[reportOptionalMemberAccess]
 
         def real(rows: np.ndarray, count: int) -> Float[Tensor, "n 3 h w"]:
-            pixels = faces.images[np.sort(random.choice(rows, count, len(rows) < count))]
+            chosen = np.sort(random.choice(rows, count, len(rows) < count))
+            pixels = read_rows(faces.images, chosen)
             return to_float(torch.from_numpy(pixels).to(module.device))
 
         def latents(count: int) -> Float[Tensor, "n latent_dim"]:

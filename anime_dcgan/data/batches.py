@@ -1,17 +1,13 @@
 """Batches of faces in an order that depends on the seed and the epoch alone."""
 
-import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Iterator
 
 import numpy as np
 import torch
 from jaxtyping import UInt8
 from torch import Tensor
 
-Gather = Callable[[np.ndarray], np.ndarray]
-"""Row numbers, int64 (n,), in; the rows out."""
+from anime_dcgan.data.rows import reader
 
 
 class EpochOrder:
@@ -59,7 +55,7 @@ class FaceBatches:
     def __iter__(self) -> Iterator[UInt8[Tensor, "n h w 3"]]:
         order = self.sampler()
         resumed = self._resume_at["epoch"] == self.sampler.epoch
-        with _reader(self.images) as gather:
+        with reader(self.images) as gather:
             for batch in range(self._resume_at["batches"] if resumed else 0, len(self)):
                 self._delivered = batch + 1
                 start = (batch * self.world_size + self.rank) * self.batch_size
@@ -72,25 +68,3 @@ class FaceBatches:
 
     def load_state_dict(self, state: dict[str, int]) -> None:
         self._resume_at = dict(state)
-
-
-@contextmanager
-def _reader(images: UInt8[np.ndarray, "total h w 3"]) -> Iterator[Gather]:
-    """What gathers rows into a new array, past the memory map where there is one.
-
-    What is read through a map stays resident: in the end the whole file.
-    """
-    if not (isinstance(images, np.memmap) and images.filename and hasattr(os, "preadv")):
-        yield lambda rows: images[rows]
-        return
-    name, offset = images.filename, images.offset
-    with Path(name).open("rb", buffering=0) as file:
-
-        def gather(rows: np.ndarray) -> np.ndarray:
-            found = np.empty((len(rows), *images.shape[1:]), dtype=np.uint8)
-            for place, row in zip(found, rows.tolist(), strict=True):
-                length = os.preadv(file.fileno(), [place.data], offset + row * place.nbytes)
-                assert length == place.nbytes, f"{name} was cut off"
-            return found
-
-        yield gather

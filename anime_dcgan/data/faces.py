@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from anime_dcgan.data.cache import open_cache
+from anime_dcgan.data.rows import reader
 from anime_dcgan.data.source import Divided, Source
 
 
@@ -64,11 +65,12 @@ def distinct_rows(images: np.ndarray, rows: np.ndarray, wanted: int, seed: int) 
     """
     chosen: list[int] = []
     known: set[bytes] = set()
-    for row in np.random.default_rng(seed).permutation(rows):
-        pixels = hashlib.blake2b(images[row].tobytes(), digest_size=16).digest()
-        if pixels not in known:
-            known.add(pixels)
-            chosen.append(int(row))
-        if len(chosen) == wanted:
-            break
+    with reader(images) as gather:
+        for row in np.random.default_rng(seed).permutation(rows):
+            pixels = hashlib.blake2b(gather(np.array([row])).tobytes(), digest_size=16).digest()
+            if pixels not in known:
+                known.add(pixels)
+                chosen.append(int(row))
+            if len(chosen) == wanted:
+                break
     return np.array(chosen, dtype=np.int64)

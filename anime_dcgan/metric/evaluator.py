@@ -21,6 +21,7 @@ from torch import Tensor
 from anime_dcgan import image
 from anime_dcgan.console import say
 from anime_dcgan.data.faces import Faces, distinct_rows
+from anime_dcgan.data.rows import read_rows
 from anime_dcgan.errors import UserError
 from anime_dcgan.metric import neighbours
 from anime_dcgan.metric.base import Description, Metric
@@ -129,7 +130,9 @@ class Evaluator:
         closest = neighbours.nearest(features, training).closeness.argsort()[:count].cpu()
         found = neighbours.nearest_rows(features[closest], training, min(columns, len(training)))
         rows = [
-            np.concatenate([pixels[[face]], self.faces.images[self.training_rows[nearest.numpy()]]])
+            np.concatenate(
+                [pixels[[face]], read_rows(self.faces.images, self.training_rows[nearest.numpy()])]
+            )
             for face, nearest in zip(closest.tolist(), found.cpu(), strict=True)
         ]
         return image.grid(np.concatenate(rows), columns=len(rows[0]))
@@ -158,7 +161,7 @@ class Evaluator:
     def _real_batches(self, rows: np.ndarray, advance: Callable[[int], None]) -> Iterator[Tensor]:
         for start in range(0, len(rows), BATCH):
             batch = rows[start : start + BATCH]
-            yield torch.from_numpy(self.faces.images[batch])
+            yield torch.from_numpy(read_rows(self.faces.images, batch))
             advance(len(batch))
 
     @property

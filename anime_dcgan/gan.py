@@ -158,8 +158,10 @@ class GAN(lightning.LightningModule):
             norm = self._clip_gradient(self.discriminator, "gradient_norm/discriminator")
             optimizer.step()
         self.regularizer.after_step(self.discriminator)
-        learned = self.augment.observe(self._of_all_processes(torch.cat(real_logits)))
-        return _over_the_batch(means) | norm | learned
+        figures = _over_the_batch(means) | norm
+        if self.augment.reads_signs:  # else the processes need not wait for each other
+            figures |= self.augment.observe(self._of_all_processes(torch.cat(real_logits)))
+        return figures
 
     def generator_step(self, real: Float[Tensor, "n 3 h w"]) -> dict[str, Tensor]:
         """Make fakes that look a little more real; the discriminator stays as it is."""

@@ -8,29 +8,18 @@ end, and prints how long it took; and some more (`max_kimg=5`, unless an overrid
 of which it prints the peak memory of all processes together. Linux only.
 """
 
-import subprocess
 import sys
 import time
 from pathlib import Path
 
-from preparing import LOOK_SECONDS, make, resident_bytes
+from preparing import make, measure
 
 
 def train(source: Path, folder: Path, overrides: list[str]) -> tuple[float, int]:
     """Seconds and peak bytes of a training."""
     run = folder / f"trained-{time.time_ns()}"
-    command = [
-        *(sys.executable, "-m", "anime_dcgan.train", "data=folder", f"data.path={source}"),
-        *(f"data.cache_dir={folder / 'cache'}", f"hydra.run.dir={run}", *overrides),
-    ]
-    start, peak = time.perf_counter(), 0
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
-        while process.poll() is None:
-            peak = max(peak, resident_bytes(process.pid))
-            time.sleep(LOOK_SECONDS)
-    if process.returncode:
-        raise SystemExit(process.returncode)
-    return time.perf_counter() - start, peak
+    places = (f"data.cache_dir={folder / 'cache'}", f"hydra.run.dir={run}")
+    return measure("train", "data=folder", f"data.path={source}", *places, *overrides)
 
 
 def main() -> None:

@@ -84,12 +84,11 @@ def resident_bytes(root: int) -> int:
     return sum(sizes.get(number, 0) for number in found)
 
 
-def measure(source: Path, out: Path) -> tuple[float, int]:
-    """Seconds and peak bytes of preparing `source`."""
-    shutil.rmtree(out, ignore_errors=True)
-    command = [sys.executable, "-m", "anime_dcgan.prepare", f"source={source}", f"out={out}"]
+def measure(command: str, *overrides: str) -> tuple[float, int]:
+    """Seconds and peak bytes of a command of ours."""
+    words = [sys.executable, "-m", f"anime_dcgan.{command}", *overrides]
     start, peak = time.perf_counter(), 0
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+    with subprocess.Popen(words, stdout=subprocess.DEVNULL) as process:
         while process.poll() is None:
             peak = max(peak, resident_bytes(process.pid))
             time.sleep(LOOK_SECONDS)
@@ -117,8 +116,10 @@ def main() -> None:
     for count in map(int, sys.argv[2:]):
         source = folder / f"pictures-{count}"
         make(source, count)
-        seconds, peak = measure(source, folder / f"prepared-{count}")
-        equal, near = found_copies(folder / f"prepared-{count}" / "manifest.csv")
+        out = folder / f"prepared-{count}"
+        shutil.rmtree(out, ignore_errors=True)
+        seconds, peak = measure("prepare", f"source={source}", f"out={out}")
+        equal, near = found_copies(out / "manifest.csv")
         figures = f"{seconds:.0f} | {count / seconds:,.0f} | {peak / 1e6:,.0f}"
         print(f"| {count:,} | {figures} | {equal:,} | {near:,} |", flush=True)
 

@@ -26,25 +26,27 @@ PLAIN = (bool, int, float, str)
 EXTRAS = {"pytorch_optimizer": "optimizers"}
 """Packages that a configuration may name, and the extra of ours that brings each."""
 
-Task = Callable[[DictConfig], None]
+Task = Callable[[DictConfig], float | None]
 
 
 def command(name: str) -> Callable[[Task], Callable[[], None]]:
-    """Make a task the command that `conf/<name>.yaml` configures."""
+    """Make a task the command that `conf/<name>.yaml` configures.
+
+    What it returns is for Hydra's sweepers: a number that is to become small.
+    """
 
     def decorate(task: Task) -> Callable[[], None]:
         @functools.wraps(task)
-        def run(config: DictConfig) -> None:
+        def run(config: DictConfig) -> float | None:
             try:
                 check_types(config)
-                task(config)
+                return task(config)
             except (UserError, InstantiationException, OmegaConfBaseException) as error:
-                message = _mistake(error)
+                message = mistake(error)
                 if message is None or "HYDRA_FULL_ERROR" in os.environ:
                     raise
-                if HydraConfig.get().mode == RunMode.MULTIRUN:  # the other jobs go on
-                    _print_error(message)
-                    raise UserError(message) from None
+                if in_sweep():  # which records it, and goes on with the other jobs
+                    raise
                 fail(message)
             except KeyboardInterrupt:
                 print("\nstopped", file=sys.stderr)
@@ -55,13 +57,18 @@ def command(name: str) -> Callable[[Task], Callable[[], None]]:
     return decorate
 
 
+def in_sweep() -> bool:
+    """Whether this is one of the jobs of a sweep."""
+    return HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN
+
+
 def fail(message: str) -> NoReturn:
     """End with a line for the user."""
-    _print_error(message)
+    print_error(message)
     raise SystemExit(USER_ERROR) from None
 
 
-def _print_error(message: str) -> None:
+def print_error(message: str) -> None:
     print(f"error: {message}", file=sys.stderr)
 
 
@@ -75,7 +82,7 @@ def instantiate(config: Any, **arguments: Any) -> Any:
         raise
 
 
-def _mistake(error: Exception) -> str | None:
+def mistake(error: Exception) -> str | None:
     """What the user can mend, in a line; None if it looks like a mistake of ours."""
     if isinstance(error, UserError):
         return str(error)
@@ -83,7 +90,9 @@ def _mistake(error: Exception) -> str | None:
         cause = error.__cause__ or error
         place = str(error).rpartition("full_key: ")[2] if "full_key: " in str(error) else ""
         return f"{place or 'the configuration'} cannot be built: {str(cause).splitlines()[0]}"
-    return str(error).splitlines()[0]
+    if isinstance(error, OmegaConfBaseException):
+        return str(error).splitlines()[0]
+    return None
 
 
 def check_types(config: DictConfig) -> None:

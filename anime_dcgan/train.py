@@ -5,49 +5,60 @@ that decode pictures import it anew, and the word about a mistyped override come
 """
 
 import json
-import re
-import shlex
+import math
 import sys
 import tempfile
 from pathlib import Path
 
-import yaml
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
-from anime_dcgan.command import INTERRUPTED, command, fail
+from anime_dcgan.command import INTERRUPTED, command, fail, in_sweep
 from anime_dcgan.console import is_first_process, say
 from anime_dcgan.errors import UserError
+from anime_dcgan.job import last_checkpoint, train_in
+from anime_dcgan.overrides import (
+    OUTPUTS,
+    SHOWS_ONLY,
+    command_line,
+    find_last_run,
+    find_last_sweep,
+    is_named,
+    is_sweep,
+    own_overrides,
+    place,
+)
 from anime_dcgan.runs import by_epoch
-
-OUTPUTS = Path("outputs")
-NOT_THE_TRAINING = ("ckpt_path=", "run=", "preview=")  # overrides that do not say what is trained
-SEVERAL_VALUES = re.compile(r"=.*[,(]")  # loss=bce,wgan or seed=range(3)
-LONGEST_NAME = 200  # characters; file systems take 255
+from anime_dcgan.sweep import train_job
 
 
 @command("train")
-def train(config: DictConfig) -> None:
+def train(config: DictConfig) -> float:
+    """Train, and return the lowest distance that was measured, for Hydra's sweepers."""
     run_dir = Path(config.run_dir)
     if config.preview:
         _preview(config, run_dir / "preview.png")
-        return
-    from anime_dcgan.training import Interrupted, fit
+        return math.inf
+    from anime_dcgan.training import Interrupted
 
-    last = run_dir / "checkpoints" / "last.ckpt"
-    if is_first_process():
-        if config.ckpt_path is None and last.exists():
-            raise UserError(
-                f"{run_dir} holds a run already: go on with ckpt_path=last, or name another run=..."
-            )
-        _write_provenance(config, run_dir)
     try:
-        fit(config, run_dir, ckpt_path=last if config.ckpt_path == "last" else config.ckpt_path)
+        return train_job(run_dir, config) if in_sweep() else _train_alone(run_dir, config)
     except Interrupted:
         _tell(f"\nstopped, and saved in {run_dir}\n\nGo on: {_resume_command(run_dir)}")
         raise SystemExit(INTERRUPTED) from None
-    if is_first_process():
-        _write_report(run_dir)
-        print(_what_next(run_dir))
+
+
+def _train_alone(run_dir: Path, config: DictConfig) -> float:
+    last = last_checkpoint(run_dir)
+    if is_first_process() and config.ckpt_path is None and last is not None:
+        raise UserError(
+            f"{run_dir} holds a run already: go on with ckpt_path=last, or name another run=..."
+        )
+    ckpt_path = run_dir / "checkpoints" / "last.ckpt"
+    if config.ckpt_path != "last":
+        ckpt_path = config.ckpt_path
+    distance = train_in(run_dir, config, sys.argv[1:], ckpt_path)
+    _tell(_what_next(run_dir))
+    return distance
 
 
 def _preview(config: DictConfig, path: Path) -> None:
@@ -57,40 +68,15 @@ def _preview(config: DictConfig, path: Path) -> None:
     print(f"preview      {path}\ncolumns      {columns}")
 
 
-def _write_report(run_dir: Path) -> None:
-    from anime_dcgan.page.write import write_report
-
-    try:
-        write_report(run_dir, run_dir / "report.html")
-    except UserError as error:
-        say(str(error))
-
-
 def _tell(message: str) -> None:
     if is_first_process():
         print(message)
 
 
-def _own_overrides(overrides: list[str]) -> list[str]:
-    return [word for word in overrides if not word.startswith(NOT_THE_TRAINING)]
-
-
-def _write_provenance(config: DictConfig, run_dir: Path) -> None:
-    words = ["python", "-m", "anime_dcgan.train", *sys.argv[1:]]
-    try:
-        OmegaConf.save(config, run_dir / "config.yaml", resolve=True)
-        with (run_dir / "command.txt").open("a") as file:
-            file.write(shlex.join(words) + "\n")
-    except OSError as error:
-        raise UserError(f"{run_dir} cannot be written to: {error}; name another run=...") from None
-
-
 def _resume_command(run_dir: Path) -> str:
-    words = _own_overrides(sys.argv[1:])
-    place = [] if run_dir.parent.name == OUTPUTS.name else [f"hydra.run.dir={run_dir}"]
-    name = [f"run={run_dir.name}"] if not place else []
-    words += [*name, *place, "ckpt_path=last"]
-    return shlex.join(["python", "-m", "anime_dcgan.train", *words])
+    if in_sweep():
+        return command_line(sys.argv[1:])
+    return command_line([*own_overrides(sys.argv[1:]), place(run_dir), "ckpt_path=last"])
 
 
 def _what_next(run_dir: Path) -> str:
@@ -122,46 +108,42 @@ def _verdict(run_dir: Path) -> list[str]:
     return [f"verdict      {said['verdict']}{place}: {'; '.join(said['reasons'])}"]
 
 
-def find_last_run(overrides: list[str]) -> str | None:
-    """The newest run below `outputs` that was started by these overrides."""
-    wanted = sorted(_own_overrides(overrides))
-    found: list[tuple[float, str]] = []
-    for said in OUTPUTS.glob("*/.hydra/overrides.yaml"):
-        checkpoint = said.parent.parent / "checkpoints" / "last.ckpt"
-        same = sorted(_own_overrides(yaml.safe_load(said.read_text()) or [])) == wanted
-        if same and checkpoint.exists():
-            found.append((checkpoint.stat().st_mtime, said.parent.parent.name))
-    return max(found)[1] if found else None
-
-
-def varied(overrides: str) -> str:
-    """Of a job's overrides, joined by commas, those that the sweep varies: its folder's name."""
-    keys = {word.split("=")[0] for word in sys.argv[1:] if SEVERAL_VALUES.search(word)}
-    parts = [part for part in overrides.split(",") if part.split("=")[0] in keys]
-    return ",".join(parts or [overrides])[:LONGEST_NAME]
-
-
 def main() -> None:
-    """The console script. `ckpt_path=last` alone means the last run of the same command."""
-    OmegaConf.register_new_resolver("varied", varied, replace=True)
+    """The console script. `ckpt_path=last` alone means the last run of the same command.
+
+    A sweep without a name goes on with the last one of the same command.
+    """
     words = sys.argv[1:]
-    named = any(word.startswith(("run=", "hydra.run.dir=")) for word in words)
-    if "ckpt_path=last" in words and not named and not {"-m", "--multirun"} & set(words):
-        run = find_last_run(words)
-        if run is None:
-            fail(
-                f"ckpt_path=last: no run below {OUTPUTS}/ was started by this command; "
-                "name one with run=..."
-            )
-        sys.argv.append(f"run={run}")
+    if not is_named(words) and not SHOWS_ONLY & set(words):
+        if is_sweep(words):
+            _go_on_with_sweep(words)
+        elif "ckpt_path=last" in words:
+            _go_on_with_run(words)
     _check_outputs(words)
     train()
+
+
+def _go_on_with_sweep(words: list[str]) -> None:
+    sweep = find_last_sweep(words)
+    if sweep is not None:
+        say(f"going on with the sweep {OUTPUTS / sweep}; run=... with another name starts anew")
+        sys.argv.append(f"run={sweep}")
+
+
+def _go_on_with_run(words: list[str]) -> None:
+    run = find_last_run(words)
+    if run is None:
+        fail(
+            f"ckpt_path=last: no run below {OUTPUTS}/ was started by this command; "
+            "name one with run=..."
+        )
+    sys.argv.append(f"run={run}")
 
 
 def _check_outputs(words: list[str]) -> None:
     """Hydra makes the run's folder, and would end in a traceback where it cannot."""
     elsewhere = any(word.startswith("hydra.") and ".dir=" in word for word in words)
-    if elsewhere or {"--cfg", "-c", "--help", "-h", "--info", "-i"} & set(words):
+    if elsewhere or SHOWS_ONLY & set(words):
         return
     try:
         OUTPUTS.mkdir(exist_ok=True)

@@ -2,6 +2,7 @@
 
 import logging
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from anime_dcgan import precision
 from anime_dcgan.callbacks.interrupt import Interrupted
+from anime_dcgan.callbacks.periodic import epoch_now
 from anime_dcgan.callbacks.progress import ProgressBar
 from anime_dcgan.callbacks.provenance import Provenance
 from anime_dcgan.checkpoint_io import AtomicCheckpointIO
@@ -20,13 +22,20 @@ from anime_dcgan.console import say
 from anime_dcgan.data.datamodule import FacesDataModule
 from anime_dcgan.errors import UserError
 from anime_dcgan.gan import GAN
+from anime_dcgan.outcome import write_finished
 
 __all__ = ["Interrupted", "fit"]
 
 
-def fit(config: DictConfig, run_dir: Path, ckpt_path: str | Path | None = None) -> GAN:
+def fit(
+    config: DictConfig,
+    run_dir: Path,
+    ckpt_path: str | Path | None = None,
+    callbacks: Sequence[Callback] = (),
+) -> GAN:
     """Train as the configuration says and return the trained module.
 
+    `callbacks` look on beside those of the configuration.
     Raises `UserError` for what the user can mend and `Interrupted` after Ctrl-C.
     """
     _keep_quiet()
@@ -35,22 +44,23 @@ def fit(config: DictConfig, run_dir: Path, ckpt_path: str | Path | None = None) 
     torch.manual_seed(config.seed)  # decides the initial weights; later steps seed themselves
     module: GAN = instantiate(config.gan)
     data: FacesDataModule = instantiate(config.datamodule)
-    trainer = _make_trainer(config, plain, run_dir)
+    trainer = _make_trainer(config, [Provenance(plain), *callbacks], run_dir)
     trainer.fit(module, data, ckpt_path=ckpt_path, weights_only=True)
+    if trainer.is_global_zero:
+        write_finished(run_dir, config, module.images_seen, epoch_now(trainer))
     return module
 
 
-def _make_trainer(config: DictConfig, plain: dict[str, Any], run_dir: Path) -> Trainer:
+def _make_trainer(config: DictConfig, more: Sequence[Callback], run_dir: Path) -> Trainer:
     settings = config.trainer.copy()
     if settings.precision == "auto":
         settings.precision, reason = precision.choose(settings.accelerator)
         say(f"precision {settings.precision}: {reason}")
-    callbacks: list[Callback] = [Provenance(plain)]
-    callbacks += [instantiate(node) for node in (config.callbacks or {}).values() if node]
+    callbacks = [instantiate(node) for node in (config.callbacks or {}).values() if node]
     loggers: list[Logger] = [instantiate(node) for node in (config.logger or {}).values() if node]
     return instantiate(
         settings,
-        callbacks=callbacks,
+        callbacks=[*callbacks, *more],
         logger=loggers,
         plugins=[AtomicCheckpointIO()],
         default_root_dir=str(run_dir),

@@ -14,7 +14,6 @@ from torch import Tensor, nn
 
 from anime_dcgan import transformations
 from anime_dcgan.augment import Adaptive, Augment, DiffAugment, Flip
-from anime_dcgan.callbacks.provenance import check_same
 from anime_dcgan.checkpoint import read
 from anime_dcgan.duality import Game, duality_gap
 from anime_dcgan.errors import UserError
@@ -22,6 +21,7 @@ from anime_dcgan.image import GRID_PADDING
 from anime_dcgan.loss import BCE, WGAN
 from anime_dcgan.objective import discriminator_cost, generator_cost
 from anime_dcgan.regularizer import R1, Regularizer
+from anime_dcgan.settings import check_same
 from tests.conftest import Train, assert_same_weights
 from tests.test_gan import make
 

@@ -5,18 +5,8 @@ from typing import Any
 from lightning import Callback, Trainer
 
 from anime_dcgan.callbacks.periodic import epoch_now
-from anime_dcgan.errors import UserError
 from anime_dcgan.gan import GAN
-
-DECISIVE = (
-    *("model", "loss", "regularizer", "optimizer", "schedule", "augment", "gan", "seed"),
-    *("data.source", "data.image_size", "data.batch_size", "data.holdout"),
-    "trainer.limit_train_batches",
-)
-"""The settings that decide what is trained. Budgets, cadences and devices may change."""
-
-UNSAID = dict.fromkeys(("augment._target_", "gan.augment._target_"), "anime_dcgan.augment.Augment")
-"""What checkpoints mean that are older than the setting."""
+from anime_dcgan.settings import check_same
 
 
 class Provenance(Callback):
@@ -35,38 +25,3 @@ class Provenance(Callback):
         self, trainer: Trainer, pl_module: GAN, checkpoint: dict[str, Any]
     ) -> None:
         check_same(checkpoint["config"], self.config)
-
-
-def check_same(before: dict[str, Any], now: dict[str, Any]) -> None:
-    """Raise `UserError` where a setting that decides the training differs from the checkpoint's."""
-    old, new = UNSAID | flatten(before), UNSAID | flatten(now)
-    decisive = [key for place in DECISIVE for key in {**old, **new} if _is_below(key, place)]
-    for key in decisive:
-        if old.get(key) != new.get(key):
-            raise UserError(
-                f"the checkpoint was trained with {key}={_said(old, key)}, not "
-                f"{_said(new, key)}: go on with the overrides of that run (its command.txt), "
-                "or start a new one without ckpt_path"
-            )
-
-
-def _is_below(key: str, place: str) -> bool:
-    return f"{key}.".startswith(f"{place}.")
-
-
-def flatten(config: Any, place: str = "") -> dict[str, Any]:
-    """Nested settings as one level of dotted names.
-
-    >>> flatten({"loss": {"weight": 10}, "seed": 0})
-    {'loss.weight': 10, 'seed': 0}
-    """
-    if not isinstance(config, dict):
-        return {place: config}
-    flat: dict[str, Any] = {}
-    for key, value in config.items():
-        flat |= flatten(value, f"{place}.{key}" if place else str(key))
-    return flat
-
-
-def _said(settings: dict[str, Any], key: str) -> str:
-    return str(settings[key]) if key in settings else "nothing"

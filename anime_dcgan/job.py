@@ -1,0 +1,96 @@
+"""One run in its folder: what it was started with, the training, and what became of it.
+
+Lightning and torch are imported when the training begins, not with this module.
+"""
+
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from anime_dcgan.command import mistake
+from anime_dcgan.console import is_first_process, say
+from anime_dcgan.errors import UserError
+from anime_dcgan.outcome import best_distance, write_failure
+from anime_dcgan.overrides import command_line
+from anime_dcgan.settings import check_same
+
+if TYPE_CHECKING:
+    from lightning import Callback
+
+
+def last_checkpoint(run_dir: Path) -> Path | None:
+    """Where the run can go on from."""
+    path = run_dir / "checkpoints" / "last.ckpt"
+    return path if path.exists() else None
+
+
+def train_in(
+    run_dir: Path,
+    config: DictConfig,
+    words: list[str],
+    ckpt_path: Path | str | None,
+    callbacks: Sequence["Callback"] = (),
+) -> float:
+    """Train, and return the best distance.
+
+    Parameters:
+        words: the overrides that start this run, for its `command.txt`.
+        callbacks: that look on beside those of the configuration.
+    """
+    from anime_dcgan.training import Interrupted, fit
+
+    if is_first_process():
+        if ckpt_path is not None and ckpt_path == last_checkpoint(run_dir):
+            check_same_run(run_dir, config)
+        _write_provenance(run_dir, config, words)
+    try:
+        fit(config, run_dir, ckpt_path, callbacks)
+    except Interrupted:
+        raise
+    except Exception as error:
+        if is_first_process():
+            record_failure(run_dir, error)
+        raise
+    if is_first_process():
+        _write_report(run_dir)
+    return best_distance(run_dir)
+
+
+def check_same_run(run_dir: Path, config: DictConfig) -> None:
+    """Raise `UserError` where the folder's run was trained with other settings."""
+    try:
+        before: Any = OmegaConf.to_container(OmegaConf.load(run_dir / "config.yaml"))
+    except (OSError, ValueError):
+        return  # the checkpoint says it again
+    now: Any = OmegaConf.to_container(config, resolve=True)
+    check_same(before, now)
+
+
+def record_failure(run_dir: Path, error: Exception) -> str:
+    """Write why a run failed, and return it in a line."""
+    known = mistake(error)
+    message = known or f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+    trace = None if known else "".join(traceback.format_exception(error))
+    write_failure(run_dir, message, trace)
+    return message
+
+
+def _write_provenance(run_dir: Path, config: DictConfig, words: list[str]) -> None:
+    try:
+        OmegaConf.save(config, run_dir / "config.yaml", resolve=True)
+        with (run_dir / "command.txt").open("a") as file:
+            file.write(command_line(words) + "\n")
+    except OSError as error:
+        raise UserError(f"{run_dir} cannot be written to: {error}; name another run=...") from None
+
+
+def _write_report(run_dir: Path) -> None:
+    from anime_dcgan.page.write import write_report
+
+    try:
+        write_report(run_dir, run_dir / "report.html")
+    except UserError as error:
+        say(str(error))

@@ -28,6 +28,28 @@ def check_same(before: dict[str, Any], now: dict[str, Any]) -> None:
             )
 
 
+TELLING = (
+    *("model", "loss", "regularizer", "augment", "optimizer", "schedule", "gan", "data", "trainer"),
+    *("max_kimg", "seed"),
+)
+REPEATED = (
+    *("gan.generator", "gan.discriminator", "gan.loss", "gan.regularizer", "gan.augment"),
+    *("gan.optimizer", "gan.schedule", "gan.seed", "data.cache_dir", "data.workers"),
+)
+"""Settings that say again what others say, or that change no face."""
+
+
+def telling(config: dict[str, Any]) -> dict[str, Any]:
+    """The settings by which a person tells two runs apart, flat; lists as text, no repetitions."""
+    said = {
+        key: value if isinstance(value, bool | int | float | str | None) else str(value)
+        for key, value in flatten(config).items()
+        if any(_is_below(key, place) for place in TELLING)
+        and not any(_is_below(key, place) for place in REPEATED)
+    }
+    return {key: value for key, value in said.items() if not key.endswith("._partial_")}
+
+
 def _is_below(key: str, place: str) -> bool:
     return f"{key}.".startswith(f"{place}.")
 

@@ -9,18 +9,21 @@ import anime_dcgan
 
 PACKAGE = Path(anime_dcgan.__file__).parent
 FLOORS = [
-    {"errors", "paths", "console", "runs", "files", "trusted"},
+    {"errors", "paths", "console", "runs", "files", "trusted", "outcome", "overrides", "settings"},
     {"image", "latent", "precision", "model", "loss", "regularizer", "ema", "schedule"}
     | {"augment", "transformations", "verdict", "page"},
     {"checkpoint", "drawing", "data", "objective"},
     {"gan", "checkpoint_io", "command", "metric", "duality", "cleaning"},
     {"callbacks", "evaluation", "preview"},
     {"training"},
-    {"train", "generate", "evaluate", "report", "prepare"},
+    {"job"},
+    {"sweep"},
+    {"train", "generate", "evaluate", "report", "prepare", "compare"},
 ]
 LIGHT = {
-    *("train", "generate", "evaluate", "report", "prepare", "command"),
+    *("train", "generate", "evaluate", "report", "prepare", "compare", "command"),
     *("console", "errors", "files", "paths", "runs", "trusted"),
+    *("outcome", "overrides", "settings", "job", "sweep"),
 }
 """Modules that start without torch, so that a mistyped override is told at once."""
 WITHOUT_TORCH = {
@@ -76,7 +79,7 @@ def test_what_must_start_fast_imports_nothing_heavy(path: Path):
 
 def test_the_report_needs_files_only():
     for path in MODULES:
-        if subject(path) in {"page", "report"}:
+        if subject(path) in {"page", "report", "compare"}:
             assert not {name.split(".")[0] for name in imported(path)} & HEAVY, path
 
 

@@ -35,6 +35,7 @@ def test_the_wheel_holds_package_configuration_and_console_scripts(wheel: Path):
     assert "anime-train = anime_dcgan.train:main" in said
     assert "anime-generate = anime_dcgan.generate:main" in said
     assert "anime-evaluate = anime_dcgan.evaluate:main" in said
+    assert "anime-compare = anime_dcgan.compare:main" in said
     assert "anime-report = anime_dcgan.report:main" in said
     templates = (ROOT / "anime_dcgan" / "page" / "template").iterdir()
     assert {f"anime_dcgan/page/template/{path.name}" for path in templates} <= names
@@ -45,6 +46,7 @@ def test_the_wheel_holds_package_configuration_and_console_scripts(wheel: Path):
     [
         *(("train", "seed: 0"), ("generate", "seed: 0")),
         *(("evaluate", "epochs: all"), ("report", "grids: 6")),
+        ("compare", "by: best"),
     ],
 )
 def test_the_wheel_finds_its_configuration_in_an_empty_folder(

@@ -1,6 +1,7 @@
 """Measured while it trains: values, best checkpoint, verdict; and the training notices nothing."""
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -112,7 +113,7 @@ def test_a_headline_that_is_not_measured_is_told_before_the_training(train: Trai
 
 
 def _timeless(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    figures = {"seconds", "accuracy_real", "accuracy_fake"}  # means since the last logging
+    figures = {"seconds", "hours", "accuracy_real", "accuracy_fake"}  # means since the last logging
     return [{name: row[name] for name in row if name not in figures} for row in rows]
 
 
@@ -198,3 +199,19 @@ def test_without_a_hold_out_set_the_gap_is_taken_on_training_faces(train: Train,
 def test_critics_with_penalties_are_judged_too(train: Train, tmp_path: Path):
     train(*OFTEN, "loss=wgan_gp", "gan.critic_steps=2", "max_kimg=0.032")
     assert len(verdict(tmp_path / "run")["history"]) == 2
+
+
+def test_hours_are_those_of_training_alone(train: Train, tmp_path: Path, monkeypatch):
+    now = [1000.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    measure = Evaluator.measure
+
+    def measure_for_an_hour(evaluator: Evaluator, pixels: Any) -> Any:
+        now[0] += 3600
+        return measure(evaluator, pixels)
+
+    monkeypatch.setattr(Evaluator, "measure", measure_for_an_hour)
+    train(*OFTEN, "max_kimg=0.032")
+    now[0] += 500_000  # the run was left alone
+    train(*OFTEN, "max_kimg=0.064", ckpt_path=tmp_path / "run/checkpoints/last.ckpt")
+    assert [row["hours"] for row in quality(tmp_path / "run")["rows"]] == [1, 2, 3, 4]

@@ -20,6 +20,7 @@ SMALL = {
     "generate": ("frames_per_face=2", "overwrite=true"),
     "evaluate": (),
     "report": (),
+    "compare": (),
 }
 OTHER_DATA = ("data=folder", "data=manifest", "data.count")
 NOT_RUN = re.compile(r"trainer=(ddp|gpu)|--help")  # tested elsewhere, or in need of a GPU
@@ -47,6 +48,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, call: Callable[..., object]
     small = ("data.count=40", "trainer.max_epochs=1", "run=first", *SMALL["train"])
     call("train", *small, "max_kimg=null", cwd=place)
     checkpoints = place / "outputs/first/checkpoints"
+    (place / "outputs/losses").mkdir()
     for epoch in (10, 70):
         (checkpoints / f"epoch={epoch:04d}.ckpt").write_bytes(
             (checkpoints / "last.ckpt").read_bytes()

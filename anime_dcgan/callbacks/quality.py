@@ -49,6 +49,8 @@ class Quality(Periodic):
         self.training = training
         self.rows: list[Row] = []
         self._measured_at = -1
+        self._hours_before = 0.0  # of training, up to the checkpoint that the run goes on from
+        self._started: float | None = None
         self._evaluator: Evaluator | None = None
         self._faces: Pixels | None = None  # those measured last
 
@@ -56,7 +58,20 @@ class Quality(Periodic):
         """The distance of a row that is to become small."""
         return row["values"][self.metric.headline]
 
+    @property
+    def hours(self) -> float:
+        """Of training since the run began, without the times between a stop and going on."""
+        now = 0.0 if self._started is None else (time.monotonic() - self._started) / 3600
+        return self._hours_before + now
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"hours": self.hours}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self._hours_before = state_dict["hours"]
+
     def on_train_start(self, trainer: Trainer, pl_module: GAN) -> None:
+        self._started = time.monotonic()
         if not trainer.is_global_zero:
             return
         faces = trainer.datamodule.faces  # pyright: ignore[reportAttributeAccessIssue]
@@ -114,6 +129,7 @@ class Quality(Periodic):
             "epoch": epoch_now(trainer),
             "weights": "ema",
             "values": values,
+            "hours": round(self.hours, 4),
             "seconds": round(time.perf_counter() - start, 2),
         }
 

@@ -20,6 +20,20 @@ class Curve:
     name: str
     points: Points
     floor: float | None = None
+    quiet: bool = False
+    """Drawn behind the others, in grey."""
+
+
+@dataclass(frozen=True)
+class Axis:
+    """What curves are drawn over: values of the points are divided by `unit`."""
+
+    label: str
+    unit: float
+
+
+IMAGES = Axis("thousand images", 1000.0)
+HOURS = Axis("hours of training", 1.0)
 
 
 @dataclass(frozen=True)
@@ -35,6 +49,7 @@ class Panel:
     curves: list[Curve]
     scale: Literal["plain", "distance", "ratio", "percentage"] = "plain"
     level: float | None = None
+    axis: Axis = IMAGES
 
     @property
     def description(self) -> str:
@@ -43,8 +58,8 @@ class Panel:
             f"{curve.name} from {curve.points[0][1]:.3g} to {curve.points[-1][1]:.3g}"
             for curve in self.curves
         ]
-        span = [images for curve in self.curves for images, _ in curve.points]
-        extent = f"{min(span) / 1000:,.0f} to {max(span) / 1000:,.0f} thousand images"
+        span = [place / self.axis.unit for curve in self.curves for place, _ in curve.points]
+        extent = f"{min(span):,.3g} to {max(span):,.3g} {self.axis.label}"
         return f"{self.title}, {extent}: {'; '.join(said)}"
 
 

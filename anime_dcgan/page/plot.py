@@ -30,7 +30,8 @@ SETTINGS = {"svg.fonttype": "none", "font.size": 10.5, "axes.unicode_minus": Tru
 def draw(panel: Panel, marks: list[Mark], images: float, number: int) -> str:
     """An `<svg>` element for the inside of an HTML page; `number` keeps its ids its own.
 
-    The axis reaches from 0 to `images`, so that all panels of a page have the same.
+    The axis reaches from 0 to `images` (or hours, as `panel.axis` says), so that all panels of a
+    page have the same.
     """
     from matplotlib import rc_context
     from matplotlib.figure import Figure
@@ -41,7 +42,8 @@ def draw(panel: Panel, marks: list[Mark], images: float, number: int) -> str:
         axes = figure.add_subplot()
         _draw_curves(axes, panel)
         _draw_marks(axes, marks)
-        axes.set_xlim(-0.01 * images / 1000, 1.02 * images / 1000)
+        end = images / panel.axis.unit
+        axes.set_xlim(-0.01 * end, 1.02 * end)
         _dress(axes, panel)
         page = io.StringIO()
         nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
@@ -51,11 +53,18 @@ def draw(panel: Panel, marks: list[Mark], images: float, number: int) -> str:
 
 def _draw_curves(axes: "Axes", panel: Panel) -> None:
     for index, curve in enumerate(panel.curves):
-        colour = CURVES[index % len(CURVES)]
-        images, values = zip(*curve.points, strict=True)
-        marker = "o" if len(images) <= FEW else ""
-        thousands = [count / 1000 for count in images]
-        axes.plot(thousands, values, color=colour, linewidth=1.8, marker=marker, markersize=3.2)
+        colour = RULE if curve.quiet else CURVES[index % len(CURVES)]
+        places, values = zip(*curve.points, strict=True)
+        marker = "o" if len(places) <= FEW and not curve.quiet else ""
+        axes.plot(
+            [place / panel.axis.unit for place in places],
+            values,
+            color=colour,
+            linewidth=1.2 if curve.quiet else 1.8,
+            marker=marker,
+            markersize=3.2,
+            zorder=1 if curve.quiet else 2,
+        )
     for level, colour in _levels(panel):
         axes.axhline(level, color=colour, linewidth=1.1, linestyle=(0, (4, 3)))
 
@@ -83,7 +92,7 @@ def _draw_marks(axes: "Axes", marks: list[Mark]) -> None:
 def _dress(axes: "Axes", panel: Panel) -> None:
     from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-    axes.set_xlabel("thousand images", color=INK)
+    axes.set_xlabel(panel.axis.label, color=INK)
     axes.xaxis.set_major_locator(MaxNLocator(6))
     if panel.scale == "distance" and _is_wide(panel):
         _set_logarithmic(axes)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,6 +23,8 @@ class Observation:
     epoch: float | None
     weights: str
     values: dict[str, float]
+    hours: float | None = None
+    """Of training, from the start of the run; older runs do not say it."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,8 @@ class Quality:
     headline: str
     floor: dict[str, float]
     observations: list[Observation]
+    settings: dict[str, Any] = field(default_factory=dict)
+    """What the values depend on."""
 
     @property
     def best(self) -> Observation | None:
@@ -81,13 +85,23 @@ def read_record(run: Path) -> Record:
     notes: list[str] = []
     return Record(
         name=run.resolve().name,
-        quality=_read_json(run / "quality.json", _quality, notes),
-        equilibrium=_read_json(run / "equilibrium.json", _equilibrium, notes),
+        quality=read_quality(run, notes),
+        equilibrium=read_equilibrium(run, notes),
         scalars=read_scalars(run, notes),
         commands=_read_text(run / "command.txt", notes),
         config=_read_text(run / "config.yaml", notes),
         notes=notes,
     )
+
+
+def read_quality(run: Path, notes: list[str]) -> Quality | None:
+    """What was measured as the run went on; None if nothing was, or if the file is damaged."""
+    return _read_json(run / "quality.json", _quality, notes)
+
+
+def read_equilibrium(run: Path, notes: list[str]) -> Equilibrium | None:
+    """The verdict; None if there is none, or if the file is damaged."""
+    return _read_json(run / "equilibrium.json", _equilibrium, notes)
 
 
 def _read_json(path: Path, parse: Callable[[Any], T], notes: list[str]) -> T | None:
@@ -114,7 +128,8 @@ def _quality(raw: Any) -> Quality:
     return Quality(
         headline=_member(_member(raw, "metric", dict), "headline", str),
         floor=_numbers(raw.get("floor") or {}),
-        observations=sorted(map(_observation, _member(raw, "rows", list)), key=_images),
+        observations=sorted(map(observation, _member(raw, "rows", list)), key=_images),
+        settings=raw["metric"],
     )
 
 
@@ -122,12 +137,14 @@ def _images(seen: Observation) -> float:
     return seen.images
 
 
-def _observation(raw: Any) -> Observation:
+def observation(raw: Any) -> Observation:
+    """A row of a file of measurements, its numbers read as floats; ValueError if it is none."""
     return Observation(
         images=_member(raw, "images", float),
         epoch=_number(raw.get("epoch")),
         weights=str(raw.get("weights", "ema")),
         values=_numbers(_member(raw, "values", dict)),
+        hours=_number(raw.get("hours")),
     )
 
 

@@ -7,6 +7,7 @@ it; `--blink-settings=preferredColorScheme=0` shows it dark.
 import re
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from PIL import Image
 
 from anime_dcgan.page.write import write_report
 from tests.run_folder import make_full_run
+from tests.test_compare import make_sweep
 
 BROWSER = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
@@ -73,8 +75,22 @@ def test_the_policy_stops_what_is_foreign_and_this_test_would_see_it(page: Path)
     assert any("Content Security Policy" in line for line in said)
 
 
-def test_nothing_sticks_out_on_a_phone(page: Path):
+@pytest.fixture(scope="module")
+def comparison(tmp_path_factory: pytest.TempPathFactory, call: Callable[..., object]) -> Path:
+    sweep = make_sweep(tmp_path_factory.mktemp("comparison") / "losses")
+    call("compare", str(sweep), cwd=sweep)
+    return sweep / "compare.html"
+
+
+def test_a_comparison_is_drawn_in_light_and_dark(comparison: Path):
+    light, dark = look(comparison), look(comparison, DARK)
+    assert light[5, 5].min() > 230 and dark[5, 5].max() < 50
+
+
+@pytest.mark.parametrize("name", ["page", "comparison"])
+def test_nothing_sticks_out_on_a_phone(request: pytest.FixtureRequest, name: str):
     """A frame of 390 px, because the window of the browser has a least width."""
+    page: Path = request.getfixturevalue(name)
     wide = page.with_name("wide.html")
     probe = (
         "<script>document.title = 'sticks out: ' + [...document.querySelectorAll('body *')]"

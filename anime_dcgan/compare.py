@@ -1,0 +1,156 @@
+"""`python -m anime_dcgan.compare outputs/...`: which run is the best, and how sure that is.
+
+It needs the files of the runs only: torch is never loaded.
+"""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from omegaconf import DictConfig, ListConfig
+
+from anime_dcgan.command import command
+from anime_dcgan.console import say
+from anime_dcgan.errors import UserError
+from anime_dcgan.overrides import quoted
+
+if TYPE_CHECKING:
+    from anime_dcgan.page.entries import Entry
+    from anime_dcgan.page.ranking import Ranking
+
+ENDINGS = (".html", ".htm")
+
+
+@command("compare")
+def compare(config: DictConfig) -> None:
+    _check(config)
+    paths = _paths(config)
+    from anime_dcgan.page.comparison import write_comparison
+    from anime_dcgan.page.entries import choose_measure, find_runs, read_entry
+    from anime_dcgan.page.ranking import rank
+
+    notes: list[str] = []
+    found = [read_entry(run, notes) for run in find_runs(paths)]
+    entries = [entry for entry in found if entry is not None]
+    for note in notes:
+        say(f"note: {note}")
+    told = len(notes)
+    measure = choose_measure(entries, config.distance)
+    if measure is None:
+        raise UserError(_nothing_measured(entries, paths, config.distance))
+    kimg = config.kimg
+    ranking = rank(entries, measure, None if kimg is None else 1000.0 * kimg, config.by)
+    if not ranking.recipes:
+        raise UserError(f"no run was measured at kimg={kimg}: name a smaller one, or kimg=null")
+    missing = _missing(entries, ranking)
+    _print_table(ranking, missing)
+    out = _out(config, paths)
+    write_comparison(ranking, out, notes, missing)
+    for note in notes[told:]:
+        say(f"note: {note}")
+    say(f"the comparison is {out}: open it in a browser")
+
+
+def _check(config: DictConfig) -> None:
+    if config.by not in ("best", "last"):
+        raise UserError(f"by={config.by} is unknown: use by=best or by=last")
+    kimg = config.kimg
+    if kimg is not None and (isinstance(kimg, bool | str) or kimg <= 0):
+        raise UserError(f"kimg={kimg} is no number above 0: use kimg=100, or null for all")
+    if config.out is not None and Path(str(config.out)).suffix.lower() not in ENDINGS:
+        raise UserError(f"out={config.out} is no page: use an ending of {' or '.join(ENDINGS)}")
+
+
+def _paths(config: DictConfig) -> list[Path]:
+    said = config.paths if config.paths is not None else [config.outputs]
+    paths = [Path(str(path)) for path in (said if isinstance(said, ListConfig | list) else [said])]
+    for path in paths:
+        if not path.is_dir():
+            raise UserError(
+                f"{path} is no folder: name folders of runs, for example {config.outputs}"
+            )
+    return paths
+
+
+def _out(config: DictConfig, paths: list[Path]) -> Path:
+    """In the folder that is compared; in `outputs` where there are several."""
+    if config.out is not None:
+        return Path(str(config.out))
+    return (paths[0] if len(paths) == 1 else Path(config.outputs)) / "compare.html"
+
+
+def _nothing_measured(entries: "list[Entry]", paths: list[Path], distance: str | None) -> str:
+    where = ", ".join(map(str, paths))
+    if not entries:
+        return f"no run lies at or below {where}: name folders of runs"
+    known = sorted(
+        {
+            name
+            for entry in entries
+            for seen in entry.measured.values()
+            for one in seen
+            for name in one.values
+            if "/" in name
+        }
+    )
+    if distance is not None and known:
+        return f"no run has distance={distance}; there are: {', '.join(known)}"
+    return (
+        f"none of the {len(entries)} runs below {where} was measured: train with metric=swd, or "
+        "measure them by python -m anime_dcgan.evaluate run=..."
+    )
+
+
+def _missing(entries: "list[Entry]", ranking: "Ranking") -> "list[Entry]":
+    """Those that are not ranked, and those that are and failed later."""
+    ranked = [entry for recipe in ranking.recipes for entry in recipe.entries]
+    return [entry for entry in entries if entry.failure or entry not in ranked]
+
+
+def _print_table(ranking: "Ranking", missing: "list[Entry]") -> None:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    from anime_dcgan.page import words
+    from anime_dcgan.page.comparison import floor_of, lines_of, words_of_state
+
+    title = f"{ranking.measure.distance} within {words.images(ranking.images)}: lower is nearer"
+    table = Table(title=title)
+    for name in ("place", "recipe"):
+        table.add_column(name, overflow="fold")
+    for name in ("distance", "±", "seeds", "kimg", "hours", "precision", "recall"):
+        table.add_column(name, justify="right")
+    table.add_column("verdict")
+    for line in lines_of(ranking):
+        figures = (line.distance, line.error, str(line.seeds), line.kimg)
+        rest = (line.hours, line.precision, line.recall, line.verdict)
+        style = "bold green" if line.first else None
+        table.add_row(line.place, escape(line.label), *figures, *rest, style=style)
+    floor = floor_of(ranking)
+    if floor is not None:
+        table.add_section()
+        table.add_row("", "real faces (floor)", words.number(floor))
+    console = Console(width=None if sys.stdout.isatty() else 160)
+    console.print(table)
+    for entry in missing:
+        console.print(f"{entry.path.name}: {words_of_state(entry, ranking)}", markup=False)
+
+
+def main() -> None:
+    """The console script. Folders need no `paths=`: what exists, or is no override, is one."""
+    words = sys.argv[1:]
+    paths = [word for word in words if not word.startswith("-") and _is_path(word)]
+    rest = [word for word in words if word not in paths]
+    if paths:
+        rest.append(f"paths=[{','.join(quoted(path) for path in paths)}]")
+    sys.argv[1:] = rest
+    compare()
+
+
+def _is_path(word: str) -> bool:
+    return "=" not in word or Path(word).exists()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,90 @@
+"""The command: what it finds and ranks, where it writes, and mistakes told in a line."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.page.test_write import HOSTILE, assert_self_contained
+from tests.run_folder import Page, make_run, row, write_quality, write_verdict
+
+
+def make_sweep(folder: Path) -> Path:
+    """Two losses with two seeds each; hinge is nearer. A third one failed."""
+    for loss, distances in (("bce", (20.0, 22.0)), ("hinge", (10.0, 11.0))):
+        for seed, distance in enumerate(distances):
+            run = make_run(folder / f"loss={loss},seed={seed}", epochs=[1, 2])
+            settings = {"loss": {"_target_": f"anime_dcgan.loss.{loss}"}, "seed": seed}
+            (run / "config.yaml").write_text(json.dumps(settings))
+            (run / ".hydra").mkdir()
+            words = ["max_kimg=2", f"loss={loss}", f"seed={seed}"]
+            (run / ".hydra" / "overrides.yaml").write_text(json.dumps(words))
+            rows = [row(1.0, swd_all=30.0), row(2.0, swd_all=distance, precision=0.5)]
+            for number, one in enumerate(rows):
+                one["hours"] = number + 1.5
+            write_quality(run, rows, swd_all=3.0)
+            write_verdict(run, "learning")
+            (run / "finished.json").write_text("{}")
+    failed = make_run(folder / "loss=wgan,seed=0")
+    (failed / "failure.json").write_text(json.dumps({"message": f"the loss is NaN {HOSTILE}"}))
+    return folder
+
+
+def test_a_sweep_is_ranked_and_the_page_lies_in_it(call, tmp_path: Path):
+    sweep = make_sweep(tmp_path / "outputs" / "losses")
+    result = call("compare", "outputs/losses", cwd=tmp_path)
+    assert result.stdout.index("loss=hinge") < result.stdout.index("loss=bce")
+    assert "10.5" in result.stdout and "the loss is NaN" in result.stdout
+    page = Page(sweep / "compare.html")
+    assert_self_contained(page)
+    assert len(page.all("tr", class_="first")) == 1
+    assert len(page.all("figure", class_="grid")) == 2
+    assert len(page.all("figure", class_="panel")) == len(page.all("svg")) == 2
+    for words in ("loss=hinge", "10.5", "Not in the ranking", "the loss is NaN <script>"):
+        assert words in page.text
+    assert "<td>2.50</td>" in page.source  # hours
+    assert "against time" in page.text
+
+
+def test_folders_and_overrides_are_told_apart(call, tmp_path: Path):
+    make_sweep(tmp_path / "outputs" / "losses")
+    runs = [f"outputs/losses/loss={loss},seed=0" for loss in ("bce", "hinge")]
+    result = call("compare", *runs, "kimg=1", "out=page.html", cwd=tmp_path)
+    assert "30.0" in result.stdout
+    page = Page(tmp_path / "page.html")
+    assert "nothing is known of how sure that is" in page.text and "loss=wgan" not in page.text
+    call("compare", "by=last", cwd=tmp_path)
+    assert (tmp_path / "outputs" / "compare.html").exists()
+
+
+def test_damaged_runs_are_left_out_and_named(call, tmp_path: Path):
+    sweep = make_sweep(tmp_path / "outputs" / "losses")
+    (sweep / "loss=bce,seed=0" / "config.yaml").write_text("[1, 2")
+    (sweep / "loss=bce,seed=1" / "quality.json").write_text("{")
+    (sweep / "loss=hinge,seed=0" / "samples" / "ema" / "epoch=0002.png").write_bytes(b"no")
+    result = call("compare", cwd=tmp_path)
+    notes = [line for line in result.stderr.splitlines() if line.startswith("note: ")]
+    assert len(notes) == 3
+    assert "config.yaml cannot be read" in notes[0] and "quality.json is damaged" in notes[1]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["nowhere"], "nowhere is no folder"),
+        (["empty"], "no run lies at or below empty"),
+        (["unmeasured"], "none of the 1 runs below unmeasured was measured"),
+        (["outputs", "distance=fd/frechet"], "no run has distance=fd/frechet; there are: swd/all"),
+        (["outputs", "kimg=0"], "kimg=0 is no number above 0"),
+        (["outputs", "kimg=9"], "no run was measured at kimg=9"),
+        (["outputs", "by=luck"], "by=luck is unknown"),
+        (["outputs", "out=page.pdf"], "use an ending of .html or .htm"),
+    ],
+)
+def test_mistakes_are_told_in_a_line(call, tmp_path: Path, words, message):
+    (tmp_path / "empty").mkdir()
+    make_run(tmp_path / "unmeasured" / "a")
+    make_sweep(tmp_path / "outputs" / "losses")
+    result = call("compare", *words, cwd=tmp_path, status=2)
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("error: ") and message in line

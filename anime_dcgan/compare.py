@@ -139,17 +139,26 @@ def _print_table(ranking: "Ranking", missing: "list[Entry]") -> None:
 
 def main() -> None:
     """The console script. Folders need no `paths=`: what exists, or is no override, is one."""
-    words = sys.argv[1:]
-    paths = [word for word in words if not word.startswith("-") and _is_path(word)]
-    rest = [word for word in words if word not in paths]
+    paths, rest = split(sys.argv[1:])
     if paths:
         rest.append(f"paths=[{','.join(quoted(path) for path in paths)}]")
     sys.argv[1:] = rest
     compare()
 
 
-def _is_path(word: str) -> bool:
-    return "=" not in word or Path(word).exists()
+def split(words: list[str]) -> tuple[list[str], list[str]]:
+    """Folders, and what Hydra understands: overrides, options and their values.
+
+    >>> split(["outputs/a", "by=last", "--cfg", "job"])
+    (['outputs/a'], ['by=last', '--cfg', 'job'])
+    """
+    paths: list[str] = []
+    rest: list[str] = []
+    for before, word in zip(["", *words], words, strict=False):
+        belongs_to_hydra = word.startswith("-") or before.startswith("-")
+        is_path = "=" not in word or Path(word).exists()
+        (paths if is_path and not belongs_to_hydra else rest).append(word)
+    return paths, rest
 
 
 if __name__ == "__main__":

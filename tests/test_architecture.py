@@ -9,18 +9,21 @@ import anime_dcgan
 
 PACKAGE = Path(anime_dcgan.__file__).parent
 FLOORS = [
-    {"errors", "paths", "console", "runs", "files", "trusted"},
+    {"errors", "paths", "console", "runs", "files", "trusted", "overrides", "outcome", "settings"},
     {"image", "latent", "precision", "model", "loss", "regularizer", "ema", "schedule"}
     | {"augment", "transformations", "verdict", "page"},
     {"checkpoint", "drawing", "data", "objective"},
-    {"gan", "checkpoint_io", "command", "metric", "duality", "cleaning"},
+    {"gan", "checkpoint_io", "command", "metric", "duality", "cleaning", "space"},
     {"callbacks", "evaluation", "preview"},
     {"training"},
-    {"train", "generate", "evaluate", "report", "prepare"},
+    {"job"},
+    {"sweep"},
+    {"train", "search", "generate", "evaluate", "report", "prepare"},
 ]
 LIGHT = {
-    *("train", "generate", "evaluate", "report", "prepare", "command"),
+    *("train", "search", "generate", "evaluate", "report", "prepare", "command"),
     *("console", "errors", "files", "paths", "runs", "trusted"),
+    *("job", "sweep", "space", "overrides", "outcome", "settings"),
 }
 """Modules that start without torch, so that a mistyped override is told at once."""
 WITHOUT_TORCH = {

@@ -55,7 +55,7 @@ def train_in(
             record_failure(run_dir, error)
         raise
     if is_first_process():
-        _write_report(run_dir)
+        write_report_of(run_dir)
     return best_distance(run_dir)
 
 
@@ -87,7 +87,8 @@ def _write_provenance(run_dir: Path, config: DictConfig, words: list[str]) -> No
         raise UserError(f"{run_dir} cannot be written to: {error}; name another run=...") from None
 
 
-def _write_report(run_dir: Path) -> None:
+def write_report_of(run_dir: Path) -> None:
+    """Write `report.html`, or say why it cannot be."""
     from anime_dcgan.page.write import write_report
 
     try:

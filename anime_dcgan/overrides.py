@@ -1,14 +1,16 @@
 """The words of a command line, and the runs and sweeps that the same words started before."""
 
 import shlex
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 OUTPUTS = Path("outputs")
-NOT_THE_TRAINING = ("ckpt_path=", "run=", "preview=", "trials=", "-", "hydra")
+NOT_THE_TRAINING = ("ckpt_path=", "run=", "preview=", "trials=", "pruner.", "-", "hydra")
 """Overrides that do not say what is trained."""
+SEARCH = "search.json"  # the words that started a search
 SHOWS_ONLY = {"--cfg", "-c", "--help", "-h", "--info", "-i"}
 
 
@@ -33,28 +35,39 @@ def is_named(words: list[str]) -> bool:
 
 def find_last_run(words: list[str]) -> str | None:
     """The newest run below `outputs` that was started by these words and has a checkpoint."""
-    found: list[tuple[float, str]] = []
-    for said in OUTPUTS.glob("*/.hydra/overrides.yaml"):
-        run = said.parent.parent
-        checkpoint = run / "checkpoints" / "last.ckpt"
-        if checkpoint.exists() and _same(_read(said), words):
-            found.append((checkpoint.stat().st_mtime, run.name))
-    return max(found)[1] if found else None
+    started = OUTPUTS.glob("*/.hydra/overrides.yaml")
+    found = {said.parent.parent / "checkpoints" / "last.ckpt": said for said in started}
+    return _newest(
+        checkpoint
+        for checkpoint, said in found.items()
+        if checkpoint.exists() and is_same(_read(said), words)
+    )
 
 
 def find_last_sweep(words: list[str]) -> str | None:
     """The newest sweep below `outputs` that was started by these words."""
-    found: list[tuple[float, str]] = []
-    for said in OUTPUTS.glob("*/multirun.yaml"):
-        content = _read(said)
-        try:
-            before = content["hydra"]["overrides"]
-            before = [*before["task"], *before["hydra"]]
-        except (KeyError, TypeError):
-            continue
-        if _same(before, words):
-            found.append((said.stat().st_mtime, said.parent.name))
-    return max(found)[1] if found else None
+    return _newest(said for said in OUTPUTS.glob("*/multirun.yaml") if _swept_same(said, words))
+
+
+def find_last_search(words: list[str]) -> str | None:
+    """The newest search below `outputs` that was started by these words."""
+    started = OUTPUTS.glob(f"*/{SEARCH}")
+    return _newest(said for said in started if is_same(_read(said), words))
+
+
+def _newest(files: Iterable[Path]) -> str | None:
+    """The folder right below `outputs` of the file that was changed last."""
+    newest = max(files, key=lambda path: path.stat().st_mtime, default=None)
+    return newest.relative_to(OUTPUTS).parts[0] if newest else None
+
+
+def _swept_same(said: Path, words: list[str]) -> bool:
+    content = _read(said)
+    try:
+        before = content["hydra"]["overrides"]
+        return is_same([*before["task"], *before["hydra"]], words)
+    except (KeyError, TypeError):
+        return False
 
 
 def _read(path: Path) -> Any:
@@ -64,7 +77,8 @@ def _read(path: Path) -> Any:
         return None
 
 
-def _same(before: list[str] | None, words: list[str]) -> bool:
+def is_same(before: list[str] | None, words: list[str]) -> bool:
+    """Whether two command lines train the same."""
     return sorted(own_overrides(before or [])) == sorted(own_overrides(words))
 
 
@@ -87,6 +101,10 @@ def quoted(value: str) -> str:
     return "'" + value.replace("'", "\\'") + "'"
 
 
-def command_line(words: list[str]) -> str:
-    """What to type into a shell to train with these overrides."""
-    return shlex.join(["python", "-m", "anime_dcgan.train", *words])
+def command_line(words: list[str], command: str = "train") -> str:
+    """What to type into a shell.
+
+    >>> command_line(["seed=1", "loss=bce,wgan"])
+    'python -m anime_dcgan.train seed=1 loss=bce,wgan'
+    """
+    return shlex.join(["python", "-m", f"anime_dcgan.{command}", *words])

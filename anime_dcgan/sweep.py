@@ -7,6 +7,7 @@ and the same command goes on where the last one was stopped.
 import hashlib
 import math
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -51,13 +52,15 @@ def _take_over(run_dir: Path, config: DictConfig) -> None:
 
     `loss=bce` becomes `loss=bce,seed=0` where a sweep of losses is extended by seeds.
     """
-    if (run_dir / "config.yaml").exists():
+    if [path.name for path in run_dir.iterdir()] != [".hydra"]:
         return
     wanted = OmegaConf.to_yaml(config, resolve=True)
     for other in run_dir.parent.glob("*/config.yaml"):
         if other.read_text().replace(str(other.parent), str(run_dir)) == wanted:
-            run_dir.rename(run_dir.with_name(f".{hashlib.sha256(bytes(run_dir)).hexdigest()[:8]}"))
             say(f"{other.parent} has these settings: it becomes {run_dir.name}")
+            shutil.rmtree(other.parent / ".hydra")
+            (run_dir / ".hydra").rename(other.parent / ".hydra")
+            run_dir.rmdir()
             other.parent.rename(run_dir)
             OmegaConf.save(config, run_dir / "config.yaml", resolve=True)
             return
@@ -170,7 +173,8 @@ def _sum_up(
     """Print what became of the jobs, and return the folders of those that failed."""
     failed = [run for run in now if (run / FAILURE).exists() or not (run / FINISHED).exists()]
     finished = [run for run in now if run not in failed]
-    skipped = [run for run in finished if now[run][1] == before.get(run, (0, 0))[1]]
+    ends_before = {end for _, end in before.values()}
+    skipped = [run for run in finished if now[run][1] in ends_before]
     print(
         f"\n{folder}: {len(finished) - len(skipped)} trained, "
         f"{len(skipped)} finished before, {len(failed)} failed"

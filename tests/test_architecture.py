@@ -13,17 +13,17 @@ FLOORS = [
     {"image", "latent", "precision", "model", "loss", "regularizer", "ema", "schedule"}
     | {"augment", "transformations", "verdict", "page"},
     {"checkpoint", "drawing", "data", "objective"},
-    {"gan", "checkpoint_io", "command", "metric", "duality", "cleaning"},
+    {"gan", "checkpoint_io", "command", "metric", "duality", "cleaning", "space"},
     {"callbacks", "evaluation", "preview"},
     {"training"},
     {"job"},
     {"sweep"},
-    {"train", "generate", "evaluate", "report", "prepare", "compare"},
+    {"train", "search", "generate", "evaluate", "report", "prepare", "compare"},
 ]
 LIGHT = {
-    *("train", "generate", "evaluate", "report", "prepare", "compare", "command"),
+    *("train", "search", "generate", "evaluate", "report", "prepare", "compare", "command"),
     *("console", "errors", "files", "paths", "runs", "trusted"),
-    *("outcome", "overrides", "settings", "job", "sweep"),
+    *("job", "sweep", "space", "overrides", "outcome", "settings"),
 }
 """Modules that start without torch, so that a mistyped override is told at once."""
 WITHOUT_TORCH = {

@@ -206,25 +206,6 @@ def test_stopped_and_killed_runs_go_on_with_the_same_command(tmp_path: Path, num
     assert str(last.parent.parent) in again.stdout
 
 
-def test_a_sweep_runs_out_of_the_box_with_readable_folders(call, tmp_path: Path):
-    call(
-        "train",
-        *("-m", "loss=bce,wgan", "optimizer=adam,rmsprop", "run=sweep", "trainer.max_epochs=1"),
-        *("data.count=20", "data.image_size=16", "data.batch_size=4", "trainer=cpu"),
-        cwd=tmp_path,
-    )
-    names = sorted(folder.name for folder in (tmp_path / "outputs/sweep").glob("*/"))
-    assert [re.sub(",data.*", "", name) for name in names] == [
-        "0_loss=bce,optimizer=adam",
-        "1_loss=bce,optimizer=rmsprop",
-        "2_loss=wgan,optimizer=adam",
-        "3_loss=wgan,optimizer=rmsprop",
-    ]
-    assert all(
-        (tmp_path / f"outputs/sweep/{name}/checkpoints/last.ckpt").exists() for name in names
-    )
-
-
 def test_two_processes_train_together(tmp_path: Path):
     """Distributed data parallel over gloo: both see batches of their own and stay equal."""
     result = run(

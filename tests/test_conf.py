@@ -1,5 +1,6 @@
 """Every file under conf/ composes, builds what it names, and can be trained with."""
 
+import itertools
 import re
 import sys
 from collections.abc import Callable
@@ -57,7 +58,7 @@ def choice(group: str, option: str) -> str:
 def test_every_group_is_found():
     assert {group for group, _ in OPTIONS} == {
         *("data", "model", "loss", "regularizer", "optimizer", "schedule", "augment"),
-        *("trainer", "logger", "experiment", "metric", "crop", "callbacks"),
+        *("trainer", "logger", "experiment", "metric", "crop", "callbacks", "sweep"),
     }
     assert len(OPTIONS) >= 20
 
@@ -88,13 +89,25 @@ def test_every_option_composes_and_builds(group: str, option: str, tmp_path: Pat
 
 @pytest.mark.parametrize(("group", "option"), OPTIONS)
 def test_a_group_and_the_module_it_configures_share_a_name(group: str, option: str):
-    if group == "experiment":
-        pytest.skip("an experiment sets several groups")
+    if group in ("experiment", "sweep"):
+        pytest.skip("it sets several groups")
     config = compose_train(choice(group, option), "run_dir=x")
     container: Any = OmegaConf.to_container(config)
     named = targets(container[group])
     expected = (LIBRARIES | PREPARE).get(group, f"anime_dcgan.{group}.")
     assert all(target.startswith(expected) for target in named)
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in (CONF_DIR / "sweep").glob("*")))
+def test_every_job_of_a_sweep_is_one_that_can_be_trained(name: str):
+    recipe: Any = OmegaConf.to_container(OmegaConf.load(CONF_DIR / "sweep" / f"{name}.yaml"))
+    assert recipe["hydra"]["mode"] == "MULTIRUN"
+    params = recipe["hydra"]["sweeper"]["params"]
+    values = [[f"{key}={value}" for value in params[key].split(",")] for key in params]
+    for overrides in itertools.product(*values):
+        config = compose_train(*overrides, "run_dir=x")
+        check_types(config)
+        assert isinstance(instantiate(config.gan), GAN)
 
 
 @pytest.mark.parametrize("name", [path.stem for path in CONF_DIR.glob("*.yaml")])

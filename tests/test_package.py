@@ -37,6 +37,7 @@ def test_the_wheel_holds_package_configuration_and_console_scripts(wheel: Path):
     assert "anime-evaluate = anime_dcgan.evaluate:main" in said
     assert "anime-compare = anime_dcgan.compare:main" in said
     assert "anime-report = anime_dcgan.report:main" in said
+    assert "anime-search = anime_dcgan.search:main" in said
     templates = (ROOT / "anime_dcgan" / "page" / "template").iterdir()
     assert {f"anime_dcgan/page/template/{path.name}" for path in templates} <= names
 
@@ -45,7 +46,7 @@ def test_the_wheel_holds_package_configuration_and_console_scripts(wheel: Path):
     ("command", "setting"),
     [
         *(("train", "seed: 0"), ("generate", "seed: 0")),
-        *(("evaluate", "epochs: all"), ("report", "grids: 6")),
+        *(("evaluate", "epochs: all"), ("report", "grids: 6"), ("search", "trials: 20")),
         ("compare", "by: best"),
     ],
 )

@@ -18,12 +18,16 @@ SMALL = {
     ),
     "prepare": ("workers=1",),
     "generate": ("frames_per_face=2", "overwrite=true"),
+    "search": (
+        *("data.image_size=16", "data.batch_size=4", "max_kimg=0.016", "trainer=cpu", "trials=1"),
+        *("trainer.precision=32-true", "callbacks.samples.count=4"),
+    ),
     "evaluate": (),
     "report": (),
     "compare": (),
 }
 OTHER_DATA = ("data=folder", "data=manifest", "data.count")
-NOT_RUN = re.compile(r"trainer=(ddp|gpu)|--help")  # tested elsewhere, or in need of a GPU
+NOT_RUN = re.compile(r"trainer=(ddp|gpu)|--help|launcher=")  # tested elsewhere, or in need of a GPU
 
 
 def commands() -> list[str]:
@@ -62,7 +66,7 @@ def test_a_command_of_the_readme_runs(call: Callable[..., object], folder: Path,
     command = words[2].removeprefix("anime_dcgan.")
     overrides = [word for word in words[3:] if not word.startswith("max_kimg=")]
     small = [*SMALL[command]]
-    if command == "train":
+    if command in ("train", "search"):
         if not any(word.startswith(OTHER_DATA) for word in overrides):
             small.append("data.count=20")
         if any(word.startswith("ckpt_path") for word in overrides):

@@ -65,7 +65,8 @@ def rank(
     """Rank recipes at equal numbers of images.
 
     Parameters:
-        images: the budget; None is the most that all finished runs (if none is: all runs) reached.
+        images: the budget; None is the most that at least half of the measured runs reached, so
+            that neither a young run nor a very long one decides.
         by: the lowest distance within the budget, or the last.
     """
     courses = [(entry, entry.course(measure)) for entry in entries]
@@ -97,9 +98,8 @@ def rank(
 
 
 def _common_budget(courses: Sequence[tuple[Entry, list[Observation]]]) -> float:
-    ends = [(entry.state, course[-1].images) for entry, course in courses if course]
-    finished = [images for state, images in ends if state == "finished"]
-    return min(finished or [images for _, images in ends], default=0.0)
+    ends = sorted((course[-1].images for _, course in courses if course), reverse=True)
+    return ends[len(ends) // 2] if ends else 0.0
 
 
 def pooled_deviation(groups: Sequence[Sequence[float]]) -> tuple[float | None, int]:

@@ -85,7 +85,7 @@ def test_without_a_second_seed_nothing_is_known_of_errors():
     assert [ranking.as_good(one) for one in ranking.recipes] == [True, False]
 
 
-def test_all_are_compared_at_the_budget_that_the_finished_ones_reached():
+def test_all_are_compared_at_the_budget_that_half_of_the_runs_reached():
     long = entry("A", 0, {20e3: 30.0, 60e3: 20.0, 120e3: 5.0})
     short = entry("B", 0, {20e3: 25.0, 59.9e3: 19.0})
     young = entry("C", 0, {20e3: 1.0}, state="unfinished")

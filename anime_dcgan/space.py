@@ -14,9 +14,17 @@ Space = dict[str, "BaseDistribution"]
 
 
 def split(words: list[str]) -> tuple[list[str], list[Override]]:
-    """The overrides that stay, and those that are ranges; an error of Hydra's grammar passes."""
+    """The overrides that stay, and those that are ranges; an error of Hydra's grammar passes.
+
+    >>> split(["--cfg", "job", "seed=1", "loss=bce,hinge"])[0]
+    ['--cfg', 'job', 'seed=1']
+    """
     parser = OverridesParser.create()
-    options = [word for word in words if word.startswith("-")]
+    options = [
+        word
+        for before, word in zip(["", *words], words, strict=False)
+        if word.startswith("-") or (before.startswith("-") and "=" not in word)
+    ]
     parsed = parser.parse_overrides([word for word in words if word not in options])
     fixed = [override.input_line or "" for override in parsed if not override.is_sweep_override()]
     return [*options, *fixed], [override for override in parsed if override.is_sweep_override()]

@@ -94,13 +94,21 @@ def _line(ranking: Ranking, place: int, recipe: Recipe) -> Line:
         distance=words.number(recipe.mean),
         error="-" if error is None else words.number(error),
         seeds=len(recipe.distances),
-        kimg=f"{_mean([seen.images for seen in recipe.places]) / 1000:,.0f}",
-        hours=words.number(_mean(hours)) if hours else "-",
+        kimg=_kimg(_mean([seen.images for seen in recipe.places])),
+        hours=_hours(_mean(hours)) if hours else "-",
         verdict=", ".join(dict.fromkeys(map(_verdict, recipe.entries))),
         precision=_value(recipe.places, "precision"),
         recall=_value(recipe.places, "recall"),
         first=first,
     )
+
+
+def _kimg(images: float) -> str:
+    return f"{images / 1000:,.0f}" if images >= 10_000 else f"{images / 1000:.2g}"
+
+
+def _hours(hours: float) -> str:
+    return f"{hours:.2f}" if hours >= 0.01 else "< 0.01"
 
 
 def _verdict(entry: Entry) -> str:

@@ -17,7 +17,9 @@ SHOWS_ONLY = {"--cfg", "-c", "--help", "-h", "--info", "-i"}
 def own_overrides(words: list[str]) -> list[str]:
     """Those that say what is trained."""
     said = ("hydra.sweeper.params",)
-    return [word for word in words if word.startswith(said) or not word.startswith(NOT_THE_TRAINING)]
+    return [
+        word for word in words if word.startswith(said) or not word.startswith(NOT_THE_TRAINING)
+    ]
 
 
 def is_sweep(words: list[str]) -> bool:

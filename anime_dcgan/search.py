@@ -149,7 +149,9 @@ def _train(trial: "Trial", run_dir: Path, words: list[str], prune: Any) -> float
         run_dir, config, [*words, place(run_dir)], last_checkpoint(run_dir), [prune]
     )
     if math.isinf(distance):
-        raise UserError("nothing was measured: data.count, or callbacks.quality, has the reason")
+        raise UserError(
+            "nothing was measured, so there is nothing to search by; above it is said why"
+        )
     return distance
 
 

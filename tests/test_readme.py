@@ -68,7 +68,7 @@ def test_a_command_of_the_readme_runs(call: Callable[..., object], folder: Path,
     small = [*SMALL[command]]
     if command in ("train", "search"):
         if not any(word.startswith(OTHER_DATA) for word in overrides):
-            small.append("data.count=20")
+            small.append("data.count=60" if command == "search" else "data.count=20")
         if any(word.startswith("ckpt_path") for word in overrides):
             pytest.skip("going on is tested in test_commands.py, with a run to go on with")
         small.append(f"run=readme-{commands().index(line)}")

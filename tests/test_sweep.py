@@ -154,8 +154,7 @@ def test_any_exception_fails_its_job_alone(call: Call, tmp_path: Path, monkeypat
     assert "Traceback" in failure["traceback"]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
-def test_a_sweep_that_was_stopped_goes_on_with_the_same_command(tmp_path: Path, number: int):
+def test_a_sweep_that_was_stopped_goes_on_with_the_same_command(call: Call, tmp_path: Path):
     words = ["-m", "seed=0,1", "metric=none", *TINY, "callbacks.snapshot.every_epochs=2"]
     command = [sys.executable, "-m", "anime_dcgan.train", *words, "trainer.max_epochs=400"]
     environment = {**os.environ, "PYTHONPATH": str(CONF_DIR.parent)}
@@ -166,16 +165,15 @@ def test_a_sweep_that_was_stopped_goes_on_with_the_same_command(tmp_path: Path, 
     while not (found := list(tmp_path.glob("outputs/*/seed=0/checkpoints/last.ckpt"))):
         assert process.poll() is None and time.monotonic() < deadline
         time.sleep(0.02)
-    process.send_signal(number)
+    process.send_signal(signal.SIGINT)
     out, _ = process.communicate(timeout=60)
     folder = found[0].parent.parent.parent
     assert names(folder) == ["seed=0"]  # the whole sweep is stopped
-    if number == signal.SIGINT:
-        assert process.returncode == 130
-        assert "Go on: python -m anime_dcgan.train -m seed=0,1" in out.decode()
+    assert process.returncode == 130
+    assert "Go on: python -m anime_dcgan.train -m seed=0,1" in out.decode()
     end = int(epochs(folder / "seed=0")) + 1
     more = (f"trainer.max_epochs={end}", f"run={folder.name}")
-    result = run("train", *words, *more, cwd=tmp_path)
+    result = call("train", *words, *more, cwd=tmp_path)
     assert "2 trained, 0 finished before" in result.stdout
     assert epochs(folder / "seed=0") == epochs(folder / "seed=1") == end
 
@@ -187,11 +185,13 @@ def test_a_sweep_that_was_stopped_goes_on_with_the_same_command(tmp_path: Path, 
         ("hydra_submitit_launcher", ("submitit_local",)),
     ],
 )
-def test_launchers_run_skip_and_record(tmp_path: Path, package: str, launcher: tuple[str, ...]):
+def test_launchers_run_skip_and_record(
+    call: Call, tmp_path: Path, package: str, launcher: tuple[str, ...]
+):
     pytest.importorskip(f"hydra_plugins.{package}")
     sweep = ("-m", "augment=none,flip,ada", "run=a", "loss=wgan", *ONE_EPOCH)
     where = (f"hydra/launcher={launcher[0]}", *launcher[1:])
-    run("train", *sweep, "augment=none", cwd=tmp_path)
+    call("train", *sweep, "augment=none,none", cwd=tmp_path)
     result = run("train", *sweep, *where, cwd=tmp_path, status=1)
     assert "1 trained, 1 finished before, 1 failed" in result.stdout
     assert "failed  augment=ada: augment=ada reads off the sign" in result.stdout
@@ -199,11 +199,27 @@ def test_launchers_run_skip_and_record(tmp_path: Path, package: str, launcher: t
         assert epochs(tmp_path / "outputs/a" / name) == 1
 
 
+DDP = ("trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2")
+
+
 def test_jobs_of_two_processes_are_swept_too(tmp_path: Path):
-    ddp = ("trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2")
-    result = run(
-        "train", "-m", "gan.critic_steps=1,0", "run=a", *ONE_EPOCH, *ddp, cwd=tmp_path, status=1
-    )
-    assert "1 trained, 0 finished before, 1 failed" in result.stdout
-    assert "failed  gan.critic_steps=0: " in result.stdout and "status" not in result.stdout
-    assert epochs(tmp_path / "outputs/a/gan.critic_steps=1") == 1
+    result = run("train", "-m", "loss=bce", "run=a", *ONE_EPOCH, *DDP, cwd=tmp_path)
+    assert "1 trained, 0 finished before, 0 failed" in result.stdout
+    (name,) = names(tmp_path / "outputs/a")
+    assert epochs(tmp_path / "outputs/a" / name) == 1
+
+
+@pytest.mark.parametrize(
+    ("told", "message"), [(None, "ended with status 1"), ("it became NaN", "it became NaN")]
+)
+def test_a_failed_job_of_two_processes_is_recorded(
+    call: Call, tmp_path: Path, monkeypatch, told: str | None, message: str
+):
+    monkeypatch.setattr(sys, "executable", "false")
+    run_dir = tmp_path / "outputs/a/model.generator.width=3"
+    if told is not None:
+        run_dir.mkdir(parents=True)
+        outcome.write_failure(run_dir, told)
+    words = ("-m", *ONE_EPOCH, "model.generator.width=3,3", "run=a", *DDP)
+    result = call("train", *words, cwd=tmp_path, status=1)
+    assert message in result.stdout

@@ -1,0 +1,159 @@
+"""Searches: ranges as distributions, trials that fail, are pruned, and go on after a kill."""
+
+import importlib.util
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from anime_dcgan.checkpoint import read
+from tests.conftest import Result
+from tests.test_commands import TINY
+
+pytest.importorskip("optuna")
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.trial import TrialState
+
+from anime_dcgan.space import make_space, split
+
+Call = Callable[..., Result]
+SMALL = (
+    *TINY,
+    "data.count=60",
+    *("trainer.max_epochs=2", "logger=none", "callbacks.quality.every_kimg=0.008", "run=a"),
+    *("equilibrium.steps=1", "equilibrium.count=2"),
+)
+
+
+@pytest.mark.parametrize(
+    ("word", "distribution"),
+    [
+        ("a=interval(1,5)", FloatDistribution(1, 5)),
+        ("a=tag(log,interval(1e-5,1e-3))", FloatDistribution(1e-5, 1e-3, log=True)),
+        ("a=int(interval(2,9))", IntDistribution(2, 9)),
+        ("a=int(tag(log,interval(2,9)))", IntDistribution(2, 9, log=True)),
+        ("a=range(16,129,16)", IntDistribution(16, 128, step=16)),
+        ("a=range(9,1,-2)", IntDistribution(3, 9, step=2)),
+        ("a=range(0,1,0.25)", FloatDistribution(0, 0.75, step=0.25)),
+        ("a=bce,hinge", CategoricalDistribution(["bce", "hinge"])),
+        ("a=choice(1,x)", CategoricalDistribution(["1", "x"])),
+        ("a=[1,2],[2,3]", CategoricalDistribution(["[1,2]", "[2,3]"])),
+    ],
+)
+def test_a_range_in_hydras_grammar_is_a_distribution_of_optuna(word: str, distribution: Any):
+    fixed, ranges = split(["--verbose", "seed=1", word, "b='x,y'"])
+    assert fixed == ["--verbose", "seed=1", "b='x,y'"]
+    assert make_space(ranges) == {"a": distribution}
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["seed=1"], "nothing is searched: give a range"),
+        (["loss=bce,hinge", "metric=none"], "metric=none measures nothing"),
+        (["loss=bce,hinge", "trials=0"], "trials=0 is too small"),
+        (["loss=bce,hinge", "trainer.devices=2"], "use trainer.devices=1"),
+        (["loss=glob(*)"], "write the choices out"),
+        (["gan.critic_steps=tag(log,range(0,4))"], "a range cannot be searched"),
+        (["sweep=losses"], "a search is no sweep"),
+        (["-m", "loss=bce,hinge"], "a search is no sweep"),
+    ],
+)
+def test_mistakes_are_told_in_a_line(call: Call, tmp_path: Path, words: list[str], message: str):
+    result = call("search", *words, cwd=tmp_path, status=2)
+    assert result.stderr.startswith("error: ") and message in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1
+
+
+def test_a_missing_optuna_is_named_with_its_extra(call: Call, tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    result = call("search", "loss=bce,hinge", cwd=tmp_path, status=2)
+    assert result.stderr.strip().endswith('pip install -e ".[optuna]"')
+
+
+def trials(folder: Path) -> list[Any]:
+    import optuna
+    from optuna.storages.journal import JournalFileBackend
+
+    storage = optuna.storages.JournalStorage(JournalFileBackend(str(folder / "journal.log")))
+    return optuna.load_study(study_name="search", storage=storage).trials
+
+
+def test_a_search_goes_on_and_proposes_what_it_would_have(call: Call, tmp_path: Path):
+    space = ("optimizer.lr=tag(log,interval(1e-4,1e-3))", "augment=none,flip")
+    (tmp_path / "whole").mkdir()
+    call("search", *SMALL, *space, "trials=3", cwd=tmp_path / "whole")
+    call("search", *SMALL, *space, "trials=1", cwd=tmp_path)
+    result = call("search", *SMALL, *space, "trials=3", cwd=tmp_path)
+    parts, whole = trials(tmp_path / "outputs/a"), trials(tmp_path / "whole/outputs/a")
+    assert [trial.params for trial in parts] == [trial.params for trial in whole]
+    assert [trial.value for trial in parts] == [trial.value for trial in whole]
+    best = min(parts, key=lambda trial: trial.value)
+    (line,) = (line for line in result.stdout.splitlines() if line.startswith("Train: "))
+    assert f"optimizer.lr={best.params['optimizer.lr']}" in line and "trials" not in line
+    assert f"trial={best.number:04d}" in result.stdout
+    refused = call("search", *SMALL, "seed=0,1", cwd=tmp_path, status=2)
+    assert "is a search by other overrides: name another run=" in refused.stderr
+    unnamed = tuple(word for word in (*SMALL, *space) if word != "run=a")
+    again = call("search", *unnamed, "trials=3", cwd=tmp_path)
+    assert "going on with the search outputs/a" in again.stderr
+
+
+class Killed(BaseException):
+    """As if the process were no more."""
+
+
+def test_a_trial_that_was_cut_off_goes_on_with_its_parameters(
+    call: Call, tmp_path: Path, monkeypatch
+):
+    from anime_dcgan.callbacks import snapshot
+
+    act = snapshot.Snapshot.act
+
+    def killed(self: Any, *arguments: Any) -> None:
+        act(self, *arguments)
+        raise Killed
+
+    monkeypatch.setattr(snapshot.Snapshot, "act", killed)
+    with pytest.raises(Killed):
+        call("search", *SMALL, "optimizer.lr=interval(1e-4,1e-3)", "trials=1", cwd=tmp_path)
+    monkeypatch.undo()
+    (cut_off,) = trials(tmp_path / "outputs/a")
+    assert cut_off.state == TrialState.RUNNING
+    call("search", *SMALL, "optimizer.lr=interval(1e-4,1e-3)", "trials=1", cwd=tmp_path)
+    (trial,) = trials(tmp_path / "outputs/a")
+    assert trial.state == TrialState.COMPLETE and trial.params == cut_off.params
+    assert len(trial.intermediate_values) == len(set(trial.intermediate_values)) > 4
+    run_dir = tmp_path / "outputs/a/trial=0000"
+    assert read(run_dir / "checkpoints/last.ckpt")["epochs_done"] == 2
+    assert json.loads((run_dir / "finished.json").read_text())["epochs"] == 2
+    rows = json.loads((run_dir / "quality.json").read_text())["rows"]
+    assert list(trial.intermediate_values) == list(range(1, len(rows) + 1))
+
+
+def test_poor_trials_are_pruned_and_failed_ones_recorded(call: Call, tmp_path: Path, monkeypatch):
+    from optuna.pruners import MedianPruner
+
+    monkeypatch.setattr(MedianPruner, "prune", lambda self, study, trial: trial.last_step == 3)
+    space = ("loss=wgan", "augment=ada,ada")
+    call("search", *SMALL, *space, "trials=1", cwd=tmp_path, status=2)
+    (failed,) = trials(tmp_path / "outputs/a")
+    assert failed.state == TrialState.FAIL
+    failure = json.loads((tmp_path / "outputs/a/trial=0000/failure.json").read_text())
+    assert failure["message"].endswith("use augment=diffaugment")
+    call("search", *SMALL, "run=b", "seed=0,1", "trials=1", cwd=tmp_path, status=2)
+    (pruned,) = trials(tmp_path / "outputs/b")
+    assert pruned.state == TrialState.PRUNED and pruned.last_step == 3
+    run_dir = tmp_path / "outputs/b/trial=0000"
+    assert read(run_dir / "checkpoints/last.ckpt")["images_seen"] == 24
+    assert (run_dir / "report.html").exists() and not (run_dir / "finished.json").exists()
+
+
+def test_the_command_starts_without_torch_and_optuna():
+    import subprocess
+
+    program = "import sys, anime_dcgan.search; assert not {'torch', 'optuna'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)

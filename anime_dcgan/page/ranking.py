@@ -9,7 +9,11 @@ from anime_dcgan.page.entries import Entry, Measure
 from anime_dcgan.page.record import Observation
 
 SLACK = 0.01  # of the budget: a run ends with a whole batch, and measures there
-AS_GOOD = 2.0  # standard errors of a difference that mean nothing
+QUANTILES = {
+    **{1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365, 8: 2.306, 9: 2.262},
+    **{10: 2.228, 12: 2.179, 15: 2.131, 20: 2.086, 30: 2.042, 60: 2.0, 120: 1.98},
+}
+"""Of Student's t at 97.5 %, by degrees of freedom; between two of them that of the lower holds."""
 
 By = Literal["best", "last"]
 
@@ -51,12 +55,20 @@ class Ranking:
         return self.deviation * recipe.mean / math.sqrt(len(recipe.distances))
 
     def as_good(self, recipe: Recipe) -> bool:
-        """Whether the difference to the first one is no more than seeds make."""
+        """Whether the difference to the first one is no more than seeds make, at 95 %.
+
+        Few seeds tell little of how far seeds lie apart, which Student's t allows for.
+        """
         first = self.recipes[0]
-        errors = self.error(first), self.error(recipe)
-        if recipe is first or errors[0] is None or errors[1] is None:
+        errors = [error for one in (first, recipe) if (error := self.error(one)) is not None]
+        if recipe is first or len(errors) < 2:
             return recipe is first
-        return recipe.mean - first.mean <= AS_GOOD * math.hypot(errors[0], errors[1])
+        return recipe.mean - first.mean <= quantile(self.freedom) * math.hypot(*errors)
+
+
+def quantile(freedom: int) -> float:
+    """How many standard errors of a difference mean nothing, at 95 %."""
+    return QUANTILES[max(known for known in QUANTILES if known <= freedom)]
 
 
 def rank(

@@ -4,6 +4,7 @@ import math
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import pytest
 
 from anime_dcgan.page.entries import Entry, Measure, choose_measure
@@ -77,6 +78,39 @@ def test_the_errors_are_those_of_the_textbook():
     assert ranking.error(second) == pytest.approx(22 * 0.05 * math.sqrt(2))
     assert ranking.as_good(second)  # 2 apart, of an error of 1.85
     assert not ranking.as_good(third)
+
+
+@pytest.mark.parametrize(("other", "as_good"), [(106.0, True), (107.0, False)])
+def test_few_seeds_excuse_large_differences(other: float, as_good: bool):
+    """Two pairs of seeds, all 1 % from their means: errors of 1 and of other / 100.
+
+    Student's t of 2 degrees of freedom is 4.303: 6.27 may lie between 100 and 106, 6.30 up to 107.
+    """
+    ranking = rank(
+        [
+            *(entry("A", seed, {60e3: value}) for seed, value in enumerate((99.0, 101.0))),
+            *(entry("B", n, {60e3: other * share}) for n, share in enumerate((0.99, 1.01))),
+        ],
+        SWD,
+    )
+    assert ranking.freedom == 2
+    assert ranking.as_good(ranking.recipes[1]) is as_good
+
+
+@pytest.mark.parametrize("seeds", [2, 3])
+def test_alike_recipes_are_rarely_told_apart(seeds: int):
+    """Where nothing differs, 5 % of the differences are called real, however few the seeds."""
+    random = np.random.default_rng(0)
+    told = 0
+    for _ in range(1000):
+        values = 100 + random.standard_normal((2, seeds))
+        runs = [
+            entry(name, seed, {60e3: float(value)})
+            for name, row in zip("AB", values, strict=True)
+            for seed, value in enumerate(row)
+        ]
+        told += not (ranking := rank(runs, SWD)).as_good(ranking.recipes[1])
+    assert 0.03 < told / 1000 < 0.07
 
 
 def test_without_a_second_seed_nothing_is_known_of_errors():

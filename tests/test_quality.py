@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from PIL import Image
 
 from anime_dcgan.callbacks.equilibrium import Equilibrium
 from anime_dcgan.checkpoint import read
 from anime_dcgan.duality import DualityGap
 from anime_dcgan.errors import UserError
+from anime_dcgan.gan import GAN
 from anime_dcgan.metric.evaluator import Evaluator
 from anime_dcgan.runs import find_checkpoint
 from tests.conftest import Train, assert_same_weights
@@ -202,16 +204,35 @@ def test_critics_with_penalties_are_judged_too(train: Train, tmp_path: Path):
 
 
 def test_hours_are_those_of_training_alone(train: Train, tmp_path: Path, monkeypatch):
+    """An hour a batch; a hundred for each measurement, and as many for the gap."""
     now = [1000.0]
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
-    measure = Evaluator.measure
 
-    def measure_for_an_hour(evaluator: Evaluator, pixels: Any) -> Any:
-        now[0] += 3600
-        return measure(evaluator, pixels)
+    def takes(hours: float, owner: type, name: str) -> None:
+        real = getattr(owner, name)
 
-    monkeypatch.setattr(Evaluator, "measure", measure_for_an_hour)
+        def slow(*arguments: Any) -> Any:
+            now[0] += 3600 * hours
+            return real(*arguments)
+
+        monkeypatch.setattr(owner, name, slow)
+
+    takes(1, GAN, "training_step")
+    takes(100, Evaluator, "measure")
+    takes(100, Equilibrium, "_gap")
     train(*OFTEN, "max_kimg=0.032")
     now[0] += 500_000  # the run was left alone
     train(*OFTEN, "max_kimg=0.064", ckpt_path=tmp_path / "run/checkpoints/last.ckpt")
-    assert [row["hours"] for row in quality(tmp_path / "run")["rows"]] == [1, 2, 3, 4]
+    assert [row["hours"] for row in quality(tmp_path / "run")["rows"]] == [2, 4, 6, 8]
+
+
+def test_hours_are_unknown_where_the_checkpoint_does_not_say(train: Train, tmp_path: Path):
+    train(*OFTEN, "max_kimg=0.016")
+    last = tmp_path / "run/checkpoints/last.ckpt"
+    contents = torch.load(last, weights_only=True)
+    (ours,) = (key for key in contents["callbacks"] if key.startswith("Quality"))
+    del contents["callbacks"][ours]
+    torch.save(contents, last)
+    train(*OFTEN, "max_kimg=0.032", ckpt_path=last)
+    first, second = quality(tmp_path / "run")["rows"]
+    assert first["hours"] is not None and second["hours"] is None

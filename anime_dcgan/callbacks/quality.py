@@ -49,7 +49,7 @@ class Quality(Periodic):
         self.training = training
         self.rows: list[Row] = []
         self._measured_at = -1
-        self._hours_before = 0.0  # of training, up to the checkpoint that the run goes on from
+        self._hours_before: float | None = None  # up to the checkpoint that the run goes on from
         self._started: float | None = None
         self._evaluator: Evaluator | None = None
         self._faces: Pixels | None = None  # those measured last
@@ -59,10 +59,19 @@ class Quality(Periodic):
         return row["values"][self.metric.headline]
 
     @property
-    def hours(self) -> float:
-        """Of training since the run began, without the times between a stop and going on."""
-        now = 0.0 if self._started is None else (time.monotonic() - self._started) / 3600
-        return self._hours_before + now
+    def hours(self) -> float | None:
+        """Of training since the run began, without pauses and without what `leave_out` was told.
+
+        None where the run goes on from a checkpoint that does not know.
+        """
+        if self._hours_before is None or self._started is None:
+            return self._hours_before
+        return self._hours_before + (time.monotonic() - self._started) / 3600
+
+    def leave_out(self, seconds: float) -> None:
+        """Count these not as training: measuring is none."""
+        if self._started is not None:
+            self._started += seconds
 
     def state_dict(self) -> dict[str, Any]:
         return {"hours": self.hours}
@@ -72,6 +81,8 @@ class Quality(Periodic):
 
     def on_train_start(self, trainer: Trainer, pl_module: GAN) -> None:
         self._started = time.monotonic()
+        if pl_module.images_seen == 0:
+            self._hours_before = 0.0
         if not trainer.is_global_zero:
             return
         faces = trainer.datamodule.faces  # pyright: ignore[reportAttributeAccessIssue]
@@ -118,19 +129,21 @@ class Quality(Periodic):
             write_or_tell(lambda: sheet.save(self.neighbours), self.neighbours)
 
     def _measure(self, evaluator: Evaluator, trainer: Trainer, module: GAN) -> Row:
-        start = time.perf_counter()
+        start, hours = time.monotonic(), self.hours
         latents = evaluator.latents(module.generator.latent_dim)
         with trainer.precision_plugin.forward_context():
             pixels = draw(module.sample, latents)
         values = evaluator.measure(pixels)
         self._faces = pixels
+        seconds = time.monotonic() - start
+        self.leave_out(seconds)
         return {
             "images": module.images_seen,
             "epoch": epoch_now(trainer),
             "weights": "ema",
             "values": values,
-            "hours": round(self.hours, 4),
-            "seconds": round(time.perf_counter() - start, 2),
+            "hours": None if hours is None else round(hours, 4),
+            "seconds": round(seconds, 2),
         }
 
     def _write(self, evaluator: Evaluator) -> None:

@@ -123,7 +123,7 @@ def _print_table(ranking: "Ranking", missing: "list[Entry]") -> None:
         table.add_column(name, justify="right")
     table.add_column("verdict")
     for line in lines_of(ranking):
-        figures = (line.distance, line.error, str(line.seeds), line.kimg)
+        figures = (line.distance, line.error, line.seeds, line.kimg)
         rest = (line.hours, line.precision, line.recall, line.verdict)
         style = "bold green" if line.first else None
         table.add_row(line.place, escape(line.label), *figures, *rest, style=style)

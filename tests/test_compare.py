@@ -46,6 +46,29 @@ def test_a_sweep_is_ranked_and_the_page_lies_in_it(call, tmp_path: Path):
     assert "against time" in page.text
 
 
+def test_a_recipe_whose_other_seeds_failed_is_marked(call, tmp_path: Path):
+    sweep = make_sweep(tmp_path / "outputs" / "losses")
+    lost = sweep / "loss=hinge,seed=1"
+    (lost / "quality.json").unlink()
+    (lost / "failure.json").write_text('{"message": "NaN"}')
+    call("compare", "outputs/losses", cwd=tmp_path)
+    page = Page(sweep / "compare.html")
+    assert "<td>1 of 2</td>" in page.source and "<td>2</td>" in page.source
+
+
+def test_a_floor_far_below_is_said_and_one_that_is_near_is_drawn(call, tmp_path: Path):
+    sweep = make_sweep(tmp_path / "outputs" / "losses")  # 10 against a floor of 3
+    call("compare", "outputs/losses", cwd=tmp_path)
+    assert "Dashed: the floor, 3.00" in Page(sweep / "compare.html").text
+    for run in sweep.glob("loss=*/quality.json"):
+        content = json.loads(run.read_text())
+        content["floor"] = {"swd/all": 2.0}
+        run.write_text(json.dumps(content))
+    call("compare", "outputs/losses", cwd=tmp_path)
+    page = Page(sweep / "compare.html")
+    assert "Far below: the floor, 2.00" in page.text and "stroke-dasharray" not in page.source
+
+
 def test_folders_and_overrides_are_told_apart(call, tmp_path: Path):
     make_sweep(tmp_path / "outputs" / "losses")
     runs = [f"outputs/losses/loss={loss},seed=0" for loss in ("bce", "hinge")]

@@ -17,6 +17,7 @@ from anime_dcgan.runs import by_epoch, epoch_of
 
 GRIDS = 12  # recipes whose faces stand side by side
 PICTURES_LIMIT = 4_000_000  # bytes of PNG on the page
+NEAR_FLOOR = 4.0  # times the floor; where all lie farther off, it would press the curves together
 SHORT_TABLE = 12  # recipes whose settings are shown without being asked for
 
 
@@ -28,7 +29,7 @@ class Line:
     label: str
     distance: str
     error: str
-    seeds: int
+    seeds: str
     kimg: str
     hours: str
     verdict: str
@@ -93,7 +94,7 @@ def _line(ranking: Ranking, place: int, recipe: Recipe) -> Line:
         label=recipe.label,
         distance=words.number(recipe.mean),
         error="-" if error is None else words.number(error),
-        seeds=len(recipe.distances),
+        seeds=_seeds(ranking, recipe),
         kimg=_kimg(_mean([seen.images for seen in recipe.places])),
         hours=_hours(_mean(hours)) if hours else "-",
         verdict=", ".join(dict.fromkeys(map(_verdict, recipe.entries))),
@@ -109,6 +110,13 @@ def _kimg(images: float) -> str:
 
 def _hours(hours: float) -> str:
     return f"{hours:.2f}" if hours >= 0.01 else "< 0.01"
+
+
+def _seeds(ranking: Ranking, recipe: Recipe) -> str:
+    """`3`, or `1 of 3` where the others failed or were not measured so far: chance chose there."""
+    ranked = len(recipe.distances)
+    missing = sum(entry.recipe == recipe.entries[0].recipe for entry in ranking.behind)
+    return f"{ranked} of {ranked + missing}" if missing else f"{ranked}"
 
 
 def _verdict(entry: Entry) -> str:
@@ -150,9 +158,12 @@ def words_of_state(entry: Entry, ranking: Ranking | None) -> str:
 
 def _panels(ranking: Ranking) -> list[Panel]:
     distance, floor = ranking.measure.distance, floor_of(ranking)
-    note = "Lower is better; the mean over seeds." + (
-        " Dashed: the floor, real faces held against real faces." if floor is not None else ""
-    )
+    note = "Lower is better; the mean over seeds."
+    if floor is not None:
+        where = "Dashed" if _nearest(ranking) <= NEAR_FLOOR * floor else "Far below"
+        real = f"{words.number(floor)}, real faces held against real faces"
+        note += f" {where}: the floor, {real}."
+        floor = floor if where == "Dashed" else None
     panels = []
     for title, axis in (("against images", IMAGES), ("against time", HOURS)):
         curves = [
@@ -163,6 +174,11 @@ def _panels(ranking: Ranking) -> list[Panel]:
         if curves:
             panels.append(Panel(f"{distance} {title}", note, curves, scale="distance", axis=axis))
     return panels
+
+
+def _nearest(ranking: Ranking) -> float:
+    """The lowest distance of all ranked runs."""
+    return min(distance for recipe in ranking.recipes for distance in recipe.distances)
 
 
 def _course(recipe: Recipe, ranking: Ranking, axis: Axis) -> Points:

@@ -146,7 +146,7 @@ def file_name(words: str) -> str:
     >>> file_name("loss=bce,seed=0")
     'loss=bce,seed=0'
     >>> file_name("data.path=/faces/a.zip")
-    'data.path=-faces-a.zip~72a3d7'
+    'data.path=-faces-a.zip~eb1e02'
     """
     name = BAD_IN_NAMES.sub("-", words)
     if name == words and len(name.encode()) <= LONGEST_NAME and not name.startswith("."):

@@ -117,8 +117,9 @@ def _common_budget(courses: Sequence[tuple[Entry, list[Observation]]]) -> float:
 def pooled_deviation(groups: Sequence[Sequence[float]]) -> tuple[float | None, int]:
     """Relative standard deviation within groups, pooled by degrees of freedom, and their number.
 
-    >>> pooled_deviation([[9.0, 11.0], [20.0]])
-    (0.1414213562373095, 1)
+    >>> deviation, freedom = pooled_deviation([[9.0, 10.0, 11.0], [20.0]])
+    >>> round(deviation, 6), freedom
+    (0.1, 2)
     """
     freedom = sum(len(group) - 1 for group in groups)
     if freedom == 0:

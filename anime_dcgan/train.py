@@ -120,7 +120,11 @@ def main() -> None:
         elif "ckpt_path=last" in words:
             _go_on_with_run(words)
     _check_outputs(words)
-    train()
+    try:
+        train()
+    except KeyboardInterrupt:  # while a launcher waited for the jobs
+        _tell(f"\nstopped\n\nGo on: {command_line(sys.argv[1:])}")
+        raise SystemExit(INTERRUPTED) from None
 
 
 def _go_on_with_sweep(words: list[str]) -> None:

@@ -18,10 +18,6 @@ from anime_dcgan.gan import GAN
 from anime_dcgan.paths import CONF_DIR
 from anime_dcgan.training import fit
 
-if "PYTEST_XDIST_WORKER" in os.environ:  # the cores belong to the other workers
-    torch.set_num_threads(1)
-    os.environ.setdefault("OMP_NUM_THREADS", "1")  # of the commands that tests start
-
 SMALL = (
     "data.count=40",
     "data.image_size=16",

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import torch
 
 from anime_dcgan import trusted
-from anime_dcgan.errors import UserError
+from anime_dcgan.errors import UserError, first_line
 from anime_dcgan.model.base import Generator
 
 MODEL_PACKAGE = "anime_dcgan.model"
@@ -28,19 +28,15 @@ def read(path: Path) -> dict[str, Any]:
     except pickle.UnpicklingError as error:
         raise UserError(
             f"{path} is refused: it is damaged, or it holds more than tensors and plain values "
-            f"and could run code ({_first_line(error)})"
+            f"and could run code ({first_line(error)})"
         ) from None
     except (RuntimeError, OSError, EOFError, ValueError) as error:
-        raise UserError(f"{path} cannot be read: {_first_line(error)}") from None
+        raise UserError(f"{path} cannot be read: {first_line(error)}") from None
     if not isinstance(contents, dict) or not {"state_dict", "config"} <= contents.keys():
         raise UserError(
             f"{path} is no checkpoint of anime_dcgan: it lacks weights or configuration"
         )
     return contents
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def load_generator(path: Path, weights: Literal["ema", "raw"] = "ema") -> Generator:
@@ -62,7 +58,7 @@ def load_generator(path: Path, weights: Literal["ema", "raw"] = "ema") -> Genera
         generator.load_state_dict(state, strict=True, assign=True)
     except RuntimeError as error:
         raise UserError(
-            f"{path}: the weights do not fit the generator: {_first_line(error)}"
+            f"{path}: the weights do not fit the generator: {first_line(error)}"
         ) from None
     return generator.eval().requires_grad_(False)
 

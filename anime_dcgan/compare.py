@@ -12,13 +12,11 @@ from omegaconf import DictConfig, ListConfig
 from anime_dcgan.command import command
 from anime_dcgan.console import say
 from anime_dcgan.errors import UserError
-from anime_dcgan.overrides import quoted
+from anime_dcgan.overrides import quoted, split_options
 
 if TYPE_CHECKING:
     from anime_dcgan.page.entries import Entry
     from anime_dcgan.page.ranking import Ranking
-
-ENDINGS = (".html", ".htm")
 
 
 @command("compare")
@@ -52,13 +50,14 @@ def compare(config: DictConfig) -> None:
 
 
 def _check(config: DictConfig) -> None:
+    from anime_dcgan.page.render import check_page
+
     if config.by not in ("best", "last"):
         raise UserError(f"by={config.by} is unknown: use by=best or by=last")
     kimg = config.kimg
     if kimg is not None and (isinstance(kimg, bool | str) or kimg <= 0):
         raise UserError(f"kimg={kimg} is no number above 0: use kimg=100, or null for all")
-    if config.out is not None and Path(str(config.out)).suffix.lower() not in ENDINGS:
-        raise UserError(f"out={config.out} is no page: use an ending of {' or '.join(ENDINGS)}")
+    check_page(config.out)
 
 
 def _paths(config: DictConfig) -> list[Path]:
@@ -152,13 +151,10 @@ def split(words: list[str]) -> tuple[list[str], list[str]]:
     >>> split(["outputs/a", "by=last", "--cfg", "job"])
     (['outputs/a'], ['by=last', '--cfg', 'job'])
     """
-    paths: list[str] = []
-    rest: list[str] = []
-    for before, word in zip(["", *words], words, strict=False):
-        belongs_to_hydra = word.startswith("-") or before.startswith("-")
-        is_path = "=" not in word or Path(word).exists()
-        (paths if is_path and not belongs_to_hydra else rest).append(word)
-    return paths, rest
+    options, others = split_options(words)
+    paths = [word for word in others if "=" not in word or Path(word).exists()]
+    rest = [word for word in others if word not in paths]
+    return paths, [*rest, *options]
 
 
 if __name__ == "__main__":

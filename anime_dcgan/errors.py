@@ -1,4 +1,4 @@
-"""The one exception for mistakes that a user can mend."""
+"""The one exception for mistakes that a user can mend, and what other errors say in a line."""
 
 
 class UserError(ValueError):
@@ -7,3 +7,12 @@ class UserError(ValueError):
     The commands print it without a traceback and exit with status 2; any other exception is a
     bug of ours and keeps its traceback.
     """
+
+
+def first_line(error: BaseException) -> str:
+    """What an error says first; its kind, where it says nothing.
+
+    >>> first_line(OSError("no room\\nat all")), first_line(EOFError())
+    ('no room', 'EOFError')
+    """
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

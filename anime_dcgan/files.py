@@ -48,9 +48,18 @@ def write_or_tell(write: Callable[[], None], path: Path, consequence: str = "") 
         say(f"{path} could not be written ({error}){'; ' if consequence else ''}{consequence}")
 
 
+def read_object(path: Path) -> dict[str, Any]:
+    """The object in a JSON file; empty where it is absent or damaged."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
 def read_list(path: Path, name: str) -> list[dict[str, Any]]:
     """The objects listed as `name` in a JSON file; none where it is absent or damaged."""
     try:
-        return list(json.loads(path.read_text(encoding="utf-8"))[name])
-    except (OSError, ValueError, KeyError, TypeError):
+        return list(read_object(path)[name])
+    except (KeyError, TypeError):
         return []

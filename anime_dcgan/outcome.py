@@ -1,6 +1,5 @@
 """What became of a run, in files of its folder: `finished.json`, `failure.json`, `quality.json`."""
 
-import json
 import math
 import time
 from pathlib import Path
@@ -8,7 +7,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from anime_dcgan.files import write_json, write_or_tell
+from anime_dcgan.files import read_object, write_json, write_or_tell
 
 FINISHED, FAILURE = "finished.json", "failure.json"
 
@@ -28,7 +27,7 @@ def write_finished(run_dir: Path, config: DictConfig, images: int, epochs: float
 
 def is_finished(run_dir: Path, config: DictConfig) -> bool:
     """Whether the run came to its end with this budget, or went beyond it."""
-    done = _read(run_dir / FINISHED)
+    done = read_object(run_dir / FINISHED)
     if not done:
         return False
     kimg, epochs = config.max_kimg, config.trainer.max_epochs
@@ -49,7 +48,7 @@ def write_failure(run_dir: Path, message: str, traceback: str | None = None) -> 
 
 def read_failure(run_dir: Path) -> str | None:
     """Why the training ended before its end; None if it did not."""
-    return _read(run_dir / FAILURE).get("message")
+    return read_object(run_dir / FAILURE).get("message")
 
 
 def best_distance(run_dir: Path) -> float:
@@ -57,19 +56,10 @@ def best_distance(run_dir: Path) -> float:
 
     It is what a sweeper minimises, and a sweeper takes a number only.
     """
-    quality = _read(run_dir / "quality.json")
+    quality = read_object(run_dir / "quality.json")
     try:
         name = quality["metric"]["headline"]
         distances = [float(row["values"][name]) for row in quality["rows"]]
     except (KeyError, TypeError, ValueError):
         return math.inf
     return min((distance for distance in distances if not math.isnan(distance)), default=math.inf)
-
-
-def _read(path: Path) -> dict[str, Any]:
-    """A JSON object; empty where it is absent or damaged."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}

@@ -22,6 +22,20 @@ def own_overrides(words: list[str]) -> list[str]:
     ]
 
 
+def split_options(words: list[str]) -> tuple[list[str], list[str]]:
+    """Hydra's options with their values, and all other words.
+
+    >>> split_options(["--cfg", "job", "seed=1", "outputs/a"])
+    (['--cfg', 'job'], ['seed=1', 'outputs/a'])
+    """
+    options: list[str] = []
+    others: list[str] = []
+    for before, word in zip(["", *words], words, strict=False):
+        is_value = before.startswith("-") and "=" not in word
+        (options if word.startswith("-") or is_value else others).append(word)
+    return options, others
+
+
 def is_sweep(words: list[str]) -> bool:
     """Whether the command line trains several runs."""
     recipe = any(word.startswith("sweep=") and word != "sweep=null" for word in words)
@@ -40,7 +54,7 @@ def find_last_run(words: list[str]) -> str | None:
     return _newest(
         checkpoint
         for checkpoint, said in found.items()
-        if checkpoint.exists() and is_same(_read(said), words)
+        if checkpoint.exists() and is_same(read_yaml(said), words)
     )
 
 
@@ -52,7 +66,7 @@ def find_last_sweep(words: list[str]) -> str | None:
 def find_last_search(words: list[str]) -> str | None:
     """The newest search below `outputs` that was started by these words."""
     started = OUTPUTS.glob(f"*/{SEARCH}")
-    return _newest(said for said in started if is_same(_read(said), words))
+    return _newest(said for said in started if is_same(read_yaml(said), words))
 
 
 def _newest(files: Iterable[Path]) -> str | None:
@@ -62,7 +76,7 @@ def _newest(files: Iterable[Path]) -> str | None:
 
 
 def _swept_same(said: Path, words: list[str]) -> bool:
-    content = _read(said)
+    content = read_yaml(said)
     try:
         before = content["hydra"]["overrides"]
         return is_same([*before["task"], *before["hydra"]], words)
@@ -70,7 +84,8 @@ def _swept_same(said: Path, words: list[str]) -> bool:
         return False
 
 
-def _read(path: Path) -> Any:
+def read_yaml(path: Path) -> Any:
+    """What a YAML or JSON file holds; None where it is absent or damaged."""
     try:
         return yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, yaml.YAMLError):

@@ -12,7 +12,6 @@ from anime_dcgan.console import say
 from anime_dcgan.errors import UserError
 from anime_dcgan.runs import find_run
 
-ENDINGS = (".html", ".htm")
 MOST_GRIDS = 12
 
 
@@ -29,11 +28,12 @@ def report(config: DictConfig) -> None:
 
 
 def _check(config: DictConfig) -> None:
+    from anime_dcgan.page.render import check_page
+
     grids = config.grids
     if isinstance(grids, bool) or not isinstance(grids, int) or not 1 <= grids <= MOST_GRIDS:
         raise UserError(f"grids={grids} is no whole number from 1 to {MOST_GRIDS}: use grids=6")
-    if config.out is not None and Path(str(config.out)).suffix.lower() not in ENDINGS:
-        raise UserError(f"out={config.out} is no page: use an ending of {' or '.join(ENDINGS)}")
+    check_page(config.out)
 
 
 main = report

@@ -6,6 +6,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Glob, IntervalSweep, Override, RangeSweep
 
 from anime_dcgan.errors import UserError
+from anime_dcgan.overrides import split_options
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
@@ -20,12 +21,8 @@ def split(words: list[str]) -> tuple[list[str], list[Override]]:
     ['--cfg', 'job', 'seed=1']
     """
     parser = OverridesParser.create()
-    options = [
-        word
-        for before, word in zip(["", *words], words, strict=False)
-        if word.startswith("-") or (before.startswith("-") and "=" not in word)
-    ]
-    parsed = parser.parse_overrides([word for word in words if word not in options])
+    options, overrides = split_options(words)
+    parsed = parser.parse_overrides(overrides)
     fixed = [override.input_line or "" for override in parsed if not override.is_sweep_override()]
     return [*options, *fixed], [override for override in parsed if override.is_sweep_override()]
 

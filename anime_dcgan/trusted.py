@@ -6,7 +6,7 @@ Unlike Hydra's `instantiate`, nothing but a class of one named package of ours i
 import importlib
 from typing import Any
 
-from anime_dcgan.errors import UserError
+from anime_dcgan.errors import UserError, first_line
 
 
 def build(settings: Any, package: str, base: type, origin: object) -> Any:
@@ -32,5 +32,5 @@ def build(settings: Any, package: str, base: type, origin: object) -> Any:
     try:
         return found(**arguments)
     except (TypeError, RuntimeError, OverflowError) as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        reason = first_line(error)
         raise UserError(f"{origin}: {target} cannot be built: {reason}") from None

@@ -1,5 +1,6 @@
 """A training that promises less than others did is ended, with everything saved."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -42,8 +43,7 @@ class Prune(Callback):
             for number, row in enumerate(quality.rows[self._told :], self._told + 1):
                 bad = self.report(number, quality.headline(row))
                 self._told = number
-        end = images_in_all(trainer)
-        if bad and (end is None or module.images_seen < end):
+        if bad and module.images_seen < (images_in_all(trainer) or math.inf):
             for snapshot in callbacks_of(trainer, Snapshot):
                 snapshot.save_last(trainer, module)
             raise Pruned

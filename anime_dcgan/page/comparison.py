@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 
 from anime_dcgan.page import words
 from anime_dcgan.page.entries import Entry
@@ -66,6 +67,7 @@ def write_comparison(ranking: Ranking, out: Path, notes: list[str], missing: lis
     ]
     page = render(
         "compare",
+        ("enlarge",),
         ranking=ranking,
         lines=lines_of(ranking),
         floor=floor_of(ranking),
@@ -75,7 +77,6 @@ def write_comparison(ranking: Ranking, out: Path, notes: list[str], missing: lis
         differing=differing(ranking.recipes),
         missing=[(entry.path.name, words_of_state(entry, ranking)) for entry in missing],
         short_table=SHORT_TABLE,
-        colours=len(CURVES),
     )
     write_page(out, page)
 
@@ -95,8 +96,8 @@ def _line(ranking: Ranking, place: int, recipe: Recipe) -> Line:
         distance=words.number(recipe.mean),
         error="-" if error is None else words.number(error),
         seeds=_seeds(ranking, recipe),
-        kimg=_kimg(_mean([seen.images for seen in recipe.places])),
-        hours=_hours(_mean(hours)) if hours else "-",
+        kimg=_kimg(fmean([seen.images for seen in recipe.places])),
+        hours=_hours(fmean(hours)) if hours else "-",
         verdict=", ".join(dict.fromkeys(map(_verdict, recipe.entries))),
         precision=_value(recipe.places, "precision"),
         recall=_value(recipe.places, "recall"),
@@ -125,11 +126,7 @@ def _verdict(entry: Entry) -> str:
 
 def _value(places: Sequence[Observation], name: str) -> str:
     found = [seen.values[name] for seen in places if name in seen.values]
-    return f"{_mean(found):.2f}" if found else "-"
-
-
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values)
+    return f"{fmean(found):.2f}" if found else "-"
 
 
 def floor_of(ranking: Ranking) -> float | None:
@@ -141,17 +138,16 @@ def floor_of(ranking: Ranking) -> float | None:
         for entry in recipe.entries
         if measure.distance in entry.floors.get(measure.method, {})
     ]
-    return _mean(floors) if floors else None
+    return fmean(floors) if floors else None
 
 
-def words_of_state(entry: Entry, ranking: Ranking | None) -> str:
+def words_of_state(entry: Entry, ranking: Ranking) -> str:
     """Why a run is not in the ranking, or what became of it."""
     if entry.failure is not None:
         return f"failed: {entry.failure}"
-    course = entry.course(ranking.measure) if ranking else []
+    course = entry.course(ranking.measure)
     if not course:
         return "not measured so" if entry.measured else "not measured"
-    assert ranking is not None
     distance = words.number(course[-1].values[ranking.measure.distance])
     return f"{entry.state}; {distance} after {words.images(course[-1].images)}"
 
@@ -192,7 +188,7 @@ def _course(recipe: Recipe, ranking: Ranking, axis: Axis) -> Points:
     ]
     together = list(zip(*courses, strict=False))
     return [
-        (_mean([x for x, _ in points if x is not None]), _mean([y for _, y in points]))
+        (fmean([x for x, _ in points if x is not None]), fmean([y for _, y in points]))
         for points in together
         if all(x is not None for x, _ in points)
     ]

@@ -9,7 +9,9 @@ from typing import Any, Literal
 
 import yaml
 
+from anime_dcgan.errors import first_line
 from anime_dcgan.outcome import FINISHED, read_failure
+from anime_dcgan.overrides import own_overrides, read_yaml
 from anime_dcgan.page.record import (
     Equilibrium,
     Observation,
@@ -21,7 +23,7 @@ from anime_dcgan.settings import telling
 
 NOT_THE_METHOD = ("faces", "headline", "training")
 """Settings of a measurement that may differ between values that are held against each other."""
-NOT_THE_RECIPE = ("seed=", "run=", "ckpt_path=", "hydra.", "sweep=")
+NOT_THE_RECIPE = ("seed=", "sweep=")
 
 Method = tuple[tuple[str, Any], ...]
 """How values were measured: those of one method are comparable."""
@@ -92,7 +94,7 @@ def read_entry(run: Path, notes: list[str]) -> Entry | None:
         config = yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8"))
         settings = telling(config)
     except (OSError, ValueError, AttributeError, yaml.YAMLError) as error:
-        notes.append(f"{run} is left out: config.yaml cannot be read ({_first_line(error)})")
+        notes.append(f"{run} is left out: config.yaml cannot be read ({first_line(error)})")
         return None
     quality = read_quality(run, own)
     measured: dict[Method, list[Observation]] = {}
@@ -141,20 +143,13 @@ def _add_evaluations(
                 known.append(seen)
                 known.sort(key=lambda other: other.images)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        notes.append(f"evaluations.json is damaged and left out: {_first_line(error)}")
+        notes.append(f"evaluations.json is damaged and left out: {first_line(error)}")
 
 
 def _words(run: Path) -> list[str]:
-    try:
-        said = yaml.safe_load((run / ".hydra" / "overrides.yaml").read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError):
-        return []
-    words = map(str, said) if isinstance(said, list) else ()
+    said = read_yaml(run / ".hydra" / "overrides.yaml")
+    words = own_overrides(list(map(str, said)) if isinstance(said, list) else [])
     return [word for word in words if not word.startswith(NOT_THE_RECIPE)]
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def choose_measure(entries: list[Entry], distance: str | None = None) -> Measure | None:

@@ -1,8 +1,8 @@
 """Which curve belongs on which panel. A panel without a point is left out."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from statistics import median
+from statistics import fmean, median
 from typing import Literal
 
 from anime_dcgan.page.record import Quality, Record
@@ -57,6 +57,7 @@ class Panel:
         said = [
             f"{curve.name} from {curve.points[0][1]:.3g} to {curve.points[-1][1]:.3g}"
             for curve in self.curves
+            if not curve.quiet
         ]
         span = [place / self.axis.unit for curve in self.curves for place, _ in curve.points]
         extent = f"{min(span):,.3g} to {max(span):,.3g} {self.axis.label}"
@@ -218,9 +219,4 @@ def thin(points: Points, most: int = MOST_POINTS) -> Points:
     """At most `most` points: the means of as many neighbours as that takes."""
     width = -(-len(points) // most)
     chunks = [points[start : start + width] for start in range(0, len(points), max(width, 1))]
-    return [(_mean(x for x, _ in chunk), _mean(y for _, y in chunk)) for chunk in chunks]
-
-
-def _mean(values: Iterable[float]) -> float:
-    found = list(values)
-    return sum(found) / len(found)
+    return [(fmean(x for x, _ in chunk), fmean(y for _, y in chunk)) for chunk in chunks]

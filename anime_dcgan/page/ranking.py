@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Literal
 
 from anime_dcgan.page.entries import Entry, Measure
@@ -30,7 +31,7 @@ class Recipe:
 
     @property
     def mean(self) -> float:
-        return sum(self.distances) / len(self.distances)
+        return fmean(self.distances)
 
 
 @dataclass(frozen=True)
@@ -126,7 +127,7 @@ def pooled_deviation(groups: Sequence[Sequence[float]]) -> tuple[float | None, i
         return None, 0
     squares = 0.0
     for group in groups:
-        mean = sum(group) / len(group)
+        mean = fmean(group)
         squares += sum((value / mean - 1) ** 2 for value in group)
     return math.sqrt(squares / freedom), freedom
 

@@ -2,26 +2,29 @@
 
 import base64
 import hashlib
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import anime_dcgan
 from anime_dcgan.errors import UserError
 from anime_dcgan.files import write_text
 from anime_dcgan.page import words
 
+ENDINGS = (".html", ".htm")
 TEMPLATE = Path(__file__).parent / "template"
 
 
-def render(name: str, **parts: object) -> str:
-    """The page `name`.html with its script and style, which is laid over that of the report.
+def render(name: str, scripts: Sequence[str], **parts: object) -> str:
+    """The page `name`.html with these scripts and its style, which is laid over that of the report.
 
     Whatever the template takes in is escaped, unless it comes as `Markup`.
     """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
 
-    script = _read(f"{name}.js")
+    script = "\n".join(_read(f"{one}.js") for one in scripts)
     environment = Environment(
         loader=FileSystemLoader(TEMPLATE),
         autoescape=True,
@@ -38,6 +41,12 @@ def render(name: str, **parts: object) -> str:
         now=datetime.now().astimezone(),
         **parts,
     )
+
+
+def check_page(out: Any) -> None:
+    """Raise `UserError` unless `out=...` is null or names an HTML file."""
+    if out is not None and Path(str(out)).suffix.lower() not in ENDINGS:
+        raise UserError(f"out={out} is no page: use an ending of {' or '.join(ENDINGS)}")
 
 
 def write_page(out: Path, page: str) -> None:

@@ -94,6 +94,7 @@ def write_review(findings: Findings, out: Path) -> None:
     reasons = _reasons(findings)
     page = render(
         "review",
+        ("review",),
         findings=findings,
         total=findings.counts[0][1] if findings.counts else 0,
         reasons=reasons,

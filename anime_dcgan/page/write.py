@@ -39,6 +39,7 @@ def _render(run: Path, grids: int) -> tuple[str, list[str]]:
     ]
     page = render(
         "report",
+        ("enlarge", "report"),
         record=record,
         verdict=words.verdict(record.equilibrium),
         facts=_facts(record, _last_epoch(run, record)),

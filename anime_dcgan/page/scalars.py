@@ -3,6 +3,7 @@
 import csv
 import math
 import os
+import re
 import struct
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -17,12 +18,17 @@ LONGEST_EVENT = 65_536  # bytes; what is longer is a picture
 def read_scalars(run: Path, notes: list[str]) -> dict[str, Points]:
     """The curves of a run by their tags; what cannot be read is told in the notes."""
     curves: dict[str, Points] = {}
-    for path in sorted((run / "tensorboard").rglob("events.out.tfevents.*")):
+    for path in sorted((run / "tensorboard").rglob("events.out.tfevents.*"), key=_when_written):
         _collect(path, _events(path), curves, notes)
     table = run / "csv" / "metrics.csv"
     if not curves and table.is_file():
         _collect(table, _rows(table), curves, notes)
     return curves
+
+
+def _when_written(path: Path) -> list[str | int]:
+    """Orders names by their numbers: time, process, and how many it wrote (9 before 10)."""
+    return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", path.name)]
 
 
 def _collect(

@@ -23,6 +23,15 @@ def test_it_agrees_with_tensorboards_own_reader(tmp_path: Path):
     assert read_scalars(tmp_path, []) == {"loss/discriminator": expected}
 
 
+def test_the_tenth_file_of_a_second_comes_after_the_ninth(tmp_path: Path):
+    for number, value in ((9, 0.25), (10, 0.75)):
+        write_events(tmp_path / str(number), {"accuracy/real": [(1, value)]})
+        (written,) = (tmp_path / str(number) / "tensorboard").iterdir()
+        (tmp_path / "tensorboard").mkdir(exist_ok=True)
+        written.rename(tmp_path / "tensorboard" / f"events.out.tfevents.1700000000.host.7.{number}")
+    assert read_scalars(tmp_path, [])["accuracy/real"] == [(1, 0.75)]
+
+
 def test_what_a_resumed_run_says_anew_counts(tmp_path: Path):
     write_events(tmp_path, {"accuracy/real": [(1, 0.1), (2, 0.2), (3, 0.3)]}, suffix=".a")
     write_events(tmp_path, {"accuracy/real": [(2, 0.5), (4, 0.75)]}, suffix=".b")

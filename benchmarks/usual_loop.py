@@ -1,0 +1,132 @@
+"""The loop that most people start from, beside which we measure: DCGAN as tutorials write it.
+
+    python benchmarks/usual_loop.py FOLDER HOURS [overrides of train's data ...]
+
+The networks of Radford et al. (`model=radford`, width 64), binary cross-entropy, Adam (2e-4,
+beta1 0.5) for both, batches of 64, float32, NCHW, one backward for real and one for fake images,
+no average of the weights. Two things favour it here: it reads decoded faces from our cache,
+where a tutorial decodes every picture in every epoch, and nothing is logged or drawn.
+
+It writes a checkpoint after each epoch into FOLDER/checkpoints, which `evaluate weights=raw` and
+`generate weights=raw` read, and goes on from the last of them. HOURS are those of training, all
+starts together. It prints images/s at the end.
+"""
+
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from hydra import compose, initialize_config_dir
+from omegaconf import DictConfig, OmegaConf
+from torch import Tensor
+from torch.nn import functional
+
+from anime_dcgan.command import instantiate
+from anime_dcgan.model.radford import Discriminator, Generator
+from anime_dcgan.paths import CONF_DIR
+from anime_dcgan.runs import by_epoch, file_stem
+
+BATCH = 64
+
+
+class UsualLoop:
+    """Generator, discriminator and their optimizers, stepped as tutorials do."""
+
+    def __init__(self, image_size: int) -> None:
+        self.generator = Generator(image_size=image_size)
+        self.discriminator = Discriminator(image_size=image_size)
+        self.optimizers = [
+            torch.optim.Adam(network.parameters(), lr=2e-4, betas=(0.5, 0.999))
+            for network in (self.generator, self.discriminator)
+        ]
+
+    def step(self, real: Tensor) -> None:
+        """One batch of images (n, 3, h, w) in [-1, 1]."""
+        of_generator, of_discriminator = self.optimizers
+        self.discriminator.zero_grad()
+        _cost(self.discriminator(real), 1.0).backward()
+        fake = self.generator(torch.randn(len(real), self.generator.latent_dim))
+        _cost(self.discriminator(fake.detach()), 0.0).backward()
+        of_discriminator.step()
+        self.generator.zero_grad()
+        _cost(self.discriminator(fake), 1.0).backward()
+        of_generator.step()
+
+    def save(self, folder: Path, config: dict[str, Any], epoch: int, images: int, s: float) -> None:
+        """As a checkpoint of ours, in which the average is the raw generator."""
+        raw = self.generator.state_dict()
+        state = {f"{prefix}.{name}": tensor for prefix in ("generator", "generator_ema")
+                 for name, tensor in raw.items()}
+        state |= {f"discriminator.{k}": v for k, v in self.discriminator.state_dict().items()}
+        contents = {
+            "state_dict": state,
+            "optimizer_states": [optimizer.state_dict() for optimizer in self.optimizers],
+            "config": config,
+            **{"images_seen": images, "epoch": epoch, "epochs_done": epoch, "seconds": s},
+        }
+        folder.mkdir(parents=True, exist_ok=True)
+        partial = folder / "partial"
+        torch.save(contents, partial)
+        partial.replace(folder / f"{file_stem(epoch)}.ckpt")
+
+    def load(self, contents: dict[str, Any]) -> None:
+        state = contents["state_dict"]
+        for name in ("generator", "discriminator"):
+            own = {k.removeprefix(f"{name}."): v for k, v in state.items() if k.startswith(f"{name}.")}
+            getattr(self, name).load_state_dict(own)
+        for optimizer, kept in zip(self.optimizers, contents["optimizer_states"], strict=True):
+            optimizer.load_state_dict(kept)
+
+
+def _cost(logits: Tensor, label: float) -> Tensor:
+    return functional.binary_cross_entropy_with_logits(logits, torch.full_like(logits, label))
+
+
+def to_nchw(pixels: Tensor) -> Tensor:
+    """Pixels (n, h, w, 3) of 0..255 in the layout and range that tutorials feed."""
+    return pixels.permute(0, 3, 1, 2).contiguous().float().div(127.5).sub(1.0)
+
+
+def compose_config(overrides: list[str]) -> DictConfig:
+    with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
+        config = compose("train", overrides=["model=radford", f"data.batch_size={BATCH}", *overrides])
+    OmegaConf.resolve(config.data)
+    OmegaConf.resolve(config.model)
+    return config
+
+
+def main() -> None:
+    folder, hours = Path(sys.argv[1]) / "checkpoints", float(sys.argv[2])
+    config = compose_config(sys.argv[3:])
+    plain = OmegaConf.to_container(config, resolve=False)
+    assert isinstance(plain, dict)
+    kept = {name: OmegaConf.to_container(config[name]) for name in ("data", "model")}
+    data = instantiate(config.datamodule)
+    data.setup()
+    batches = data.train_dataloader()
+    torch.manual_seed(config.seed)
+    loop = UsualLoop(config.data.image_size)
+    epoch, images, seconds = 0, 0, 0.0
+    if done := by_epoch(folder, ".ckpt"):
+        contents = torch.load(done[-1], weights_only=True)
+        loop.load(contents)
+        epoch, images, seconds = (contents[key] for key in ("epochs_done", "images_seen", "seconds"))
+        print(f"going on after epoch {epoch}, {images:,} images, {seconds / 3600:.2f} h", flush=True)
+    while seconds < 3600 * hours:
+        start = time.perf_counter()
+        batches.sampler.set_epoch(epoch)
+        for pixels in batches:
+            loop.step(to_nchw(pixels))
+            images += len(pixels)
+            if seconds + time.perf_counter() - start >= 3600 * hours:
+                break
+        epoch, seconds = epoch + 1, seconds + time.perf_counter() - start
+        loop.save(folder, {**kept, "seed": config.seed}, epoch, images, seconds)
+        print(f"epoch {epoch}  {images:,} images  {seconds / 3600:.2f} h"
+              f"  {images / seconds:.1f} images/s", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -11,16 +11,20 @@ def file_stem(epoch: float) -> str:
     return f"epoch={epoch:04.0f}" if epoch == int(epoch) else f"epoch={epoch:08.3f}"
 
 
+STEM = re.compile(r"epoch=(\d+(?:\.\d+)?)")
+
+
 def epoch_of(path: Path) -> float:
     """The epoch of a file that is named by `file_stem`."""
-    match = re.fullmatch(r"epoch=(\d+(?:\.\d+)?)", path.with_suffix("").name)
+    match = STEM.fullmatch(path.with_suffix("").name)
     assert match is not None, path
     return float(match[1])
 
 
 def by_epoch(folder: Path, suffix: str) -> list[Path]:
-    """The files of a folder that are named by `file_stem`, earliest epoch first."""
-    return sorted(folder.glob(f"epoch=*{suffix}"), key=epoch_of)
+    """The files of a folder that are named by `file_stem`, earliest epoch first; no others."""
+    named = (path for path in folder.glob(f"epoch=*{suffix}") if STEM.fullmatch(path.stem))
+    return sorted(named, key=epoch_of)
 
 
 def find_run(run: str, outputs: Path) -> Path:

@@ -57,8 +57,11 @@ class UsualLoop:
     def save(self, folder: Path, config: dict[str, Any], epoch: int, images: int, s: float) -> None:
         """As a checkpoint of ours, in which the average is the raw generator."""
         raw = self.generator.state_dict()
-        state = {f"{prefix}.{name}": tensor for prefix in ("generator", "generator_ema")
-                 for name, tensor in raw.items()}
+        state = {
+            f"{prefix}.{name}": tensor
+            for prefix in ("generator", "generator_ema")
+            for name, tensor in raw.items()
+        }
         state |= {f"discriminator.{k}": v for k, v in self.discriminator.state_dict().items()}
         contents = {
             "state_dict": state,
@@ -74,7 +77,9 @@ class UsualLoop:
     def load(self, contents: dict[str, Any]) -> None:
         state = contents["state_dict"]
         for name in ("generator", "discriminator"):
-            own = {k.removeprefix(f"{name}."): v for k, v in state.items() if k.startswith(f"{name}.")}
+            own = {
+                k.removeprefix(f"{name}."): v for k, v in state.items() if k.startswith(f"{name}.")
+            }
             getattr(self, name).load_state_dict(own)
         for optimizer, kept in zip(self.optimizers, contents["optimizer_states"], strict=True):
             optimizer.load_state_dict(kept)
@@ -91,7 +96,9 @@ def to_nchw(pixels: Tensor) -> Tensor:
 
 def compose_config(overrides: list[str]) -> DictConfig:
     with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
-        config = compose("train", overrides=["model=radford", f"data.batch_size={BATCH}", *overrides])
+        config = compose(
+            "train", overrides=["model=radford", f"data.batch_size={BATCH}", *overrides]
+        )
     OmegaConf.resolve(config.data)
     OmegaConf.resolve(config.model)
     return config
@@ -100,8 +107,6 @@ def compose_config(overrides: list[str]) -> DictConfig:
 def main() -> None:
     folder, hours = Path(sys.argv[1]) / "checkpoints", float(sys.argv[2])
     config = compose_config(sys.argv[3:])
-    plain = OmegaConf.to_container(config, resolve=False)
-    assert isinstance(plain, dict)
     kept = {name: OmegaConf.to_container(config[name]) for name in ("data", "model")}
     data = instantiate(config.datamodule)
     data.setup()
@@ -112,8 +117,12 @@ def main() -> None:
     if done := by_epoch(folder, ".ckpt"):
         contents = torch.load(done[-1], weights_only=True)
         loop.load(contents)
-        epoch, images, seconds = (contents[key] for key in ("epochs_done", "images_seen", "seconds"))
-        print(f"going on after epoch {epoch}, {images:,} images, {seconds / 3600:.2f} h", flush=True)
+        epoch, images, seconds = (
+            contents[key] for key in ("epochs_done", "images_seen", "seconds")
+        )
+        print(
+            f"going on after epoch {epoch}, {images:,} images, {seconds / 3600:.2f} h", flush=True
+        )
     while seconds < 3600 * hours:
         start = time.perf_counter()
         batches.sampler.set_epoch(epoch)
@@ -124,8 +133,11 @@ def main() -> None:
                 break
         epoch, seconds = epoch + 1, seconds + time.perf_counter() - start
         loop.save(folder, {**kept, "seed": config.seed}, epoch, images, seconds)
-        print(f"epoch {epoch}  {images:,} images  {seconds / 3600:.2f} h"
-              f"  {images / seconds:.1f} images/s", flush=True)
+        print(
+            f"epoch {epoch}  {images:,} images  {seconds / 3600:.2f} h"
+            f"  {images / seconds:.1f} images/s",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

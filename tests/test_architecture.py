@@ -13,12 +13,12 @@ FLOORS = [
     {"image", "latent", "precision", "model", "loss", "regularizer", "ema", "schedule"}
     | {"augment", "transformations", "verdict", "page"},
     {"checkpoint", "drawing", "data", "objective"},
-    {"gan", "checkpoint_io", "command", "metric", "duality", "cleaning", "space"},
+    {"gan", "checkpoint_io", "command", "metric", "duality", "cleaning", "space", "explore"},
     {"callbacks", "evaluation", "preview"},
     {"training"},
     {"job"},
     {"sweep"},
-    {"train", "search", "generate", "evaluate", "report", "prepare", "compare"},
+    {"train", "search", "generate", "evaluate", "report", "prepare", "compare", "studio"},
 ]
 LIGHT = {
     *("train", "search", "generate", "evaluate", "report", "prepare", "compare", "command"),

@@ -37,8 +37,6 @@ class Direction:
 
 def find(generator: Generator, method: Method, count: int = 10) -> list[Direction]:
     """The strongest directions first; fewer than `count` where the latent has fewer axes."""
-    if method not in FINDERS:
-        raise UserError(f"method={method!s:.20} is unknown: use sefa or pca")
     count = min(count, MOST, generator.latent_dim)
     vectors, strengths = FINDERS[method](generator)
     return [
@@ -79,7 +77,7 @@ def pca(generator: Generator) -> tuple[Float[Tensor, "k d"], Float[Tensor, " k"]
     return _upright(unit).float(), (values.flip(0)[:count] / values.sum()).float()
 
 
-FINDERS: dict[str, Callable[[Generator], tuple[Tensor, Tensor]]] = {"sefa": sefa, "pca": pca}
+FINDERS: dict[Method, Callable[[Generator], tuple[Tensor, Tensor]]] = {"sefa": sefa, "pca": pca}
 
 
 def _layers(generator: Generator) -> list[Layer]:

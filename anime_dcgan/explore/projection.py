@@ -44,26 +44,26 @@ def project(
     latents = _nearest_candidates(generator, target, seed).requires_grad_()
     optimizer = torch.optim.Adam([latents], lr=RATE)
     best = Found(0, latents[0].detach().clone(), torch.inf)
-    for step in range(steps):
-        keep = _starts_at(step / steps)
-        if len(latents) > keep:
+    for step in range(steps + 1):
+        if len(latents) > (keep := _starts_at(step / steps)):
             latents, optimizer = _drop_worst(generator, target, latents.detach(), keep, optimizer)
-        for group in optimizer.param_groups:
-            group["lr"] = RATE * min(1.0, 2 * (1 - step / steps))
         with torch.enable_grad():
             distances = multiscale_distance(generator(latents), target)
-            (distances + PRIOR * _unlikely(latents)).sum().backward()
-        nearest = int(distances.argmin())
-        if (distance := float(distances[nearest])) < best.distance:
-            best = Found(step, latents[nearest].detach().clone(), distance)
+        best = _better(best, latents.detach(), distances.detach())
         yield Found(step, best.latent, best.distance)
-        optimizer.step()
-        optimizer.zero_grad()
-    with torch.no_grad():
-        distance, nearest = multiscale_distance(generator(latents), target).min(dim=0)
-        if distance < best.distance:
-            best = Found(steps, latents[int(nearest)].detach().clone(), float(distance))
-    yield Found(steps, best.latent, best.distance)
+        if step < steps:
+            optimizer.param_groups[0]["lr"] = RATE * min(1.0, 2 * (1 - step / steps))
+            with torch.enable_grad():
+                (distances + PRIOR * _unlikely(latents)).sum().backward()
+            optimizer.step()
+            optimizer.zero_grad()
+
+
+def _better(best: Found, latents: Float[Tensor, "n d"], distances: Float[Tensor, " n"]) -> Found:
+    distance, nearest = distances.min(dim=0)
+    if distance >= best.distance:
+        return best
+    return Found(best.step, latents[int(nearest)].clone(), float(distance))
 
 
 def multiscale_distance(

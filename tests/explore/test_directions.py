@@ -1,0 +1,105 @@
+"""Directions against what is known of the generator."""
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from anime_dcgan.errors import UserError
+from anime_dcgan.explore import directions
+from anime_dcgan.model import base, dcgan, radford
+
+
+class Convolutional(base.Generator):
+    """Begins with a transposed convolution of a latent of 1 x 1 px."""
+
+    def __init__(self) -> None:
+        super().__init__(6)
+        self.first = nn.ConvTranspose2d(6, 5, 4)
+        self.second = nn.ConvTranspose2d(5, 3, 4, stride=2, padding=1)
+
+    def forward(self, latents: Tensor) -> Tensor:
+        return torch.tanh(self.second(torch.relu(self.first(latents[:, :, None, None]))))
+
+
+class OneLayer(base.Generator):
+    def __init__(self) -> None:
+        super().__init__(2)
+        self.only = nn.Linear(2, 12)
+
+    def forward(self, latents: Tensor) -> Tensor:
+        return self.only(latents).unflatten(1, (3, 2, 2))
+
+
+GENERATORS = {
+    "dcgan": lambda: dcgan.Generator(latent_dim=6, width=4, image_size=16),
+    "radford": lambda: radford.Generator(latent_dim=6, width=4, image_size=16).eval(),
+    "convolutional": Convolutional,
+}
+
+
+@pytest.fixture(params=GENERATORS)
+def generator(request: pytest.FixtureRequest) -> base.Generator:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return GENERATORS[request.param]()
+
+
+def stretch(generator: base.Generator, vector: Tensor) -> float:
+    """How far a unit step moves what the first layer puts out."""
+    seen: list[Tensor] = []
+    first = next(m for m in generator.modules() if isinstance(m, directions.Layer))
+    hook = first.register_forward_hook(lambda layer, inputs, output: seen.append(output.clone()))
+    with torch.no_grad():
+        generator(torch.stack([vector, torch.zeros_like(vector)]))
+    hook.remove()
+    return float((seen[0][0] - seen[0][1]).norm())
+
+
+def test_sefa_finds_what_moves_the_first_layer_most(generator: base.Generator):
+    found = directions.find(generator, "sefa", 6)
+    moved = [stretch(generator, direction.vector) for direction in found]
+    assert moved == sorted(moved, reverse=True)
+    random = torch.nn.functional.normalize(torch.randn(200, 6), dim=1)
+    assert max(stretch(generator, vector) for vector in random) <= moved[0] + 1e-4
+    assert [one.strength for one in found] == pytest.approx(
+        [move**2 / sum(m**2 for m in moved) for move in moved], rel=1e-3
+    )
+
+
+@pytest.mark.parametrize("method", ["sefa", "pca"])
+def test_directions_are_of_length_one_and_always_the_same(
+    generator: base.Generator, method: directions.Method
+):
+    before = torch.random.get_rng_state()
+    found = directions.find(generator, method, 6)
+    assert torch.equal(torch.random.get_rng_state(), before)
+    vectors = torch.stack([direction.vector for direction in found])
+    torch.testing.assert_close(vectors.norm(dim=1), torch.ones(6))
+    again = torch.stack([direction.vector for direction in directions.find(generator, method, 6)])
+    assert torch.equal(vectors, again)
+    assert [direction.id for direction in found] == [f"{method}.{number}" for number in range(6)]
+    strengths = [direction.strength for direction in found]
+    assert strengths == sorted(strengths, reverse=True) and sum(strengths) <= 1 + 1e-5
+
+
+def test_pca_finds_the_axes_of_a_generator_whose_axes_are_known():
+    generator = Convolutional()
+    scales = torch.tensor([5.0, 3.0, 1.0, 0.1, 0.1, 0.1])
+    with torch.no_grad():
+        spread = torch.zeros(6, 5, 4, 4)
+        for axis in range(6):  # each component moves places of its own, far from the bend of relu
+            spread.flatten(1)[axis, axis * 13 : axis * 13 + 13] = scales[axis]
+        generator.first.weight.copy_(spread)
+        generator.first.bias.fill_(100.0)
+    found = directions.find(generator, "pca", 3)
+    for axis, direction in enumerate(found):
+        assert abs(direction.vector[axis]) > 0.99
+
+
+def test_fewer_axes_give_fewer_directions(generator: base.Generator):
+    assert len(directions.find(generator, "pca", 50)) == 6
+
+
+def test_a_generator_of_one_layer_has_none():
+    with pytest.raises(UserError, match="no two layers"):
+        directions.find(OneLayer(), "sefa")

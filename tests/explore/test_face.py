@@ -1,0 +1,123 @@
+"""Faces go into links and come back, or are refused in a line."""
+
+import math
+import struct
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from anime_dcgan.errors import UserError
+from anime_dcgan.explore.face import FARTHEST_MOVE, MAX_SEED, Face, decode_latent, encode_latent
+
+GOOD = {"run": "sweep/loss=bce,seed=0", "epoch": "70", "seed": 5}
+
+runs = st.from_regex(r"[A-Za-z0-9_=,.\-]{1,20}", fullmatch=True).filter(
+    lambda name: set(name) != {"."}
+)
+float32 = st.floats(-100, 100, width=32)
+moves = st.dictionaries(
+    st.from_regex(r"(sefa|pca)\.[0-9]{1,4}", fullmatch=True),
+    st.floats(-FARTHEST_MOVE, FARTHEST_MOVE),
+    max_size=5,
+)
+
+
+words = st.fixed_dictionaries(
+    {
+        "run": st.lists(runs, min_size=1, max_size=3).map("/".join),
+        "epoch": st.sampled_from(["best", "last", "7", "12.5"]),
+        "weights": st.sampled_from(["ema", "raw"]),
+        "truncation": st.floats(0, 1),
+        "moves": moves,
+    }
+)
+origins = st.one_of(
+    st.integers(0, MAX_SEED).map(lambda seed: {"seed": seed}),
+    st.lists(float32, min_size=1, max_size=8).map(lambda numbers: {"latent": numbers}),
+)
+
+
+def face_of(words: dict[str, Any], origin: dict[str, Any]) -> Face:
+    if "latent" in origin:
+        origin = {"latent": encode_latent(origin["latent"])}
+    return Face(**words, **origin)
+
+
+@given(words, origins)
+def test_a_face_comes_back_from_json_as_it_was(words: dict[str, Any], origin: dict[str, Any]):
+    face = face_of(words, origin)
+    assert Face.from_json(face.to_json()) == face
+
+
+@given(words, origins)
+def test_a_link_names_the_same_face(words: dict[str, Any], origin: dict[str, Any]):
+    face = face_of(words, origin)
+    again = Face.from_query(face.to_query())
+    assert again.to_query() == face.to_query()
+    assert (again.generator, again.seed, again.latent) == (face.generator, face.seed, face.latent)
+    assert again.truncation == pytest.approx(face.truncation, rel=1e-11)
+    assert again.moves == pytest.approx(dict(face.moves), rel=1e-11)
+
+
+@given(st.lists(float32, min_size=1, max_size=20))
+def test_a_latent_is_kept_to_the_last_bit(values: list[float]):
+    again = decode_latent(encode_latent(values))
+    assert struct.pack(f"{len(values)}f", *again) == struct.pack(f"{len(values)}f", *values)
+
+
+def test_a_link_is_short_where_nothing_was_changed():
+    assert Face(**GOOD).to_query() == "run=sweep/loss=bce,seed=0&epoch=70&weights=ema&seed=5"
+
+
+def test_steps_of_nothing_are_no_steps_and_the_order_of_steps_means_nothing():
+    one = Face(**GOOD, moves={"pca.1": 1.0, "sefa.0": 2.0, "sefa.1": 0.0})
+    other = Face(**GOOD, moves={"sefa.0": 2.0, "pca.1": 1})
+    assert one == other and one.to_query() == other.to_query() and hash(one) == hash(other)
+    assert Face(**GOOD, moves={"sefa.0": 0.0}).plain
+
+
+NAN = encode_latent([math.nan])
+BAD: list[dict[str, Any]] = [
+    *(
+        {"run": run}
+        for run in ("", "/etc", "..", "a/../b", "a//b", "./a", "a\\b", "a\n", "a/", 3, None)
+    ),
+    *({"epoch": epoch} for epoch in ("", "-1", "../last", "1e3", "7.ckpt", 7, None)),
+    *({"weights": weights} for weights in ("EMA", "", None)),
+    *({"seed": seed} for seed in (-1, MAX_SEED + 1, 1.5, True, "5", None)),
+    *({"seed": None, "latent": text} for text in ("", "!!", "AAA", "A" * 30_000, NAN, 5)),
+    {"latent": encode_latent([0.0])},  # beside a seed
+    *({"truncation": value} for value in (-0.1, 1.1, math.nan, "1", True)),
+    *({"moves": value} for value in (None, [], {"up": 1}, {"sefa.0": 11}, {"sefa.0": math.nan})),
+    {"moves": {f"sefa.{number}": 1 for number in range(65)}},
+    {"more": 1},
+]
+
+
+@pytest.mark.parametrize("change", BAD, ids=str)
+def test_what_is_no_face_is_refused_in_a_line(change: dict[str, Any]):
+    with pytest.raises(UserError) as refused:
+        Face.from_json({**GOOD, **change})
+    assert len(str(refused.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "",
+        "run=a",
+        "run=a&epoch=1",
+        "run=a&epoch=1&seed=",
+        "run=a&epoch=1&seed=1&seed=2",
+        "run=a&epoch=1&seed=x",
+        "run=a&epoch=1&seed=1&truncation=x",
+        "run=a&epoch=1&seed=1&moves=sefa.0",
+        "run=a&epoch=1&seed=1&moves=sefa.0:1,sefa.0:2",
+        "&".join(["run=a"] * 40),
+    ],
+)
+def test_what_is_no_link_is_refused_in_a_line(query: str):
+    with pytest.raises(UserError):
+        Face.from_query(query)

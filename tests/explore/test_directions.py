@@ -90,7 +90,7 @@ def test_pca_finds_the_axes_of_a_generator_whose_axes_are_known():
         for axis in range(6):  # each component moves places of its own, far from the bend of relu
             spread.flatten(1)[axis, axis * 13 : axis * 13 + 13] = scales[axis]
         generator.first.weight.copy_(spread)
-        generator.first.bias.fill_(100.0)
+        generator.first.bias = nn.Parameter(torch.full((5,), 100.0))
     found = directions.find(generator, "pca", 3)
     for axis, direction in enumerate(found):
         assert abs(direction.vector[axis]) > 0.99

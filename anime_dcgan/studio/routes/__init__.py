@@ -1,0 +1,1 @@
+"""The interface over HTTP: thin, each route a sentence about a part below it."""

@@ -1,0 +1,178 @@
+"""Faces over HTTP: what a link names is drawn, and always the same."""
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from fastapi.testclient import TestClient
+from PIL import Image
+
+from anime_dcgan import drawing
+from anime_dcgan.checkpoint import load_generator
+from anime_dcgan.explore.face import Face
+from anime_dcgan.studio.app import Settings, create_app
+from tests.studio.conftest import CHANGE
+
+FACE = {"run": "a", "epoch": "10", "seed": 5}
+
+
+def pixels(content: bytes) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(content)))
+
+
+def one(client: TestClient, **changes: Any) -> np.ndarray:
+    words = {key: value for key, value in {**FACE, **changes}.items() if value is not None}
+    answer = client.get("/api/face.png", params=words)
+    assert answer.status_code == 200, answer.text
+    return pixels(answer.content)
+
+
+def test_a_wall_shows_the_faces_of_generate(client: TestClient, outputs: Path):
+    generator = load_generator(outputs / "a/checkpoints/epoch=0010.ckpt")
+    wanted = np.stack(list(drawing.faces(generator, range(3, 13))))
+    answer = client.get("/api/wall.png", params={**FACE, "seed": 3, "count": 10, "columns": 4})
+    wall = pixels(answer.content)
+    assert wall.shape == (3 * 16, 4 * 16, 3)
+    for number, face in enumerate(wanted):
+        top, left = 16 * (number // 4), 16 * (number % 4)
+        np.testing.assert_array_equal(wall[top : top + 16, left : left + 16], face)
+    assert not wall[32:, 32:].any()
+
+
+def test_a_link_gives_the_same_face_after_a_restart(
+    client: TestClient, outputs: Path, tmp_path: Path
+):
+    words = {**FACE, "moves": "sefa.0:1.5,pca.2:-1", "truncation": 0.8}
+    first = client.get("/api/face.png", params=words).content
+    with TestClient(
+        create_app(Settings(outputs, tmp_path / "other")), base_url="http://localhost"
+    ) as other:
+        assert other.get("/api/face.png", params=words).content == first
+    assert (pixels(first) != one(client)).any()
+
+
+def test_a_download_says_what_it_is(client: TestClient):
+    client.post("/api/kept", json={"face": FACE, "story": "Once \u2014 upon a time"})
+    answer = client.get("/api/face.png", params={**FACE, "download": True, "scale": 4})
+    assert "attachment" in answer.headers["content-disposition"]
+    picture = Image.open(io.BytesIO(answer.content))
+    assert picture.size == (64, 64)
+    assert picture.info["Description"] == "Once \u2014 upon a time"
+    assert Face.from_json(json.loads(picture.info["anime_dcgan"])) == Face(**FACE)
+
+
+def test_a_picture_that_is_known_is_not_drawn_again(client: TestClient):
+    first = client.get("/api/face.png", params=FACE)
+    again = client.get(
+        "/api/face.png", params=FACE, headers={"If-None-Match": first.headers["etag"]}
+    )
+    assert again.status_code == 304
+    other = client.get("/api/face.png", params={**FACE, "seed": 6})
+    assert other.headers["etag"] != first.headers["etag"]
+
+
+def test_any_faces_stand_on_a_sheet(client: TestClient):
+    faces = [FACE, {**FACE, "epoch": "1"}, {"run": "sweep/b", "epoch": "1", "seed": 2}]
+    answer = client.post(
+        "/api/sheet.png", json={"faces": faces, "columns": 2, "scale": 2, "padding": 2}
+    )
+    assert pixels(answer.content).shape == (2 * 34 + 2, 2 * 34 + 2, 3)
+    sheet = client.post("/api/sheet.png", json={"faces": faces[:2]})
+    np.testing.assert_array_equal(pixels(sheet.content)[:, :16], one(client))
+
+
+def test_in_between_faces_lead_from_one_to_the_other(client: TestClient):
+    other = {**FACE, "seed": 9}
+    faces = client.post("/api/mix", json={"parents": [FACE, other], "steps": 4}).json()["faces"]
+    assert len(faces) == 5 and faces[0]["seed"] == 5 and faces[-1]["seed"] == 9
+    assert all(face["latent"] for face in faces[1:-1])
+    drawn = [one(client, seed=None, latent=face["latent"]) for face in faces[1:-1]]
+    assert all((face != one(client)).any() for face in drawn)
+
+
+def test_children_are_the_same_whenever_they_are_asked_for(client: TestClient):
+    wish = {"parents": [FACE, {**FACE, "seed": 9}], "children": 6, "variation": 0.3, "seed": 1}
+    first, again = (client.post("/api/breed", json=wish).json() for _ in range(2))
+    assert first == again and len({face["latent"] for face in first["faces"]}) == 6
+
+
+def test_a_blend_of_one_is_that_one(client: TestClient):
+    blend = client.post("/api/blend", json={"parents": [FACE], "shares": [1]}).json()["face"]
+    difference = one(client).astype(int) - one(client, seed=None, latent=blend["latent"])
+    assert np.abs(difference).max() <= 1
+
+
+def test_faces_of_different_generators_are_not_mixed(client: TestClient):
+    for path, more in (("mix", {}), ("breed", {}), ("blend", {"shares": [1, 1]})):
+        wish = {"parents": [FACE, {**FACE, "epoch": "1"}], **more}
+        answer = client.post(f"/api/{path}", json=wish)
+        assert answer.status_code == 400 and "one run and epoch" in answer.json()["detail"]
+
+
+def test_directions_are_found_and_named(client: TestClient):
+    place = {"run": "a", "epoch": "10"}
+    for method in ("sefa", "pca"):
+        found = client.get("/api/directions", params={**place, "method": method, "count": 4}).json()
+        assert [one["id"] for one in found["directions"]] == [f"{method}.{n}" for n in range(4)]
+    named = client.put("/api/directions/name", json={**place, "id": "sefa.1", "name": "smile"})
+    assert named.status_code == 204
+    names = [
+        one["name"] for one in client.get("/api/directions", params=place).json()["directions"]
+    ]
+    assert names[:3] == [None, "smile", None]
+    other = client.get("/api/directions", params={**place, "epoch": "1"}).json()["directions"]
+    assert not any(one["name"] for one in other)
+    client.put("/api/directions/name", json={**place, "id": "sefa.1", "name": None})
+    assert client.get("/api/directions", params=place).json()["directions"][1]["name"] is None
+
+
+@pytest.mark.parametrize(
+    ("path", "words", "status"),
+    [
+        ("/api/face.png", {**FACE, "run": "none"}, 404),
+        ("/api/face.png", {**FACE, "epoch": "3"}, 404),
+        ("/api/face.png", {**FACE, "epoch": "../last"}, 422),
+        ("/api/face.png", {**FACE, "run": "../a"}, 400),
+        ("/api/face.png", {**FACE, "latent": "AAAA"}, 400),
+        ("/api/face.png", {**FACE, "moves": "sefa.0"}, 400),
+        ("/api/face.png", {**FACE, "moves": "sefa.99:1"}, 400),
+        ("/api/face.png", {**FACE, "scale": 17}, 422),
+        ("/api/face.png", {**FACE, "truncation": "nan"}, 422),
+        ("/api/wall.png", {**FACE, "count": 257}, 422),
+        ("/api/directions", {"run": "a", "epoch": "1", "method": "ica"}, 422),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_drawn_is_said_in_a_line(
+    client: TestClient, path: str, words: dict[str, Any], status: int
+):
+    answer = client.get(path, params=words)
+    assert answer.status_code == status
+    assert len(answer.json()["detail"].splitlines()) == 1
+
+
+def test_a_checkpoint_that_carries_code_is_refused(tmp_path: Path):
+    import os
+
+    import torch
+
+    class Malicious:
+        def __reduce__(self) -> tuple[Any, tuple[str]]:
+            return os.system, (f"touch {tmp_path / 'trace'}",)
+
+    checkpoints = tmp_path / "outputs" / "evil" / "checkpoints"
+    checkpoints.mkdir(parents=True)
+    torch.save({"state_dict": {}, "config": {}, "more": Malicious()}, checkpoints / "last.ckpt")
+    app = create_app(Settings(tmp_path / "outputs", tmp_path / "kept"))
+    with TestClient(app, base_url="http://localhost", headers=CHANGE) as client:
+        answer = client.get("/api/face.png", params={"run": "evil", "epoch": "last", "seed": 1})
+    assert answer.status_code == 400 and "could run code" in answer.json()["detail"]
+    assert not (tmp_path / "trace").exists()
+
+
+def test_the_last_seed_ends_the_wall(client: TestClient):
+    answer = client.get("/api/wall.png", params={**FACE, "seed": 2**32 - 3, "count": 64})
+    assert pixels(answer.content).shape == (16, 3 * 16, 3)

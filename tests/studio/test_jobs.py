@@ -1,0 +1,172 @@
+"""Long work: films, archives and projections, with progress, and an end when one wants it."""
+
+import io
+import json
+import threading
+import time
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from fastapi.testclient import TestClient
+from PIL import Image
+
+from anime_dcgan.studio.jobs import KEPT, MOST_WAITING, Job, Jobs, TooManyJobs
+
+FACE = {"run": "a", "epoch": "10", "seed": 5}
+FACES = [FACE, {**FACE, "seed": 6}, {**FACE, "moves": {"sefa.0": 2}}]
+
+
+def finished(client: TestClient, job: dict[str, Any]) -> dict[str, Any]:
+    deadline = time.monotonic() + 60
+    while job["state"] in ("waiting", "running"):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+        job = client.get(f"/api/jobs/{job['id']}").json()
+    return job
+
+
+def submitted(client: TestClient, kind: str, **wish: Any) -> dict[str, Any]:
+    answer = client.post(f"/api/jobs/{kind}", json=wish)
+    assert answer.status_code == 202, answer.text
+    return finished(client, answer.json())
+
+
+@pytest.mark.parametrize("ending", ["gif", "mp4"])
+def test_a_film_leads_through_the_faces(client: TestClient, ending: str):
+    job = submitted(client, "film", faces=FACES, frames_per_face=5, format=ending, scale=2)
+    assert job["state"] == "done" and job["progress"] == 1, job["error"]
+    content = client.get(job["file"]).content
+    if ending == "mp4":
+        assert content[4:8] == b"ftyp"
+    else:
+        film = Image.open(io.BytesIO(content))
+        assert (film.n_frames, film.size) == (15, (32, 32))  # type: ignore[attr-defined]
+
+
+def test_an_archive_holds_every_face_with_its_words(client: TestClient):
+    job = submitted(client, "zip", run="a", epoch="10", seed=30, count=40, truncation=0.7)
+    archive = zipfile.ZipFile(io.BytesIO(client.get(job["file"]).content))
+    assert archive.namelist()[::39] == ["00000-seed=30.png", "00039-seed=69.png"]
+    picture = Image.open(archive.open("00003-seed=33.png"))
+    assert json.loads(picture.info["anime_dcgan"])["seed"] == 33
+    alone = client.get("/api/face.png", params={**FACE, "seed": 33, "truncation": 0.7}).content
+    np.testing.assert_array_equal(picture, Image.open(io.BytesIO(alone)))
+    chosen = submitted(client, "zip", faces=FACES)
+    assert len(zipfile.ZipFile(io.BytesIO(client.get(chosen["file"]).content)).namelist()) == 3
+
+
+def test_a_picture_is_approached_with_progress(client: TestClient):
+    face = client.get("/api/face.png", params={**FACE, "scale": 4}).content
+    answer = client.post(
+        "/api/jobs/projection",
+        files={"file": ("me.png", face, "image/png")},
+        data={"run": "a", "epoch": "10", "steps": "60"},
+    )
+    assert answer.status_code == 202, answer.text
+    target = client.get(f"/api/jobs/{answer.json()['id']}/target.png").content
+    assert Image.open(io.BytesIO(target)).size == (16, 16)
+    job = finished(client, answer.json())
+    assert job["state"] == "done" and job["face"]["latent"], job["error"]
+    assert float(job["detail"].split()[-1]) < 0.15
+    words = {key: value for key, value in job["face"].items() if value is not None and value != {}}
+    assert client.get("/api/face.png", params=words).status_code == 200
+
+
+@pytest.mark.parametrize("content", [b"", b"no picture", b"\x89PNG\r\n\x1a\n" + b"\0" * 100])
+def test_what_is_no_picture_is_refused(client: TestClient, content: bytes):
+    answer = client.post(
+        "/api/jobs/projection",
+        files={"file": ("me.png", content)},
+        data={"run": "a", "epoch": "10"},
+    )
+    assert answer.status_code in (400, 422) and answer.json()["detail"]
+
+
+def test_wishes_that_cannot_be_are_refused_at_once(client: TestClient):
+    def refused(kind: str, **wish: Any) -> int:
+        return client.post(f"/api/jobs/{kind}", json=wish).status_code
+
+    assert refused("film", faces=FACES * 20, frames_per_face=24) == 400
+    assert refused("film", faces=FACES[:1]) == 422
+    assert refused("film", faces=[FACE, {**FACE, "epoch": "1"}]) == 400
+    assert refused("zip", count=10) == 400
+    assert refused("zip", run="none", epoch="1") == 404
+    assert refused("zip", run="a", epoch="1", count=10_001) == 422
+    assert client.get("/api/jobs/none").status_code == 404
+    assert client.get("/api/jobs/none/file").status_code == 404
+
+
+def test_a_job_that_is_not_wanted_any_more_ends_and_leaves_nothing(client: TestClient):
+    answer = client.post("/api/jobs/zip", json={"run": "a", "epoch": "10", "count": 10_000})
+    job = answer.json()
+    while client.get(f"/api/jobs/{job['id']}").json()["progress"] == 0:
+        time.sleep(0.01)
+    assert client.delete(f"/api/jobs/{job['id']}").status_code == 204
+    assert finished(client, client.get(f"/api/jobs/{job['id']}").json())["state"] == "cancelled"
+    assert client.get(f"/api/jobs/{job['id']}/file").status_code == 404
+
+
+@pytest.fixture
+def jobs(tmp_path: Path):
+    made = Jobs(tmp_path / "jobs")
+    yield made
+    made.close()
+    assert not (tmp_path / "jobs").exists()
+
+
+def wait(job: Job, *states: str) -> None:
+    deadline = time.monotonic() + 20
+    while job.state not in states:
+        assert time.monotonic() < deadline, job.state
+        time.sleep(0.005)
+
+
+def test_jobs_come_one_after_the_other_and_few_may_wait(jobs: Jobs):
+    go = threading.Event()
+    first = jobs.submit("zip", lambda job: go.wait() and None)
+    others = [jobs.submit("zip", lambda job: None) for _ in range(MOST_WAITING - 1)]
+    wait(first, "running")
+    with pytest.raises(TooManyJobs):
+        jobs.submit("zip", lambda job: None)
+    jobs.cancel(others[0])
+    assert others[0].state == "cancelled" and others[1].state == "waiting"
+    go.set()
+    for job in others[1:]:
+        wait(job, "done")
+
+
+def test_a_failure_is_told_in_a_line_and_the_next_job_is_done(
+    jobs: Jobs, capsys: pytest.CaptureFixture[str]
+):
+    def fail(job: Job) -> None:
+        (job.folder / "half").write_text("made")
+        raise RuntimeError("no luck\nat all")
+
+    failed = jobs.submit("zip", fail)
+    wait(failed, "failed")
+    assert failed.error == "no luck" and not failed.folder.exists()
+    assert "Traceback" in capsys.readouterr().err
+    wait(jobs.submit("zip", lambda job: None), "done")
+
+
+def test_old_files_are_forgotten(jobs: Jobs):
+    def write(job: Job) -> None:
+        job.file = job.folder / "a"
+        job.file.write_text("a")
+
+    made = []
+    for _ in range(KEPT + 5):
+        made.append(jobs.submit("zip", write))
+        wait(made[-1], "done")
+    assert len(list(jobs.folder.iterdir())) <= KEPT
+    assert jobs.get(made[0].id) is None and jobs.get(made[-1].id) is made[-1]
+
+
+def test_what_a_killed_studio_left_is_cleared_away(tmp_path: Path):
+    (tmp_path / "jobs" / "old").mkdir(parents=True)
+    jobs = Jobs(tmp_path / "jobs")
+    assert not (tmp_path / "jobs" / "old").exists()
+    jobs.close()

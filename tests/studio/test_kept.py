@@ -1,0 +1,101 @@
+"""What is kept, over HTTP."""
+
+import io
+import zipfile
+from pathlib import Path
+
+import numpy as np
+from fastapi.testclient import TestClient
+from PIL import Image
+
+from anime_dcgan.studio.app import Settings, create_app
+from tests.checkpoints import make_checkpoint
+from tests.studio.conftest import CHANGE
+
+FACE = {"run": "a", "epoch": "10", "seed": 5}
+OTHER = {**FACE, "seed": 9}
+
+
+def test_a_face_is_kept_once_and_changed_by_what_is_given(client: TestClient):
+    first = client.post("/api/kept", json={"face": FACE, "story": "a queen"}).json()
+    again = client.post("/api/kept", json={"face": FACE, "favourite": True}).json()
+    assert first["id"] == again["id"] and again["story"] == "a queen" and again["favourite"]
+    assert client.get("/api/kept/find", params=FACE).json()["id"] == first["id"]
+    assert client.get("/api/kept/find", params=OTHER).status_code == 404
+    changed = client.patch(f"/api/kept/{first['id']}", json={"story": "a king"}).json()
+    assert changed["story"] == "a king" and changed["favourite"]
+    found = client.get("/api/kept", params={"text": "KING", "favourite": True}).json()
+    assert [one["id"] for one in found["kept"]] == [first["id"]] and not found["more"]
+    assert client.delete(f"/api/kept/{first['id']}").status_code == 204
+    assert client.get(f"/api/kept/{first['id']}").status_code == 404
+
+
+def test_a_family_can_be_walked_back(client: TestClient):
+    wish = {"parents": [FACE, OTHER], "children": 1}
+    (child,) = client.post("/api/breed", json=wish).json()["faces"]
+    parents = [{"face": FACE, "share": 0.6}, {"face": OTHER, "share": 0.4}]
+    kept = client.post("/api/kept", json={"face": child, "how": "breed", "parents": parents}).json()
+    (grandchild,) = client.post("/api/breed", json={"parents": [child], "children": 1}).json()[
+        "faces"
+    ]
+    youngest = client.post(
+        "/api/kept", json={"face": grandchild, "how": "breed", "parents": [{"face": child}]}
+    ).json()
+    family = client.get(f"/api/kept/{youngest['id']}/family").json()
+    assert len(family["nodes"]) == 4 and len(family["edges"]) == 3
+    assert {edge["child"] for edge in family["edges"]} == {kept["id"], youngest["id"]}
+    shown = client.get("/api/kept").json()["kept"]
+    assert {one["id"] for one in shown} == {kept["id"], youngest["id"]}  # its parents are hidden
+    client.delete(f"/api/kept/{kept['id']}")
+    family = client.get(f"/api/kept/{youngest['id']}/family").json()
+    assert len(family["nodes"]) == 4  # who is forgotten stays an ancestor
+
+
+def test_a_picture_outlives_its_checkpoint(tmp_path: Path):
+    path = make_checkpoint(tmp_path / "outputs/a/checkpoints/epoch=0010.ckpt")
+    app = create_app(Settings(tmp_path / "outputs", tmp_path / "kept"))
+    with TestClient(app, base_url="http://localhost", headers=CHANGE) as client:
+        drawn = client.get("/api/face.png", params=FACE).content
+        kept = client.post("/api/kept", json={"face": FACE}).json()
+        path.unlink()
+        assert client.get("/api/face.png", params=FACE).status_code == 404
+        thumb = client.get(f"/api/kept/{kept['id']}/thumb.png").content
+        np.testing.assert_array_equal(Image.open(io.BytesIO(thumb)), Image.open(io.BytesIO(drawn)))
+        answer = client.post("/api/kept", json={"face": FACE, "story": "still here"})
+        assert answer.json()["story"] == "still here"
+
+
+def test_collections_come_and_go_and_their_faces_stay(client: TestClient):
+    kept = client.post("/api/kept", json={"face": FACE}).json()["id"]
+    made = client.post("/api/collections", json={"name": "heroes"}).json()
+    place = f"/api/collections/{made['id']}"
+    for _ in range(2):
+        assert client.put(f"{place}/faces/{kept}").status_code == 204
+    assert client.patch(place, json={"name": "villains"}).json()["name"] == "villains"
+    assert client.get("/api/collections").json()["collections"][0]["count"] == 1
+    assert client.get("/api/kept", params={"collection": made["id"]}).json()["kept"]
+    assert client.put(f"{place}/faces/{kept + 99}").status_code == 404
+    assert client.delete(f"{place}/faces/{kept}").status_code == 204
+    assert not client.get("/api/kept", params={"collection": made["id"]}).json()["kept"]
+    assert client.delete(place).status_code == 204 and client.delete(place).status_code == 404
+    assert client.get(f"/api/kept/{kept}").status_code == 200
+
+
+def test_a_collection_travels_as_one_file(client: TestClient, outputs: Path, tmp_path: Path):
+    parents = [{"face": OTHER, "share": 1.0}]
+    wish = {"face": FACE, "story": "far from home", "how": "edit", "parents": parents}
+    kept = client.post("/api/kept", json=wish).json()["id"]
+    made = client.post("/api/collections", json={"name": "heroes"}).json()["id"]
+    client.put(f"/api/collections/{made}/faces/{kept}")
+    answer = client.get(f"/api/collections/{made}/export")
+    assert len(zipfile.ZipFile(io.BytesIO(answer.content)).namelist()) == 3
+    app = create_app(Settings(outputs, tmp_path / "elsewhere"))
+    with TestClient(app, base_url="http://localhost", headers=CHANGE) as other:
+        for added in (2, 0):
+            result = other.post("/api/collections/import", files={"file": answer.content}).json()
+            assert (result["added"], result["known"]) == (added, 2 - added)
+        (face,) = other.get("/api/kept", params={"text": "home"}).json()["kept"]
+        assert face["parents"] and face["how"] == "edit" and len(face["collections"]) == 2
+    broken = client.post("/api/collections/import", files={"file": answer.content[:-30]})
+    assert broken.status_code == 400 and "no collection" in broken.json()["detail"]
+    assert client.get("/api/collections/99/export").status_code == 404

@@ -5,7 +5,6 @@ it; `--blink-settings=preferredColorScheme=0` shows it dark.
 """
 
 import re
-import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -15,12 +14,10 @@ import pytest
 from PIL import Image
 
 from anime_dcgan.page.write import write_report
+from tests.chromium import BROWSER
 from tests.run_folder import make_full_run
 from tests.test_compare import make_sweep
 
-BROWSER = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-)
 DARK = "--blink-settings=preferredColorScheme=0"
 
 pytestmark = pytest.mark.skipif(BROWSER is None, reason="no Chromium on PATH")

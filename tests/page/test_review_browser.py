@@ -1,112 +1,33 @@
-"""The page of suspects under real keys and clicks: Chromium, driven by its chromedriver.
+"""The page of suspects under real keys and clicks."""
 
-The protocol is a few JSON requests to loopback (W3C WebDriver), so that no package is needed.
-"""
-
-import base64
-import http.client
-import json
 import re
-import shutil
-import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from anime_dcgan.page.review import Suspect, read_choices, write_review
-from tests.page.test_browser import BROWSER
+from tests.chromium import (
+    CONTROL,
+    DOWN,
+    ENTER,
+    ESCAPE,
+    LEFT,
+    MISSING,
+    RIGHT,
+    UP,
+    Chromium,
+    chromedriver,
+)
 from tests.page.test_review import HOSTILE, blurred, findings_of, key_of, near_copy
 
-DRIVER = shutil.which("chromedriver")
-ELEMENT = "element-6066-11e4-a52e-4f735466cecf"  # the key that WebDriver gives elements under
-LEFT, UP, RIGHT, DOWN, ENTER, ESCAPE, CONTROL = "\ue012\ue013\ue014\ue015\ue007\ue00c\ue009"
 SLACK = 15  # times slower than measured on two busy cores
 
-pytestmark = pytest.mark.skipif(
-    BROWSER is None or DRIVER is None, reason="no Chromium with its chromedriver on PATH"
-)
+pytestmark = pytest.mark.skipif(MISSING, reason="no Chromium with its chromedriver on PATH")
 
 
-class Chromium:
-    """A window without a screen; what is downloaded lies in `downloads`."""
-
-    def __init__(self, port: int, downloads: Path) -> None:
-        self._port = port
-        self.downloads = downloads
-        arguments = ["--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"]
-        options = {
-            "binary": BROWSER,
-            "args": [*arguments, "--window-size=1280,1000"],
-            "prefs": {"download.default_directory": str(downloads)},
-        }
-        wanted = {"goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"}}
-        answer = self._ask("POST", "", {"capabilities": {"alwaysMatch": wanted}})
-        self._session = f"/{answer['sessionId']}"
-        patience = {"implicit": 5000}  # ms until a tile that is built lazily is there
-        self._ask("POST", f"{self._session}/timeouts", patience)
-
-    def _ask(self, method: str, path: str, content: Any = None) -> Any:
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=60)
-        body = None if method == "GET" else json.dumps(content or {})
-        connection.request(method, f"/session{path}", body)
-        value = json.loads(connection.getresponse().read())["value"]
-        connection.close()
-        assert not (isinstance(value, dict) and "error" in value), value
-        return value
-
-    def close(self) -> None:
-        self._ask("DELETE", self._session)
-
-    def load(self, page: Path) -> None:
-        """Until the page has been drawn, because Chromium drops the keys before that."""
-        self._ask("POST", f"{self._session}/url", {"url": page.as_uri()})
-        script = "requestAnimationFrame(() => requestAnimationFrame(arguments[0]))"
-        self._ask("POST", f"{self._session}/execute/async", {"script": script, "args": []})
-
-    def run(self, script: str) -> Any:
-        """What a JavaScript expression is."""
-        content = {"script": f"return {script}", "args": []}
-        return self._ask("POST", f"{self._session}/execute/sync", content)
-
-    def press(self, *keys: str, holding: str = "") -> None:
-        """Real key presses, one after the other."""
-        strokes = [{"type": f"key{way}", "value": key} for key in keys for way in ("Down", "Up")]
-        if holding:
-            down, up = ({"type": f"key{way}", "value": holding} for way in ("Down", "Up"))
-            strokes = [down, *strokes, up]
-        actions = [{"type": "key", "id": "keyboard", "actions": strokes}]
-        self._ask("POST", f"{self._session}/actions", {"actions": actions})
-
-    def click(self, selector: str, number: int = 0) -> None:
-        """A real click into the middle of an element."""
-        found = {"using": "css selector", "value": selector}
-        elements = self._ask("POST", f"{self._session}/elements", found)
-        self._ask("POST", f"{self._session}/element/{elements[number][ELEMENT]}/click")
-
-    def said(self) -> list[str]:
-        """The lines of the console since the last time."""
-        entries = self._ask("POST", f"{self._session}/se/log", {"type": "browser"})
-        return [entry["message"] for entry in entries]
-
-    def emulate(self, width: int, dark: bool = False, touch: bool = False) -> None:
-        metrics = {"width": width, "height": 1000, "deviceScaleFactor": 1, "mobile": touch}
-        self._devtools("Emulation.setDeviceMetricsOverride", metrics)
-        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
-        self._devtools("Emulation.setEmulatedMedia", {"features": [scheme]})
-
-    def _devtools(self, command: str, parameters: dict[str, Any]) -> None:
-        content = {"cmd": command, "params": parameters}
-        self._ask("POST", f"{self._session}/goog/cdp/execute", content)
-
-    def screenshot(self, path: Path) -> None:
-        path.write_bytes(base64.b64decode(self._ask("GET", f"{self._session}/screenshot")))
-
-    @property
-    def focused(self) -> str:
-        return self.run("document.activeElement.getAttribute('aria-label')") or ""
+class ReviewPage(Chromium):
+    """The window with a page of suspects."""
 
     @property
     def state(self) -> str:
@@ -117,41 +38,22 @@ class Chromium:
         """The choices that the browser keeps for this page."""
         return dict(self.run("JSON.parse(localStorage.getItem(data.store)).choices"))
 
-    def downloaded(self) -> Path:
-        """The one file that has been saved; waits for it."""
-        until = time.monotonic() + 10
-        while time.monotonic() < until:
-            found = [path for path in self.downloads.iterdir() if path.suffix == ".json"]
-            if found:
-                return found[0]
-            time.sleep(0.05)
-        raise AssertionError("nothing was downloaded")
-
 
 @pytest.fixture(scope="module")
 def driver() -> Iterator[int]:
-    """The port of a chromedriver."""
-    command = [str(DRIVER), "--port=0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout
-        port = next(
-            int(found[1])
-            for line in process.stdout
-            if (found := re.search(r"started successfully on port (\d+)", line))
-        )
+    with chromedriver() as port:
         yield port
-        process.terminate()
 
 
 @pytest.fixture(scope="module")
-def window(driver: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
-    window = Chromium(driver, tmp_path_factory.mktemp("downloads"))
+def window(driver: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReviewPage]:
+    window = ReviewPage(driver, tmp_path_factory.mktemp("downloads"))
     yield window
     window.close()
 
 
 @pytest.fixture
-def browser(window: Chromium) -> Iterator[Chromium]:
+def browser(window: ReviewPage) -> Iterator[ReviewPage]:
     """The window, without a word on its console but for those that a test has read."""
     for path in window.downloads.iterdir():
         path.unlink()
@@ -178,7 +80,7 @@ def names(*suspects: Suspect) -> list[str]:
     return [suspect.key for suspect in suspects]
 
 
-def test_keys_keep_drop_move_and_undo(browser: Chromium, tmp_path: Path):
+def test_keys_keep_drop_move_and_undo(browser: ReviewPage, tmp_path: Path):
     browser.load(page_of(tmp_path, SUSPECTS, "keys"))
     browser.press("1")
     assert "copy-00000.png" in browser.focused and "a copy of girls/first-0" in browser.focused
@@ -197,7 +99,7 @@ def test_keys_keep_drop_move_and_undo(browser: Chromium, tmp_path: Path):
     assert browser.stored == {} and browser.state == "0 of 36 decided, all saved"
 
 
-def test_arrows_move_by_rows_and_over_the_divider(browser: Chromium, tmp_path: Path):
+def test_arrows_move_by_rows_and_over_the_divider(browser: ReviewPage, tmp_path: Path):
     browser.load(page_of(tmp_path, SUSPECTS, "arrows"))
     browser.press("2")
     columns = browser.run(
@@ -214,7 +116,7 @@ def test_arrows_move_by_rows_and_over_the_divider(browser: Chromium, tmp_path: P
     assert browser.stored == {} and browser.state == "0 of 36 decided, all saved"
 
 
-def test_clicks_toggle_and_all_of_a_part_are_one_step(browser: Chromium, tmp_path: Path):
+def test_clicks_toggle_and_all_of_a_part_are_one_step(browser: ReviewPage, tmp_path: Path):
     browser.load(page_of(tmp_path, SUSPECTS, "clicks"))
     browser.click("[role=tab]", 1)
     browser.click("#panel-1 .face")
@@ -235,7 +137,7 @@ def test_clicks_toggle_and_all_of_a_part_are_one_step(browser: Chromium, tmp_pat
     assert browser.run(pressed) == 20
 
 
-def test_the_file_holds_what_was_decided_and_nothing_else(browser: Chromium, tmp_path: Path):
+def test_the_file_holds_what_was_decided_and_nothing_else(browser: ReviewPage, tmp_path: Path):
     earlier = blurred(50, choice="keep")
     browser.load(page_of(tmp_path, [*SUSPECTS, earlier], "file"))
     leaves = "!dispatchEvent(new Event('beforeunload', {cancelable: true}))"
@@ -253,7 +155,7 @@ def test_the_file_holds_what_was_decided_and_nothing_else(browser: Chromium, tmp
     assert browser.state == "2 of 37 decided, 1 not saved"
 
 
-def test_choices_outlive_the_page_and_a_page_written_anew(browser: Chromium, tmp_path: Path):
+def test_choices_outlive_the_page_and_a_page_written_anew(browser: ReviewPage, tmp_path: Path):
     page = page_of(tmp_path, SUSPECTS, "again")
     browser.load(page)
     browser.press("1", "k", "k")
@@ -271,7 +173,7 @@ def test_choices_outlive_the_page_and_a_page_written_anew(browser: Chromium, tmp
     assert browser.state == "3 of 36 decided, 2 not saved"
 
 
-def test_a_picture_under_two_reasons_has_one_choice(browser: Chromium, tmp_path: Path):
+def test_a_picture_under_two_reasons_has_one_choice(browser: ReviewPage, tmp_path: Path):
     twice = [blurred(0), near_copy(1, key=key_of(blurred(0).name), flagged=False)]
     browser.load(page_of(tmp_path, twice, "twice"))
     assert browser.state.startswith("0 of 1 ")
@@ -281,7 +183,7 @@ def test_a_picture_under_two_reasons_has_one_choice(browser: Chromium, tmp_path:
     assert browser.run("find('#panel-0 .fate').textContent") == "\u2713 keep"
 
 
-def test_enlarged_pictures_are_decided_on_as_well(browser: Chromium, tmp_path: Path):
+def test_enlarged_pictures_are_decided_on_as_well(browser: ReviewPage, tmp_path: Path):
     browser.load(page_of(tmp_path, SUSPECTS, "large"))
     browser.press("1", ENTER)
     is_open = "document.querySelector('dialog').open"
@@ -298,7 +200,7 @@ def test_enlarged_pictures_are_decided_on_as_well(browser: Chromium, tmp_path: P
     assert not browser.run(is_open)
 
 
-def test_keys_do_nothing_to_what_is_out_of_sight(browser: Chromium, tmp_path: Path):
+def test_keys_do_nothing_to_what_is_out_of_sight(browser: ReviewPage, tmp_path: Path):
     browser.load(page_of(tmp_path, SUSPECTS, "sight"))
     browser.run("document.querySelector('header').style.paddingBottom = '3000px'")
     browser.press("d")
@@ -307,7 +209,7 @@ def test_keys_do_nothing_to_what_is_out_of_sight(browser: Chromium, tmp_path: Pa
     assert browser.stored == {SUSPECTS[0].key: "drop"}
 
 
-def test_hostile_names_are_shown_as_they_are(browser: Chromium, tmp_path: Path):
+def test_hostile_names_are_shown_as_they_are(browser: ReviewPage, tmp_path: Path):
     hostile = near_copy(0, name=HOSTILE, twin_name=HOSTILE, reason=HOSTILE)
     browser.load(page_of(tmp_path, [hostile], HOSTILE))
     browser.press("1", "z")
@@ -317,7 +219,7 @@ def test_hostile_names_are_shown_as_they_are(browser: Chromium, tmp_path: Path):
 
 
 @pytest.mark.parametrize("dark", [False, True])
-def test_nothing_sticks_out_on_a_phone(browser: Chromium, tmp_path: Path, dark: bool):
+def test_nothing_sticks_out_on_a_phone(browser: ReviewPage, tmp_path: Path, dark: bool):
     browser.emulate(390, dark, touch=True)
     browser.load(page_of(tmp_path, SUSPECTS, "phone" * 20))
     sticking = (
@@ -332,7 +234,7 @@ def test_nothing_sticks_out_on_a_phone(browser: Chromium, tmp_path: Path, dark: 
     assert (max(map(int, re.findall(r"\d+", ground))) < 60) == dark
 
 
-def test_three_thousand_suspects_stay_quick(browser: Chromium, tmp_path: Path):
+def test_three_thousand_suspects_stay_quick(browser: ReviewPage, tmp_path: Path):
     many = [blurred(index) for index in range(3000)]
     browser.load(page_of(tmp_path, many, "many"))
     loaded = browser.run("performance.getEntriesByType('navigation')[0].loadEventEnd")

@@ -1,0 +1,41 @@
+/** Into which collections a face goes. */
+
+import { addCollection, collect, listCollections, uncollect } from "./api.js";
+import { button, element, menu } from "./dom.js";
+import { sayError } from "./notice.js";
+
+/** A menu of all collections for one face; `keepIt()` gives what is kept of it. */
+export function collectionMenu(keepIt) {
+  const list = element("div.choices");
+  const made = menu("Collections", list);
+  const load = async () => {
+    const [{ collections }, kept] = await Promise.all([listCollections(), keepIt()]);
+    list.replaceChildren(...collections.map((one) => membership(one, kept)), newCollection(load));
+  };
+  made.addEventListener("toggle", () => made.open && load().catch(sayError));
+  return made;
+}
+
+function membership(collection, kept) {
+  const box = element("input", { type: "checkbox" });
+  box.checked = kept.collections.includes(collection.id);
+  box.addEventListener("change", () => (box.checked ? collect : uncollect)(collection.id, kept.id).catch(sayError));
+  return element("label", {}, box, collection.name);
+}
+
+/** A box for the name of a new collection. */
+export function newCollection(done) {
+  const name = element("input", { type: "text", maxlength: 100, placeholder: "New collection", "aria-label": "Name of a new collection" });
+  const add = async () => {
+    if (!name.value.trim()) return name.focus();
+    try {
+      const made = await addCollection(name.value.trim());
+      name.value = "";
+      await done(made);
+    } catch (error) {
+      sayError(error);
+    }
+  };
+  name.addEventListener("keydown", (event) => event.key === "Enter" && (event.preventDefault(), add()));
+  return element("div.inline", {}, name, button("Add", add));
+}

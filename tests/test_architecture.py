@@ -83,6 +83,13 @@ def test_the_report_needs_files_only():
             assert not {name.split(".")[0] for name in imported(path)} & HEAVY, path
 
 
+def test_the_store_of_the_studio_knows_neither_torch_nor_http():
+    for path in MODULES:
+        if path.is_relative_to(PACKAGE / "studio" / "store"):
+            kinds = {name.split(".")[0] for name in imported(path)}
+            assert not kinds & (HEAVY | {"fastapi", "starlette", "uvicorn"}), path
+
+
 def test_lightning_stays_above_the_checkpoint_reader():
     for path in MODULES:
         if subject(path) in {"image", "latent", "model", "checkpoint", "drawing", "generate"}:

@@ -1,5 +1,6 @@
 """`python -m anime_dcgan.studio`: serve the studio on this machine and open it in the browser."""
 
+import contextlib
 import secrets
 import socket
 import sys
@@ -120,8 +121,9 @@ def _serve(app: Any, listening: socket.socket, address: str, browser: bool) -> N
         server_header=False,
         date_header=False,
     )
-    uvicorn.Server(config).run(sockets=[listening])
-    print("\nclosed", file=sys.stderr)
+    with contextlib.suppress(KeyboardInterrupt):  # raised again when all is closed
+        uvicorn.Server(config).run(sockets=[listening])
+    print("\nthe studio is closed", file=sys.stderr)
 
 
 main = studio

@@ -20,7 +20,7 @@ from anime_dcgan.studio.guard import LOOPBACK, Guard
 from anime_dcgan.studio.jobs import Jobs, TooManyJobs
 from anime_dcgan.studio.library import Library
 from anime_dcgan.studio.routes import faces, jobs, kept, mixing, runs
-from anime_dcgan.studio.store import NotKept, Store
+from anime_dcgan.studio.store import Missing, Store, Taken
 
 STATIC = Path(__file__).parent / "static"
 
@@ -89,9 +89,13 @@ def _say_what_is_wrong(app: FastAPI) -> None:
     async def not_there(_: Request, error: NotThere) -> JSONResponse:
         return answer(404, str(error))
 
-    @app.exception_handler(NotKept)
-    async def not_kept(_: Request, error: NotKept) -> JSONResponse:
+    @app.exception_handler(Missing)
+    async def missing(_: Request, error: Missing) -> JSONResponse:
         return answer(404, str(error))
+
+    @app.exception_handler(Taken)
+    async def taken(_: Request, error: Taken) -> JSONResponse:
+        return answer(409, str(error))
 
     @app.exception_handler(UserError)
     async def mistake(_: Request, error: UserError) -> JSONResponse:

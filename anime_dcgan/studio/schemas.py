@@ -277,7 +277,7 @@ class KeepRequest(Strict):
     story: Story | None = None
     favourite: bool | None = None
     how: How | None = None
-    parents: Annotated[list[ParentRequest], Field(max_length=MOST_PARENTS)] = []
+    parents: Annotated[list[ParentRequest], Field(max_length=MOST_PARENTS)] | None = None
 
 
 class ChangeRequest(Strict):
@@ -322,8 +322,11 @@ class EdgeModel(BaseModel):
 
 
 class FamilyModel(BaseModel):
+    """`whole` is false where there are too many, and the farthest are left out."""
+
     nodes: list[KeptModel]
     edges: list[EdgeModel]
+    whole: bool
 
 
 class NewName(Strict):

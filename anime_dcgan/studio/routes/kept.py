@@ -4,15 +4,17 @@ import tempfile
 from pathlib import Path
 from typing import Annotated
 
-from fastapi import APIRouter, File, HTTPException, Query, Response, UploadFile
+from fastapi import APIRouter, File, Query, Response, UploadFile
 from fastapi.responses import FileResponse
 from starlette.background import BackgroundTask
+from starlette.concurrency import run_in_threadpool
 
+from anime_dcgan.explore.face import Face
 from anime_dcgan.studio import pictures, schemas
 from anime_dcgan.studio.context import QueryFace, Studio, StudioHere
-from anime_dcgan.studio.store import NewFace, archive
+from anime_dcgan.studio.store import export_collection, import_collection
 
-router = APIRouter(tags=["kept"], responses=schemas.problems(400, 404, 503))
+router = APIRouter(tags=["kept"], responses=schemas.problems(400, 404, 409, 503))
 
 KeptId = schemas.Number
 CollectionId = schemas.Number
@@ -28,37 +30,35 @@ def kept_faces(
     before: KeptId | None = None,
 ) -> schemas.KeptFaces:
     """Those kept last first; `text` is looked for in stories and names of runs."""
-    found, more = studio.store.faces(favourite, collection, text, limit, before)
-    return schemas.KeptFaces(kept=[schemas.KeptModel.of(one) for one in found], more=more)
+    page = studio.store.browse(favourite, collection, text, limit, before)
+    kept = [schemas.KeptModel.of(one) for one in page.kept]
+    return schemas.KeptFaces(kept=kept, more=page.more)
 
 
 @router.post("/api/kept")
 async def keep(studio: StudioHere, wanted: schemas.KeepRequest) -> schemas.KeptModel:
-    """Keep a face, or change what is kept of it. Its parents are taken in, hidden."""
+    """Keep a face, or change what is kept of it. Its parents are kept too."""
     face = wanted.face.to_face()
-    parents = [(one.face.to_face(), one.share) for one in wanted.parents]
+    given = wanted.parents and [(one.face.to_face(), one.share) for one in wanted.parents]
 
     def work() -> schemas.KeptModel:
-        new = [_new_face(studio, one) for one, _ in parents]
-        kept = studio.store.keep(
-            _new_face(studio, face),
-            wanted.story,
-            wanted.favourite,
-            wanted.how,
-            list(zip(new, (share for _, share in parents), strict=True)),
-        )
+        parents = given and [(one, _thumb(studio, one), share) for one, share in given]
+        thumb = _thumb(studio, face)
+        kept = studio.store.keep(face, thumb, wanted.story, wanted.favourite, wanted.how, parents)
         return schemas.KeptModel.of(kept)
 
     return await studio.draw(work)
 
 
-@router.get("/api/kept/find")
-def find(studio: StudioHere, face: QueryFace) -> schemas.KeptModel:
-    """What is kept of a face."""
+@router.get(
+    "/api/kept/find",
+    response_model=schemas.KeptModel,
+    responses={204: {"description": "it is not kept"}},
+)
+def find(studio: StudioHere, face: QueryFace) -> schemas.KeptModel | Response:
+    """What is kept of a face; nothing (204) where it is not kept, which is no error."""
     kept = studio.store.find(face)
-    if kept is None:
-        raise HTTPException(404, "this face is not kept")
-    return schemas.KeptModel.of(kept)
+    return Response(status_code=204) if kept is None else schemas.KeptModel.of(kept)
 
 
 @router.get("/api/kept/{kept_id}")
@@ -93,6 +93,7 @@ def family(studio: StudioHere, kept_id: KeptId) -> schemas.FamilyModel:
     return schemas.FamilyModel(
         nodes=[schemas.KeptModel.of(node) for node in found.nodes],
         edges=[schemas.EdgeModel(**vars(edge)) for edge in found.edges],
+        whole=found.whole,
     )
 
 
@@ -106,15 +107,15 @@ def collections(studio: StudioHere) -> schemas.Collections:
 @router.post("/api/collections", status_code=201)
 def new_collection(studio: StudioHere, wanted: schemas.NewName) -> schemas.CollectionModel:
     """An empty collection."""
-    return schemas.CollectionModel.of(studio.store.new_collection(wanted.name))
+    return schemas.CollectionModel.of(studio.store.create_collection(wanted.name))
 
 
 @router.post("/api/collections/import", status_code=201)
-def take_in(
+async def take_in(
     studio: StudioHere, file: Annotated[UploadFile, File(description="an exported collection")]
 ) -> schemas.ImportedModel:
     """A new collection of an exported one, all of it or nothing."""
-    found = archive.read_collection(studio.store, file.file)
+    found = await run_in_threadpool(import_collection, studio.store, file.file)
     return schemas.ImportedModel(
         collection=schemas.CollectionModel.of(found.collection),
         added=found.added,
@@ -133,19 +134,19 @@ def rename(
 @router.delete("/api/collections/{collection_id}", status_code=204)
 def dissolve(studio: StudioHere, collection_id: CollectionId) -> None:
     """Dissolve it; its faces stay kept."""
-    studio.store.remove_collection(collection_id)
+    studio.store.delete_collection(collection_id)
 
 
 @router.put("/api/collections/{collection_id}/faces/{kept_id}", status_code=204)
 def put_into(studio: StudioHere, collection_id: CollectionId, kept_id: KeptId) -> None:
     """Put a kept face into it."""
-    studio.store.put_into(collection_id, kept_id)
+    studio.store.add_to_collection(collection_id, kept_id)
 
 
 @router.delete("/api/collections/{collection_id}/faces/{kept_id}", status_code=204)
 def take_out(studio: StudioHere, collection_id: CollectionId, kept_id: KeptId) -> None:
     """Take a face out of it; it stays kept."""
-    studio.store.take_out_of(collection_id, kept_id)
+    studio.store.take_from_collection(collection_id, kept_id)
 
 
 @router.get("/api/collections/{collection_id}/export", response_class=FileResponse)
@@ -154,7 +155,7 @@ def export(studio: StudioHere, collection_id: CollectionId) -> FileResponse:
     folder = tempfile.TemporaryDirectory(prefix="anime-studio-")
     path = Path(folder.name) / "collection.zip"
     try:
-        archive.write_collection(studio.store, collection_id, path)
+        export_collection(studio.store, collection_id, path)
     except BaseException:
         folder.cleanup()
         raise
@@ -163,9 +164,9 @@ def export(studio: StudioHere, collection_id: CollectionId) -> FileResponse:
     )
 
 
-def _new_face(studio: Studio, face: schemas.Face) -> NewFace:
-    """A face with its picture; one that is kept has it already."""
+def _thumb(studio: Studio, face: Face) -> bytes:
+    """The picture of a face; one that is kept has it already."""
     kept = studio.store.find(face)
     if kept is not None:
-        return NewFace(face, studio.store.thumb(kept.id))
-    return NewFace(face, pictures.portrait(studio.painter.draw([face])[0], face, ""))
+        return studio.store.thumb(kept.id)
+    return pictures.portrait(studio.painter.draw([face])[0], face, "")

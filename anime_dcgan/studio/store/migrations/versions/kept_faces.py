@@ -1,0 +1,77 @@
+"""Kept faces, their families and collections, and names of directions."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "kept_faces"
+down_revision = None
+
+
+def upgrade() -> None:
+    op.create_table(
+        "kept",
+        sa.Column("id", sa.Integer(), primary_key=True),
+        sa.Column("face", sa.Text(), nullable=False, unique=True),
+        sa.Column("run", sa.Text(), nullable=False),
+        sa.Column("story", sa.Text(), nullable=False),
+        sa.Column("favourite", sa.Boolean(), nullable=False),
+        sa.Column("how", sa.String(20)),
+        sa.Column("hidden", sa.Boolean(), nullable=False),
+        sa.Column("created", sa.String(40), nullable=False),
+        sa.Column("updated", sa.String(40), nullable=False),
+        sqlite_autoincrement=True,
+    )
+    op.create_index("kept_hidden", "kept", ["hidden"], sqlite_where=sa.text("hidden"))
+    op.create_table(
+        "thumbs",
+        _of_kept("kept"),
+        sa.Column("png", sa.LargeBinary(), nullable=False),
+    )
+    op.create_table(
+        "parents",
+        _of_kept("child"),
+        _of_kept("parent"),
+        sa.Column("place", sa.Integer(), nullable=False),
+        sa.Column("share", sa.Float(), nullable=False),
+        sa.CheckConstraint("child <> parent", name="parents_not_of_itself"),
+    )
+    op.create_index("parents_parent", "parents", ["parent"])
+    _collections()
+    _directions()
+
+
+def _of_kept(name: str) -> sa.Column:
+    of_kept = sa.ForeignKey("kept.id", ondelete="CASCADE")
+    return sa.Column(name, sa.Integer(), of_kept, primary_key=True)
+
+
+def _collections() -> None:
+    op.create_table(
+        "collections",
+        sa.Column("id", sa.Integer(), primary_key=True),
+        sa.Column("name", sa.String(200), nullable=False, unique=True),
+        sa.Column("created", sa.String(40), nullable=False),
+        sqlite_autoincrement=True,
+    )
+    op.create_table(
+        "members",
+        sa.Column(
+            "collection",
+            sa.Integer(),
+            sa.ForeignKey("collections.id", ondelete="CASCADE"),
+            primary_key=True,
+        ),
+        _of_kept("kept"),
+    )
+    op.create_index("members_kept", "members", ["kept"])
+
+
+def _directions() -> None:
+    op.create_table(
+        "directions",
+        sa.Column("run", sa.Text(), primary_key=True),
+        sa.Column("epoch", sa.String(20), primary_key=True),
+        sa.Column("weights", sa.String(8), primary_key=True),
+        sa.Column("direction", sa.String(20), primary_key=True),
+        sa.Column("name", sa.String(200), nullable=False),
+    )

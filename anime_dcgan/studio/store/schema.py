@@ -1,0 +1,87 @@
+"""The tables. Whoever changes them writes a step in `migrations/versions` that does the same.
+
+A test compares the two.
+"""
+
+from sqlalchemy import (
+    Boolean,
+    CheckConstraint,
+    Column,
+    Float,
+    ForeignKey,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    text,
+)
+from sqlalchemy.schema import Index
+
+metadata = MetaData(
+    naming_convention={
+        "ck": "%(table_name)s_%(constraint_name)s",
+        "ix": "%(table_name)s_%(column_0_name)s",
+    }
+)
+
+
+kept = Table(
+    "kept",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("face", Text, nullable=False, unique=True, comment="the query string of the face"),
+    Column("run", Text, nullable=False),
+    Column("story", Text, nullable=False),
+    Column("favourite", Boolean, nullable=False),
+    Column("how", String(20)),
+    Column("hidden", Boolean, nullable=False, comment="removed, but an ancestor of others"),
+    Column("created", String(40), nullable=False),
+    Column("updated", String(40), nullable=False),
+    sqlite_autoincrement=True,  # the link to a removed face shall never show another
+)
+Index("kept_hidden", kept.c.hidden, sqlite_where=text("hidden"))
+
+thumbs = Table(
+    "thumbs",
+    metadata,
+    Column("kept", ForeignKey("kept.id", ondelete="CASCADE"), primary_key=True),
+    Column("png", LargeBinary, nullable=False),
+)
+
+parents = Table(
+    "parents",
+    metadata,
+    Column("child", ForeignKey("kept.id", ondelete="CASCADE"), primary_key=True),
+    Column("parent", ForeignKey("kept.id", ondelete="CASCADE"), primary_key=True, index=True),
+    Column("place", Integer, nullable=False, comment="in the order in which they were given"),
+    Column("share", Float, nullable=False),
+    CheckConstraint("child <> parent", name="not_of_itself"),
+)
+
+collections = Table(
+    "collections",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", String(200), nullable=False, unique=True),
+    Column("created", String(40), nullable=False),
+    sqlite_autoincrement=True,
+)
+
+members = Table(
+    "members",
+    metadata,
+    Column("collection", ForeignKey("collections.id", ondelete="CASCADE"), primary_key=True),
+    Column("kept", ForeignKey("kept.id", ondelete="CASCADE"), primary_key=True, index=True),
+)
+
+directions = Table(
+    "directions",
+    metadata,
+    Column("run", Text, primary_key=True),
+    Column("epoch", String(20), primary_key=True),
+    Column("weights", String(8), primary_key=True),
+    Column("direction", String(20), primary_key=True),
+    Column("name", String(200), nullable=False),
+)

@@ -1,0 +1,125 @@
+"""`kill -9` at any moment: the file opens, is sound, and holds all that was acknowledged.
+
+The writers are forked from a process of one thread, which has loaded the libraries already.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+ROOT = Path(__file__).parents[2]
+
+HARNESS = """
+import json, os, random, signal, sqlite3, sys, time
+from contextlib import closing
+from pathlib import Path
+from anime_dcgan.studio.store import Store, export_collection, import_collection
+from tests.studio.store_things import face, png
+
+path, work, rounds, longest = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), float(sys.argv[4])
+bundle = path.with_name("bundle.zip")
+
+def write(number, acknowledge):
+    with Store(path) as store:
+        for step in range(100_000):
+            seed = number * 100_000 + step
+            kept = store.keep(face(seed), png(step), str(seed), parents=[(face(0), png(), 0.5)])
+            group = store.create_collection(str(seed))
+            store.add_to_collection(group.id, kept.id)
+            if step % 3 == 0:
+                store.remove(store.keep(face(seed + 50_000), png()).id)
+            acknowledge(seed)
+
+def take_in(number, acknowledge):
+    with Store(path) as store:
+        for step in range(100_000):
+            acknowledge(import_collection(store, bundle).collection.id)
+
+def open_new(number, acknowledge):
+    for step in range(100_000):
+        Store(path).close()
+        for file in path.parent.glob(path.name + "*"):
+            file.unlink()
+
+def killed(number, work):
+    read, written = os.pipe()
+    child = os.fork()
+    if not child:
+        os.close(read)
+        work(number, lambda value: os.write(written, f"{value}\\n".encode()))
+        os._exit(0)
+    os.close(written)
+    time.sleep(random.uniform(0.01, longest))
+    os.kill(child, signal.SIGKILL)
+    _, status = os.waitpid(child, 0)
+    assert os.WIFSIGNALED(status), "the writer ended by itself"
+    with os.fdopen(read) as said:
+        return [int(line) for line in said]
+
+if work == "take_in":
+    with Store(path.with_name("other.db")) as other:
+        group = other.create_collection("group")
+        for seed in range(60):
+            kept = other.keep(face(seed), png(seed), "story", parents=[(face(1000), png(), 1.0)])
+            other.add_to_collection(group.id, kept.id)
+        export_collection(other, group.id, bundle)
+
+acknowledged, interrupted = [], 0
+for number in range(1, rounds + 1):
+    acknowledged += killed(number, globals()[work])
+    interrupted += path.with_name(path.name + "-wal").exists()
+    Store(path).close()
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+print(json.dumps({"acknowledged": acknowledged, "interrupted": interrupted}))
+"""
+
+
+def crash(path: Path, work: str, rounds: int, longest: float) -> dict:
+    command = [sys.executable, "-c", HARNESS, str(path), work, str(rounds), str(longest)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    result = subprocess.run(
+        command, env=environment, cwd=path.parent, capture_output=True, text=True, timeout=240
+    )
+    assert result.returncode == 0, result.stderr
+    return json.loads(result.stdout)
+
+
+def test_all_that_was_acknowledged_is_there(tmp_path: Path):
+    from anime_dcgan.studio.store import Store
+    from tests.studio.store_things import face, query
+
+    path = tmp_path / "studio.db"
+    told = crash(path, "write", rounds=25, longest=0.3)
+    assert told["interrupted"] > 10 and len(told["acknowledged"]) > 25
+    with Store(path) as store:
+        for seed in told["acknowledged"]:
+            kept = store.find(face(seed))
+            assert kept and kept.story == str(seed) and len(kept.parents) == 1
+            assert len(kept.collections) == 1
+    # Nothing half-done: whoever has a story has a picture and a parent.
+    assert query(path, "SELECT * FROM kept WHERE id NOT IN (SELECT kept FROM thumbs)") == []
+    orphans = "SELECT * FROM kept WHERE story <> '' AND id NOT IN (SELECT child FROM parents)"
+    assert query(path, orphans) == []
+
+
+def test_a_collection_is_taken_in_whole_or_not_at_all(tmp_path: Path):
+    from tests.studio.store_things import query
+
+    path = tmp_path / "studio.db"
+    told = crash(path, "take_in", rounds=15, longest=0.3)
+    assert told["interrupted"] > 5
+    counts = dict(query(path, "SELECT collection, count(*) FROM members GROUP BY collection"))
+    assert set(told["acknowledged"]) <= set(counts)
+    assert set(counts.values()) <= {60}
+    assert len(query(path, "SELECT * FROM collections")) == len(counts)
+
+
+def test_a_new_file_is_made_whole_or_is_made_by_the_next(tmp_path: Path):
+    crash(tmp_path / "studio.db", "open_new", rounds=25, longest=0.1)

@@ -1,0 +1,190 @@
+"""The file: made, opened again, and refused unharmed where it is not ours to touch."""
+
+import os
+import sqlite3
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine
+
+from anime_dcgan.errors import UserError
+from anime_dcgan.studio.store import Store
+from anime_dcgan.studio.store.database import MIGRATIONS, Database
+from anime_dcgan.studio.store.schema import metadata
+from tests.studio.store_things import face, png, query
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "new folder" / "a?b#c.db"
+
+
+@pytest.fixture
+def filled(path: Path) -> Path:
+    with Store(path) as store:
+        for seed in range(40):
+            store.keep(face(seed), png(seed), story="x" * 3000)
+    return path
+
+
+def refusal(path: Path) -> str:
+    """The line that says why it is not opened; the file is as it was."""
+    before = path.read_bytes()
+    with pytest.raises(UserError) as caught:
+        Store(path)
+    assert path.read_bytes() == before
+    assert str(path) in str(caught.value) and "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_the_migrations_make_the_tables_of_the_schema(path: Path):
+    Store(path).close()
+    engine = create_engine("sqlite://", creator=lambda: sqlite3.connect(path))
+    with engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+    engine.dispose()
+    with closing(sqlite3.connect(":memory:")) as plain:
+        made = create_engine("sqlite://", creator=lambda: plain)
+        metadata.create_all(made)
+        wanted = plain.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        made.dispose()
+    (found,) = query(path, "SELECT count(*) FROM sqlite_schema WHERE name NOT LIKE '%alembic%'")
+    assert found == wanted  # indexes and autoincrement too
+
+
+def test_the_file_outlives_the_store(filled: Path):
+    with Store(filled) as store:
+        kept = store.browse().kept
+        assert [one.face.seed for one in kept] == list(range(39, -1, -1))
+        assert store.thumb(kept[0].id) == png(39)
+
+
+def test_the_file_is_as_safe_as_sqlite_makes_it(filled: Path):
+    database = Database(filled)
+    with database.read() as connection:
+        pragmas = ("journal_mode", "foreign_keys", "synchronous", "busy_timeout")
+        found = [connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in pragmas]
+    database.close()
+    assert found == ["wal", 1, 2, 30_000]
+
+
+def test_an_empty_file_is_a_new_one(path: Path):
+    path.parent.mkdir()
+    path.touch()
+    with Store(path) as store:
+        assert store.browse().kept == ()
+
+
+def test_a_file_of_something_else_is_refused(path: Path):
+    path.parent.mkdir()
+    path.write_text("This is no database.\n" * 100)
+    assert "damaged" in refusal(path)
+
+
+def test_a_database_of_another_program_is_refused(path: Path):
+    path.parent.mkdir()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE letters (text)")
+    assert "another program" in refusal(path)
+    assert query(path, "SELECT name FROM sqlite_schema") == [("letters",)]
+
+
+def test_a_database_of_a_newer_version_is_refused(filled: Path):
+    with closing(sqlite3.connect(filled)) as connection, connection:
+        connection.execute("UPDATE alembic_version SET version_num = 'colours_of_eyes'")
+    assert "newer version (colours_of_eyes): update anime_dcgan" in refusal(filled)
+    assert query(filled, "SELECT count(*) FROM kept") == [(40,)]
+
+
+@pytest.mark.parametrize("damage", ["cut", "zeros", "head"])
+def test_a_damaged_database_is_refused(filled: Path, damage: str):
+    content = bytearray(filled.read_bytes())
+    if damage == "cut":
+        del content[len(content) // 2 :]
+    elif damage == "zeros":
+        content[4096 : len(content) // 2] = bytes(len(content) // 2 - 4096)
+    else:
+        content[100:200] = b"\xff" * 100
+    filled.write_bytes(content)
+    assert "damaged" in refusal(filled)
+
+
+def test_a_folder_in_its_place_is_told_in_a_line(path: Path):
+    path.mkdir(parents=True)
+    (path / "content").touch()
+    with pytest.raises(UserError, match=r"could not be opened") as caught:
+        Store(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_in_place_of_its_folder_is_told_in_a_line(path: Path):
+    path.parent.touch()
+    with pytest.raises(UserError, match="could not be opened"):
+        Store(path)
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_that_may_not_be_written(filled: Path):
+    filled.parent.chmod(0o500)
+    try:
+        with pytest.raises(UserError, match="could not be"):
+            Store(filled)
+    finally:
+        filled.parent.chmod(0o700)
+
+
+def test_a_full_disk_is_told_in_a_line_and_changes_nothing(filled: Path):
+    with Store(filled) as store:
+        with store.database.write() as connection:
+            connection.exec_driver_sql("PRAGMA max_page_count = 1")  # of this connection alone
+        with pytest.raises(UserError, match="could not be written: .*full"):
+            store.keep(face(99), png(), story="x" * 20_000)
+        assert store.find(face(99)) is None
+        assert len(store.browse().kept) == 40
+
+
+def test_a_mistake_of_ours_is_no_mistake_of_the_user(path: Path):
+    with Store(path) as store, pytest.raises(Exception, match="no such table") as caught:
+        with store.database.write() as connection:
+            connection.exec_driver_sql("INSERT INTO nowhere VALUES (1)")
+    assert not isinstance(caught.value, UserError)
+
+
+def test_many_may_open_a_new_file_at_once(path: Path):
+    ready = threading.Barrier(6)
+
+    def work(seed: int) -> None:
+        ready.wait()
+        with Store(path) as store:
+            store.keep(face(seed), png())
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(work, range(6)))
+    with Store(path) as store:
+        assert {one.face.seed for one in store.browse().kept} == set(range(6))
+
+
+def test_a_migration_that_fails_leaves_the_file_as_it_was(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def fail(*_: object) -> None:
+        raise RuntimeError("in the middle")
+
+    monkeypatch.setattr(MigrationContext, "stamp", fail)
+    with pytest.raises(RuntimeError, match="in the middle"):
+        Store(path)
+    assert query(path, "SELECT name FROM sqlite_schema") == []
+    monkeypatch.undo()
+    Store(path).close()
+
+
+def test_each_migration_follows_another():
+    script = ScriptDirectory(str(MIGRATIONS))
+    assert len(script.get_heads()) == 1
+    assert all(len(step.revision) <= 32 for step in script.walk_revisions())

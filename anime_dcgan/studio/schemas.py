@@ -255,8 +255,23 @@ def face_model(face: Face) -> FaceModel:
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Documentation of the errors that a route answers with."""
-    return {status: {"model": Problem} for status in statuses}
+    """Documentation of the errors that a route answers with: JSON also where it draws a picture."""
+    content = {"application/json": {"schema": Problem.model_json_schema()}}
+    return {status: {"description": PROBLEMS[status], "content": content} for status in statuses}
+
+
+PROBLEMS = {
+    400: "it cannot be done",
+    401: "the token is wanting",
+    403: "another page asks, or X-Studio: 1 is wanting",
+    404: "it is not there",
+    409: "the name is taken",
+    413: "it is too large",
+    421: "the studio is not called by this name",
+    422: "a value is of the wrong kind",
+    429: "too many jobs are waiting",
+    503: "too many faces are waiting to be drawn",
+}
 
 
 class ParentRequest(Strict):

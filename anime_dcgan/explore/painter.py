@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from anime_dcgan import image
+from anime_dcgan import image, precision
 from anime_dcgan.checkpoint import load_generator
 from anime_dcgan.drawing import BLOCK
 from anime_dcgan.drawing import faces as faces_of_seeds
@@ -70,11 +70,19 @@ class Painter:
     was moved, or has a latent of its own, is drawn alone, because the last bits of a matrix
     product depend on what is drawn beside it.
 
+    Parameters:
+        fast_walls: draw walls in bf16, which takes a fraction of the time where the processor is
+            made for it and differs from the faces themselves by less than eyes see; None where
+            it is.
+
     Raises `UserError` for runs and epochs that are not there, and checkpoints that are refused.
     """
 
-    def __init__(self, outputs: Path) -> None:
+    def __init__(self, outputs: Path, fast_walls: bool | None = None) -> None:
         self.outputs = outputs
+        self.fast_walls = (
+            precision.choose("cpu")[0] == precision.FAST if fast_walls is None else fast_walls
+        )
         self._models: OrderedDict[tuple[Path, Weights, int, int], Model] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -133,7 +141,9 @@ class Painter:
         blocks = []
         for first in seeds:
             latents = latents_of_seeds(range(first, first + BLOCK), model.generator.latent_dim)
-            blocks.append(image.to_uint8(model.generator(like.truncation * latents + shift)))
+            with torch.autocast("cpu", torch.bfloat16, enabled=self.fast_walls):
+                drawn = model.generator(like.truncation * latents + shift)
+            blocks.append(image.to_uint8(drawn))
         return np.concatenate(blocks)[seed % BLOCK :][:count]
 
 

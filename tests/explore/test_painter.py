@@ -29,7 +29,7 @@ def face(seed: int = 0, epoch: str = "1", **settings: object) -> Face:
 def test_faces_of_seeds_are_those_of_generate(outputs: Path):
     generator = load_generator(outputs / "sweep/a/checkpoints/epoch=0002.ckpt")
     wanted = list(drawing.faces(generator, range(40)))
-    painter = Painter(outputs)
+    painter = Painter(outputs, fast_walls=False)
     drawn = painter.draw([face(seed, "2") for seed in range(40)])
     np.testing.assert_array_equal(drawn, wanted)
     np.testing.assert_array_equal(painter.wall(face(epoch="2"), 5, 30), wanted[5:35])
@@ -60,13 +60,20 @@ def test_moves_and_truncation_change_the_latent_as_they_say(outputs: Path):
 
 
 def test_a_moved_wall_shows_what_its_faces_show(outputs: Path):
-    painter = Painter(outputs)
+    painter = Painter(outputs, fast_walls=False)
     like = face(moves={"sefa.0": 2.0}, truncation=0.7)
     wall = painter.wall(like, 10, 8).astype(int)
     alone = painter.draw(
         [face(seed, moves={"sefa.0": 2.0}, truncation=0.7) for seed in range(10, 18)]
     )
     assert np.abs(wall - alone).max() <= 1
+
+
+def test_a_fast_wall_differs_by_less_than_eyes_see(outputs: Path):
+    exact, fast = (
+        Painter(outputs, fast_walls=fast).wall(face(), 0, 32).astype(int) for fast in (False, True)
+    )
+    assert 0 < np.abs(exact - fast).max() <= 4
 
 
 def test_a_new_checkpoint_is_drawn_from_as_soon_as_it_is_there(outputs: Path):

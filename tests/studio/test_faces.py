@@ -38,7 +38,8 @@ def test_a_wall_shows_the_faces_of_generate(client: TestClient, outputs: Path):
     assert wall.shape == (3 * 16, 4 * 16, 3)
     for number, face in enumerate(wanted):
         top, left = 16 * (number // 4), 16 * (number % 4)
-        np.testing.assert_array_equal(wall[top : top + 16, left : left + 16], face)
+        shown = wall[top : top + 16, left : left + 16]
+        np.testing.assert_allclose(shown, face.astype(float), atol=4)  # bf16 on some processors
     assert not wall[32:, 32:].any()
 
 

@@ -1,6 +1,6 @@
 /** What the server is asked, and what becomes of its refusals. */
 
-import { generatorOf, toQuery } from "./face.js";
+import { generatorOf, readable, toQuery } from "./face.js";
 
 const RETRY_SECONDS = 2;
 const listeners = new Set();
@@ -63,7 +63,7 @@ const post = (path, body, options) => json("POST", path, { body, ...options });
 /** A query of the words that have a value. */
 export function query(words) {
   const given = Object.entries(words).filter(([, value]) => value != null && value !== "" && value !== false);
-  return new URLSearchParams(given).toString();
+  return readable(new URLSearchParams(given).toString());
 }
 
 export const getState = () => get("/api/state");

@@ -4,6 +4,7 @@ import { drawn, element } from "./dom.js";
 
 const [WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM] = [560, 150, 44, 10, 10, 22];
 const STEEP = 4; // from which ratio on the axis is logarithmic
+const FAR = 4; // times below the curve: such a floor would only flatten it
 
 /**
  * @param {object} run with curve, best, verdict, floor and headline
@@ -16,7 +17,7 @@ export function distanceCurve(run, epoch, onchoose) {
   const scale = scalesOf(points, run.floor);
   const svg = drawn(
     "svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, class: "curve", role: "img", "aria-label": inWords(run, points) },
-    ...axes(scale), floorLine(scale, run.floor), ...marks(run, points, scale),
+    ...axes(scale), floorLine(scale, near(run.floor, points.map(([, value]) => value)) && run.floor), ...marks(run, points, scale),
     drawn("polyline", { class: "line", points: points.map((point) => scale.at(point).join(",")).join(" ") }),
     here(run, points, scale, epoch),
   );
@@ -25,7 +26,8 @@ export function distanceCurve(run, epoch, onchoose) {
 }
 
 function scalesOf(points, floor) {
-  const values = points.map(([, value]) => value).concat(floor > 0 ? [floor] : []);
+  const measured = points.map(([, value]) => value);
+  const values = near(floor, measured) ? [...measured, floor] : measured;
   const [low, high, last] = [Math.min(...values), Math.max(...values), points.at(-1)[0] || 1];
   const steep = low > 0 && high / low > STEEP;
   const along = steep ? Math.log : (value) => value;
@@ -33,6 +35,10 @@ function scalesOf(points, floor) {
   const x = (images) => LEFT + ((WIDTH - LEFT - RIGHT) * images) / last;
   const y = (value) => TOP + ((HEIGHT - TOP - BOTTOM) * (along(high) - along(value))) / span;
   return { x, y, low, high, last, at: ([images, value]) => [x(images).toFixed(1), y(value).toFixed(1)] };
+}
+
+function near(floor, measured) {
+  return floor > 0 && floor * FAR > Math.min(...measured);
 }
 
 function axes({ x, y, low, high, last }) {
@@ -50,7 +56,7 @@ function axes({ x, y, low, high, last }) {
 const short = (value) => Number(value.toPrecision(3)).toString();
 
 function floorLine({ y }, floor) {
-  return floor > 0 && drawn("line", { class: "floor", x1: LEFT, x2: WIDTH - RIGHT, y1: y(floor), y2: y(floor) });
+  return floor ? drawn("line", { class: "floor", x1: LEFT, x2: WIDTH - RIGHT, y1: y(floor), y2: y(floor) }) : null;
 }
 
 function marks(run, points, { x }) {
@@ -102,6 +108,6 @@ function legend(run) {
     "figcaption.quiet", {}, element("span", {}, `${run.headline}: lower is nearer to real faces`),
     run.best && entry("best", `best ${short(run.best.value)}`),
     run.verdict?.epoch != null && entry("decided", run.verdict.name),
-    run.floor > 0 && entry("floor", "real against real"),
+    run.floor > 0 && entry("floor", `real against real ${short(run.floor)}`),
   );
 }

@@ -1,19 +1,18 @@
 /** How faces became what they are: the same seeds over the epochs of a run, or of two. */
 
 import { getRun } from "./api.js";
-import { button, choice, element, labelled, menu, numberBox } from "./dom.js";
-import { LAST_SEED, generatorOf, randomSeed, toQuery } from "./face.js";
+import { button, element, menu, numberBox } from "./dom.js";
+import { LAST_SEED, faceOfSeed, randomSeed, toQuery } from "./face.js";
 import { toggleFavourite } from "./favourites.js";
 import { distanceCurve } from "./curve.js";
 import { epochSlider } from "./epoch-slider.js";
 import { latestOnly } from "./latest.js";
 import { sayError } from "./notice.js";
 import { generatorPicker } from "./picker.js";
-import { go, link, note, replace } from "./router.js";
-import { onRuns, runNamed, usualEpoch } from "./runs.js";
+import { go, note, replace } from "./router.js";
+import { onRuns, runNamed } from "./runs.js";
 import { verdictLine } from "./runs-view.js";
-import { keepMarked, mark, paintFaces, tile, walkable } from "./tiles.js";
-import { faceOfSeed } from "./face.js";
+import { keepMarked, paintFaces, tile, walkable } from "./tiles.js";
 import { toggleTray } from "./tray.js";
 import { lookControls, onFocused } from "./wall-view.js";
 

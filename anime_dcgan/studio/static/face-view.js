@@ -8,6 +8,7 @@ import { collectionMenu } from "./collect.js";
 import { announce, say, sayError } from "./notice.js";
 import { go, leaveTo, link, replace } from "./router.js";
 import { epochText, runNamed } from "./runs.js";
+import { toggleRendering } from "./settings.js";
 import { storyBox } from "./story.js";
 import { inTray, onTray, toggleTray } from "./tray.js";
 
@@ -99,7 +100,7 @@ function actions(face, picture, back, ends) {
     button("Copy link", () => copyLink(face)),
     element("a.button", { href: pictureOf(face, DOWNLOAD_SCALE, true), download: "" }, "Download"),
     collectionMenu(() => keep({ face })),
-    document.fullscreenEnabled && full, button("Back", back, { title: "Back (Esc)" }),
+    button("Pixels or smooth", toggleRendering, { title: "S" }), document.fullscreenEnabled && full, button("Back", back, { title: "Back (Esc)" }),
   );
 }
 

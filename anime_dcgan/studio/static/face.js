@@ -24,15 +24,27 @@ export function faceOfSeed(words, seed) {
   return { ...generatorOf(words), seed: seed % (LAST_SEED + 1), latent: null, truncation, moves: {} };
 }
 
-/** The same face always gives the same query. */
+const queries = new WeakMap();
+
+/** The same face always gives the same query. Faces are values: none is changed once it is made. */
 export function toQuery(face) {
+  if (!queries.has(face)) queries.set(face, written(face));
+  return queries.get(face);
+}
+
+function written(face) {
   const words = new URLSearchParams(generatorOf(face));
   if (face.latent == null) words.set("seed", face.seed);
   else words.set("latent", face.latent);
   if (face.truncation !== 1) words.set("truncation", face.truncation);
   const moves = movesToText(face.moves);
   if (moves) words.set("moves", moves);
-  return words.toString().replaceAll("%2F", "/").replaceAll("%3A", ":").replaceAll("%2C", ",").replaceAll("%3D", "=");
+  return readable(words.toString());
+}
+
+/** A query with those signs as themselves that mean nothing in the value of a query. */
+export function readable(text) {
+  return text.replace(/%(2F|3A|2C|3D)/g, decodeURIComponent);
 }
 
 /** @returns {Face} of a query, or of the words of a link. */

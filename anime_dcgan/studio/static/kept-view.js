@@ -2,12 +2,12 @@
 
 import { collect, forget, importCollection, listCollections, listKept, removeCollection, renameCollection, uncollect } from "./api.js";
 import { newCollection } from "./collect.js";
-import { button, choice, counted, element, labelled, menu } from "./dom.js";
+import { button, choice, counted, element, menu } from "./dom.js";
 import { nameOf, toQuery } from "./face.js";
 import { learn, toggleFavourite } from "./favourites.js";
 import { debounced } from "./latest.js";
 import { say, sayError } from "./notice.js";
-import { go, link, note, replace } from "./router.js";
+import { go, link, replace } from "./router.js";
 import { keepMarked, mark, walkable } from "./tiles.js";
 import { inTray, setTray, toggleTray, tray } from "./tray.js";
 import { lookControls, onFocused } from "./wall-view.js";
@@ -36,7 +36,7 @@ export function keptView(place) {
     words = next;
     if (document.activeElement !== search) search.value = words.text ?? "";
     list?.leave();
-    list = keptList(host, words, () => refreshCollections());
+    list = keptList(host, words);
     await refreshCollections();
   }
   async function refreshCollections() {

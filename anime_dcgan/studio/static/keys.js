@@ -2,8 +2,9 @@
 
 import { element, button } from "./dom.js";
 import { current } from "./router.js";
+import { toggleRendering } from "./settings.js";
 
-const EVERYWHERE = [["?", "These keys"], ["Esc", "Back"], ["1 … 6", "Faces, Epochs, Mix, Picture, Kept, Runs"]];
+const EVERYWHERE = [["?", "These keys"], ["S", "Pixels or smooth"], ["Esc", "Back"], ["1 … 6", "Faces, Epochs, Mix, Picture, Kept, Runs"]];
 const TILES = [["← ↑ ↓ →", "Walk over the faces"], ["Enter", "Open"], ["F", "Favourite"], ["Space", "Choose for the tray"]];
 const HELP = {
   wall: ["Faces", [...TILES, ["R", "Other faces"]]],
@@ -29,6 +30,7 @@ function act(event, places) {
   const plain = !event.ctrlKey && !event.metaKey;
   if (document.querySelector("dialog[open]")) return false;
   if (plain && key === "?") return showKeys();
+  if (plain && key === "s") return toggleRendering(), true;
   if (plain && /^[1-9]$/.test(key) && places[key - 1]) return (location.hash = places[key - 1].hash), true;
   const wanted = current()?.view.keys?.[key];
   if (!wanted || (!plain && !["z", "y"].includes(key))) return false;

@@ -13,7 +13,7 @@ import { listen, showKeys } from "./keys.js";
 import { mixView } from "./mix-view.js";
 import { sayError } from "./notice.js";
 import { pictureView } from "./picture-view.js";
-import { link, start } from "./router.js";
+import { again, link, start } from "./router.js";
 import { onRuns, runNamed, usable, usualEpoch, watchRuns } from "./runs.js";
 import { nothingYet, runsView } from "./runs-view.js";
 import { THEMES, apply, change, setting } from "./settings.js";
@@ -61,7 +61,7 @@ const places = () => [...document.querySelectorAll("#places a")];
 /** In an empty folder the faces appear by themselves once there are some. */
 function emptyView(place) {
   place.append(nothingYet());
-  const leave = onRuns(() => usable().length && (location.hash = "#/wall"));
+  const leave = onRuns(() => usable().length && (leave(), again()));
   return { title: "Nothing yet", leave, keys: {} };
 }
 

@@ -31,6 +31,12 @@ export function replace(view, words) {
   show();
 }
 
+/** Show the same address once more: it may mean something else now. */
+export function again() {
+  shown = null;
+  show();
+}
+
 /** Say in the address what the view shows already. */
 export function note(view, words) {
   history.replaceState(null, "", link(view, words));

@@ -30,6 +30,11 @@ export function change(changes) {
   }
 }
 
+/** Enlarge the other way. */
+export function toggleRendering() {
+  change({ rendering: look.rendering === "auto" ? "pixelated" : "auto" });
+}
+
 /** Show the settings on the page. */
 export function apply() {
   const root = document.documentElement;

@@ -82,13 +82,20 @@ function nameButton(generator, direction, input) {
     made.replaceWith(box);
     box.focus();
     box.select();
-    const end = (name) => (box.isConnected && box.replaceWith(made), name !== undefined && save(name), made.focus());
+    let ended = false; // what takes the box away also blurs it
+    const end = (name) => {
+      if (ended) return;
+      ended = true;
+      box.replaceWith(made);
+      made.focus();
+      if (name !== undefined) save(name);
+    };
     box.addEventListener("keydown", (event) => {
       event.stopPropagation();
       if (event.key === "Enter") end(box.value.trim() || null);
       if (event.key === "Escape") end(undefined);
     });
-    box.addEventListener("blur", () => box.isConnected && end(box.value.trim() || null));
+    box.addEventListener("blur", () => end(box.value.trim() || null));
   }
   async function save(name) {
     const before = direction.name;

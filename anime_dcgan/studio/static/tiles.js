@@ -11,7 +11,7 @@ export const COLUMNS = 8;
 
 /** A button that is a face; its picture comes with `paint`. */
 export function tile(face, attributes = {}) {
-  const made = element("button.tile", { type: "button", "aria-label": nameOf(face), ...attributes });
+  const made = element("button.tile", { type: "button", tabindex: -1, ...attributes });
   made.face = face;
   mark(made);
   return made;
@@ -60,9 +60,17 @@ const MOVES = {
 /**
  * Let the arrows walk over the tiles in `place`, which is one stop of the tab key.
  * `onend` is called when one walks down from the last row.
+ *
+ * @returns {() => void} to be called when tiles have come or gone
  */
 export function walkable(place, onend = () => {}) {
   const all = () => [...place.querySelectorAll(".tile")];
+  let stop = null;
+  const stopAt = (one) => {
+    if (stop) stop.tabIndex = -1;
+    stop = one;
+    if (stop) stop.tabIndex = 0;
+  };
   place.addEventListener("keydown", (event) => {
     const move = MOVES[event.key];
     if (!move || event.altKey || event.ctrlKey || event.metaKey || !event.target.matches(".tile")) return;
@@ -72,12 +80,8 @@ export function walkable(place, onend = () => {}) {
     if (wanted >= tiles.length) onend();
     tiles[Math.max(0, Math.min(tiles.length - 1, wanted))].focus();
   });
-  place.addEventListener("focusin", (event) => event.target.matches(".tile") && stopAt(all(), event.target));
-  return () => stopAt(all(), place.querySelector('.tile[tabindex="0"]') ?? place.querySelector(".tile"));
-}
-
-function stopAt(tiles, chosen) {
-  for (const one of tiles) one.tabIndex = one === chosen ? 0 : -1;
+  place.addEventListener("focusin", (event) => event.target.matches(".tile") && stopAt(event.target));
+  return () => !place.contains(stop) && stopAt(place.querySelector(".tile"));
 }
 
 function columnsOf(tiles) {

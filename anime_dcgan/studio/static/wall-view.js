@@ -1,16 +1,16 @@
 /** The wall: faces without end, one seed after the other. */
 
-import { getPicture, makeZip, wallPicture } from "./api.js";
+import { makeZip, wallPicture } from "./api.js";
 import { button, choice, counted, element, labelled, menu, numberBox, range } from "./dom.js";
-import { LAST_SEED, faceOfSeed, generatorOf, randomSeed, toQuery } from "./face.js";
+import { LAST_SEED, generatorOf, randomSeed, toQuery } from "./face.js";
 import { toggleFavourite } from "./favourites.js";
 import { addJob } from "./jobs.js";
 import { sayError } from "./notice.js";
 import { generatorPicker } from "./picker.js";
-import { note, replace, link, go } from "./router.js";
+import { go, link, replace } from "./router.js";
 import { RENDERINGS, SIDES, change, setting } from "./settings.js";
 import { epochText, runNamed } from "./runs.js";
-import { focusFace, keepMarked, mark, seedTiles, walkable } from "./tiles.js";
+import { focusFace, keepMarked, seedTiles, walkable } from "./tiles.js";
 import { toggleTray } from "./tray.js";
 
 const CHUNK = 64;
@@ -22,8 +22,8 @@ const memory = { key: "", count: CHUNK, face: null, top: 0 };
 export function wallView(place, first) {
   let words = first;
   let wall = null;
-  const change_ = (changes) => replace("wall", { ...words, ...changes });
-  const controls = wallControls(change_, () => words);
+  const shift = (changes) => replace("wall", { ...words, ...changes });
+  const controls = wallControls(shift, () => words);
   const host = element("div.host");
   place.append(controls.bar, host);
 
@@ -37,7 +37,7 @@ export function wallView(place, first) {
     },
     leave: () => (controls.leave(), wall?.leave()),
     keys: {
-      r: () => change_({ seed: randomSeed() }),
+      r: () => shift({ seed: randomSeed() }),
       f: () => onFocused((one) => toggleFavourite(one.face)),
       " ": () => onFocused((one) => toggleTray(one.face)),
     },
@@ -50,17 +50,17 @@ export function onFocused(act) {
   return one?.matches(".tile") ? (act(one), true) : false;
 }
 
-function wallControls(change_, words) {
-  const picker = generatorPicker(change_);
-  const seed = numberBox("Seed", 0, (value) => change_({ seed: value }), { min: 0, max: LAST_SEED, step: 1 });
+function wallControls(shift, words) {
+  const picker = generatorPicker(shift);
+  const seed = numberBox("Seed", 0, (value) => shift({ seed: value }), { min: 0, max: LAST_SEED, step: 1 });
   const truncation = range("Truncation", {
     min: 0, max: 1, step: 0.05, value: 1, format: (value) => value.toFixed(2),
-    onchange: (value) => change_({ truncation: value === 1 ? null : value }),
+    onchange: (value) => shift({ truncation: value === 1 ? null : value }),
   });
-  const count = choice(COUNTS, "", (value) => change_({ count: value }));
+  const count = choice(COUNTS, "", (value) => shift({ count: value }));
   const bar = element(
     "div.bar", { role: "toolbar", "aria-label": "What the wall shows" },
-    ...picker.parts, seed, button("Random", () => change_({ seed: randomSeed() }), { title: "Other faces (R)" }),
+    ...picker.parts, seed, button("Random", () => shift({ seed: randomSeed() }), { title: "Other faces (R)" }),
     menu("Look", truncation, labelled("Faces", count), ...lookControls()),
     menu("Download", ...downloads(words)),
   );
@@ -78,7 +78,7 @@ export function lookControls() {
   const size = (side) => change({ side });
   return [
     range("Size", { ...SIDES, value: setting("side"), format: (value) => `${value} px`, oninput: size }),
-    labelled("Enlarge by", choice(RENDERINGS, setting("rendering"), (rendering) => change({ rendering }))),
+    labelled("Enlarge by", choice(RENDERINGS, setting("rendering"), (rendering) => change({ rendering }), { title: "S" })),
   ];
 }
 
@@ -113,7 +113,7 @@ function endlessWall(host, words) {
   const tiles = element("div.wall", { role: "group", "aria-label": `Faces of ${words.run}, ${epochText(runNamed(words.run), words.epoch)}` });
   const end = element("p.end", {}, "");
   host.replaceChildren(tiles, end);
-  tiles.addEventListener("click", (event) => openFace(event, words));
+  tiles.addEventListener("click", (event) => openFace(event));
   const restop = walkable(tiles, () => add());
   const unmark = keepMarked(tiles);
   const key = link("", words);
@@ -124,7 +124,7 @@ function endlessWall(host, words) {
     const made = seedTiles(words, Number(words.seed) + tiles.childElementCount, count, abort.signal);
     tiles.append(...made.tiles);
     restop();
-    made.painted.then((address) => addresses.push(address)).catch((error) => failed(error));
+    made.painted.then((address) => addresses.push(address)).catch(failed);
     if (tiles.childElementCount >= limit) end.textContent = counted(limit, "face");
   }
   function failed(error) {

@@ -1,0 +1,118 @@
+"""The studio as its visitors have it: served on a free port, seen in a real browser."""
+
+import socket
+import threading
+import time
+from pathlib import Path
+
+import uvicorn
+
+from anime_dcgan.studio.app import Settings, create_app
+from tests.chromium import Chromium
+
+LISTENS = 20  # seconds until it must
+
+
+class Server:
+    """A studio of `outputs` in a thread; stopped and started again on the same port."""
+
+    def __init__(self, outputs: Path, folder: Path) -> None:
+        self._settings = Settings(outputs, folder)
+        self._port = 0
+        self.start()
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self._port}"
+
+    def start(self) -> None:
+        listening = socket.socket()
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(("127.0.0.1", self._port))
+        self._port = listening.getsockname()[1]
+        config = uvicorn.Config(
+            create_app(self._settings),
+            log_level="critical",
+            ws="none",
+            timeout_graceful_shutdown=1,
+        )
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._server.run, args=([listening],))
+        self._thread.start()
+        until = time.monotonic() + LISTENS
+        while not self._server.started:
+            assert time.monotonic() < until and self._thread.is_alive()
+            time.sleep(0.02)
+
+    def stop(self) -> None:
+        self._server.should_exit = True
+        self._thread.join()
+
+
+class Window(Chromium):
+    """A browser that is at the studio."""
+
+    def __init__(self, port: int, downloads: Path, server: Server) -> None:
+        super().__init__(port, downloads)
+        self.server = server
+
+    def open(self, place: str = "") -> None:
+        """A new page at this place, not the one before with another hash."""
+        self.load("about:blank")
+        self.load(f"{self.server.address}/{place}")
+
+    def painted(self, count: int, where: str = "#view") -> None:
+        """Wait until so many faces are drawn."""
+        self.wait(f"document.querySelectorAll('{where} .tile.painted').length >= {count}")
+
+    def has(self, selector: str) -> None:
+        self.wait(f"document.querySelector({selector!r})")
+
+    def count(self, selector: str) -> int:
+        return self.run(f"document.querySelectorAll({selector!r}).length")
+
+    def text(self, selector: str) -> str:
+        return self.wait(f"document.querySelector({selector!r})?.textContent")
+
+    def attribute(self, selector: str, name: str) -> str:
+        return self.run(f"document.querySelector({selector!r}).getAttribute({name!r})")
+
+    def until(self, selector: str, text: str) -> None:
+        """Wait until the text of an element has these words."""
+        self.wait(f"document.querySelector({selector!r})?.textContent.includes({text!r})")
+
+    def press_button(self, text: str, where: str = "body") -> None:
+        """A real click on the first button, link or summary with just this text."""
+        find = (
+            f"[...document.querySelector({where!r}).querySelectorAll('button, a, summary')]"
+            f".find(one => one.textContent === {text!r} && one.offsetParent)"
+        )
+        self.wait(f"({find}) && !({find}).disabled")
+        self.run(f"({find}).setAttribute('data-pressed', '')")
+        self.click("[data-pressed]")
+        self.run(
+            "document.querySelectorAll('[data-pressed]')"
+            ".forEach(one => one.removeAttribute('data-pressed'))"
+        )
+
+    def focus(self, selector: str) -> None:
+        self.has(selector)
+        self.run(f"document.querySelector({selector!r}).focus()")
+
+    def choose(self, selector: str, value: str) -> None:
+        """Another value of a list or a slider, with the events of a person who does it."""
+        self.has(selector)
+        self.run(
+            f"(() => {{ const one = document.querySelector({selector!r}); one.value = {value!r};"
+            " for (const name of ['input', 'change'])"
+            " one.dispatchEvent(new Event(name, {bubbles: true})); })()"
+        )
+
+    @property
+    def place(self) -> str:
+        return self.run("decodeURIComponent(location.hash)")
+
+    def at(self, *words: str) -> None:
+        """Wait until the address has these words."""
+        for word in words:
+            self.wait(f"decodeURIComponent(location.hash).includes({word!r})")

@@ -95,6 +95,7 @@ def _what_next(run_dir: Path) -> str:
             f"report       {run_dir / 'report.html'}",
             "",
             f"Draw:  python -m anime_dcgan.generate run={name} n=100 seed=1 out=faces.png",
+            f"Play:  python -m anime_dcgan.studio run={name}",
         ]
     )
 

@@ -71,8 +71,8 @@ class Chromium:
     def press(self, *keys: str, holding: str = "") -> None:
         """Real key presses, one after the other."""
         strokes = [{"type": f"key{way}", "value": key} for key in keys for way in ("Down", "Up")]
-        if holding:
-            down, up = ({"type": f"key{way}", "value": holding} for way in ("Down", "Up"))
+        for modifier in holding:
+            down, up = ({"type": f"key{way}", "value": modifier} for way in ("Down", "Up"))
             strokes = [down, *strokes, up]
         actions = [{"type": "key", "id": "keyboard", "actions": strokes}]
         self._ask("POST", f"{self._session}/actions", {"actions": actions})
@@ -122,9 +122,10 @@ class Chromium:
         raise AssertionError("nothing was downloaded")
 
     def wait(self, script: str) -> Any:
-        """What a JavaScript expression is as soon as it is true."""
+        """What a JavaScript expression is as soon as it is true, and stumbles over nothing."""
         until = time.monotonic() + PATIENCE
-        while not (value := self.run(script)):
+        patient = f"(() => {{ try {{ return {script} }} catch {{ return null }} }})()"
+        while not (value := self.run(patient)):
             assert time.monotonic() < until, f"never came true: {script}"
             time.sleep(0.03)
         return value

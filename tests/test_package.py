@@ -40,6 +40,28 @@ def test_the_wheel_holds_package_configuration_and_console_scripts(wheel: Path):
     assert "anime-search = anime_dcgan.search:main" in said
     templates = (ROOT / "anime_dcgan" / "page" / "template").iterdir()
     assert {f"anime_dcgan/page/template/{path.name}" for path in templates} <= names
+    studio = ROOT / "anime_dcgan" / "studio"
+    files = [*studio.glob("static/*"), *studio.glob("store/migrations/versions/*.py")]
+    assert {str(path.relative_to(ROOT)) for path in files} <= names
+
+
+def test_the_store_of_the_wheel_finds_its_migrations(wheel: Path, tmp_path: Path):
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path / "site")
+    script = (
+        "from pathlib import Path; from anime_dcgan.studio.store import Store\n"
+        "with Store(Path('studio.db')) as store: print(store.create_collection('group').count)"
+    )
+    result = subprocess.run(
+        [sys.executable, "-W", "error", "-c", script],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(tmp_path / "site")},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert result.stdout == "0\n"
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,8 @@ SMALL = {
     "compare": (),
 }
 OTHER_DATA = ("data=folder", "data=manifest", "data.count")
-NOT_RUN = re.compile(r"trainer=(ddp|gpu)|--help|launcher=")  # tested elsewhere, or in need of a GPU
+NOT_RUN = re.compile(r"trainer=(ddp|gpu)|--help|launcher=|\.studio")
+"""Tested elsewhere, or in need of a GPU."""
 
 
 def commands() -> list[str]:

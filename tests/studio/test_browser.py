@@ -187,6 +187,8 @@ def test_a_face_has_a_story_a_link_and_a_file(page: Window):
     page.press(ESCAPE)
     page.press("f")
     page.until(".heart", "♥")
+    page.press_button("Copy link")
+    page.until("#notice", "link")
     page.press_button("Download")
     with Image.open(page.downloaded(".png")) as picture:
         assert picture.size == (128, 128)
@@ -335,7 +337,7 @@ def test_a_film_is_made(page: Window):
     page.until(".job", "done")
     page.press_button("Download", ".job")
     with Image.open(page.downloaded(".gif")) as film:
-        assert film.n_frames >= 8 and film.size == (64, 64)
+        assert getattr(film, "n_frames", 1) >= 8 and film.size == (64, 64)
 
 
 # 4. From a picture
@@ -353,11 +355,17 @@ def test_a_face_is_found_for_a_picture_and_edited(page: Window, tmp_path: Path):
     page.wait("document.querySelector('.big img').naturalWidth == 16")
 
 
-def test_a_search_is_cancelled(page: Window, tmp_path: Path):
-    Image.new("RGB", (40, 40), "teal").save(tmp_path / "teal.png")
+DROP = f"""fetch('/api/face.png?{A}&seed=5').then(answer => answer.blob()).then(blob => {{
+    const dataTransfer = new DataTransfer();
+    dataTransfer.items.add(new File([blob], 'face.png', {{type: 'image/png'}}));
+    const how = {{dataTransfer, bubbles: true, cancelable: true}};
+    document.querySelector('.drop').dispatchEvent(new DragEvent('drop', how)) }})"""
+
+
+def test_a_search_for_a_dropped_picture_is_cancelled(page: Window):
     page.open(f"#/picture?{A}")
     page.choose(".bar input[type=range]", "1000")
-    page.type("#picture-file", str(tmp_path / "teal.png"))
+    page.run(DROP)
     page.press_button("Cancel")
     page.until("#view [role=status]", "cancelled")
     page.press_button("Another picture")
@@ -458,36 +466,29 @@ PLACES = [
 ]
 
 
+STICKING = """[...document.querySelectorAll('body *')].filter(one =>
+    !one.closest('#places, .skip, #live') && one.checkVisibility()
+    && (one.getBoundingClientRect().right > innerWidth + 1
+    || one.getBoundingClientRect().left < -1)).map(one => one.outerHTML)"""
+NAMELESS = """[...document.querySelectorAll('button, a, input, select, textarea')].filter(one =>
+    one.checkVisibility() && !(one.textContent.trim() || one.getAttribute('aria-label')
+    || one.labels?.length || one.querySelector('img[alt]:not([alt=""])')))
+    .map(one => one.outerHTML)"""
+
+
 @pytest.mark.parametrize("width", [360, 1280])
-def test_nothing_sticks_out(page: Window, width: int):
+def test_nothing_sticks_out_and_every_control_has_a_name(page: Window, width: int):
     page.emulate(width, dark=width == 360, touch=width == 360)
     page.open()
     for place in PLACES:
-        page.load("about:blank")
-        page.load(f"{page.server.address}/{place}")
-        page.wait("document.querySelector('#view').childElementCount")
-        sticking = (
-            "[...document.querySelectorAll('body *')]"
-            ".filter(e => !e.closest('#places, .skip, #live')"
-            " && e.checkVisibility() && e.getBoundingClientRect().right > innerWidth + 1)"
-            ".map(e => e.outerHTML.slice(0, 200))"
-        )
-        assert page.run(sticking) == [], place
+        page.run(f"location.hash = {place!r}")
+        name = place.removeprefix("#/").partition("?")[0]
+        page.wait(f"document.querySelector('#view.view-{name}')?.childElementCount")
+        assert page.run(STICKING) == [], place
+        assert page.run(NAMELESS) == [], place
+        page.run("document.querySelectorAll('details').forEach(one => { one.open = true })")
+        assert page.run(STICKING) == [], place
         assert page.run("document.documentElement.scrollWidth <= innerWidth"), place
-
-
-def test_every_control_has_a_name(page: Window):
-    page.open()
-    for place in PLACES:
-        page.load("about:blank")
-        page.load(f"{page.server.address}/{place}")
-        page.wait("document.querySelector('#view').childElementCount")
-        nameless = (
-            "[...document.querySelectorAll('button, a, input, select, textarea')].filter(e =>"
-            " e.checkVisibility() && !(e.textContent.trim() || e.getAttribute('aria-label') || e.labels?.length"
-            " || e.querySelector('img[alt]:not([alt=\"\"])'))).map(e => e.outerHTML)"
-        )
-        assert page.run(nameless) == [], place
 
 
 def test_a_refusal_is_one_line(page: Window):

@@ -126,7 +126,11 @@ def wait(job: Job, *states: str) -> None:
 
 def test_jobs_come_one_after_the_other_and_few_may_wait(jobs: Jobs):
     go = threading.Event()
-    first = jobs.submit("zip", lambda job: go.wait() and None)
+
+    def wait_for_it(job: Job) -> None:
+        go.wait()
+
+    first = jobs.submit("zip", wait_for_it)
     others = [jobs.submit("zip", lambda job: None) for _ in range(MOST_WAITING - 1)]
     wait(first, "running")
     with pytest.raises(TooManyJobs):

@@ -11,6 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from anime_dcgan.studio.store import Store
+from tests.studio.store_things import face, query
+
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 ROOT = Path(__file__).parents[2]
 
@@ -92,9 +95,6 @@ def crash(path: Path, work: str, rounds: int, longest: float) -> dict:
 
 
 def test_all_that_was_acknowledged_is_there(tmp_path: Path):
-    from anime_dcgan.studio.store import Store
-    from tests.studio.store_things import face, query
-
     path = tmp_path / "studio.db"
     told = crash(path, "write", rounds=25, longest=0.3)
     assert told["interrupted"] > 10 and len(told["acknowledged"]) > 25
@@ -110,8 +110,6 @@ def test_all_that_was_acknowledged_is_there(tmp_path: Path):
 
 
 def test_a_collection_is_taken_in_whole_or_not_at_all(tmp_path: Path):
-    from tests.studio.store_things import query
-
     path = tmp_path / "studio.db"
     told = crash(path, "take_in", rounds=15, longest=0.3)
     assert told["interrupted"] > 5

@@ -71,7 +71,7 @@ def test_the_file_is_as_safe_as_sqlite_makes_it(filled: Path):
         pragmas = ("journal_mode", "foreign_keys", "synchronous", "busy_timeout")
         found = [connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in pragmas]
     database.close()
-    assert found == ["wal", 1, 2, 30_000]
+    assert found == ["wal", 1, 2, 60_000]
 
 
 def test_an_empty_file_is_a_new_one(path: Path):
@@ -150,9 +150,12 @@ def test_a_full_disk_is_told_in_a_line_and_changes_nothing(filled: Path):
 
 
 def test_a_mistake_of_ours_is_no_mistake_of_the_user(path: Path):
-    with Store(path) as store, pytest.raises(Exception, match="no such table") as caught:
-        with store.database.write() as connection:
-            connection.exec_driver_sql("INSERT INTO nowhere VALUES (1)")
+    with (
+        Store(path) as store,
+        pytest.raises(Exception, match="no such table") as caught,
+        store.database.write() as connection,
+    ):
+        connection.exec_driver_sql("INSERT INTO nowhere VALUES (1)")
     assert not isinstance(caught.value, UserError)
 
 

@@ -39,12 +39,18 @@ def kept_faces(
 async def keep(studio: StudioHere, wanted: schemas.KeepRequest) -> schemas.KeptModel:
     """Keep a face, or change what is kept of it. Its parents are kept too."""
     face = wanted.face.to_face()
-    given = wanted.parents and [(one.face.to_face(), one.share) for one in wanted.parents]
+    given = [(one.face.to_face(), one.share) for one in wanted.parents or ()]
 
     def work() -> schemas.KeptModel:
-        parents = given and [(one, _thumb(studio, one), share) for one, share in given]
-        thumb = _thumb(studio, face)
-        kept = studio.store.keep(face, thumb, wanted.story, wanted.favourite, wanted.how, parents)
+        parents = [(one, _thumb(studio, one), share) for one, share in given]
+        kept = studio.store.keep(
+            face,
+            _thumb(studio, face),
+            wanted.story,
+            wanted.favourite,
+            wanted.how,
+            None if wanted.parents is None else parents,
+        )
         return schemas.KeptModel.of(kept)
 
     return await studio.draw(work)

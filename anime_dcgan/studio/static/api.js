@@ -111,7 +111,6 @@ export const cancelJob = (id) => json("DELETE", `/api/jobs/${id}`);
 
 export const listKept = (filter, signal) => get(`/api/kept?${query(filter)}`, signal);
 export const keep = (wish, options) => post("/api/kept", wish, options);
-export const getKept = (id) => get(`/api/kept/${id}`);
 export const changeKept = (id, body, options) => json("PATCH", `/api/kept/${id}`, { body, ...options });
 export const forget = (id) => json("DELETE", `/api/kept/${id}`);
 export const getFamily = (id, signal) => get(`/api/kept/${id}/family`, signal);

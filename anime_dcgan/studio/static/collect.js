@@ -1,25 +1,29 @@
 /** Into which collections a face goes. */
 
-import { addCollection, collect, listCollections, uncollect } from "./api.js";
+import { addCollection, collect, findKept, keep, listCollections, uncollect } from "./api.js";
 import { button, element, menu } from "./dom.js";
 import { sayError } from "./notice.js";
 
-/** A menu of all collections for one face; `keepIt()` gives what is kept of it. */
-export function collectionMenu(keepIt) {
+/** A menu of all collections for one face, which is kept as soon as it goes into one. */
+export function collectionMenu(face) {
   const list = element("div.choices");
   const made = menu("Collections", list);
   const load = async () => {
-    const [{ collections }, kept] = await Promise.all([listCollections(), keepIt()]);
-    list.replaceChildren(...collections.map((one) => membership(one, kept)), newCollection(load));
+    const [{ collections }, kept] = await Promise.all([listCollections(), findKept(face)]);
+    list.replaceChildren(...collections.map((one) => membership(one, face, kept)), newCollection(load));
   };
   made.addEventListener("toggle", () => made.open && load().catch(sayError));
   return made;
 }
 
-function membership(collection, kept) {
+function membership(collection, face, kept) {
   const box = element("input", { type: "checkbox" });
-  box.checked = kept.collections.includes(collection.id);
-  box.addEventListener("change", () => (box.checked ? collect : uncollect)(collection.id, kept.id).catch(sayError));
+  box.checked = Boolean(kept?.collections.includes(collection.id));
+  const put = async () => {
+    const { id } = kept ?? (await keep({ face }));
+    await (box.checked ? collect : uncollect)(collection.id, id);
+  };
+  box.addEventListener("change", () => put().catch(sayError));
   return element("label", {}, box, collection.name);
 }
 

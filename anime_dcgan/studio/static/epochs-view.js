@@ -2,7 +2,7 @@
 
 import { getRun } from "./api.js";
 import { button, element, menu, numberBox } from "./dom.js";
-import { LAST_SEED, faceOfSeed, randomSeed, toQuery } from "./face.js";
+import { LAST_SEED, randomSeed, toQuery } from "./face.js";
 import { toggleFavourite } from "./favourites.js";
 import { distanceCurve } from "./curve.js";
 import { epochSlider } from "./epoch-slider.js";
@@ -12,7 +12,7 @@ import { generatorPicker } from "./picker.js";
 import { go, note, replace } from "./router.js";
 import { onRuns, runNamed } from "./runs.js";
 import { verdictLine } from "./runs-view.js";
-import { keepMarked, paintFaces, tile, walkable } from "./tiles.js";
+import { keepMarked, seedTiles, walkable } from "./tiles.js";
 import { toggleTray } from "./tray.js";
 import { lookControls, onFocused } from "./wall-view.js";
 
@@ -89,19 +89,19 @@ function pane(host, side, shift, write) {
 
   const draw = latestOnly(
     async (wish) => {
-      const made = Array.from({ length: SHOWN }, (_, index) => tile(faceOfSeed(wish, wish.seed + index)));
-      return { made, painted: await paintFaces(made) };
+      const { tiles: made, painted } = seedTiles(wish, wish.seed, SHOWN);
+      return { made, picture: await painted };
     },
-    ({ made, painted }) => exchange(made, painted),
+    ({ made, picture }) => exchange(made, picture),
     sayError,
   );
   /** Faces take the place of those before them at once: the eye sees what changes. */
-  function exchange(made, painted) {
+  function exchange(made, picture) {
     const focused = [...tiles.children].indexOf(document.activeElement);
     tiles.replaceChildren(...made);
     if (focused >= 0) tiles.children[focused].focus({ preventScroll: true });
     if (address) URL.revokeObjectURL(address);
-    address = painted;
+    address = picture;
     restop();
   }
   function atEpoch(epoch) {

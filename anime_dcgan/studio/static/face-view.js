@@ -1,6 +1,6 @@
 /** One face, as large as the screen lets it be. */
 
-import { getPicture, keep } from "./api.js";
+import { getPicture } from "./api.js";
 import { button, element } from "./dom.js";
 import { LAST_SEED, faceOfSeed, fromQuery, generatorOf, nameOf, pictureOf, randomSeed, toQuery } from "./face.js";
 import { isFavourite, onFavourites, toggleFavourite } from "./favourites.js";
@@ -99,7 +99,7 @@ function actions(face, picture, back, ends) {
     element("a.button", { href: link("edit", toQuery(face)) }, "Edit"),
     button("Copy link", () => copyLink(face)),
     element("a.button", { href: pictureOf(face, DOWNLOAD_SCALE, true), download: "" }, "Download"),
-    collectionMenu(() => keep({ face })),
+    collectionMenu(face),
     button("Pixels or smooth", toggleRendering, { title: "S" }), document.fullscreenEnabled && full, button("Back", back, { title: "Back (Esc)" }),
   );
 }

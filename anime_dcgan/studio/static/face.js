@@ -59,11 +59,6 @@ export function fromQuery(query) {
   };
 }
 
-/** Whether two values are the same face. */
-export function sameFace(one, other) {
-  return toQuery(one) === toQuery(other);
-}
-
 /** Steps along directions as text; those of no length are left out. */
 export function movesToText(moves) {
   return Object.entries(moves ?? {})
@@ -87,7 +82,7 @@ export function pictureOf(face, scale = 1, download = false) {
 /** A short name for people: its seed, or how far it was moved. */
 export function nameOf(face) {
   const moved = Object.keys(face.moves ?? {}).length ? ", edited" : "";
-  return (face.latent == null ? `seed ${face.seed}` : "bred face") + moved;
+  return (face.latent == null ? `seed ${face.seed}` : "made face") + moved;
 }
 
 /** Any seed, evenly. */

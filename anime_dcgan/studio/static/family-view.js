@@ -5,7 +5,7 @@ import { drawn, element } from "./dom.js";
 import { nameOf, toQuery } from "./face.js";
 import { toggleFavourite } from "./favourites.js";
 import { sayError } from "./notice.js";
-import { go, leaveTo, link } from "./router.js";
+import { go, leaveTo } from "./router.js";
 import { toggleTray } from "./tray.js";
 import { onFocused } from "./wall-view.js";
 

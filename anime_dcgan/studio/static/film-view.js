@@ -1,7 +1,7 @@
 /** A film that leads from face to face, or a zip of just these faces. */
 
 import { makeFilm, makeZip } from "./api.js";
-import { button, choice, counted, element, labelled, numberBox, range } from "./dom.js";
+import { button, choice, counted, element, labelled, range } from "./dom.js";
 import { toQuery } from "./face.js";
 import { addJob } from "./jobs.js";
 import { sayError } from "./notice.js";

@@ -57,7 +57,7 @@ export function keptView(place) {
       f: () => onFocused((one) => toggleFavourite(one.face)),
       " ": () => onFocused((one) => toggleTray(one.face)),
       "/": () => search.focus(),
-      Delete: () => onFocused((one) => forgetAll([one], () => update(words))),
+      Delete: () => onFocused((one) => forgetTwice(one, () => update(words))),
     },
   };
 }
@@ -111,6 +111,15 @@ function selectionTools(collections, opened, refresh) {
   const out = opened && button("Take chosen out", () => each((kept) => uncollect(opened.id, kept)));
   const remove = confirmed("Forget chosen", "Forget them for good?", () => forgetAll(chosen(), refresh));
   return element("div.row", {}, others.length ? into : null, out, remove);
+}
+
+let doomed = null;
+
+/** The first key asks, the second on the same face acts. */
+function forgetTwice(one, refresh) {
+  if (doomed === one.kept.id) return forgetAll([one], refresh);
+  doomed = one.kept.id;
+  return say("Press Del once more to forget this face for good.");
 }
 
 async function forgetAll(tiles, refresh) {

@@ -11,7 +11,7 @@ const HELP = {
   face: ["One face", [["R", "Another face at random"], ["← →", "The seed before and after"], ["F", "Favourite"], ["Space", "Choose"], ["E", "Edit"]]],
   epochs: ["Epochs", [[", .", "The epoch before and after"], ["R", "Other faces"]]],
   edit: ["Edit", [["Ctrl Z", "Undo"], ["Ctrl Shift Z", "Redo"], ["Double click", "A slider back to 0"]]],
-  kept: ["Kept", [["/", "Search"], ["Del", "Forget"]]],
+  kept: ["Kept", [["/", "Search"], ["Del Del", "Forget for good"]]],
   family: ["Family", [["↑ ↓", "Parent, child"], ["← →", "Beside"]]],
 };
 

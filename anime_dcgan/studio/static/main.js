@@ -1,7 +1,7 @@
 /** The studio starts: settings, runs, views, keys. */
 
 import { getState, onConnection } from "./api.js";
-import { closeMenus, element } from "./dom.js";
+import { closeMenus } from "./dom.js";
 import { editView } from "./edit-view.js";
 import { epochsView } from "./epochs-view.js";
 import { faceView } from "./face-view.js";

@@ -7,7 +7,7 @@ import { learn, toggleFavourite } from "./favourites.js";
 import { liveImage } from "./edit-view.js";
 import { latestOnly } from "./latest.js";
 import { announce, say, sayError } from "./notice.js";
-import { go, link, note } from "./router.js";
+import { go, link, note, replace } from "./router.js";
 import { keepMarked, paintFaces, tile, walkable } from "./tiles.js";
 import { mixWords, toggleTray, tray } from "./tray.js";
 import { onFocused } from "./wall-view.js";
@@ -28,7 +28,7 @@ export function mixView(place) {
     update(words) {
       leave();
       const parents = parentsOf(words).slice(0, MOST);
-      if (!parents.length && tray().length) return go("mix", mixWords(tray().slice(0, MOST)));
+      if (!parents.length && tray().length) return replace("mix", mixWords(tray().slice(0, MOST)));
       sections = parents.length ? [blending(parents), inBetween(parents), children(parents, words)].filter(Boolean) : [];
       place.replaceChildren(element("h1", {}, "Mix"), ...(parents.length ? sections.map((one) => one.root) : [howTo()]));
     },

@@ -37,7 +37,7 @@ export function mark(one) {
   const chosen = inTray(one.face);
   one.classList.toggle("favourite", isFavourite(one.face));
   one.classList.toggle("chosen", chosen);
-  const words = [nameOf(one.face), isFavourite(one.face) && "favourite", chosen && "chosen"];
+  const words = [nameOf(one.face), one.kept?.story, isFavourite(one.face) && "favourite", chosen && "chosen"];
   one.setAttribute("aria-label", words.filter(Boolean).join(", "));
 }
 

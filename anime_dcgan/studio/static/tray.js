@@ -49,7 +49,7 @@ async function render(place) {
   document.body.classList.toggle("with-tray", faces.length > 0);
   if (!faces.length) return;
   const tiles = faces.map(trayTile);
-  place.replaceChildren(element("div.row", { role: "list", "aria-label": "Chosen faces" }, ...tiles), ...actions());
+  place.replaceChildren(element("div.row", { role: "group", "aria-label": "Chosen faces" }, ...tiles), ...actions());
   const drawn = faces;
   const columns = Math.min(8, faces.length);
   const blob = await getSheet(faces, columns).catch(sayError);

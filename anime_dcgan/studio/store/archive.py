@@ -7,6 +7,7 @@ No name in an archive is used for anything but to find `collection.json` and the
 """
 
 import contextlib
+import io
 import json
 import os
 import struct
@@ -29,6 +30,7 @@ CONTENTS = "collection.json"
 END_OF_ZIP = struct.Struct("<4s4H2IH")  # APPNOTE 4.3.16
 ZIP64_LOCATOR = b"PK\x06\x07"
 USUAL_HEADER = 128  # bytes of an entry in the directory of a zip; ours take 61
+File = BinaryIO | io.BytesIO
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # unpacked in pieces; the others at once
 
 
@@ -74,7 +76,7 @@ def packed_json(contents: dict[str, Any], pictures: int) -> bytes:
 
 
 @contextlib.contextmanager
-def opened(file: Path | BinaryIO) -> Iterator["Archive"]:
+def opened(file: Path | File) -> Iterator["Archive"]:
     """An archive to read from; `UserError` in a line for whatever is wrong with it."""
     try:
         with contextlib.ExitStack() as stack:
@@ -125,7 +127,7 @@ class Archive:
         return content
 
 
-def _check_directory(file: BinaryIO) -> None:
+def _check_directory(file: File) -> None:
     """Before `zipfile` reads it whole: the directory of the zip is of a size that ours can have."""
     size = file.seek(0, os.SEEK_END)
     if size > LARGEST_FILE:

@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from anime_dcgan.errors import UserError, first_line
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-PATIENCE = 30.0  # seconds that a writer waits for others
+PATIENCE = 60.0  # seconds that a writer waits for others: the largest import takes some 20
 SURROUNDINGS = {
     *(sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_READONLY),
     *(sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN),

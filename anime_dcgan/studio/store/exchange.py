@@ -1,7 +1,7 @@
 """A collection from one studio to another: faces, pictures, stories, and whom they descend from."""
 
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from sqlalchemy import Connection, func, insert, select
 
@@ -10,7 +10,7 @@ from anime_dcgan.studio.store import archive, collections, faces, schema
 from anime_dcgan.studio.store.arrival import FORMAT, VERSION, Arrival, Arriving, read_arrival
 from anime_dcgan.studio.store.checks import checked_id
 from anime_dcgan.studio.store.family import ancestors, forget_the_forgotten, has_parents
-from anime_dcgan.studio.store.reading import among, load, loaded
+from anime_dcgan.studio.store.reading import among, loaded
 from anime_dcgan.studio.store.records import Imported, Kept
 from anime_dcgan.studio.store.store import Store
 
@@ -39,7 +39,7 @@ def export_collection(store: Store, id: int, path: Path) -> None:
             raise UserError(f"{path} could not be written: {first_line(error)}") from error
 
 
-def import_collection(store: Store, file: Path | BinaryIO) -> Imported:
+def import_collection(store: Store, file: Path | archive.File) -> Imported:
     """Take in what `export_collection` wrote, as a new collection; all of it or nothing.
 
     The collection has the name it had, with a number behind it where that is taken. Of a face that
@@ -84,29 +84,34 @@ def _entries(everyone: list[Kept], collection: int) -> list[dict[str, Any]]:
 
 def _take_in(connection: Connection, arrival: Arrival, collection: int) -> int:
     """Put all faces and edges; returns how many members were not in a list here before."""
-    known = [faces.locate(connection, one.face) is not None for one in arrival.faces]
+    known = [faces.locate(connection, one.face) for one in arrival.faces]
     ids = [
-        faces.put(connection, one.face, one.thumb, hidden=not one.member) for one in arrival.faces
+        there or faces.new(connection, one.face, one.thumb, hidden=not one.member)
+        for there, one in zip(known, arrival.faces, strict=True)
     ]
     for place in arrival.order:  # so that the check for cycles finds few descendants
         one = arrival.faces[place]
         if not known[place] or (one.parents and not has_parents(connection, ids[place])):
             parents = {ids[parent]: share for parent, share in one.parents.items()}
             faces.relate(connection, ids[place], one.how, parents)
+    rows = [
+        {"collection": collection, "kept": id}
+        for one, id in zip(arrival.faces, ids, strict=True)
+        if one.member
+    ]
+    if rows:
+        connection.execute(insert(schema.members), rows)
     return sum(
-        _take_member(connection, one, id, collection, known=there)
+        _take_member(connection, one, id, known=there is not None)
         for one, id, there in zip(arrival.faces, ids, known, strict=True)
         if one.member
     )
 
 
-def _take_member(
-    connection: Connection, one: Arriving, id: int, collection: int, known: bool
-) -> bool:
+def _take_member(connection: Connection, one: Arriving, id: int, known: bool) -> bool:
     """Returns whether it is new in the lists here."""
-    new = faces.show(connection, id) or not known
-    ours = load(connection, id)
-    story = one.story if one.story and not ours.story else None
+    new = faces.show(connection, id) if known else True
+    ours = select(schema.kept.c.story).where(schema.kept.c.id == id)
+    story = one.story if one.story and not connection.scalar(ours) else None
     faces.change(connection, id, story, one.favourite if new else None)
-    connection.execute(insert(schema.members).values(collection=collection, kept=id))
     return new

@@ -18,18 +18,21 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
-def put(connection: Connection, face: Face, thumb: bytes, hidden: bool = False) -> int:
+def put(connection: Connection, face: Face, thumb: bytes) -> int:
     """The id of a face that is there, with its picture, or is put there now."""
-    there = locate(connection, face)
-    if there is None:
-        values = {
-            **{"face": face.to_query(), "run": face.run, "story": "", "favourite": False},
-            **{"how": None, "hidden": hidden, "created": (moment := now()), "updated": moment},
-        }
-        there = connection.scalar(insert(FACES).values(values).returning(FACES.c.id))
-        assert there is not None
-        connection.execute(insert(schema.thumbs).values(kept=there, png=thumb))
-    return there
+    return locate(connection, face) or new(connection, face, thumb)
+
+
+def new(connection: Connection, face: Face, thumb: bytes, hidden: bool = False) -> int:
+    """The id of a face that was not there."""
+    values = {
+        **{"face": face.to_query(), "run": face.run, "story": "", "favourite": False},
+        **{"how": None, "hidden": hidden, "created": (moment := now()), "updated": moment},
+    }
+    id = connection.scalar(insert(FACES).values(values).returning(FACES.c.id))
+    assert id is not None
+    connection.execute(insert(schema.thumbs).values(kept=id, png=thumb))
+    return id
 
 
 def show(connection: Connection, id: int) -> bool:

@@ -93,4 +93,5 @@ def relatives(connection: Connection, id: int) -> Family:
 
 def forget_the_forgotten(connection: Connection) -> None:
     """Delete who is hidden and nobody's ancestor any more."""
-    connection.execute(FORGOTTEN)
+    if connection.scalar(select(schema.kept.c.id).where(schema.kept.c.hidden).limit(1)):
+        connection.execute(FORGOTTEN)  # goes through all edges

@@ -58,7 +58,7 @@ def loaded(connection: Connection, query: Select) -> list[Kept]:
     groups: dict[int, list[int]] = {id: [] for id in ids}
     for face, collection in connection.execute(_collections_of(ids)):
         groups[face].append(collection)
-    return [_record(row, parents[row["id"]], groups[row["id"]]) for row in rows]
+    return [_record(dict(row), parents[row["id"]], groups[row["id"]]) for row in rows]
 
 
 def among(ids: Iterable[int]) -> Select:

@@ -76,7 +76,8 @@ class Store:
             faces.show(connection, id)
             faces.relate(connection, id, how, None if given is None else ids)
             faces.change(connection, id, story, favourite)
-            forget_the_forgotten(connection)  # parents that it has no more
+            if given is not None:
+                forget_the_forgotten(connection)  # hidden parents that it has no more
             return reading.load(connection, id)
 
     def find(self, face: Face) -> Kept | None:

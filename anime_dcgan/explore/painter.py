@@ -96,7 +96,8 @@ class Painter:
         key = (path, weights, state.st_mtime_ns, state.st_size)
         with self._lock:
             if key not in self._models:
-                self._models[key] = Model(load_generator(path, weights))
+                with torch.inference_mode(False):  # a projection needs gradients through it
+                    self._models[key] = Model(load_generator(path, weights))
                 while len(self._models) > KEPT:
                     self._models.popitem(last=False)
             self._models.move_to_end(key)

@@ -85,6 +85,14 @@ def test_a_new_checkpoint_is_drawn_from_as_soon_as_it_is_there(outputs: Path):
     assert (painter.draw([face()]) != before).any()
 
 
+def test_a_generator_that_a_wall_loaded_can_be_followed_backwards(outputs: Path):
+    painter = Painter(outputs)
+    painter.wall(face(), 0, 1)
+    latents = torch.zeros(1, 6, requires_grad=True)
+    painter.model("sweep/a", "1", "ema").generator(latents).sum().backward()
+    assert latents.grad is not None and latents.grad.abs().sum() > 0
+
+
 def test_few_generators_stay_in_memory(outputs: Path):
     painter = Painter(outputs)
     for epoch in range(3, 12):

@@ -68,7 +68,9 @@ function startEditor(place, start) {
     button("Choose", () => toggleTray(face)), button("View", () => go("face", toQuery(face))), button("Back", back),
   );
   const big = element("div.big", {}, image);
-  place.replaceChildren(big, element("aside.about", { "aria-label": "Edit this face" }, element("h1", {}, "Edit"), buttons, truncation, sliders.root));
+  const title = element("h1", {}, "Edit");
+  const about = element("aside.about", { "aria-label": "Edit this face" }, title, buttons, truncation, sliders.root);
+  place.replaceChildren(big, about);
   show(face);
   const keys = {
     z: (event) => (event.ctrlKey || event.metaKey ? event.shiftKey ? steps.redo() : steps.undo() : false),

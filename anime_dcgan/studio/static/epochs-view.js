@@ -32,13 +32,14 @@ export function epochsView(place) {
   const host = element("div.panes");
   place.append(bar, host);
 
+  const write = (changes) => note("epochs", Object.assign(words, changes));
   function update(next) {
     words = next;
     seed.querySelector("input").value = words.seed;
     beside.setAttribute("aria-pressed", Boolean(words.run2));
     const wanted = words.run2 ? ["", "2"] : [""];
     while (panes.length > wanted.length) panes.pop().leave();
-    while (panes.length < wanted.length) panes.push(pane(host, wanted[panes.length], shift, (changes) => note("epochs", Object.assign(words, changes))));
+    while (panes.length < wanted.length) panes.push(pane(host, wanted[panes.length], shift, write));
     host.classList.toggle("two", panes.length > 1);
     panes.forEach((one, index) => one.update(sideOf(words, wanted[index])));
   }
@@ -65,7 +66,13 @@ function doubled(words) {
 }
 
 function sideOf(words, side) {
-  return { run: words[`run${side}`], epoch: words[`epoch${side}`], weights: words[`weights${side}`] ?? "ema", seed: Number(words.seed ?? 0), truncation: words.truncation };
+  return {
+    run: words[`run${side}`],
+    epoch: words[`epoch${side}`],
+    weights: words[`weights${side}`] ?? "ema",
+    seed: Number(words.seed ?? 0),
+    truncation: words.truncation,
+  };
 }
 
 /** One run: its curve, its slider, and its faces. */
@@ -75,7 +82,10 @@ function pane(host, side, shift, write) {
   const about = element("div.about-run");
   const tiles = element("div.wall", { role: "group", "aria-label": "The same seeds" });
   const slider = epochSlider((epoch) => atEpoch(epoch));
-  const root = element("section.pane", { "aria-label": side ? "Second run" : "Run" }, element("div.head", {}, ...picker.parts), about, slider.root, tiles);
+  const root = element(
+    "section.pane", { "aria-label": side ? "Second run" : "Run" },
+    element("div.head", {}, ...picker.parts), about, slider.root, tiles,
+  );
   let words = {};
   let run = null;
   let address = null;

@@ -75,7 +75,10 @@ function bigPicture(face, another) {
 
 function origin(face) {
   const run = runNamed(face.run);
-  const words = [epochText(run, face.epoch), face.weights === "raw" && "raw weights", face.truncation !== 1 && `truncation ${face.truncation}`];
+  const words = [
+    epochText(run, face.epoch), face.weights === "raw" && "raw weights",
+    face.truncation !== 1 && `truncation ${face.truncation}`,
+  ];
   return element(
     "p.quiet", {}, element("a", { href: link("epochs", { ...generatorOf(face), seed: face.seed }) }, face.run),
     element("br"), words.filter(Boolean).join(", "),

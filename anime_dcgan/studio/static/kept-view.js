@@ -1,6 +1,8 @@
 /** What was kept: favourites, collections, stories, and the search through them. */
 
-import { collect, forget, importCollection, listCollections, listKept, removeCollection, renameCollection, uncollect } from "./api.js";
+import {
+  collect, forget, importCollection, listCollections, listKept, removeCollection, renameCollection, uncollect,
+} from "./api.js";
 import { newCollection } from "./collect.js";
 import { button, choice, counted, element, menu } from "./dom.js";
 import { nameOf, toQuery } from "./face.js";
@@ -27,7 +29,11 @@ export function keptView(place) {
   const tools = element("div.tools");
   const host = element("div.host");
   place.append(
-    element("div.bar", { role: "toolbar", "aria-label": "What is shown" }, search, menu("New collection", newCollection((made) => go("kept", { collection: made.id }))), importer(), menu("Look", ...lookControls())),
+    element(
+      "div.bar", { role: "toolbar", "aria-label": "What is shown" }, search,
+      menu("New collection", newCollection(({ id }) => go("kept", { collection: id }))),
+      importer(), menu("Look", ...lookControls()),
+    ),
     chips, tools, host,
   );
   const opened = () => collections.find(({ id }) => id === Number(words.collection));
@@ -63,7 +69,10 @@ export function keptView(place) {
 }
 
 function chipsOf(collections, words) {
-  const chip = (text, target, current) => element("a", { href: link("kept", { ...target, text: words.text }), "aria-current": current ? "page" : null }, text);
+  const chip = (text, target, current) => {
+    const href = link("kept", { ...target, text: words.text });
+    return element("a", { href, "aria-current": current ? "page" : null }, text);
+  };
   return [
     chip("All", {}, !words.favourite && !words.collection),
     chip("Favourites", { favourite: "true" }, Boolean(words.favourite)),
@@ -107,7 +116,9 @@ function selectionTools(collections, opened, refresh) {
     setTray(tray().filter((face) => !tiles.some((one) => toQuery(one.face) === toQuery(face))));
   };
   const others = collections.filter(({ id }) => id !== opened?.id);
-  const into = choice([["", "Put chosen into…"], ...others.map(({ id, name }) => [id, name])], "", (id) => id && each((kept) => collect(id, kept)), { "aria-label": "Put the chosen faces into a collection" });
+  const names = [["", "Put chosen into…"], ...others.map(({ id, name }) => [id, name])];
+  const put = (id) => id && each((kept) => collect(id, kept));
+  const into = choice(names, "", put, { "aria-label": "Put the chosen faces into a collection" });
   const out = opened && button("Take chosen out", () => each((kept) => uncollect(opened.id, kept)));
   const remove = confirmed("Forget chosen", "Forget them for good?", () => forgetAll(chosen(), refresh));
   return element("div.row", {}, others.length ? into : null, out, remove);

@@ -4,7 +4,9 @@ import { element, button } from "./dom.js";
 import { current } from "./router.js";
 import { toggleRendering } from "./settings.js";
 
-const EVERYWHERE = [["?", "These keys"], ["S", "Pixels or smooth"], ["Esc", "Back"], ["1 … 6", "Faces, Epochs, Mix, Picture, Kept, Runs"]];
+const EVERYWHERE = [
+  ["?", "These keys"], ["S", "Pixels or smooth"], ["Esc", "Back"], ["1 … 6", "Faces, Epochs, Mix, Picture, Kept, Runs"],
+];
 const TILES = [["← ↑ ↓ →", "Walk over the faces"], ["Enter", "Open"], ["F", "Favourite"], ["Space", "Choose for the tray"]];
 const HELP = {
   wall: ["Faces", [...TILES, ["R", "Other faces"]]],

@@ -72,7 +72,8 @@ function blending(parents) {
   );
   const result = parents.length > 1 && element("div.parent.result", {}, image, act);
   if (parents.length > 1) ask();
-  const root = element("section", { "aria-label": "Parents" }, element("h2", {}, "Parents"), element("div.parents", {}, ...parents.map(one), result));
+  const row = element("div.parents", {}, ...parents.map(one), result);
+  const root = element("section", { "aria-label": "Parents" }, element("h2", {}, "Parents"), row);
   return { root, leave: live.leave };
 }
 
@@ -116,7 +117,10 @@ function children(parents, words) {
     announce(counted(chosen.size, "face") + " kept as the next parents");
   }
   const controls = [
-    range("Variation", { min: 0, max: 1, step: 0.05, value: wish.variation, format: (value) => value.toFixed(2), oninput: (variation) => again({ variation }) }),
+    range("Variation", {
+      min: 0, max: 1, step: 0.05, value: wish.variation, format: (value) => value.toFixed(2),
+      oninput: (variation) => again({ variation }),
+    }),
     range("Children", { min: 4, max: 64, step: 4, value: wish.children, onchange: (count) => again({ children: count }) }),
     button("Another litter", () => again({ seed: randomSeed() })), onward,
   ];

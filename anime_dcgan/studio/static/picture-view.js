@@ -32,7 +32,10 @@ function asking(place, words) {
   const send = (file) => start(file, words, steps.querySelector("input").value);
   const file = element("input", { type: "file", accept: "image/*", id: "picture-file" });
   file.addEventListener("change", () => file.files[0] && send(file.files[0]));
-  const drop = element("label.drop", { for: "picture-file" }, element("b", {}, "Drop a picture here, or choose one"), element("span.quiet", {}, "A face that fills the picture works best. It stays on this machine."), file);
+  const drop = element(
+    "label.drop", { for: "picture-file" }, element("b", {}, "Drop a picture here, or choose one"),
+    element("span.quiet", {}, "A face that fills the picture works best. It stays on this machine."), file,
+  );
   catchDrops(drop, send);
   picker.set(words);
   const bar = element("div.bar", { role: "toolbar", "aria-label": "Which generator looks for it" }, ...picker.parts, steps);

@@ -17,7 +17,8 @@ export function directionSliders(generator, onmove) {
   const sliders = new Map();
   let moves = {};
   const register = (id, slider) => (sliders.set(id, slider), slider.set(moves[id] ?? 0));
-  const root = element("div.sliders", {}, ...METHODS.map(([method, title]) => group(generator, method, title, register, onmove, abort.signal)));
+  const groups = METHODS.map(([method, title]) => group(generator, method, title, register, onmove, abort.signal));
+  const root = element("div.sliders", {}, ...groups);
   return {
     root,
     set(next) {
@@ -69,7 +70,8 @@ const stepText = (step) => (step === 0 ? "0" : `${step > 0 ? "+" : "−"}${Math.
 
 /** A name that can be changed where it stands. */
 function nameButton(generator, direction, input) {
-  const usual = direction.id.replace(/^(\w+)\.(\d+)$/, (_, method, number) => `${method === "sefa" ? "SeFa" : "PCA"} ${Number(number) + 1}`);
+  const [method, number] = direction.id.split(".");
+  const usual = `${method === "sefa" ? "SeFa" : "PCA"} ${Number(number) + 1}`;
   const made = button("", edit, { class: "name", title: "Give it a name" });
   function show(name) {
     direction.name = name;
@@ -78,7 +80,9 @@ function nameButton(generator, direction, input) {
     input.setAttribute("aria-label", made.textContent);
   }
   function edit() {
-    const box = element("input", { type: "text", maxlength: 60, value: direction.name ?? "", placeholder: usual, "aria-label": `Name of ${usual}` });
+    const box = element("input", {
+      type: "text", maxlength: 60, value: direction.name ?? "", placeholder: usual, "aria-label": `Name of ${usual}`,
+    });
     made.replaceWith(box);
     box.focus();
     box.select();

@@ -110,7 +110,8 @@ function endlessWall(host, words) {
   const abort = new AbortController();
   const addresses = [];
   const limit = Number(words.count) || LAST_SEED + 1;
-  const tiles = element("div.wall", { role: "group", "aria-label": `Faces of ${words.run}, ${epochText(runNamed(words.run), words.epoch)}` });
+  const name = `Faces of ${words.run}, ${epochText(runNamed(words.run), words.epoch)}`;
+  const tiles = element("div.wall", { role: "group", "aria-label": name });
   const end = element("p.end", {}, "");
   host.replaceChildren(tiles, end);
   tiles.addEventListener("click", (event) => openFace(event));

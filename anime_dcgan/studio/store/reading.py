@@ -78,7 +78,7 @@ def _collections_of(ids: Sequence[int]) -> Select:
     return query.order_by(table.kept, table.collection)
 
 
-def _record(row: Mapping[str, Any], parents: list[Parent], collections: list[int]) -> Kept:
+def _record(row: Mapping[Any, Any], parents: list[Parent], collections: list[int]) -> Kept:
     plain = {name: row[name] for name in ("id", "story", "favourite", "created", "updated")}
     return Kept(
         **plain,

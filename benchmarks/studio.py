@@ -5,8 +5,8 @@
 The report's generator (64 px, not trained: the arithmetic is the same) is served by the command as
 users start it. Printed are the medians of a wall of 64 new faces, of its first 16 (the page asks
 for so many at a time), and of a face that is moved along a direction, each over HTTP; then what a
-crowd of clients gets, of which each asks for a new wall or a new face as soon as it has the last one:
-answers, losses, waiting times, and the memory of the server before and at its highest.
+crowd of clients gets, of which each asks for a new wall or a new face as soon as it has the last
+one: answers, losses, waiting times, and the memory of the server before and at its highest.
 """
 
 import http.client

@@ -21,9 +21,14 @@ export function learn(...kept) {
   for (const listener of [...listeners]) listener();
 }
 
-/** Ask for those that the walls show. */
+/** Ask for all of them, a page at a time: walls mark them. */
 export async function loadFavourites() {
-  learn(...(await listKept({ favourite: true, limit: 200 })).kept);
+  let before;
+  do {
+    const page = await listKept({ favourite: true, limit: 500, ...(before && { before }) });
+    learn(...page.kept);
+    before = page.more && page.kept.at(-1).id;
+  } while (before);
 }
 
 /** Make a face a favourite, or end it. */

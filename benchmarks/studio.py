@@ -4,9 +4,10 @@
 
 The report's generator (64 px, not trained: the arithmetic is the same) is served by the command as
 users start it. Printed are the medians of a wall of 64 new faces, of its first 16 (the page asks
-for so many at a time), and of a face that is moved along a direction, each over HTTP; then what a
-crowd of clients gets, of which each asks for a new wall or a new face as soon as it has the last
-one: answers, losses, waiting times, and the memory of the server before and at its highest.
+for so many at a time), of one that was drawn ahead (as the page does while nobody waits), and of a
+face that is moved along a direction, each over HTTP; then what a crowd of clients gets, of which
+each asks for a new wall or a new face as soon as it has the last one: answers, losses, waiting
+times, and the memory of the server before and at its highest.
 """
 
 import http.client
@@ -83,7 +84,9 @@ def measure(pid: int, port: int, seconds: float, clients: int) -> None:
     ask(f"/api/directions?{FACE}&method=sefa")
     wall = median(lambda n: ask(f"/api/wall.png?{FACE}&seed={64 * n}&count=64"))
     first = median(lambda n: ask(f"/api/wall.png?{FACE}&seed={10_000 + 16 * n}&count=16"))
+    ahead = median(lambda n: sum(ask(address) for address in sixteens(64 * ROUNDS)))
     print(f"a wall of 64 new faces      {1000 * wall:7.0f} ms, the first 16 {1000 * first:.0f} ms")
+    print(f"a wall that was drawn ahead {1000 * ahead:7.0f} ms")
     face = median(lambda n: ask(f"/api/face.png?{FACE}&seed=7&moves=sefa.0:{n / 10}"))
     print(f"a face moved by a slider    {1000 * face:7.0f} ms, {1 / face:.0f} in a second")
     crowd, before = Crowd(), resident(pid)
@@ -98,6 +101,12 @@ def measure(pid: int, port: int, seconds: float, clients: int) -> None:
         f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, "
         f"torch {torch.__version__}"
     )
+
+
+def sixteens(seed: int) -> list[str]:
+    """A wall as the page asks for it."""
+    seeds = range(seed, seed + 64, 16)
+    return [f"/api/wall.png?{FACE}&seed={first}&count=16&columns=8" for first in seeds]
 
 
 class Asking:

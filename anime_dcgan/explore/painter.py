@@ -25,6 +25,7 @@ from anime_dcgan.model.base import Generator
 from anime_dcgan.runs import find_checkpoint
 
 KEPT = 4  # generators in memory
+BLOCKS = 32  # of walls, of each generator in memory: 6 MB at 64 px
 
 
 class NotThere(UserError):
@@ -40,6 +41,7 @@ class Model:
 
     generator: Generator
     _found: dict[str, list[Direction]] = field(default_factory=dict)
+    _blocks: OrderedDict[tuple[int, float, str], np.ndarray] = field(default_factory=OrderedDict)
 
     def directions(self, method: directions.Method) -> list[Direction]:
         """All that a method finds, the strongest first."""
@@ -61,6 +63,19 @@ class Model:
                 raise UserError(f"this generator has no direction {name}: it has {len(found)}")
             total += step * found[int(number)].vector
         return total
+
+    def block(self, first: int, like: Face, fast: bool) -> Pixels:
+        """The faces of the `BLOCK` seeds from `first` on; those asked for lately are kept."""
+        key = (first, like.truncation, str(like.moves))
+        if key not in self._blocks:
+            latents = latents_of_seeds(range(first, first + BLOCK), self.generator.latent_dim)
+            with torch.autocast("cpu", torch.bfloat16, enabled=fast):
+                drawn = self.generator(like.truncation * latents + self.shift(like))
+            self._blocks[key] = image.to_uint8(drawn)
+            while len(self._blocks) > BLOCKS:
+                self._blocks.popitem(last=False)
+        self._blocks.move_to_end(key)
+        return self._blocks[key]
 
 
 class Painter:
@@ -137,14 +152,8 @@ class Painter:
     def wall(self, like: Face, seed: int, count: int) -> Pixels:
         """The faces of `count` seeds in a row, truncated and moved as `like` is."""
         model = self.model(*like.generator)
-        shift = model.shift(like)
-        seeds = range(seed - seed % BLOCK, seed + count, BLOCK)
-        blocks = []
-        for first in seeds:
-            latents = latents_of_seeds(range(first, first + BLOCK), model.generator.latent_dim)
-            with torch.autocast("cpu", torch.bfloat16, enabled=self.fast_walls):
-                drawn = model.generator(like.truncation * latents + shift)
-            blocks.append(image.to_uint8(drawn))
+        firsts = range(seed - seed % BLOCK, seed + count, BLOCK)
+        blocks = [model.block(first, like, self.fast_walls) for first in firsts]
         return np.concatenate(blocks)[seed % BLOCK :][:count]
 
 

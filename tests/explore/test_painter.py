@@ -9,9 +9,10 @@ import torch
 
 from anime_dcgan import drawing
 from anime_dcgan.checkpoint import load_generator
+from anime_dcgan.drawing import BLOCK
 from anime_dcgan.errors import UserError
 from anime_dcgan.explore.face import Face
-from anime_dcgan.explore.painter import KEPT, NotThere, Painter, face_of_latent
+from anime_dcgan.explore.painter import BLOCKS, KEPT, NotThere, Painter, face_of_latent
 from tests.checkpoints import make_checkpoint
 
 
@@ -91,6 +92,23 @@ def test_a_generator_that_a_wall_loaded_can_be_followed_backwards(outputs: Path)
     latents = torch.zeros(1, 6, requires_grad=True)
     painter.model("sweep/a", "1", "ema").generator(latents).sum().backward()
     assert latents.grad is not None and latents.grad.abs().sum() > 0
+
+
+def test_blocks_of_a_wall_are_drawn_once_and_few_are_kept(outputs: Path):
+    painter = Painter(outputs)
+    generator = painter.model("sweep/a", "1", "ema").generator
+    drawn: list[int] = []
+    generator.register_forward_hook(lambda layer, inputs, images: drawn.append(len(images)))
+    first = painter.wall(face(), 5, 20)  # seeds 5 to 24 lie in two blocks
+    np.testing.assert_array_equal(painter.wall(face(), 5, 20), first)
+    assert drawn == [BLOCK, BLOCK]
+    painter.wall(face(truncation=0.5), 5, 20)
+    painter.wall(face(moves={"sefa.0": 1.0}), 5, 20)
+    assert len(drawn) == 6
+    painter.wall(face(), 1000, BLOCKS * BLOCK)
+    assert len(painter.model("sweep/a", "1", "ema")._blocks) == BLOCKS
+    painter.wall(face(), 5, 20)
+    assert len(drawn) == 6 + BLOCKS + 1 + 2
 
 
 def test_few_generators_stay_in_memory(outputs: Path):

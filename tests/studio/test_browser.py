@@ -179,6 +179,18 @@ def test_seed_truncation_and_number_of_the_wall(page: Window):
     page.wait("!location.hash.includes('seed=77')")
 
 
+def test_the_next_wall_is_drawn_while_nobody_waits(page: Window):
+    page.open(f"{WALL}&count=64")
+    page.painted(64)
+    asked = "performance.getEntriesByType('resource').map(one => new URL(one.name))"
+    seeds = f"{asked}.filter(one => one.pathname == '/api/wall.png')"
+    seeds += ".map(one => Number(one.searchParams.get('seed'))).filter(seed => seed >= 64)"
+    last = page.wait(f"{seeds}.at(3)")  # the fourth sixteen of the wall that is to come
+    page.press("r")
+    page.at(f"seed={last - 48}")
+    page.painted(64)
+
+
 def test_a_face_has_a_story_a_link_and_a_file(page: Window):
     page.open(f"#/face?{face(7)}")
     page.wait("document.querySelector('.big img').naturalWidth == 16")
@@ -203,6 +215,7 @@ def test_a_face_has_a_story_a_link_and_a_file(page: Window):
     page.click(".big")
     page.wait("!location.hash.endsWith('seed=7')")
     page.open(f"#/face?{face(8)}")
+    page.until("h1", "seed 8")
     page.press(RIGHT, RIGHT, LEFT)
     page.at("seed=9")
 

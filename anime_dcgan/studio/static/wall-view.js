@@ -1,8 +1,9 @@
 /** The wall: faces without end, one seed after the other. */
 
+import { drawAhead, takeNext } from "./ahead.js";
 import { makeZip, wallPicture } from "./api.js";
 import { button, choice, counted, element, labelled, menu, numberBox, range } from "./dom.js";
-import { LAST_SEED, generatorOf, randomSeed, toQuery } from "./face.js";
+import { LAST_SEED, generatorOf, toQuery } from "./face.js";
 import { toggleFavourite } from "./favourites.js";
 import { addJob } from "./jobs.js";
 import { sayError } from "./notice.js";
@@ -10,11 +11,12 @@ import { generatorPicker } from "./picker.js";
 import { go, link, replace } from "./router.js";
 import { RENDERINGS, SIDES, change, setting } from "./settings.js";
 import { epochText, runNamed } from "./runs.js";
-import { focusFace, keepMarked, seedTiles, walkable } from "./tiles.js";
+import { COLUMNS, focusFace, keepMarked, seedTiles, walkable } from "./tiles.js";
 import { toggleTray } from "./tray.js";
 
 const CHUNK = 64;
 const AT_A_TIME = 16; // the first faces are there while the next ones are drawn
+const REST = 600; // ms until the next wall is drawn ahead
 const COUNTS = [["", "Endless"], ["16", "16"], ["64", "64"], ["256", "256"], ["1024", "1024"]];
 const ZIPS = [100, 1000, 10000];
 const memory = { key: "", count: CHUNK, face: null, top: 0 };
@@ -38,7 +40,7 @@ export function wallView(place, first) {
     },
     leave: () => (controls.leave(), wall?.leave()),
     keys: {
-      r: () => shift({ seed: randomSeed() }),
+      r: () => shift({ seed: takeNext(lookOf(words)) }),
       f: () => onFocused((one) => toggleFavourite(one.face)),
       " ": () => onFocused((one) => toggleTray(one.face)),
     },
@@ -61,7 +63,7 @@ function wallControls(shift, words) {
   const count = choice(COUNTS, "", (value) => shift({ count: value }));
   const bar = element(
     "div.bar", { role: "toolbar", "aria-label": "What the wall shows" },
-    ...picker.parts, seed, button("Random", () => shift({ seed: randomSeed() }), { title: "Other faces (R)" }),
+    ...picker.parts, seed, button("Random", () => shift({ seed: takeNext(lookOf(words())) }), { title: "Other faces (R)" }),
     menu("Look", truncation, labelled("Faces", count), ...lookControls()),
     menu("Download", ...downloads(words)),
   );
@@ -106,10 +108,20 @@ async function zipJob(wish) {
   }
 }
 
+/** All of a wall but its seeds. */
+const lookOf = (words) => wallPicture(words, "", AT_A_TIME, COLUMNS);
+
+function drawNextWall(words, signal) {
+  const starts = [...Array(CHUNK / AT_A_TIME).keys()].map((number) => number * AT_A_TIME);
+  const pictures = (seed) => starts.map((start) => wallPicture(words, seed + start, AT_A_TIME, COLUMNS));
+  return drawAhead(lookOf(words), pictures, signal).catch(() => {});
+}
+
 /** A wall that grows where one scrolls near its end. */
 function endlessWall(host, words) {
   const abort = new AbortController();
   const addresses = [];
+  const drawn = [];
   const limit = Number(words.count) || LAST_SEED + 1;
   const name = `Faces of ${words.run}, ${epochText(runNamed(words.run), words.epoch)}`;
   const tiles = element("div.wall", { role: "group", "aria-label": name });
@@ -130,6 +142,7 @@ function endlessWall(host, words) {
     const made = seedTiles(words, Number(words.seed) + tiles.childElementCount, count, abort.signal);
     tiles.append(...made.tiles);
     made.painted.then((address) => addresses.push(address)).catch(failed);
+    drawn.push(made.painted);
   }
   function failed(error) {
     sayError(error);
@@ -149,8 +162,10 @@ function endlessWall(host, words) {
     requestAnimationFrame(() => (scrollTo(0, memory.top), memory.face && focusFace(tiles, memory.face)));
   }
   observer.observe(end);
+  const idle = setTimeout(() => Promise.all(drawn).then(() => drawNextWall(words, abort.signal), () => {}), REST);
   return {
     leave() {
+      clearTimeout(idle);
       Object.assign(memory, { key, count: tiles.childElementCount });
       abort.abort();
       observer.disconnect();

@@ -1,14 +1,14 @@
 """Faces from a generator: the same seed is the same face, whatever is drawn beside it."""
 
-import io
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import UInt8
+from jaxtyping import Float, UInt8
 from PIL import Image
+from torch import Tensor
 
 from anime_dcgan import image
 from anime_dcgan.errors import UserError
@@ -37,10 +37,16 @@ def faces(generator: Generator, seeds: Sequence[int]) -> Iterator[Pixels]:
         yield block[seed % BLOCK]
 
 
-@torch.inference_mode()
 def film(generator: Generator, seeds: Sequence[int], frames_per_face: int) -> Iterator[Pixels]:
-    """Frames that lead from face to face and back to the first, by spherical interpolation."""
-    corners = latents_of_seeds(seeds, generator.latent_dim)
+    """Frames that lead from face to face and back to the first."""
+    return film_through(generator, latents_of_seeds(seeds, generator.latent_dim), frames_per_face)
+
+
+@torch.inference_mode()
+def film_through(
+    generator: Generator, corners: Float[Tensor, "n latent_dim"], frames_per_face: int
+) -> Iterator[Pixels]:
+    """The same for any latents, by spherical interpolation."""
     for start, end in zip(corners, corners.roll(-1, dims=0), strict=True):
         steps = [slerp(start, end, step / frames_per_face) for step in range(frames_per_face)]
         yield from image.to_uint8(generator(torch.stack(steps)))
@@ -55,11 +61,14 @@ def write_folder(pictures: Iterable[Pixels], names: Iterable[str], folder: Path)
 
 def write_zip(pictures: Iterable[Pixels], names: Iterable[str], path: Path) -> None:
     """One PNG a face, all in one archive (stored: PNGs are compressed already)."""
+    write_archive((image.to_png(Image.fromarray(pixels)) for pixels in pictures), names, path)
+
+
+def write_archive(contents: Iterable[bytes], names: Iterable[str], path: Path) -> None:
+    """Files under their names, stored as they are."""
     with zipfile.ZipFile(path, "w") as archive:
-        for name, pixels in zip(names, pictures, strict=True):
-            file = io.BytesIO()
-            Image.fromarray(pixels).save(file, "PNG")
-            archive.writestr(name, file.getvalue())
+        for name, content in zip(names, contents, strict=True):
+            archive.writestr(name, content)
 
 
 def write_film(frames: Iterable[Pixels], path: Path, frames_per_second: int) -> None:

@@ -1,5 +1,6 @@
 """Images inside and outside: NCHW float in [-1, 1] here, uint8 in files. Nothing else converts."""
 
+import io
 import math
 from pathlib import Path
 
@@ -41,6 +42,13 @@ def grid(
         top, left = cell * divmod(index, wide) + GRID_PADDING
         sheet[top : top + height, left : left + width] = face
     return Image.fromarray(sheet)
+
+
+def to_png(picture: Image.Image, compress_level: int = 6) -> bytes:
+    """The picture as the contents of a PNG file."""
+    file = io.BytesIO()
+    picture.save(file, "PNG", compress_level=compress_level)
+    return file.getvalue()
 
 
 def write_gif(frames: list[Image.Image], path: Path, frames_per_second: float) -> None:

@@ -10,7 +10,7 @@ import math
 import re
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any, Literal, cast
 from urllib.parse import parse_qsl, urlencode
@@ -56,8 +56,7 @@ class Face:
     def __post_init__(self) -> None:
         check_run(self.run)
         check_epoch(self.epoch)
-        if self.weights not in ("ema", "raw"):
-            raise UserError(f"weights={self.weights!s:.20} is unknown: use ema or raw")
+        check_weights(self.weights)
         if (self.seed is None) == (self.latent is None):
             raise UserError("a face has either a seed or a latent")
         if self.seed is not None:
@@ -85,9 +84,6 @@ class Face:
     def with_latent(self, latent: str) -> "Face":
         """A face of the same generator that is nothing but this latent."""
         return Face(*self.generator, latent=latent)
-
-    def with_moves(self, moves: Mapping[str, float]) -> "Face":
-        return replace(self, moves=moves)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, all keys present."""
@@ -197,6 +193,16 @@ def check_epoch(epoch: Any) -> None:
         raise UserError(f"epoch={epoch!s:.20} is neither a number, best nor last")
 
 
+def check_weights(weights: Any) -> None:
+    if weights not in ("ema", "raw"):
+        raise UserError(f"weights={weights!s:.20} is unknown: use ema or raw")
+
+
+def check_direction(direction: Any) -> None:
+    if not isinstance(direction, str) or not DIRECTION.fullmatch(direction):
+        raise UserError(f"{direction!s:.20} is no direction such as sefa.0 or pca.3")
+
+
 def _check_seed(seed: Any) -> None:
     if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed <= MAX_SEED:
         raise UserError(f"seed={seed!s:.20} is no whole number from 0 to {MAX_SEED}")
@@ -212,6 +218,5 @@ def _check_moves(moves: Any) -> None:
     if not isinstance(moves, Mapping) or len(moves) > MAX_MOVES:
         raise UserError(f"moves are at most {MAX_MOVES} steps by the name of their direction")
     for name, step in moves.items():
-        if not isinstance(name, str) or not DIRECTION.fullmatch(name):
-            raise UserError(f"{name!s:.20} is no direction such as sefa.0 or pca.3")
+        check_direction(name)
         _check_number(step, f"moves.{name}", -FARTHEST_MOVE, FARTHEST_MOVE)

@@ -19,7 +19,7 @@ from anime_dcgan.drawing import faces as faces_of_seeds
 from anime_dcgan.errors import UserError
 from anime_dcgan.explore import directions
 from anime_dcgan.explore.directions import Direction
-from anime_dcgan.explore.face import Face, Weights, decode_latent, encode_latent
+from anime_dcgan.explore.face import Face, Weights, check_run, decode_latent, encode_latent
 from anime_dcgan.latent import latent_of_seed, latents_of_seeds
 from anime_dcgan.model.base import Generator
 from anime_dcgan.runs import find_checkpoint
@@ -120,6 +120,7 @@ class Painter:
 
     def checkpoint(self, run: str, epoch: str) -> Path:
         """The file of an epoch of a run; never outside the folder of all runs."""
+        check_run(run)
         folder = self.outputs / run
         root = self.outputs.resolve()
         if not (folder / "checkpoints").is_dir() or not folder.resolve().is_relative_to(root):

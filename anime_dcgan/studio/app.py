@@ -23,6 +23,8 @@ from anime_dcgan.studio.routes import faces, jobs, kept, mixing, runs
 from anime_dcgan.studio.store import Missing, Store, Taken
 
 STATIC = Path(__file__).parent / "static"
+STATUSES: dict[type[Exception], int] = {NotThere: 404, Missing: 404, Taken: 409, UserError: 400}
+"""Of what a user can mend; the first kind that fits."""
 
 
 @dataclass(frozen=True)
@@ -85,21 +87,12 @@ def _say_what_is_wrong(app: FastAPI) -> None:
         headers = None if retry_after is None else {"retry-after": str(retry_after)}
         return JSONResponse({"detail": detail}, status, headers)
 
-    @app.exception_handler(NotThere)
-    async def not_there(_: Request, error: NotThere) -> JSONResponse:
-        return answer(404, str(error))
+    async def mistake(_: Request, error: Exception) -> JSONResponse:
+        status = next(status for kind, status in STATUSES.items() if isinstance(error, kind))
+        return answer(status, str(error))
 
-    @app.exception_handler(Missing)
-    async def missing(_: Request, error: Missing) -> JSONResponse:
-        return answer(404, str(error))
-
-    @app.exception_handler(Taken)
-    async def taken(_: Request, error: Taken) -> JSONResponse:
-        return answer(409, str(error))
-
-    @app.exception_handler(UserError)
-    async def mistake(_: Request, error: UserError) -> JSONResponse:
-        return answer(400, str(error))
+    for kind in STATUSES:
+        app.add_exception_handler(kind, mistake)
 
     @app.exception_handler(RequestValidationError)
     async def wrong_type(_: Request, error: RequestValidationError) -> JSONResponse:

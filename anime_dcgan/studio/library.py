@@ -4,7 +4,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +31,27 @@ WATCHED = ("checkpoints", "quality.json", "equilibrium.json", FINISHED, "config.
 
 
 @dataclass(frozen=True)
+class Verdict:
+    """What the training came to, and where."""
+
+    name: str
+    reasons: list[str]
+    epoch: float | None
+    images: float | None
+
+
+@dataclass(frozen=True)
+class Best:
+    """The lowest distance, and where it was measured."""
+
+    epoch: float | None
+    images: float
+    value: float
+
+
+@dataclass(frozen=True)
 class Run:
-    """What the list says of a run; `curve` and the rest are in `Details`."""
+    """A run as the list shows it; `curve` and the rest are in `Details`."""
 
     name: str
     images: float | None
@@ -43,17 +62,17 @@ class Run:
     latent_dim: int | None
     image_size: int | None
     model: str
-    settings: dict[str, Any]
-    verdict: dict[str, Any] | None
+    settings: dict[str, str | int | float]
+    verdict: Verdict | None
     headline: str | None
-    best: dict[str, float | None] | None
+    best: Best | None
     floor: float | None
     problem: str | None
 
 
 @dataclass(frozen=True)
 class Details(Run):
-    """A run with its course."""
+    """A run with the course of its distance: (images, value, epoch)."""
 
     curve: list[tuple[float, float, float | None]]
     accuracy: dict[str, list[tuple[float, float]]]
@@ -88,7 +107,7 @@ class Library:
         with self._lock:
             run = self._read(folder)
         record = read_record(folder)
-        known = {**asdict(run), "images": run.images or record.images}
+        known = {**vars(run), "images": run.images or record.images}
         return Details(
             **known,
             curve=_curve(record.quality),
@@ -105,15 +124,15 @@ class Library:
         state = _state(folder)
         before = self._known.get(name)
         if before is None or before[0] != state:
-            before = (state, read_run(folder, name))
+            before = (state, read_run(folder, name, max(state) / 1e9))
             self._known[name] = before
         run = before[1]
         finished = (folder / FINISHED).exists()
         fresh = not finished and time.time() - run.updated < STILL_RUNNING
-        return run if run.running == fresh else Run(**{**asdict(run), "running": fresh})
+        return run if run.running == fresh else replace(run, running=fresh)
 
 
-def read_run(folder: Path, name: str) -> Run:
+def read_run(folder: Path, name: str, updated: float) -> Run:
     """A run by its files, whatever state they are in."""
     notes: list[str] = []
     settings, problem = _settings(folder)
@@ -129,16 +148,14 @@ def read_run(folder: Path, name: str) -> Run:
         epochs=[epoch_name(epoch_of(path)) for path in by_epoch(checkpoints, ".ckpt")],
         named=[word for word in ("best", "last") if (checkpoints / f"{word}.ckpt").is_file()],
         running=False,
-        updated=_updated(folder),
+        updated=updated,
         latent_dim=_whole(settings.get("model.generator.latent_dim")),
         image_size=_whole(settings.get("data.image_size")),
         model=_last_but_one(settings.get("model.generator._target_")),
         settings=_said(settings),
         verdict=_verdict(equilibrium),
         headline=headline,
-        best={"epoch": best.epoch, "images": best.images, "value": best.values[headline]}
-        if best and headline
-        else None,
+        best=Best(best.epoch, best.images, best.values[headline]) if best and headline else None,
         floor=quality.floor.get(headline) if quality and headline else None,
         problem=problem,
     )
@@ -174,10 +191,6 @@ def _state(folder: Path) -> tuple[int, ...]:
     return tuple(map(_time, (*(folder / name for name in WATCHED), *events)))
 
 
-def _updated(folder: Path) -> float:
-    return max(_state(folder), default=0) / 1e9
-
-
 def _time(path: Path) -> int:
     try:
         return path.stat().st_mtime_ns
@@ -193,7 +206,7 @@ def _settings(folder: Path) -> tuple[dict[str, Any], str | None]:
         return {}, f"config.yaml cannot be read: {first_line(error)}"
 
 
-def _said(settings: dict[str, Any]) -> dict[str, Any]:
+def _said(settings: dict[str, Any]) -> dict[str, str | int | float]:
     """What the list says of the settings: classes by their short names, and sizes."""
     words = {
         part: str(settings.get(f"{part}._target_", "")).rpartition(".")[2]
@@ -221,15 +234,8 @@ def _whole(value: Any) -> int | None:
     return value if isinstance(value, int) else None
 
 
-def _verdict(equilibrium: Equilibrium | None) -> dict[str, Any] | None:
-    if equilibrium is None:
-        return None
-    return {
-        "name": equilibrium.verdict,
-        "reasons": equilibrium.reasons,
-        "epoch": equilibrium.epoch,
-        "images": equilibrium.images,
-    }
+def _verdict(said: Equilibrium | None) -> Verdict | None:
+    return said and Verdict(said.verdict, said.reasons, said.epoch, said.images)
 
 
 def _curve(quality: Quality | None) -> list[tuple[float, float, float | None]]:

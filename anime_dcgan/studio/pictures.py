@@ -2,9 +2,6 @@
 
 import io
 import json
-import zipfile
-from collections.abc import Iterable
-from pathlib import Path
 
 import numpy as np
 from jaxtyping import UInt8
@@ -24,14 +21,14 @@ def sprite(pixels: UInt8[np.ndarray, "n h w 3"], columns: int) -> bytes:
     sheet = np.zeros((rows * columns, height, width, 3), np.uint8)
     sheet[:count] = pixels
     whole = sheet.reshape(rows, columns, height, width, 3).swapaxes(1, 2)
-    return to_png(Image.fromarray(whole.reshape(rows * height, columns * width, 3)), FAST)
+    return image.to_png(Image.fromarray(whole.reshape(rows * height, columns * width, 3)), FAST)
 
 
 def grid(pixels: UInt8[np.ndarray, "n h w 3"], columns: int, scale: int, padding: int) -> bytes:
     """Faces on a white sheet, each pixel `scale` times enlarged; edge to edge without padding."""
     if padding == 0:
         return sprite(pixels.repeat(scale, axis=1).repeat(scale, axis=2), columns)
-    return to_png(image.grid(pixels, columns, scale))
+    return image.to_png(image.grid(pixels, columns, scale))
 
 
 def portrait(pixels: UInt8[np.ndarray, "h w 3"], face: Face, story: str, scale: int = 1) -> bytes:
@@ -46,16 +43,3 @@ def portrait(pixels: UInt8[np.ndarray, "h w 3"], face: Face, story: str, scale: 
     file = io.BytesIO()
     picture.save(file, "PNG", pnginfo=words)
     return file.getvalue()
-
-
-def to_png(picture: Image.Image, level: int = 6) -> bytes:
-    file = io.BytesIO()
-    picture.save(file, "PNG", compress_level=level)
-    return file.getvalue()
-
-
-def write_zip(contents: Iterable[bytes], names: Iterable[str], path: Path) -> None:
-    """One archive of files, stored: PNGs are compressed already."""
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, content in zip(names, contents, strict=True):
-            archive.writestr(name, content)

@@ -8,9 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from anime_dcgan.explore.face import FARTHEST_MOVE, MAX_SEED, Face
 from anime_dcgan.studio.jobs import Job as StudioJob
-from anime_dcgan.studio.library import Details as RunDetails
 from anime_dcgan.studio.library import Run as StudioRun
 from anime_dcgan.studio.store import Collection as StoreCollection
+from anime_dcgan.studio.store import Edge, Parent
 from anime_dcgan.studio.store import Kept as StoreKept
 
 MOST_ON_SHEET, MOST_PARENTS, MOST_CHILDREN = 256, 8, 64
@@ -79,59 +79,8 @@ class State(BaseModel):
     mp4: bool
 
 
-class Verdict(BaseModel):
-    name: str
-    reasons: list[str]
-    epoch: float | None
-    images: float | None
-
-
-class Best(BaseModel):
-    epoch: float | None
-    images: float
-    value: float
-
-
-class RunModel(BaseModel):
-    """A run as the list shows it."""
-
-    name: str
-    images: float | None
-    epochs: list[str]
-    named: list[str]
-    running: bool
-    updated: float
-    latent_dim: int | None
-    image_size: int | None
-    model: str
-    settings: dict[str, str | int | float]
-    verdict: Verdict | None
-    headline: str | None
-    best: Best | None
-    floor: float | None
-    problem: str | None
-
-    @classmethod
-    def of(cls, run: StudioRun) -> "RunModel":
-        return cls.model_validate(asdict(run))
-
-
-class DetailsModel(RunModel):
-    """A run with the course of its distance: (images, value, epoch)."""
-
-    curve: list[tuple[float, float, float | None]]
-    accuracy: dict[str, list[tuple[float, float]]]
-    command: str
-    config: str
-    notes: list[str]
-
-    @classmethod
-    def of_details(cls, details: RunDetails) -> "DetailsModel":
-        return cls.model_validate(asdict(details))
-
-
 class Runs(BaseModel):
-    runs: list[RunModel]
+    runs: list[StudioRun]
 
 
 class SheetRequest(Strict):
@@ -300,11 +249,6 @@ class ChangeRequest(Strict):
     favourite: bool | None = None
 
 
-class ParentModel(BaseModel):
-    id: int
-    share: float
-
-
 class KeptModel(BaseModel):
     """A face that is kept. A hidden one is there as an ancestor only."""
 
@@ -316,7 +260,7 @@ class KeptModel(BaseModel):
     how: How | None
     created: datetime
     updated: datetime
-    parents: list[ParentModel]
+    parents: list[Parent]
     collections: list[int]
 
     @classmethod
@@ -329,18 +273,11 @@ class KeptFaces(BaseModel):
     more: bool
 
 
-class EdgeModel(BaseModel):
-    child: int
-    parent: int
-    share: float
-    how: How | None
-
-
 class FamilyModel(BaseModel):
     """`whole` is false where there are too many, and the farthest are left out."""
 
     nodes: list[KeptModel]
-    edges: list[EdgeModel]
+    edges: list[Edge]
     whole: bool
 
 

@@ -16,7 +16,6 @@ from anime_dcgan.data.decoding import decode
 from anime_dcgan.errors import UserError, first_line
 from anime_dcgan.explore import projection
 from anime_dcgan.explore.face import Face
-from anime_dcgan.explore.mixing import between
 from anime_dcgan.explore.painter import Painter, face_of_latent
 from anime_dcgan.studio import pictures, schemas
 from anime_dcgan.studio.context import Studio, StudioHere, one_generator, to_faces
@@ -55,7 +54,7 @@ def archive(studio: StudioHere, wanted: schemas.ZipRequest) -> schemas.JobModel:
     def work(job: Job) -> None:
         path = job.folder / "faces.zip"
         names = (_name(number, face) for number, face in enumerate(faces))
-        pictures.write_zip(_portraits(studio.painter, faces, job), names, path)
+        drawing.write_archive(_portraits(studio.painter, faces, job), names, path)
         job.file = path
 
     return schemas.JobModel.of(studio.jobs.submit("zip", work))
@@ -83,7 +82,7 @@ async def project(
             job.face = face_of_latent(like, found.latent)
             job.detail = f"distance {found.distance:.3f}"
 
-    job = studio.jobs.submit("projection", work, target=pictures.to_png(picture))
+    job = studio.jobs.submit("projection", work, target=image.to_png(picture))
     return schemas.JobModel.of(job)
 
 
@@ -158,10 +157,7 @@ def _frames(
     painter: Painter, faces: list[Face], frames_per_face: int, scale: int, job: Job
 ) -> Iterator[np.ndarray]:
     generator = painter.model(*faces[0].generator).generator
-    corners = painter.latents([*faces, faces[0]])
-    way = between(corners, frames_per_face)[:-1]
-    for number, part in enumerate(way.split(AT_A_TIME)):
-        with torch.inference_mode():
-            pixels = image.to_uint8(generator(part))
-        yield from pixels.repeat(scale, axis=1).repeat(scale, axis=2)
-        job.at(min(len(way), (number + 1) * AT_A_TIME), len(way))
+    frames = drawing.film_through(generator, painter.latents(faces), frames_per_face)
+    for number, pixels in enumerate(frames, 1):
+        yield pixels.repeat(scale, axis=0).repeat(scale, axis=1)
+        job.at(number, len(faces) * frames_per_face)

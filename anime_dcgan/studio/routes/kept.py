@@ -98,7 +98,7 @@ def family(studio: StudioHere, kept_id: KeptId) -> schemas.FamilyModel:
     found = studio.store.family(kept_id)
     return schemas.FamilyModel(
         nodes=[schemas.KeptModel.of(node) for node in found.nodes],
-        edges=[schemas.EdgeModel(**vars(edge)) for edge in found.edges],
+        edges=list(found.edges),
         whole=found.whole,
     )
 

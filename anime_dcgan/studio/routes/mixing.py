@@ -6,7 +6,6 @@ from fastapi import APIRouter, Query
 
 from anime_dcgan.explore import mixing
 from anime_dcgan.explore.directions import MOST, Method
-from anime_dcgan.explore.face import check_epoch, check_run
 from anime_dcgan.explore.painter import face_of_latent
 from anime_dcgan.studio import schemas
 from anime_dcgan.studio.context import StudioHere, one_generator, to_faces
@@ -58,7 +57,6 @@ async def directions(
     count: Annotated[int, Query(ge=1, le=MOST)] = 10,
 ) -> schemas.Directions:
     """The directions of a generator, the strongest first, under the names they were given."""
-    check_run(run)
     found = await studio.draw(
         lambda: studio.painter.model(run, epoch, weights).directions(method)[:count]
     )
@@ -76,7 +74,5 @@ async def directions(
 @router.put("/api/directions/name", status_code=204)
 def name_direction(studio: StudioHere, wanted: schemas.NameRequest) -> None:
     """Name a direction of a generator, or take its name away."""
-    check_run(wanted.run)
-    check_epoch(wanted.epoch)
     studio.painter.checkpoint(wanted.run, wanted.epoch)
     studio.store.name_direction(wanted.run, wanted.epoch, wanted.weights, wanted.id, wanted.name)

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Header, Response
 import anime_dcgan
 from anime_dcgan.studio import guard, schemas
 from anime_dcgan.studio.context import StudioHere
+from anime_dcgan.studio.library import Details
 
 router = APIRouter(tags=["runs"])
 
@@ -27,7 +28,7 @@ def state(studio: StudioHere) -> schemas.State:
 @router.get("/api/runs", response_model=schemas.Runs, responses={304: {"description": "as known"}})
 def runs(studio: StudioHere, if_none_match: Annotated[str | None, Header()] = None) -> Response:
     """All runs, the last written first. Ask again with the ETag: 304 where nothing changed."""
-    found = schemas.Runs(runs=[schemas.RunModel.of(run) for run in studio.library.runs()])
+    found = schemas.Runs(runs=studio.library.runs())
     content = found.model_dump_json()
     tag = f'"{hashlib.sha256(content.encode()).hexdigest()[:20]}"'
     headers = {"etag": tag, "cache-control": "private, no-cache"}
@@ -37,6 +38,6 @@ def runs(studio: StudioHere, if_none_match: Annotated[str | None, Header()] = No
 
 
 @router.get("/api/run", responses=schemas.problems(400, 404))
-def run(studio: StudioHere, run: schemas.RunName) -> schemas.DetailsModel:
+def run(studio: StudioHere, run: schemas.RunName) -> Details:
     """One run with the course of its distance."""
-    return schemas.DetailsModel.of_details(studio.library.details(run))
+    return studio.library.details(run)

@@ -5,8 +5,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, delete, select
 from sqlalchemy.dialects.sqlite import insert
 
-from anime_dcgan.errors import UserError
-from anime_dcgan.explore.face import DIRECTION, check_epoch, check_run
+from anime_dcgan.explore.face import check_epoch, check_run, check_weights
 from anime_dcgan.studio.store import schema
 
 TABLE = schema.directions
@@ -15,13 +14,7 @@ TABLE = schema.directions
 def check_generator(run: Any, epoch: Any, weights: Any) -> None:
     check_run(run)
     check_epoch(epoch)
-    if weights not in ("ema", "raw"):
-        raise UserError(f"weights={weights!s:.20} is unknown: use ema or raw")
-
-
-def check_direction(direction: Any) -> None:
-    if not isinstance(direction, str) or not DIRECTION.fullmatch(direction):
-        raise UserError(f"{direction!s:.20} is no direction such as sefa.0 or pca.3")
+    check_weights(weights)
 
 
 def names(connection: Connection, run: str, epoch: str, weights: str) -> dict[str, str]:

@@ -7,7 +7,7 @@ from types import TracebackType
 from sqlalchemy import select
 
 from anime_dcgan.errors import UserError
-from anime_dcgan.explore.face import Face
+from anime_dcgan.explore.face import Face, check_direction
 from anime_dcgan.studio.store import collections, directions, faces, reading, schema
 from anime_dcgan.studio.store.checks import (
     MOST_LISTED,
@@ -191,7 +191,7 @@ class Store:
     ) -> None:
         """Name a direction (`sefa.0`) of a generator; None takes the name away."""
         directions.check_generator(run, epoch, weights)
-        directions.check_direction(direction)
+        check_direction(direction)
         name = None if name is None else checked_name(name)
         with self.database.write() as connection:
             directions.give_name(connection, run, epoch, weights, direction, name)

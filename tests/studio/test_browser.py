@@ -220,6 +220,17 @@ def test_a_face_has_a_story_a_link_and_a_file(page: Window):
     page.at("seed=9")
 
 
+def test_a_face_fills_the_screen_and_gives_it_back(page: Window):
+    page.open(f"#/face?{face(7)}")
+    page.until("h1", "seed 7")
+    page.press_button("Full screen")
+    page.wait("document.fullscreenElement?.matches('.big')")
+    page.press("r")
+    page.wait("!location.hash.endsWith('seed=7')")
+    page.run("document.fullscreenElement && void document.exitFullscreen()")
+    page.wait("!document.fullscreenElement")
+
+
 def test_a_story_is_saved_when_one_leaves_at_once(page: Window):
     page.open(f"#/face?{face(40)}")
     page.wait("document.querySelector('.big img').naturalWidth == 16")

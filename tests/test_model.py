@@ -8,7 +8,7 @@ from torch import nn
 
 from anime_dcgan.errors import UserError
 from anime_dcgan.model import dcgan, radford
-from anime_dcgan.model.layers import Upsample
+from anime_dcgan.model.layers import SubpixelConv, Upsample
 
 
 def parameters(network: nn.Module) -> int:
@@ -62,11 +62,18 @@ def sum_of(image: torch.Tensor, top: int, left: int) -> float:
     return image[0, 0, top : top + 3, left : left + 3].sum().item()
 
 
-def test_upsample_equals_torchs_transposed_convolution_and_its_gradients():
-    layer = Upsample(5, 4).double()
-    reference = nn.ConvTranspose2d(5, 4, 4, stride=2, padding=1).double()
+@pytest.mark.parametrize(
+    ("layer", "reference"),
+    [
+        (Upsample(5, 4), nn.ConvTranspose2d(5, 4, 4, stride=2, padding=1)),
+        (SubpixelConv(5, 3, 7), nn.Conv2d(5, 3, 7, padding=3)),
+        (SubpixelConv(2, 1, 1), nn.Conv2d(2, 1, 1)),
+    ],
+)
+def test_a_layer_of_ours_equals_torchs_and_its_gradients(layer, reference):
+    layer, reference = layer.double(), reference.double()
     reference.load_state_dict(layer.state_dict())
-    x = torch.randn(2, 5, 6, 6, dtype=torch.double)
+    x = torch.randn(2, layer.in_channels, 6, 8, dtype=torch.double)
     torch.testing.assert_close(layer(x), reference(x))
     for network in (layer, reference):
         network(x).square().sum().backward()

@@ -11,7 +11,7 @@ from torch.nn.functional import leaky_relu_
 
 from anime_dcgan.errors import UserError
 from anime_dcgan.model import base
-from anime_dcgan.model.layers import Upsample, normalise_spectrally
+from anime_dcgan.model.layers import SubpixelConv, Upsample, normalise_spectrally
 
 LEAK = 0.2  # slope of every LeakyReLU below zero
 
@@ -45,7 +45,7 @@ class Generator(base.Generator):
         self.project = nn.Linear(latent_dim, height * w * channels)
         self.upsample_1 = Upsample(2 * width, width)
         self.upsample_2 = Upsample(width, width)
-        self.to_rgb = nn.Conv2d(width, 3, 7, padding=3)
+        self.to_rgb = SubpixelConv(width, 3, 7)
         self.apply(_keras_initialisation)
 
     def forward(self, latents: Float[Tensor, "n latent_dim"]) -> Float[Tensor, "n 3 h w"]:

@@ -5,13 +5,16 @@ import os
 import torch
 
 FAST, FULL = "bf16-mixed", "32-true"
+BF16_ISAS = ("BF16", "FP16", "AVX10", "AMX")
+"""In the names that ONEDNN_MAX_CPU_ISA knows: instruction sets with dot products of bf16."""
 
 
 def choose(accelerator: str) -> tuple[str, str]:
     """The value for `trainer.precision`, and why.
 
-    bf16 autocast where the GPU supports it or the CPU has AMX, whose tiles make it 2 to 5 times
-    faster than float32; on other CPUs bf16 is emulated and slow.
+    bf16 autocast where the GPU supports it; where the CPU has AMX, whose tiles make it 2 to 5
+    times faster than float32, or the dot products of AVX512_BF16, which make it twice as fast
+    (benchmarks/results/training.md); on other CPUs bf16 is emulated and slow.
     """
     if accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available():
         if torch.cuda.is_bf16_supported(including_emulation=False):
@@ -19,15 +22,16 @@ def choose(accelerator: str) -> tuple[str, str]:
         return FULL, "the GPU has no bf16"
     if accelerator == "mps" or (accelerator in ("auto", "gpu") and torch.mps.is_available()):
         return FULL, "bf16 is not dependable on MPS"
-    if _has_amx():
+    if _onednn_may_use("AMX") and torch.cpu._is_amx_tile_supported():
         return FAST, "the CPU has AMX"
-    return FULL, "the CPU has no AMX"
+    if _onednn_may_use(*BF16_ISAS) and torch.cpu._is_avx512_bf16_supported():
+        return FAST, "the CPU has AVX512_BF16"
+    return FULL, "the CPU has neither AMX nor AVX512_BF16"
 
 
-def _has_amx() -> bool:
+def _onednn_may_use(*isas: str) -> bool:
+    """Whether the library that computes convolutions is not held below all of these."""
     allowed = os.environ.get("ONEDNN_MAX_CPU_ISA", "DEFAULT").upper()
-    return (
-        torch.backends.mkldnn.is_available()
-        and torch.cpu._is_amx_tile_supported()
-        and (allowed in ("DEFAULT", "ALL") or "AMX" in allowed)
+    return torch.backends.mkldnn.is_available() and (
+        allowed in ("DEFAULT", "ALL") or any(isa in allowed for isa in isas)
     )

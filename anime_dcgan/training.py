@@ -22,6 +22,7 @@ from anime_dcgan.console import say
 from anime_dcgan.data.datamodule import FacesDataModule
 from anime_dcgan.errors import UserError
 from anime_dcgan.gan import GAN
+from anime_dcgan.memory import keep_freed
 from anime_dcgan.outcome import write_finished
 
 __all__ = ["Interrupted", "fit"]
@@ -39,6 +40,7 @@ def fit(
     Raises `UserError` for what the user can mend and `Interrupted` after Ctrl-C.
     """
     _keep_quiet()
+    keep_freed()
     _refuse_settings_of_one_optimizer(config.trainer)
     plain: Any = OmegaConf.to_container(config, resolve=True)
     torch.manual_seed(config.seed)  # decides the initial weights; later steps seed themselves

@@ -9,7 +9,8 @@ import anime_dcgan
 
 PACKAGE = Path(anime_dcgan.__file__).parent
 FLOORS = [
-    {"errors", "paths", "console", "runs", "files", "trusted", "outcome", "overrides", "settings"},
+    {"errors", "paths", "console", "runs", "files", "trusted", "outcome", "overrides", "settings"}
+    | {"memory"},
     {"image", "latent", "precision", "model", "loss", "regularizer", "ema", "schedule"}
     | {"augment", "transformations", "verdict", "page"},
     {"checkpoint", "drawing", "data", "objective"},

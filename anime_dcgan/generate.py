@@ -14,6 +14,7 @@ from omegaconf import DictConfig
 from anime_dcgan.command import command
 from anime_dcgan.console import say
 from anime_dcgan.errors import UserError
+from anime_dcgan.memory import keep_freed
 from anime_dcgan.runs import find_checkpoint, find_run
 
 FILMS = (".gif", ".mp4")
@@ -30,6 +31,7 @@ def generate(config: DictConfig) -> None:
         raise UserError(f"{out} exists: name another out=..., or use overwrite=true")
     from anime_dcgan.checkpoint import load_generator
 
+    keep_freed()
     generator = load_generator(path, config.weights)
     _write_whole(out, lambda place: _write(config, generator, place))
     say(f"{config.n} faces of {path} ({config.weights}) in {out}")

@@ -11,6 +11,9 @@ DECISIVE = (
 )
 """The settings that decide what is trained. Budgets, cadences and devices may change."""
 
+MEANS = (".fused", ".foreach")
+"""Endings of settings that choose how the same steps are computed."""
+
 UNSAID = dict.fromkeys(("augment._target_", "gan.augment._target_"), "anime_dcgan.augment.Augment")
 """What checkpoints mean that are older than the setting."""
 
@@ -18,7 +21,12 @@ UNSAID = dict.fromkeys(("augment._target_", "gan.augment._target_"), "anime_dcga
 def check_same(before: dict[str, Any], now: dict[str, Any]) -> None:
     """Raise `UserError` where a setting that decides the training differs from the checkpoint's."""
     old, new = UNSAID | flatten(before), UNSAID | flatten(now)
-    decisive = [key for place in DECISIVE for key in {**old, **new} if _is_below(key, place)]
+    decisive = [
+        key
+        for place in DECISIVE
+        for key in {**old, **new}
+        if _is_below(key, place) and not key.endswith(MEANS)
+    ]
     for key in decisive:
         if old.get(key) != new.get(key):
             raise UserError(
@@ -35,6 +43,7 @@ TELLING = (
 REPEATED = (
     *("gan.generator", "gan.discriminator", "gan.loss", "gan.regularizer", "gan.augment"),
     *("gan.optimizer", "gan.schedule", "gan.seed", "data.cache_dir", "data.workers"),
+    "data.resident",
 )
 """Settings that say again what others say, or that change no face."""
 
@@ -47,7 +56,7 @@ def telling(config: dict[str, Any]) -> dict[str, Any]:
         if any(_is_below(key, place) for place in TELLING)
         and not any(_is_below(key, place) for place in REPEATED)
     }
-    return {key: value for key, value in said.items() if not key.endswith("._partial_")}
+    return {key: value for key, value in said.items() if not key.endswith(("._partial_", *MEANS))}
 
 
 def _is_below(key: str, place: str) -> bool:

@@ -1,13 +1,14 @@
 """Batches of faces in an order that depends on the seed and the epoch alone."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import torch
-from jaxtyping import UInt8
+from jaxtyping import Int64, UInt8
 from torch import Tensor
 
-from anime_dcgan.data.rows import reader
+from anime_dcgan.data.rows import read_rows, reader
 
 
 class EpochOrder:
@@ -30,6 +31,10 @@ class FaceBatches:
 
     Each of `world_size` processes gets a batch of its own. It can be resumed within an epoch:
     Lightning saves `state_dict` in its checkpoints.
+
+    Parameters:
+        device: that holds all faces from the first batch on, and gathers there what it yields, so
+            that no step waits for a copy; None reads each batch from disk.
     """
 
     def __init__(
@@ -40,12 +45,15 @@ class FaceBatches:
         seed: int,
         rank: int = 0,
         world_size: int = 1,
+        device: torch.device | None = None,
     ) -> None:
         self.images = images
         self.sampler = EpochOrder(rows, seed)  # Lightning looks for this name to set the epoch
         self.batch_size = batch_size
         self.rank = rank
         self.world_size = world_size
+        self.device = device
+        self._resident: Tensor | None = None
         self._delivered = 0
         self._resume_at = {"epoch": 0, "batches": 0}
 
@@ -53,18 +61,34 @@ class FaceBatches:
         return len(self.sampler.rows) // (self.batch_size * self.world_size)
 
     def __iter__(self) -> Iterator[UInt8[Tensor, "n h w 3"]]:
-        order = self.sampler()
+        rows = self._rows_of_batches()
         resumed = self._resume_at["epoch"] == self.sampler.epoch
-        with reader(self.images) as gather:
+        with self._gather(rows) as gather:
             for batch in range(self._resume_at["batches"] if resumed else 0, len(self)):
                 self._delivered = batch + 1
-                start = (batch * self.world_size + self.rank) * self.batch_size
-                # in ascending order, as the disk likes it: within a batch the order means nothing
-                rows = np.sort(order[start : start + self.batch_size])
-                yield torch.from_numpy(gather(rows))
+                yield gather(batch)
 
     def state_dict(self) -> dict[str, int]:
         return {"epoch": self.sampler.epoch, "batches": self._delivered}
 
     def load_state_dict(self, state: dict[str, int]) -> None:
         self._resume_at = dict(state)
+
+    def _rows_of_batches(self) -> Int64[np.ndarray, "batches n"]:
+        """Of this process, for the epoch; ascending within a batch, where order means nothing, as
+        the disk likes it."""
+        order = self.sampler()[: len(self) * self.world_size * self.batch_size]
+        return np.sort(order.reshape(len(self), self.world_size, -1)[:, self.rank], axis=1)
+
+    @contextmanager
+    def _gather(self, rows: np.ndarray) -> Iterator[Callable[[int], Tensor]]:
+        """What gives the batch of a number."""
+        if self.device is None:
+            with reader(self.images) as read:
+                yield lambda batch: torch.from_numpy(read(rows[batch]))
+            return
+        if self._resident is None:
+            every = read_rows(self.images, np.arange(len(self.images)))
+            self._resident = torch.from_numpy(every).to(self.device)
+        faces, places = self._resident, torch.from_numpy(rows).to(self.device)
+        yield lambda batch: faces[places[batch]]

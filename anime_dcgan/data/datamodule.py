@@ -3,11 +3,14 @@
 from pathlib import Path
 
 import lightning
+import torch
 
 from anime_dcgan.data.batches import FaceBatches
 from anime_dcgan.data.faces import Faces, open_faces
 from anime_dcgan.data.source import Divided, Source
 from anime_dcgan.errors import UserError
+
+RESIDENT_SHARE = 0.25  # of a GPU's free memory, which faces may take that stay there
 
 
 class FacesDataModule(lightning.LightningDataModule):
@@ -21,6 +24,8 @@ class FacesDataModule(lightning.LightningDataModule):
         cache_dir: where decoded faces are kept for the next run.
         workers: processes that decode; null is one for each core.
         seed: decides the split and the order.
+        resident: whether all faces are kept on the device of the training; null where that is a GPU
+            with room for them.
     """
 
     def __init__(
@@ -33,6 +38,7 @@ class FacesDataModule(lightning.LightningDataModule):
         workers: int | None = None,
         seed: int = 0,
         accumulate: int = 1,
+        resident: bool | None = None,
     ) -> None:
         super().__init__()
         if holdout is None and not isinstance(source, Divided):
@@ -54,6 +60,7 @@ class FacesDataModule(lightning.LightningDataModule):
         self.cache_dir = Path(cache_dir)
         self.workers = workers
         self.seed = seed
+        self.resident = resident
         self._faces: Faces | None = None
 
     @property
@@ -77,12 +84,19 @@ class FacesDataModule(lightning.LightningDataModule):
 
     def train_dataloader(self) -> FaceBatches:
         faces = self.faces
-        world_size, rank = 1, 0
+        world_size, rank, device = 1, 0, torch.device("cpu")
         if self.trainer is not None:
             world_size, rank = self.trainer.world_size, self.trainer.global_rank
+            device = self.trainer.strategy.root_device
         step_size = self.batch_size * self.accumulate
         batches = FaceBatches(
-            faces.images, faces.train_rows, step_size, self.seed, rank, world_size
+            faces.images,
+            faces.train_rows,
+            step_size,
+            self.seed,
+            rank,
+            world_size,
+            device if self._is_resident(device) else None,
         )
         if len(batches) == 0:
             count = len(faces.train_rows)
@@ -93,3 +107,11 @@ class FacesDataModule(lightning.LightningDataModule):
                 f"use {mend}, or bring more faces"
             )
         return batches
+
+    def _is_resident(self, device: torch.device) -> bool:
+        if self.resident is not None:
+            return self.resident
+        if device.type != "cuda":
+            return False
+        free, _ = torch.cuda.mem_get_info(device)
+        return self.faces.images.nbytes <= RESIDENT_SHARE * free

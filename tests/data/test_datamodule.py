@@ -1,6 +1,7 @@
 """Batches: the split, the order, the processes, and resuming within an epoch."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -64,6 +65,44 @@ def test_rows_are_read_past_the_memory_map(tmp_path: Path):
         FaceBatches(images, rows, 6, seed=0), FaceBatches(mapped, rows, 6, seed=0), strict=True
     ):
         assert torch.equal(own, other)
+
+
+@pytest.mark.parametrize("stopped_after", [0, 3])
+def test_faces_that_stay_on_the_device_come_in_the_same_batches(stopped_after):
+    rows = np.arange(2, 29)
+    from_disk, resident = (
+        FaceBatches(IMAGES, rows, 4, seed=0, rank=1, world_size=2, device=device)
+        for device in (None, torch.device("cpu"))
+    )
+    state = {"epoch": 0, "batches": stopped_after}
+    for batches in (from_disk, resident):
+        batches.load_state_dict(state)
+    assert numbers(resident) == numbers(from_disk) != []
+    for batches in (from_disk, resident):
+        batches.sampler.set_epoch(1)
+    assert numbers(resident) == numbers(from_disk)
+
+
+@pytest.mark.parametrize(
+    ("resident", "device", "free", "expected"),
+    [
+        (None, "cpu", 10**9, False),
+        (None, "cuda", 10**9, True),
+        (None, "cuda", 20_000, False),
+        (False, "cuda", 10**9, False),
+        (True, "cpu", 0, True),
+    ],
+)
+def test_faces_stay_on_a_gpu_that_has_room(
+    tmp_path: Path, monkeypatch, resident, device, free, expected
+):
+    module = FacesDataModule(DrawnFaces(20), 16, 5, cache_dir=str(tmp_path), resident=resident)
+    module.setup()  # 20 faces are 15 360 bytes
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (free, free))
+    strategy = SimpleNamespace(root_device=torch.device(device))
+    module.trainer = SimpleNamespace(world_size=1, global_rank=0, strategy=strategy)  # type: ignore
+    batches = module.train_dataloader()
+    assert batches.device == (torch.device(device) if expected else None)
 
 
 def test_batches_are_uint8_faces_from_the_cache(tmp_path: Path):

@@ -1,0 +1,101 @@
+"""What the measurements share: sides that take turns in processes of their own, and the machine."""
+
+import multiprocessing
+import os
+import platform
+import re
+import statistics
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+import torch
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+MATRIX = 4096
+INSTRUCTIONS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16")
+
+
+def apart(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """What the function returns in a new process: no side inherits memory or threads of another."""
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=context) as pool:
+        return pool.submit(function, *args, **kwargs).result()
+
+
+def take_turns(
+    sides: Mapping[str, Callable[[], float]], rounds: int, unit: str
+) -> dict[str, list[float]]:
+    """Measure all sides in each round, one after the other, and print what they give."""
+    figures: dict[str, list[float]] = {name: [] for name in sides}
+    for number in range(rounds):
+        for name, side in sides.items():
+            figures[name].append(side())
+        row = "  ".join(f"{name} {values[-1]:9.2f}" for name, values in figures.items())
+        print(f"round {number + 1}: {row} {unit}", flush=True)
+    return figures
+
+
+def ratio(of: list[float], to: list[float]) -> float:
+    """The median of the ratios within each round, in which both sides met the same machine."""
+    return statistics.median(a / b for a, b in zip(of, to, strict=True))
+
+
+def seconds(function: Callable[[], object]) -> float:
+    """That one call takes."""
+    start = time.perf_counter()
+    function()
+    return time.perf_counter() - start
+
+
+def matrix_product(dtype: torch.dtype) -> float:
+    """FLOP/s of the product of two square matrices of `MATRIX`, median of several."""
+    left = torch.randn(MATRIX, MATRIX).to(dtype)
+    right = torch.randn(MATRIX, MATRIX).to(dtype)
+    left @ right
+    return 2 * MATRIX**3 / statistics.median(seconds(lambda: left @ right) for _ in range(7))
+
+
+def machine() -> str:
+    """Processor, its instruction sets that matter here, threads, versions and date."""
+    allowed = os.environ.get("ONEDNN_MAX_CPU_ISA")
+    hidden = [f"ONEDNN_MAX_CPU_ISA={allowed}"] if allowed else []
+    packages = [f"torch {torch.__version__}", f"Python {platform.python_version()}"]
+    return ", ".join(
+        [
+            _processor(),
+            f"{torch.get_num_threads()} threads",
+            *hidden,
+            *packages,
+            time.strftime("%F"),
+        ]
+    )
+
+
+def _processor() -> str:
+    try:
+        text = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return platform.processor() or platform.machine()
+    name = re.search(r"model name\s*: (.*)", text)
+    flags = re.search(r"flags\s*: (.*)", text)
+    known = [flag for flag in INSTRUCTIONS if flags and flag in flags.group(1).split()]
+    return f"{name.group(1) if name else platform.machine()} ({' '.join(known)})"
+
+
+@contextmanager
+def hidden_progress() -> Iterator[None]:
+    """Rich's bars write to standard error; they would tear the table."""
+    saved = os.dup(2)
+    with Path(os.devnull).open("w") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)

@@ -86,6 +86,8 @@ def _what_next(run_dir: Path) -> str:
         lines.append(f"faces        {grids[-1]}")
     if (run_dir / "samples" / "ema.gif").exists():
         lines.append(f"film         {run_dir / 'samples' / 'ema.gif'}")
+    if (run_dir / "profile").is_dir():
+        lines.append(f"profile      {run_dir / 'profile'}")
     name = run_dir.name if run_dir.parent.name == OUTPUTS.name else run_dir
     return "\n".join(
         [

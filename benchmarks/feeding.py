@@ -7,6 +7,8 @@ that decodes them all; batches of 64, gathered in the order of an epoch, flipped
 turned to float in channels_last, against the rate of training (give it with rate=..., images/s;
 by default it is measured as the bare step of `model=radford`); and the resident memory of a
 process after each third of an epoch.
+
+This module imports torch where it is needed, as the processes that decode import it anew.
 """
 
 import shutil
@@ -17,16 +19,11 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-import torch
 from PIL import Image
 
-from anime_dcgan.augment import Flip
-from anime_dcgan.data.batches import FaceBatches
 from anime_dcgan.data.cache import open_cache
 from anime_dcgan.data.folder import FolderFaces
-from anime_dcgan.image import to_float
 from benchmarks.measure import apart, hidden_progress, machine, ratio, seconds, take_turns
-from benchmarks.training import bare, write_faces
 
 BATCH = 64
 
@@ -53,6 +50,10 @@ def pillow(folder: Path) -> float:
 
 def deliver(folder: Path, place: Path) -> tuple[float, list[int]]:
     """Images/s over an epoch, and the resident bytes after each third of another."""
+    from anime_dcgan.augment import Flip
+    from anime_dcgan.data.batches import FaceBatches
+    from anime_dcgan.image import to_float
+
     images = open_cache(FolderFaces(folder), 64, place).images
     batches = FaceBatches(images, np.arange(len(images)), BATCH, seed=0)
     flip = Flip()
@@ -77,6 +78,8 @@ def resident_bytes() -> int:
 
 
 def main() -> None:
+    from benchmarks.training import bare, write_faces
+
     given = [word for word in sys.argv[1:] if "=" not in word]
     settings = dict(word.split("=", 1) for word in sys.argv[1:] if "=" in word)
     with tempfile.TemporaryDirectory() as place:
@@ -99,7 +102,7 @@ def main() -> None:
             sizes = ", ".join(f"{size / 2**20:.0f}" for size in resident)
             print(f"delivered {speed:,.0f} images/s, trained {trained[-1]:.0f}; MiB: {sizes}")
         print(f"delivery / training: {ratio(delivered, trained):.0f}")
-    print(f"{machine()}; torch sees {torch.get_num_threads()} threads")
+    print(machine())
 
 
 if __name__ == "__main__":

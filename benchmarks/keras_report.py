@@ -12,9 +12,9 @@ import sys
 import time
 from pathlib import Path
 
-import keras
+import keras  # pyright: ignore[reportMissingImports]
 import numpy as np
-from keras import layers
+from keras import layers  # pyright: ignore[reportMissingImports]
 from PIL import Image
 
 LATENT_DIM, BATCH, WARM_UP_STEPS = 100, 64, 5

@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
-import torch
+if TYPE_CHECKING:
+    import torch
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -53,16 +54,24 @@ def seconds(function: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def matrix_product(dtype: torch.dtype) -> float:
+def matrix_product(dtype: "torch.dtype") -> float:
     """FLOP/s of the product of two square matrices of `MATRIX`, median of several."""
+    import torch
+
     left = torch.randn(MATRIX, MATRIX).to(dtype)
     right = torch.randn(MATRIX, MATRIX).to(dtype)
-    left @ right
-    return 2 * MATRIX**3 / statistics.median(seconds(lambda: left @ right) for _ in range(7))
+    torch.matmul(left, right)
+    return (
+        2
+        * MATRIX**3
+        / statistics.median(seconds(lambda: torch.matmul(left, right)) for _ in range(7))
+    )
 
 
 def machine() -> str:
     """Processor, its instruction sets that matter here, threads, versions and date."""
+    import torch
+
     allowed = os.environ.get("ONEDNN_MAX_CPU_ISA")
     hidden = [f"ONEDNN_MAX_CPU_ISA={allowed}"] if allowed else []
     packages = [f"torch {torch.__version__}", f"Python {platform.python_version()}"]

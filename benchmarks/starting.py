@@ -2,9 +2,9 @@
 
     python -m benchmarks.starting [rounds, default 7]
 
-From the command to the first training step, with a warm cache, against `import torch, torchvision,
-lightning, hydra`; and `generate` of 64 faces against `import torch`. Each is a process of its own,
-and they take turns.
+From the command to the first training step, with a warm cache and without a metric, against
+`import torch, torchvision, lightning, hydra`; and `generate` of 64 faces against `import torch`.
+Each is a process of its own, and they take turns.
 """
 
 import os
@@ -40,7 +40,7 @@ def run(command: list[str]) -> float:
 
 def train_to_first_step(folder: Path) -> float:
     with tempfile.TemporaryDirectory(dir=folder) as place:
-        first = f"+callbacks.first._target_={EndAtFirstStep.__module__}.EndAtFirstStep"
+        first = "+callbacks.first._target_=benchmarks.starting.EndAtFirstStep"
         return run([*TRAIN, f"data.cache_dir={folder}/cache", f"hydra.run.dir={place}", first])
 
 

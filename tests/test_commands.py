@@ -1,5 +1,6 @@
 """The commands as a user meets them: in processes of their own, from an empty folder."""
 
+import json
 import os
 import re
 import signal
@@ -7,6 +8,7 @@ import subprocess
 import sys
 import time
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -217,3 +219,15 @@ def test_two_processes_train_together(tmp_path: Path):
     assert result.stdout.count("Draw:") == 1
     contents = read(tmp_path / "outputs/two/checkpoints/last.ckpt")
     assert contents["images_seen"] == 2 * 2 * 16  # 38 faces are 2 batches of 16 over both
+
+
+def test_a_profile_holds_a_table_and_a_trace(call: Callable[..., Result], tmp_path: Path):
+    words = ("trainer=profile", "callbacks=none", "logger=none", "trainer.accelerator=cpu")
+    small = ("data.count=40", "data.image_size=16", "data.batch_size=4", "run=profiled")
+    said = call("train", *words, *small, "trainer.precision=32-true", cwd=tmp_path).stdout
+    profile = tmp_path / "outputs" / "profiled" / "profile"
+    assert f"profile      {profile}" in said
+    (table,) = profile.glob("*.txt")
+    assert "aten::convolution_backward" in table.read_text()
+    (trace,) = profile.glob("*.json")
+    assert json.loads(trace.read_text())["traceEvents"]

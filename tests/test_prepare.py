@@ -253,7 +253,7 @@ def test_what_it_says_to_type_next_trains_on_what_is_kept(
     trained: list[np.ndarray] = []
 
     class Noted(FaceBatches):
-        def __init__(self, images: np.ndarray, rows: np.ndarray, *settings: int) -> None:
+        def __init__(self, images: np.ndarray, rows: np.ndarray, *settings: Any) -> None:
             trained.append(images[rows])
             super().__init__(images, rows, *settings)
 

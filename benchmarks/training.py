@@ -179,7 +179,7 @@ def bare(overrides: list[str], images: int) -> float:
         batches.sampler.set_epoch(epoch)
         for batch in batches:
             with torch.autocast("cpu", torch.bfloat16, enabled=fast):
-                _bare_step(module, optimizers, to_float(batch))
+                bare_step(module, optimizers, to_float(batch))
             if pace.done(len(batch)):
                 return pace.speed
         epoch += 1
@@ -193,7 +193,7 @@ def _parts(config: DictConfig) -> tuple[GAN, list[torch.optim.Optimizer], Any]:
     return module, module.configure_optimizers(), data.train_dataloader()
 
 
-def _bare_step(module: GAN, optimizers: list[torch.optim.Optimizer], real: torch.Tensor) -> None:
+def bare_step(module: GAN, optimizers: list[torch.optim.Optimizer], real: torch.Tensor) -> None:
     generator, discriminator, loss = module.generator, module.discriminator, module.loss
     with torch.no_grad():
         fake = generator(torch.randn(len(real), generator.latent_dim))

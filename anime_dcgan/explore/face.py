@@ -110,8 +110,8 @@ class Face:
             words["seed"] = self.seed
         if self.latent is not None:
             words["latent"] = self.latent
-        if self.truncation != 1:
-            words["truncation"] = f"{self.truncation:.12g}"
+        if (truncation := f"{self.truncation:.12g}") != "1":
+            words["truncation"] = truncation
         if self.moves:
             words["moves"] = ",".join(f"{name}:{step:.12g}" for name, step in self.moves.items())
         return urlencode(words, safe="/:,=")

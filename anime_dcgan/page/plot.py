@@ -43,7 +43,8 @@ def draw(panel: Panel, marks: list[Mark], images: float, number: int) -> str:
         _draw_curves(axes, panel)
         _draw_marks(axes, marks)
         end = images / panel.axis.unit
-        axes.set_xlim(-0.01 * end, 1.02 * end)
+        if end > 0:  # else there are no hours to speak of yet
+            axes.set_xlim(-0.01 * end, 1.02 * end)
         _dress(axes, panel)
         page = io.StringIO()
         nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))

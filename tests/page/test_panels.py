@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from anime_dcgan.page.panels import Curve, Mark, Panel, marks_of, panels_of, thin
+from anime_dcgan.page.panels import HOURS, Curve, Mark, Panel, marks_of, panels_of, thin
 from anime_dcgan.page.plot import VARIABLES, draw
 from anime_dcgan.page.record import read_record
 from tests.run_folder import (
@@ -86,6 +86,11 @@ def test_a_panel_becomes_an_element_of_the_page(scale, values: list[float]):
     assert not re.search("|".join(VARIABLES), svg)
     for variable in ("--curve-1", "--curve-2", "--verdict", "--best", "--quiet"):
         assert f"var({variable})" in svg
+
+
+def test_runs_that_took_no_time_to_speak_of_are_drawn_at_its_begin():
+    panel = Panel("title", "", [Curve("a", [(0.0, 1.0)])], axis=HOURS)
+    assert draw(panel, [], 0.0, 1).startswith("<svg")
 
 
 def test_the_ids_of_two_panels_differ():

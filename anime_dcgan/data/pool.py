@@ -8,6 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import wait as wait_for
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing.connection import Connection, wait
@@ -22,6 +23,7 @@ Part = TypeVar("Part")
 Result = TypeVar("Result")
 
 IN_FLIGHT_PER_WORKER = 3
+SECONDS_BETWEEN_LOOKS = 0.5
 
 
 def in_order(
@@ -49,9 +51,9 @@ def _in_pool(
             with _interrupt_held():  # the first one starts the workers, which inherit it
                 waiting.append(pool.submit(_work, part))
             if len(waiting) >= IN_FLIGHT_PER_WORKER * workers:
-                yield waiting.popleft().result()
+                yield _result(waiting.popleft())
         while waiting:
-            yield waiting.popleft().result()
+            yield _result(waiting.popleft())
         pool.shutdown()
     except BrokenProcessPool as error:
         raise UserError(
@@ -62,6 +64,16 @@ def _in_pool(
         held_end.close()  # workers that are still busy, after an error or Ctrl-C, end at once
         pool.shutdown(cancel_futures=True)
         tether.close()
+
+
+def _result(future: Future[Result]) -> Result:
+    """Of the work, looked for every now and then.
+
+    A Ctrl-C that another thread of the process receives does not wake one that waits for ever.
+    """
+    while not future.done():
+        wait_for([future], timeout=SECONDS_BETWEEN_LOOKS)
+    return future.result()
 
 
 @contextmanager

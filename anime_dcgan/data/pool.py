@@ -8,9 +8,9 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures import wait as wait_for
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from typing import Any, TypeVar
 
@@ -23,7 +23,6 @@ Part = TypeVar("Part")
 Result = TypeVar("Result")
 
 IN_FLIGHT_PER_WORKER = 3
-SECONDS_BETWEEN_LOOKS = 0.5
 
 
 def in_order(
@@ -51,9 +50,9 @@ def _in_pool(
             with _interrupt_held():  # the first one starts the workers, which inherit it
                 waiting.append(pool.submit(_work, part))
             if len(waiting) >= IN_FLIGHT_PER_WORKER * workers:
-                yield _result(waiting.popleft())
+                yield waiting.popleft().result()
         while waiting:
-            yield _result(waiting.popleft())
+            yield waiting.popleft().result()
         pool.shutdown()
     except BrokenProcessPool as error:
         raise UserError(
@@ -64,16 +63,6 @@ def _in_pool(
         held_end.close()  # workers that are still busy, after an error or Ctrl-C, end at once
         pool.shutdown(cancel_futures=True)
         tether.close()
-
-
-def _result(future: Future[Result]) -> Result:
-    """Of the work, looked for every now and then.
-
-    A Ctrl-C that another thread of the process receives does not wake one that waits for ever.
-    """
-    while not future.done():
-        wait_for([future], timeout=SECONDS_BETWEEN_LOOKS)
-    return future.result()
 
 
 @contextmanager
@@ -92,20 +81,55 @@ def _interrupt_held() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-_worker: Callable[[Any], Any] | None = None
+@dataclass
+class _Worker:
+    """What a worker process does, and when it ends.
+
+    The parent's end of the tether closes when it lets go, or dies, even by -9. A worker that is
+    busy ends at once; one that hands back a result does so first, since half of one would leave the
+    parent waiting for the rest.
+    """
+
+    work: Callable[[Any], Any]
+    tether: Connection
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    busy: bool = False
+    let_go: bool = False
+
+    def __call__(self, part: Any) -> Any:
+        self._become(busy=True)
+        try:
+            return self.work(part)
+        finally:
+            self._become(busy=False)
+
+    def end_with_tether(self) -> None:
+        wait([self.tether])
+        with self.lock:
+            self.let_go = True
+            if self.busy:
+                os._exit(1)
+        parent = multiprocessing.parent_process()
+        assert parent is not None
+        wait([parent.sentinel])  # a living one tells idle workers to end, a dead one reads nothing
+        os._exit(1)
+
+    def _become(self, busy: bool) -> None:
+        with self.lock:
+            self.busy = busy
+            if busy and self.let_go:
+                os._exit(1)
+
+
+_worker: _Worker | None = None
 
 
 def _start_worker(work: Callable[[Any], Any], tether: Connection) -> None:
-    """Leave Ctrl-C to the parent, and end when it lets go of the tether, or dies, even by -9."""
+    """Leave Ctrl-C to the parent, and watch the tether."""
     global _worker
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _worker = work
-    threading.Thread(target=_end_with_tether, args=(tether,), daemon=True).start()
-
-
-def _end_with_tether(tether: Connection) -> None:
-    wait([tether])
-    os._exit(1)
+    _worker = _Worker(work, tether)
+    threading.Thread(target=_worker.end_with_tether, daemon=True).start()
 
 
 def _work(part: Any) -> Any:

@@ -78,7 +78,9 @@ class FaceBatches:
         """Of this process, for the epoch; ascending within a batch, where order means nothing, as
         the disk likes it."""
         order = self.sampler()[: len(self) * self.world_size * self.batch_size]
-        return np.sort(order.reshape(len(self), self.world_size, -1)[:, self.rank], axis=1)
+        return np.sort(
+            order.reshape(len(self), self.world_size, self.batch_size)[:, self.rank], axis=1
+        )
 
     @contextmanager
     def _gather(self, rows: np.ndarray) -> Iterator[Callable[[int], Tensor]]:

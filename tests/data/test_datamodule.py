@@ -26,6 +26,10 @@ def test_an_epoch_shows_every_face_once_and_leaves_out_the_rest():
     assert len({number for batch in shown for number in batch}) == 28
 
 
+def test_faces_that_do_not_fill_a_batch_give_none():
+    assert numbers(FaceBatches(IMAGES, np.arange(3), 4, seed=0)) == []
+
+
 def test_the_order_depends_on_seed_and_epoch_alone():
     one, same = (FaceBatches(IMAGES, np.arange(30), 4, seed=0) for _ in range(2))
     first = numbers(one)

@@ -11,10 +11,12 @@ process after each third of an epoch.
 This module imports torch where it is needed, as the processes that decode import it anew.
 """
 
+import io
 import shutil
 import sys
 import tempfile
 import time
+from contextlib import redirect_stderr
 from functools import partial
 from pathlib import Path
 
@@ -23,7 +25,7 @@ from PIL import Image
 
 from anime_dcgan.data.cache import open_cache
 from anime_dcgan.data.folder import FolderFaces
-from benchmarks.measure import apart, hidden_progress, machine, ratio, seconds, take_turns
+from benchmarks.measure import apart, machine, memory, ratio, seconds, take_turns
 
 BATCH = 64
 
@@ -32,7 +34,7 @@ def build(folder: Path, place: Path) -> float:
     """Pictures/s into a new cache."""
     shutil.rmtree(place, ignore_errors=True)
     source = FolderFaces(folder)
-    with hidden_progress():
+    with redirect_stderr(io.StringIO()):
         taken = seconds(lambda: open_cache(source, 64, place))
     return len(source) / taken
 
@@ -48,8 +50,8 @@ def pillow(folder: Path) -> float:
     return len(paths) / (time.perf_counter() - start)
 
 
-def deliver(folder: Path, place: Path) -> tuple[float, list[int]]:
-    """Images/s over an epoch, and the resident bytes after each third of another."""
+def deliver(folder: Path, place: Path) -> tuple[float, list[float]]:
+    """Images/s over an epoch, and the resident MiB after each third of another."""
     from anime_dcgan.augment import Flip
     from anime_dcgan.data.batches import FaceBatches
     from anime_dcgan.image import to_float
@@ -58,23 +60,18 @@ def deliver(folder: Path, place: Path) -> tuple[float, list[int]]:
     batches = FaceBatches(images, np.arange(len(images)), BATCH, seed=0)
     flip = Flip()
 
-    def epoch() -> list[int]:
+    def epoch() -> list[float]:
         resident = []
         for number, batch in enumerate(batches):
             flip(to_float(batch))
             if number % (len(batches) // 3) == len(batches) // 3 - 1:
-                resident.append(resident_bytes())
+                resident.append(memory("VmRSS"))
         return resident
 
     epoch()
     start = time.perf_counter()
     resident = epoch()
     return len(batches) * BATCH / (time.perf_counter() - start), resident
-
-
-def resident_bytes() -> int:
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return 4096 * pages
 
 
 def main() -> None:
@@ -99,7 +96,7 @@ def main() -> None:
             speed, resident = apart(deliver, folder, cache)
             delivered.append(speed)
             trained.append(float(settings.get("rate") or apart(bare, overrides, 2000)))
-            sizes = ", ".join(f"{size / 2**20:.0f}" for size in resident)
+            sizes = ", ".join(f"{size:.0f}" for size in resident)
             print(f"delivered {speed:,.0f} images/s, trained {trained[-1]:.0f}; MiB: {sizes}")
         print(f"delivery / training: {ratio(delivered, trained):.0f}")
     print(machine())

@@ -37,7 +37,7 @@ def make_generator() -> keras.Model:
 
 
 def make_discriminator() -> keras.Model:
-    model = keras.Sequential(
+    return keras.Sequential(
         [
             keras.Input((64, 64, 3)),
             layers.Conv2D(64, 3, padding="same"),
@@ -52,7 +52,6 @@ def make_discriminator() -> keras.Model:
             layers.Dense(1, activation="sigmoid", dtype="float32"),
         ]
     )
-    return model
 
 
 def main() -> None:

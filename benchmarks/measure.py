@@ -1,4 +1,7 @@
-"""What the measurements share: sides that take turns in processes of their own, and the machine."""
+"""What the measurements share: sides that take turns in processes of their own, and the machine.
+
+Libraries are imported where they are needed: processes that decode import this module anew.
+"""
 
 import multiprocessing
 import os
@@ -6,14 +9,16 @@ import platform
 import re
 import statistics
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Literal, ParamSpec, TypeVar
+
+from anime_dcgan.paths import CONF_DIR
 
 if TYPE_CHECKING:
     import torch
+    from omegaconf import DictConfig
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -61,11 +66,23 @@ def matrix_product(dtype: "torch.dtype") -> float:
     left = torch.randn(MATRIX, MATRIX).to(dtype)
     right = torch.randn(MATRIX, MATRIX).to(dtype)
     torch.matmul(left, right)
-    return (
-        2
-        * MATRIX**3
-        / statistics.median(seconds(lambda: torch.matmul(left, right)) for _ in range(7))
-    )
+    taken = [seconds(lambda: torch.matmul(left, right)) for _ in range(7)]
+    return 2 * MATRIX**3 / statistics.median(taken)
+
+
+def memory(field: Literal["VmRSS", "VmHWM"], process: int | None = None) -> float:
+    """Resident memory of a process (of this one), now or at its peak, MiB. Linux only."""
+    status = Path(f"/proc/{process or 'self'}/status").read_text()
+    (size,) = re.findall(rf"{field}:\s+(\d+) kB", status)
+    return int(size) / 1024
+
+
+def compose_train(overrides: list[str]) -> "DictConfig":
+    """What `train` would be configured with."""
+    from hydra import compose, initialize_config_dir
+
+    with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
+        return compose("train", overrides=overrides)
 
 
 def machine() -> str:
@@ -95,16 +112,3 @@ def _processor() -> str:
     flags = re.search(r"flags\s*: (.*)", text)
     known = [flag for flag in INSTRUCTIONS if flags and flag in flags.group(1).split()]
     return f"{name.group(1) if name else platform.machine()} ({' '.join(known)})"
-
-
-@contextmanager
-def hidden_progress() -> Iterator[None]:
-    """Rich's bars write to standard error; they would tear the table."""
-    saved = os.dup(2)
-    with Path(os.devnull).open("w") as nowhere:
-        os.dup2(nowhere.fileno(), 2)
-        try:
-            yield
-        finally:
-            os.dup2(saved, 2)
-            os.close(saved)

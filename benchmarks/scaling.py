@@ -23,7 +23,7 @@ import matplotlib.pyplot as plt
 from lightning import Callback, Trainer
 
 from anime_dcgan.gan import GAN
-from benchmarks.measure import machine
+from benchmarks.measure import machine, memory
 from benchmarks.training import compose_config
 
 WARM_UP_STEPS = 2
@@ -46,11 +46,9 @@ class Gauge(Callback):
         enough = pl_module.discriminator_steps > WARM_UP_STEPS and elapsed >= self.seconds
         if not trainer.strategy.reduce_boolean_decision(enough):  # all processes
             return
-        status = Path("/proc/self/status").read_text()
-        peak = next(line for line in status.splitlines() if line.startswith("VmHWM"))
         found = {
             "speed": (pl_module.images_seen - self.images) / elapsed,
-            "mebibytes": int(peak.split()[1]) / 1024,
+            "mebibytes": memory("VmHWM"),
         }
         (self.folder / f"{trainer.global_rank}.json").write_text(json.dumps(found))
         trainer.strategy.barrier()

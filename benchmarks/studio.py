@@ -1,6 +1,6 @@
 """The studio under one visitor and under 64: a wall, a slider, a minute of everybody at once.
 
-    python benchmarks/studio.py [seconds of the crowd, default 60] [clients, default 64]
+    python -m benchmarks.studio [seconds of the crowd, default 60] [clients, default 64]
 
 The report's generator (64 px, not trained: the arithmetic is the same) is served by the command as
 users start it. Printed are the medians of a wall of 64 new faces, of its first 16 (the page asks
@@ -11,8 +11,6 @@ times, and the memory of the server before and at its highest.
 """
 
 import http.client
-import os
-import platform
 import re
 import statistics
 import subprocess
@@ -27,6 +25,7 @@ from pathlib import Path
 import torch
 
 from anime_dcgan.model.dcgan import Generator
+from benchmarks.measure import machine, memory
 
 ROUNDS = 30
 FACE = "run=a&epoch=1&weights=ema"
@@ -89,7 +88,7 @@ def measure(pid: int, port: int, seconds: float, clients: int) -> None:
     print(f"a wall that was drawn ahead {1000 * ahead:7.0f} ms")
     face = median(lambda n: ask(f"/api/face.png?{FACE}&seed=7&moves=sefa.0:{n / 10}"))
     print(f"a face moved by a slider    {1000 * face:7.0f} ms, {1 / face:.0f} in a second")
-    crowd, before = Crowd(), resident(pid)
+    crowd, before = Crowd(), memory("VmRSS", pid)
     highest = run_crowd(pid, port, seconds, clients, crowd)
     waits = sorted(crowd.waits)
     print(f"{clients} clients for {seconds:.0f} s: {len(waits):,} answers, {len(crowd.lost)} lost")
@@ -97,10 +96,7 @@ def measure(pid: int, port: int, seconds: float, clients: int) -> None:
     print(f"  memory of the server: {before:.0f} MB before, {highest:.0f} MB at its highest")
     for reason in crowd.lost[:3]:
         print(f"  lost: {reason}")
-    print(
-        f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, "
-        f"torch {torch.__version__}"
-    )
+    print(machine())
 
 
 def sixteens(seed: int) -> list[str]:
@@ -140,7 +136,7 @@ def run_crowd(pid: int, port: int, seconds: float, clients: int, crowd: Crowd) -
         thread.start()
     highest = 0.0
     while any(thread.is_alive() for thread in threads):
-        highest = max(highest, resident(pid))
+        highest = max(highest, memory("VmRSS", pid))
         time.sleep(0.1)
     return highest
 
@@ -159,12 +155,6 @@ def one_client(number: int, port: int, end: float, crowd: Crowd) -> None:
         except (AssertionError, OSError, http.client.HTTPException) as error:
             crowd.lost.append(str(error))
             ask = Asking(port)
-
-
-def resident(pid: int) -> float:
-    """Resident memory of a process, MB."""
-    (pages,) = re.findall(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
-    return int(pages) / 1024
 
 
 if __name__ == "__main__":

@@ -30,16 +30,20 @@ backward for the generator: g + 6 d + f (3 g + 2 d), less the gradients of image
 nobody needs.
 """
 
+import io
+import itertools
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import redirect_stderr
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from hydra import compose, initialize_config_dir
 from lightning import Callback, Trainer
 from omegaconf import DictConfig
 from torch import nn
@@ -49,14 +53,14 @@ from torchvision.datasets import ImageFolder
 
 from anime_dcgan import precision
 from anime_dcgan.command import instantiate
+from anime_dcgan.data.batches import FaceBatches
 from anime_dcgan.data.drawn import DrawnFaces
 from anime_dcgan.gan import GAN
 from anime_dcgan.image import to_float
-from anime_dcgan.paths import CONF_DIR
 from anime_dcgan.training import fit
 from benchmarks.measure import (
     apart,
-    hidden_progress,
+    compose_train,
     machine,
     matrix_product,
     ratio,
@@ -65,9 +69,9 @@ from benchmarks.measure import (
 from benchmarks.usual_loop import BATCH, UsualLoop, to_nchw
 
 WARM_UP_STEPS = 5
-OWN = {"against": "usual", "images": "20000", "share": "0.3", "rounds": "3", "faces": "20000"} | {
-    "keras": "",
-    "path": "",
+OWN = {
+    **{"against": "usual", "images": "20000", "share": "0.3", "rounds": "3"},
+    **{"faces": "20000", "path": "", "keras": ""},
 }
 
 
@@ -110,7 +114,7 @@ class Pace:
 def train(overrides: list[str], images: int) -> float:
     """Our side."""
     clock = Clock()
-    with tempfile.TemporaryDirectory() as place, hidden_progress():
+    with tempfile.TemporaryDirectory() as place, redirect_stderr(io.StringIO()):
         words = [f"run_dir={place}", f"max_kimg={images / 1000}", "trainer.max_epochs=-1"]
         fit(compose_config([*overrides, *words]), Path(place), callbacks=[clock])
     return clock.images / clock.seconds
@@ -139,27 +143,25 @@ def usual(folder: Path, images: int) -> float:
 
 def plain_gradient_penalty(overrides: list[str], images: int) -> float:
     """WGAN-GP (arXiv 1704.00028, algorithm 1) as its repositories have it: float32, NCHW."""
-    config = compose_config([*overrides, "trainer.precision=32-true"])
-    module, optimizers, batches = _parts(config)
+    module, optimizers, batches = _parts(compose_config(overrides))
     for network in (module.generator, module.discriminator):
         network.to(memory_format=torch.contiguous_format)
-    generator, critic, pace, step = module.generator, module.discriminator, Pace(images), 0
-    while True:
-        for pixels in batches:
-            real = to_nchw(pixels)
-            with torch.no_grad():
-                fake = generator(torch.randn(len(real), generator.latent_dim))
-            optimizers[1].zero_grad()
-            cost = critic(fake).mean() - critic(real).mean()
-            (cost + 10 * _gradient_penalty(critic, real, fake)).backward()
-            optimizers[1].step()
-            step += 1
-            if step % module.critic_steps == 0:
-                optimizers[0].zero_grad()
-                (-critic(generator(torch.randn(len(real), generator.latent_dim))).mean()).backward()
-                optimizers[0].step()
-            if pace.done(len(real)):
-                return pace.speed
+    generator, critic, pace = module.generator, module.discriminator, Pace(images)
+    for step, pixels in enumerate(_endless(batches), start=1):
+        real = to_nchw(pixels)
+        with torch.no_grad():
+            fake = generator(torch.randn(len(real), generator.latent_dim))
+        optimizers[1].zero_grad()
+        cost = critic(fake).mean() - critic(real).mean()
+        (cost + 10 * _gradient_penalty(critic, real, fake)).backward()
+        optimizers[1].step()
+        if step % module.critic_steps == 0:
+            optimizers[0].zero_grad()
+            (-critic(generator(torch.randn(len(real), generator.latent_dim))).mean()).backward()
+            optimizers[0].step()
+        if pace.done(len(real)):
+            break
+    return pace.speed
 
 
 def _gradient_penalty(critic: nn.Module, real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:
@@ -171,26 +173,29 @@ def _gradient_penalty(critic: nn.Module, real: torch.Tensor, fake: torch.Tensor)
 
 def bare(overrides: list[str], images: int) -> float:
     """The training step of `train` for losses without a penalty, and nothing around it."""
-    config = compose_config(overrides)
-    module, optimizers, batches = _parts(config)
+    module, optimizers, batches = _parts(compose_config(overrides))
     fast = precision.choose("cpu")[0] == precision.FAST
-    pace, epoch = Pace(images), 0
-    while True:
-        batches.sampler.set_epoch(epoch)
-        for batch in batches:
-            with torch.autocast("cpu", torch.bfloat16, enabled=fast):
-                bare_step(module, optimizers, to_float(batch))
-            if pace.done(len(batch)):
-                return pace.speed
-        epoch += 1
+    pace = Pace(images)
+    for batch in _endless(batches):
+        with torch.autocast("cpu", torch.bfloat16, enabled=fast):
+            bare_step(module, optimizers, to_float(batch))
+        if pace.done(len(batch)):
+            break
+    return pace.speed
 
 
-def _parts(config: DictConfig) -> tuple[GAN, list[torch.optim.Optimizer], Any]:
+def _parts(config: DictConfig) -> tuple[GAN, list[torch.optim.Optimizer], FaceBatches]:
     module: GAN = instantiate(config.gan)
     data = instantiate(config.datamodule)
-    with hidden_progress():
-        data.setup()
+    data.setup()
     return module, module.configure_optimizers(), data.train_dataloader()
+
+
+def _endless(batches: FaceBatches) -> Iterator[torch.Tensor]:
+    """Epoch after epoch."""
+    for epoch in itertools.count():
+        batches.sampler.set_epoch(epoch)
+        yield from batches
 
 
 def bare_step(module: GAN, optimizers: list[torch.optim.Optimizer], real: torch.Tensor) -> None:
@@ -223,12 +228,12 @@ def useful_operations(config: DictConfig) -> float:
     """FLOP for each real image of a step without a penalty: the formula above."""
     module: GAN = instantiate(config.gan)
     generator, discriminator = module.generator, module.discriminator
-    fake = generator(torch.zeros(2, generator.latent_dim))
-    of_generator = _multiplications(generator, torch.zeros(2, generator.latent_dim))
-    of_discriminator = _multiplications(discriminator, fake.detach())
+    image = torch.zeros(1, 3, config.data.image_size, config.data.image_size)
+    of_generator = _multiplications(generator, torch.zeros(1, generator.latent_dim))
+    of_discriminator = _multiplications(discriminator, image)
     g, d, f = sum(of_generator), sum(of_discriminator), module.fakes_per_real
     unneeded = 2 * of_discriminator[0] + f * of_generator[0]
-    return 2 * (g + 6 * d + f * (3 * g + 2 * d) - unneeded) / 2  # of the two images
+    return 2 * (g + 6 * d + f * (3 * g + 2 * d) - unneeded)
 
 
 def _multiplications(network: nn.Module, batch: torch.Tensor) -> list[int]:
@@ -258,8 +263,7 @@ def write_faces(folder: Path, count: int) -> None:
 
 
 def compose_config(overrides: list[str]) -> DictConfig:
-    with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
-        return compose("train", overrides=["trainer=cpu", *overrides])
+    return compose_train(["trainer=cpu", *overrides])
 
 
 def main() -> None:
@@ -273,7 +277,7 @@ def main() -> None:
         if not own["path"]:
             write_faces(folder, int(own["faces"]))
         overrides += ["data=folder", f"data.path={folder}", f"data.cache_dir={place}/cache"]
-        with hidden_progress():
+        with redirect_stderr(io.StringIO()):
             instantiate(compose_config(overrides).datamodule).prepare_data()
         others = {
             "usual": {"usual": partial(apart, usual, folder, fewer)},
@@ -299,7 +303,7 @@ def _tell_share(config: DictConfig, speeds: list[float]) -> None:
     print(f"{name}: a matrix product of {limit / 1e9:.0f} GFLOP/s")
     if config.gan.critic_steps == 1 and config.regularizer._target_.endswith(".Regularizer"):
         each = useful_operations(config)
-        reached = each * sorted(speeds)[len(speeds) // 2]
+        reached = each * statistics.median(speeds)
         print(
             f"useful: {each / 1e9:.2f} GFLOP an image, {reached / 1e9:.0f} GFLOP/s, "
             f"{reached / limit:.0%} of it"

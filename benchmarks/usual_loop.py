@@ -1,6 +1,6 @@
 """The loop that most people start from, beside which we measure: DCGAN as tutorials write it.
 
-    python benchmarks/usual_loop.py FOLDER HOURS [overrides of train's data ...]
+    python -m benchmarks.usual_loop FOLDER HOURS [overrides of train's data ...]
 
 The networks of Radford et al. (`model=radford`, width 64), binary cross-entropy, Adam (2e-4,
 beta1 0.5) for both, batches of 64, float32, NCHW, one backward for real and one for fake images,
@@ -18,15 +18,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 from torch.nn import functional
 
 from anime_dcgan.command import instantiate
 from anime_dcgan.model.radford import Discriminator, Generator
-from anime_dcgan.paths import CONF_DIR
 from anime_dcgan.runs import by_epoch, file_stem
+from benchmarks.measure import compose_train
 
 BATCH = 64
 
@@ -95,10 +94,7 @@ def to_nchw(pixels: Tensor) -> Tensor:
 
 
 def compose_config(overrides: list[str]) -> DictConfig:
-    with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
-        config = compose(
-            "train", overrides=["model=radford", f"data.batch_size={BATCH}", *overrides]
-        )
+    config = compose_train(["model=radford", f"data.batch_size={BATCH}", *overrides])
     OmegaConf.resolve(config.data)
     OmegaConf.resolve(config.model)
     return config

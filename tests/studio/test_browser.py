@@ -299,9 +299,14 @@ def test_parents_children_grandchildren_and_their_family(page: Window):
     page.at("#/face?", "seed=2")
 
 
+def edit(page: Window, one: str) -> None:
+    """Edit a face; the first slider is of SeFa, also where those of PCA came before them."""
+    page.open(f"#/edit?{one}")
+    page.has('.slider[data-id="sefa.0"]')
+
+
 def test_directions_move_a_face_and_are_undone(page: Window):
-    page.open(f"#/edit?{face(3)}")
-    page.wait("document.querySelectorAll('.slider').length >= 6")
+    edit(page, face(3))
     page.focus(".slider input")
     page.press(RIGHT, RIGHT)
     page.at("moves=sefa.0:")
@@ -319,12 +324,11 @@ def test_directions_move_a_face_and_are_undone(page: Window):
     page.click(".about .primary")
     page.until("#notice", "It is kept")
     page.open(first)
-    page.wait("document.querySelector('.slider input').value != 0")
+    page.wait("document.querySelector('[data-id=\"sefa.0\"] input').value != 0")
 
 
 def test_a_dragged_slider_asks_for_one_face_at_a_time_and_for_the_last(page: Window):
-    page.open(f"#/edit?{face(4)}")
-    page.wait("document.querySelectorAll('.slider').length >= 6")
+    edit(page, face(4))
     page.run(
         "(() => { window.asked = []; window.most = 0; let now = 0; const plain = fetch;"
         " window.fetch = async (path, how) => { if (!String(path).includes('face.png'))"
@@ -342,13 +346,12 @@ def test_a_dragged_slider_asks_for_one_face_at_a_time_and_for_the_last(page: Win
 
 
 def test_a_direction_gets_a_name(page: Window):
-    page.open(f"#/edit?{face(3)}")
-    page.wait("document.querySelectorAll('.slider').length >= 6")
+    edit(page, face(3))
     page.click(".slider .name", 1)
     page.type(".slider input[type=text]", "smile")
     page.press(ENTER)
     page.until("#live", "The name is saved")
-    page.open(f"#/edit?{face(9)}")
+    edit(page, face(9))
     page.until(".slider .named", "smile")
 
 

@@ -1,12 +1,13 @@
 """How fast faces reach the training: building the cache, delivering batches, and the memory of it.
 
-    python -m benchmarks.feeding [FOLDER of pictures; default: 20,000 drawn ones] [rounds=3]
+    python -m benchmarks.feeding [FOLDER of pictures] [rounds=3]
+    python -m benchmarks.feeding pictures=20000 size=64
 
-Three figures: the cache of decoded pictures, built by `open_cache`, against one thread of Pillow
-that decodes them all; batches of 64, gathered in the order of an epoch, flipped at random and
-turned to float in channels_last, against the rate of training (give it with rate=..., images/s;
-by default it is measured as the bare step of `model=radford`); and the resident memory of a
-process after each third of an epoch.
+The second one draws its pictures, of `size` px. Three figures: the cache of decoded pictures at
+64 px, built by `open_cache`, against one thread of Pillow that decodes them all; batches of 64,
+gathered in the order of an epoch, flipped at random and turned to float in channels_last, against
+the rate of training (give it with rate=..., images/s; by default it is measured as the bare step
+of `model=radford`); and the resident memory of a process after each third of an epoch.
 
 This module imports torch where it is needed, as the processes that decode import it anew.
 """
@@ -84,7 +85,8 @@ def main() -> None:
         if given:
             folder = Path(given[0])
         else:
-            write_faces(folder, 20000)
+            count, size = int(settings.get("pictures", 20000)), int(settings.get("size", 64))
+            write_faces(folder, count, size)
         rounds = int(settings.get("rounds", 3))
         sides = {"cache": partial(apart, build, folder, cache), "Pillow": partial(pillow, folder)}
         figures = take_turns(sides, rounds, "pictures/s")

@@ -254,12 +254,12 @@ def _multiplications(network: nn.Module, batch: torch.Tensor) -> list[int]:
     return counts
 
 
-def write_faces(folder: Path, count: int) -> None:
-    """Drawn faces as JPEG files in a folder of their own below `folder`."""
+def write_faces(folder: Path, count: int, size: int = 64) -> None:
+    """Drawn faces of `size` px as JPEG files in a folder of their own below `folder`."""
     faces = DrawnFaces(count)
     (folder / "faces").mkdir(parents=True)
     for index in range(count):
-        faces.read(index, 64).save(folder / "faces" / f"{index:06d}.jpg", quality=90)
+        faces.read(index, size).save(folder / "faces" / f"{index:06d}.jpg", quality=90)
 
 
 def compose_config(overrides: list[str]) -> DictConfig:

@@ -37,7 +37,7 @@ POOL_FROM = 500
 
 CHUNK_PICTURES = 256
 CHUNK_BYTES = 4 * 1024**2
-"""A worker hands back at most this many pictures, or bytes, at a time."""
+"""At most this many pictures, or bytes, are decoded at a time."""
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -61,9 +61,9 @@ class FaceCache:
 
 @dataclass(frozen=True)
 class _Chunk:
-    """The decoded part of a range of source indices."""
+    """A range of source indices whose readable pictures lie in the file, from row `start` on."""
 
-    images: np.ndarray
+    start: int
     digests: np.ndarray
     indices: list[int]
     unreadable: list[tuple[str, str]]
@@ -165,29 +165,54 @@ class _Build:
             shutil.rmtree(staging, ignore_errors=True)
 
     def _write_faces(self, path: Path, count: int) -> None:
-        """Append what is decoded; the header gets its true count at the end."""
+        """Chunks are written where they lie if all pictures can be read; then gaps are closed."""
+        with self._storage_errors(), path.open("w+b") as faces:
+            self._write_header(faces, count)
+            faces.flush()
+            header = faces.tell()
+            starts = self._gather(path, header)
+            if self.unreadable:
+                self._close_gaps(faces, header, starts)
+            self._write_header(faces, len(self.indices))
+            _flush(faces)
+
+    def _gather(self, path: Path, header: int) -> list[tuple[int, int]]:
+        """Have everything decoded into the file; the first row of each chunk, and its pictures."""
+        starts = []
         with (
-            self._storage_errors(),
-            path.open("wb") as faces,
-            closing(self._chunks()) as chunks,
+            closing(self._chunks(path, header)) as chunks,
             closing(
-                with_progress(chunks, count, "decoding", self._source_name(), _count)
+                with_progress(chunks, len(self.source), "decoding", self._source_name(), _count)
             ) as progress,
         ):
-            self._write_header(faces, count)
             for chunk in progress:
-                faces.write(chunk.images.data)
+                starts.append((chunk.start, len(chunk.indices)))
                 self.digests.append(chunk.digests)
                 self.indices += chunk.indices
                 self.unreadable += chunk.unreadable
-            self._write_header(faces, len(self.indices))
-            _flush(faces)
+        return starts
+
+    def _close_gaps(
+        self, faces: io.BufferedRandom, header: int, starts: list[tuple[int, int]]
+    ) -> None:
+        """Move the pictures of each chunk up to those before it."""
+        row, end = self._picture_bytes(), 0
+        for start, count in starts:
+            faces.seek(header + start * row)
+            pictures = faces.read(count * row)
+            faces.seek(header + end * row)
+            faces.write(pictures)
+            end += count
+        faces.truncate(header + end * row)
 
     def _source_name(self) -> str:
         return str(self.source.identity().get("path") or f"data={self.source.identity()['kind']}")
 
+    def _picture_bytes(self) -> int:
+        return self.image_size**2 * 3
+
     def _bytes_needed(self) -> int:
-        return len(self.source) * self.image_size**2 * 3
+        return len(self.source) * self._picture_bytes()
 
     def _make_staging(self) -> Path:
         """An empty folder that names this machine and process; clears away those of dead builds."""
@@ -222,7 +247,7 @@ class _Build:
                 f"{error.strerror or error}\nname another folder with data.cache_dir=..."
             ) from error
 
-    def _write_header(self, faces: io.BufferedWriter, count: int) -> None:
+    def _write_header(self, faces: io.BufferedRandom, count: int) -> None:
         """The .npy header for `count` rows; numpy pads it to one length for every count."""
         shape = (count, self.image_size, self.image_size, 3)
         faces.seek(0)
@@ -258,17 +283,21 @@ class _Build:
             f"({first})\nthe reasons are in {reasons}"
         )
 
-    def _chunks(self) -> Generator[_Chunk, None, None]:
-        """The decoded source in order, from this process or from workers."""
+    def _chunks(self, path: Path, header: int) -> Generator[_Chunk, None, None]:
+        """The source decoded into the file behind its header, by this process or by workers."""
         count = len(self.source)
-        size = max(1, min(CHUNK_PICTURES, CHUNK_BYTES // (self.image_size**2 * 3)))
+        size = max(1, min(CHUNK_PICTURES, CHUNK_BYTES // self._picture_bytes()))
         ranges = [range(start, min(start + size, count)) for start in range(0, count, size)]
         workers = cores() if self.workers is None else self.workers
-        work = partial(_decode, self.source, self.image_size)
+        work = partial(_decode, self.source, self.image_size, path, header)
         return in_order(work, ranges, workers if count >= POOL_FROM else 1, "data.workers")
 
 
-def _decode(source: Source, image_size: int, part: range) -> _Chunk:
+def _decode(source: Source, image_size: int, path: Path, header: int, part: range) -> _Chunk:
+    """Decode a range of pictures into a file that others write to as well.
+
+    Handing them back took longer than decoding small ones (benchmarks/results/training.md).
+    """
     images = np.empty((len(part), image_size, image_size, 3), np.uint8)
     indices: list[int] = []
     unreadable: list[tuple[str, str]] = []
@@ -278,13 +307,16 @@ def _decode(source: Source, image_size: int, part: range) -> _Chunk:
             indices.append(index)
         except Unreadable as error:
             unreadable.append((source.name(index), _one_line(str(error))))
-    images = images[: len(indices)]
-    return _Chunk(images, digests(images), indices, unreadable)
+    row, images = images[0].nbytes, images[: len(indices)]
+    with path.open("r+b") as faces:
+        faces.seek(header + part.start * row)
+        faces.write(images.data)
+    return _Chunk(part.start, digests(images), indices, unreadable)
 
 
 def digests(images: np.ndarray) -> np.ndarray:
     """A number for each picture, uint64, (n,), that is the same where all pixels are."""
-    hashes = (hashlib.blake2b(image.tobytes(), digest_size=8).digest() for image in images)
+    hashes = (hashlib.blake2b(image, digest_size=8).digest() for image in images)
     return np.frombuffer(b"".join(hashes), "<u8").astype(np.uint64)
 
 
@@ -365,7 +397,7 @@ def _write_array(path: Path, array: np.ndarray) -> None:
         _flush(file)
 
 
-def _flush(file: io.BufferedWriter | io.TextIOWrapper) -> None:
+def _flush(file: io.BufferedWriter | io.BufferedRandom | io.TextIOWrapper) -> None:
     """To the disk itself, so that a rename after it cannot outlive it in a power cut."""
     file.flush()
     os.fsync(file.fileno())

@@ -13,13 +13,14 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from anime_dcgan.data import cache as cache_module
-from anime_dcgan.data.cache import FaceCache, open_cache
+from anime_dcgan.data.cache import CHUNK_PICTURES, FaceCache, digests, open_cache
 from anime_dcgan.data.source import Unreadable
 from anime_dcgan.errors import UserError
 
@@ -346,6 +347,34 @@ def test_disk_that_fills_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     with pytest.raises(UserError, match=r"(?s)needs 576 bytes.*data\.cache_dir=\.\.\."):
         open_cache(Shades(3), 8, tmp_path)
     assert caches(tmp_path) == []
+
+
+def test_disk_that_fills_up_while_pictures_are_decoded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plainly = Path.open
+
+    def full(path: Path, mode: str = "r", *args: Any, **settings: Any) -> Any:
+        if mode == "r+b":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return plainly(path, mode, *args, **settings)
+
+    monkeypatch.setattr(Path, "open", full)
+    with pytest.raises(UserError, match=r"(?s)needs 576 bytes.*data\.cache_dir=\.\.\."):
+        open_cache(Shades(3), 8, tmp_path)
+    assert caches(tmp_path) == []
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_no_gap_is_left_where_pictures_are_unreadable(tmp_path: Path, workers: int) -> None:
+    count = 4 * CHUNK_PICTURES - 9
+    good = [index for index in range(CHUNK_PICTURES, count) if index % 7]
+    source = Shades(count, tuple(sorted(set(range(count)) - set(good))))
+    cache = open_cache(source, 8, tmp_path, workers)
+    np.testing.assert_array_equal(cache.indices, good)
+    np.testing.assert_array_equal(cache.images, expected(good))
+    np.testing.assert_array_equal(cache.digests, digests(expected(good)))
+    assert cache.unreadable == count - len(good)
 
 
 def test_neither_module_imports_torch() -> None:

@@ -20,6 +20,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from anime_dcgan.errors import UserError
 from anime_dcgan.paths import CONF_DIR
+from anime_dcgan.refusal import FULL_ERROR, Composition
 
 USER_ERROR, INTERRUPTED = 2, 130  # exit statuses
 PLAIN = (bool, int, float, str)
@@ -36,14 +37,17 @@ def command(name: str) -> Callable[[Task], Callable[[], None]]:
     """
 
     def decorate(task: Task) -> Callable[[], None]:
+        composition = Composition()
+
         @functools.wraps(task)
         def run(config: DictConfig) -> float | None:
+            composition.end()
             try:
                 check_types(config)
                 return task(config)
             except (UserError, InstantiationException, OmegaConfBaseException) as error:
                 message = mistake(error)
-                if message is None or "HYDRA_FULL_ERROR" in os.environ:
+                if message is None or FULL_ERROR in os.environ:
                     raise
                 if in_sweep():  # which records it, and goes on with the other jobs
                     raise
@@ -52,7 +56,17 @@ def command(name: str) -> Callable[[Task], Callable[[], None]]:
                 print("\nstopped", file=sys.stderr)
                 raise SystemExit(INTERRUPTED) from None
 
-        return hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name=name)(run)
+        main = hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name=name)(run)
+
+        @functools.wraps(task)
+        def start() -> None:
+            try:
+                with composition.refusals():
+                    main()
+            except UserError as error:
+                fail(str(error))
+
+        return start
 
     return decorate
 

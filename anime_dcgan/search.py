@@ -35,6 +35,7 @@ from anime_dcgan.overrides import (
     place,
     quoted,
 )
+from anime_dcgan.refusal import refusal
 from anime_dcgan.space import Space, as_words, make_space, split
 
 if TYPE_CHECKING:
@@ -208,7 +209,9 @@ def main() -> None:
     try:
         fixed, ranges = split(words)
         space = {} if shows_only else make_space(ranges)
-    except (HydraException, UserError) as error:
+    except HydraException as error:
+        fail(refusal(error))
+    except UserError as error:
         fail(str(error))
     sys.argv[1:] = fixed
     if not is_named(words) and not shows_only and (last := find_last_search(words)):

@@ -12,7 +12,7 @@ FLOORS = [
     {"errors", "paths", "console", "runs", "files", "trusted", "outcome", "overrides", "settings"}
     | {"memory"},
     {"image", "latent", "precision", "model", "loss", "regularizer", "ema", "schedule"}
-    | {"augment", "transformations", "verdict", "page"},
+    | {"augment", "transformations", "verdict", "page", "refusal"},
     {"checkpoint", "drawing", "data", "objective"},
     {"gan", "checkpoint_io", "command", "metric", "duality", "cleaning", "space", "explore"},
     {"callbacks", "evaluation", "preview"},
@@ -24,7 +24,7 @@ FLOORS = [
 LIGHT = {
     *("train", "search", "generate", "evaluate", "report", "prepare", "compare", "command"),
     *("console", "errors", "files", "paths", "runs", "trusted"),
-    *("job", "sweep", "space", "overrides", "outcome", "settings"),
+    *("job", "sweep", "space", "overrides", "outcome", "settings", "refusal"),
 }
 """Modules that start without torch, so that a mistyped override is told at once."""
 WITHOUT_TORCH = {

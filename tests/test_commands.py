@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -14,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from hydra.errors import MissingConfigException
 from PIL import Image
 
 from anime_dcgan.checkpoint import read
@@ -156,12 +156,36 @@ def _has_gpu() -> bool:
     return torch.cuda.is_available()
 
 
-@pytest.mark.parametrize("override", ["trainr.devices=1", "loss=wgann", "data.sise=3"])
-def test_an_unknown_override_is_named(call, tmp_path: Path, override: str):
-    result = call("train", override, cwd=tmp_path, status=1)
-    assert re.search(re.escape(override.split("=")[0].split(".")[0]), result.stderr)
-    assert "Traceback" not in result.stderr
-    assert not any((tmp_path / "outputs").iterdir())
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["trainr.devices=1"], "trainr.devices is no setting here: --cfg job shows them all"),
+        (["data.sise=3"], "data.sise is no setting here"),
+        (["optimiser@gan=adam"], "Override optimiser@gan=adam looks like a config group"),
+        (["experiment=orginal"], "experiment=orginal is no choice: there are best_small, original"),
+        (["-m", "loss=bce,wgann"], "loss=wgann is no choice: there are bce, hinge, lsgan"),
+        (["loss=bce,wgan"], "loss=bce,wgan has several values: -m tries them all"),
+        (["data.path=my faces,2"], "data.path=my faces,2 has several values"),
+        (["data.path=[faces"], "data.path=[faces cannot be read: write setting=value"),
+        (["loss"], "loss cannot be read: write setting=value"),
+    ],
+)
+def test_words_that_are_no_override_are_told_in_a_line(call, tmp_path: Path, words, message):
+    words = words if "-m" not in words else [*words, *TINY, "max_kimg=0.01"]
+    result = call("train", *words, cwd=tmp_path, status=2)
+    assert f"error: {message}" in result.stderr
+    assert "Traceback" not in result.stderr and "HYDRA_FULL_ERROR" not in result.stderr
+    if "-m" not in words:
+        assert len(result.stderr.splitlines()) <= 2
+        assert not any((tmp_path / "outputs").iterdir())
+
+
+def test_the_whole_story_of_a_refused_word_can_be_had(
+    call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
+    with pytest.raises(MissingConfigException, match="Available options"):
+        call("train", "loss=wgann", cwd=tmp_path)
 
 
 def test_a_folder_that_cannot_be_written_is_named(call, tmp_path: Path):

@@ -80,26 +80,29 @@ def _resume_command(run_dir: Path) -> str:
 
 
 def _what_next(run_dir: Path) -> str:
-    grids = by_epoch(run_dir / "samples" / "ema", ".png")
+    """What the run has left, and what to type next with it."""
     lines = ["", *_verdict(run_dir)]
-    if grids:
+    if grids := by_epoch(run_dir / "samples" / "ema", ".png"):
         lines.append(f"faces        {grids[-1]}")
-    if (run_dir / "samples" / "ema.gif").exists():
-        lines.append(f"film         {run_dir / 'samples' / 'ema.gif'}")
-    if (run_dir / "profile").is_dir():
-        lines.append(f"profile      {run_dir / 'profile'}")
-    name = run_dir.name if run_dir.parent.name == OUTPUTS.name else run_dir
-    return "\n".join(
-        [
-            *lines,
-            f"checkpoints  {run_dir / 'checkpoints'}",
-            f"curves       tensorboard --logdir {run_dir}",
-            f"report       {run_dir / 'report.html'}",
+    for label, path in (
+        ("film", run_dir / "samples" / "ema.gif"),
+        ("profile", run_dir / "profile"),
+        ("checkpoints", run_dir / "checkpoints"),
+    ):
+        if path.exists():
+            lines.append(f"{label:12} {path}")
+    if (run_dir / "tensorboard").is_dir():
+        lines.append(f"curves       tensorboard --logdir {run_dir}")
+    if (run_dir / "report.html").exists():
+        lines.append(f"report       {run_dir / 'report.html'}")
+    if last_checkpoint(run_dir) is not None:
+        name = run_dir.name if run_dir.parent.name == OUTPUTS.name else run_dir
+        lines += [
             "",
             f"Draw:  python -m anime_dcgan.generate run={name} n=100 seed=1 out=faces.png",
             f"Play:  python -m anime_dcgan.studio run={name}",
         ]
-    )
+    return "\n".join(lines)
 
 
 def _verdict(run_dir: Path) -> list[str]:

@@ -251,6 +251,8 @@ def test_a_profile_holds_a_table_and_a_trace(call: Callable[..., Result], tmp_pa
     said = call("train", *words, *small, "trainer.precision=32-true", cwd=tmp_path).stdout
     profile = tmp_path / "outputs" / "profiled" / "profile"
     assert f"profile      {profile}" in said
+    for absent in ("checkpoints", "curves", "Draw:"):  # nothing of that was left
+        assert absent not in said
     (table,) = profile.glob("*.txt")
     assert "aten::convolution_backward" in table.read_text()
     (trace,) = profile.glob("*.json")

@@ -5,8 +5,8 @@ images, the duality gap, and the diversity of the samples. They are noisy, so ea
 the median of the last few; none of the rules needs to know the scale of a distance or of a gap.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from statistics import median, quantiles
 from typing import Literal
 
@@ -28,6 +28,11 @@ class Observation:
     """Duality gap; 0 in an equilibrium."""
     diversity: float = 1.0
     """Of the samples, over that of real images."""
+
+    @classmethod
+    def of_row(cls, row: Mapping[str, float]) -> "Observation":
+        """What a row of the history in `equilibrium.json` says, which holds more besides."""
+        return cls(**{part.name: row[part.name] for part in fields(cls)})  # pyright: ignore[reportArgumentType]
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,13 @@
 """What the benchmarks count."""
 
+import json
+
 import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from anime_dcgan.command import instantiate
+from benchmarks import named_epoch
 from benchmarks.training import bare_step, compose_config, useful_operations
 
 
@@ -17,3 +20,19 @@ def test_the_useful_operations_are_those_that_torch_counts(fakes_per_real):
     with FlopCounterMode(display=False) as counted:
         bare_step(module, module.configure_optimizers(), torch.zeros(4, 3, 64, 64))
     assert useful_operations(config) == pytest.approx(counted.get_total_flops() / 4, rel=1e-9)
+
+
+def test_the_named_epoch_is_held_against_the_best_of_the_whole_run(tmp_path, capsys, monkeypatch):
+    distances = [50, 40, 30, 22, *[20.0] * 12, 19.0]
+    history = [
+        {"images": 1000 * n, "epoch": n, "distance": distance, "gap": 1 / n, "diversity": 1.0}
+        for n, distance in enumerate(distances, 1)
+    ]
+    (tmp_path / "equilibrium.json").write_text(json.dumps({"history": history}))
+    monkeypatch.setattr("sys.argv", ["named_epoch", str(tmp_path)])
+    named_epoch.main()
+    *rows, first, last = capsys.readouterr().out.splitlines()
+    assert len(rows) == 2 + len(distances)
+    assert "learning: 1 of 5 observations" in rows[2] and "equilibrium" in rows[-1]
+    assert last.startswith("at the end: epoch 7.0 (7 thousand images), distance 20.00, 1.053 of")
+    assert first.startswith("first called at 12,000: epoch 7.0")

@@ -1,6 +1,5 @@
 """How far the pair is from an equilibrium, and the verdict on the training."""
 
-import dataclasses
 import time
 from pathlib import Path
 from typing import Any
@@ -112,9 +111,7 @@ class Equilibrium(Callback):
         self._log(trainer, changed=before != self.verdict.name or len(self.history) == 1)
 
     def _judge(self) -> None:
-        names = [field.name for field in dataclasses.fields(Observation)]
-        course = [Observation(**{name: row[name] for name in names}) for row in self.history]
-        self.verdict = judge(course, self.rules)
+        self.verdict = judge([Observation.of_row(row) for row in self.history], self.rules)
 
     def _gap(self, trainer: Trainer, module: GAN) -> DualityGap:
         faces: Faces = trainer.datamodule.faces  # pyright: ignore[reportAttributeAccessIssue]

@@ -600,8 +600,8 @@ def test_mistakes_are_told_in_a_line(
 
 
 def test_an_unknown_threshold_is_named(call: Call, pile: Path):
-    result = call("prepare", SOURCE, "thresholds.typo=1", cwd=pile, status=1)
-    assert "'thresholds.typo'" in result.stderr
+    result = call("prepare", SOURCE, "thresholds.typo=1", cwd=pile, status=2)
+    assert "thresholds.typo is no setting here" in result.stderr
     assert "Traceback" not in result.stderr
 
 

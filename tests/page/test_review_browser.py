@@ -195,7 +195,8 @@ def test_enlarged_pictures_are_decided_on_as_well(browser: ReviewPage, tmp_path:
     assert browser.stored == {SUSPECTS[0].key: "keep", SUSPECTS[2].key: "drop"}
     assert "copy-00003.png" in browser.run("find('dialog').textContent")
     browser.press(ESCAPE)
-    assert not browser.run(is_open) and "copy-00003.png" in browser.focused
+    browser.wait("document.activeElement.getAttribute('aria-label').includes('copy-00003.png')")
+    assert not browser.run(is_open)
     browser.press("z", "z")
     assert not browser.run(is_open)
 

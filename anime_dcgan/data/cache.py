@@ -316,7 +316,7 @@ def _decode(source: Source, image_size: int, path: Path, header: int, part: rang
 
 def digests(images: np.ndarray) -> np.ndarray:
     """A number for each picture, uint64, (n,), that is the same where all pixels are."""
-    hashes = (hashlib.blake2b(image, digest_size=8).digest() for image in images)
+    hashes = (hashlib.blake2b(image.tobytes(), digest_size=8).digest() for image in images)
     return np.frombuffer(b"".join(hashes), "<u8").astype(np.uint64)
 
 

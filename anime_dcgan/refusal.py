@@ -2,12 +2,15 @@
 
 import os
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 
 from anime_dcgan.errors import UserError
+from anime_dcgan.paths import CONF_DIR
 
 FULL_ERROR = "HYDRA_FULL_ERROR"
 """Set to 1, Hydra raises what it else tells in some twenty lines."""
@@ -31,6 +34,10 @@ class Composition:
             yield
         except HydraException as error:
             raise UserError(refusal(error)) from None
+        except ValueError as error:  # which Hydra does not call one of its own
+            if not str(error).startswith("Config group override must be a string"):
+                raise
+            raise UserError(_no_name_of_a_choice(sys.argv[1:])) from None
         finally:
             self.end()
 
@@ -62,3 +69,16 @@ def refusal(error: HydraException) -> str:
     if several:
         return f"{several[1]} has several values: -m tries them all"
     return lines[0]
+
+
+def _no_name_of_a_choice(words: list[str]) -> str:
+    """The first word that gives a group of settings a number, true or false: model=3."""
+    parser = OverridesParser.create()
+    for override in map(parser.parse_override, (w for w in words if not w.startswith("-"))):
+        group, value = override.key_or_group, override.value()
+        if not group:
+            return f"{override.input_line} cannot be read: write setting=value"
+        if (CONF_DIR / group).is_dir() and not isinstance(value, str | list | None):
+            choices = sorted(path.stem for path in (CONF_DIR / group).glob("*.yaml"))
+            return f"{override.input_line} is no choice: there are {', '.join(choices)}"
+    return "a group of settings is given a number: give the name of a choice, as in loss=bce"

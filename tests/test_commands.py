@@ -136,6 +136,9 @@ def test_generate_starts_without_lightning(finished: Path):
         (["data.count=20", "ckpt_path=nothing.ckpt"], "nothing.ckpt"),
         (["ckpt_path=last"], "no run below outputs/ was started by this command"),
         (["data.count=0"], "data.count=0"),
+        (["model.latent_dim=0"], "model.latent_dim=0"),
+        (["model.discriminator.width=0"], "model.discriminator.width=0 leaves no channels"),
+        (["model=radford", "model.width=-3"], "model.generator.width=-3 leaves no channels"),
         (["loss=wgan_gp", "model=radford"], "batch_norm=false"),
         (["trainer=gpu"], "trainer"),
     ],
@@ -169,6 +172,9 @@ def _has_gpu() -> bool:
         (["data.path=my faces,2"], "data.path=my faces,2 has several values"),
         (["data.path=[faces"], "data.path=[faces cannot be read: write setting=value"),
         (["loss"], "loss cannot be read: write setting=value"),
+        (["loss=wgan", "model=3"], "model=3 is no choice: there are dcgan, radford"),
+        (["augment=true"], "augment=true is no choice: there are ada, diffaugment"),
+        (["=3"], "=3 cannot be read: write setting=value"),
     ],
 )
 def test_words_that_are_no_override_are_told_in_a_line(call, tmp_path: Path, words, message):

@@ -2,14 +2,21 @@
 
 from torch import nn
 
+from anime_dcgan.errors import UserError
+
 
 class Generator(nn.Module):
     """Turns latents of shape (n, latent_dim) into images of shape (n, 3, h, w) in [-1, 1]."""
 
     latent_dim: int
 
-    def __init__(self, latent_dim: int) -> None:
+    def __init__(self, latent_dim: int, width: int) -> None:
         super().__init__()
+        if latent_dim < 1:
+            raise UserError(
+                f"model.latent_dim={latent_dim} tells no face from another: use 1 or more"
+            )
+        check_width("generator", width)
         self.latent_dim = latent_dim
 
 
@@ -18,3 +25,13 @@ class Discriminator(nn.Module):
 
     A higher logit means "more real".
     """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        check_width("discriminator", width)
+
+
+def check_width(player: str, width: int) -> None:
+    """Raise UserError unless there is a channel at least."""
+    if width < 1:
+        raise UserError(f"model.{player}.width={width} leaves no channels: use 1 or more")

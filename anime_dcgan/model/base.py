@@ -10,13 +10,12 @@ class Generator(nn.Module):
 
     latent_dim: int
 
-    def __init__(self, latent_dim: int, width: int) -> None:
+    def __init__(self, latent_dim: int) -> None:
         super().__init__()
         if latent_dim < 1:
             raise UserError(
                 f"model.latent_dim={latent_dim} tells no face from another: use 1 or more"
             )
-        check_width("generator", width)
         self.latent_dim = latent_dim
 
 
@@ -25,10 +24,6 @@ class Discriminator(nn.Module):
 
     A higher logit means "more real".
     """
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        check_width("discriminator", width)
 
 
 def check_width(player: str, width: int) -> None:

@@ -39,7 +39,8 @@ class Generator(base.Generator):
     """
 
     def __init__(self, latent_dim: int = 100, width: int = 128, image_size: int = 64) -> None:
-        super().__init__(latent_dim, width)
+        super().__init__(latent_dim)
+        base.check_width("generator", width)
         self.first_map = (_quarter(image_size), _quarter(image_size), 2 * width)  # h, w, c
         height, w, channels = self.first_map
         self.project = nn.Linear(latent_dim, height * w * channels)
@@ -80,7 +81,8 @@ class Discriminator(base.Discriminator):
         image_size: int = 64,
         spectral_norm: bool = False,
     ) -> None:
-        super().__init__(width)
+        super().__init__()
+        base.check_width("discriminator", width)
         self.layers = nn.Sequential(
             nn.Conv2d(3, width, 3, padding=1),
             nn.LeakyReLU(LEAK, inplace=True),

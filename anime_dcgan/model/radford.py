@@ -40,7 +40,8 @@ class Generator(base.Generator):
     """Project and reshape to 4x4, then double up to the image size; ReLU, tanh at the end."""
 
     def __init__(self, latent_dim: int = 100, width: int = 64, image_size: int = 64) -> None:
-        super().__init__(latent_dim, width)
+        super().__init__(latent_dim)
+        base.check_width("generator", width)
         channels = _channels(width, image_size)[::-1]
         self.project = nn.Linear(latent_dim, 4 * 4 * channels[0], bias=False)
         self.normalise = nn.BatchNorm2d(channels[0])
@@ -76,7 +77,8 @@ class Discriminator(base.Discriminator):
         image_size: int = 64,
         spectral_norm: bool = False,
     ) -> None:
-        super().__init__(width)
+        super().__init__()
+        base.check_width("discriminator", width)
         channels = _channels(width, image_size)
         layers: list[nn.Module] = [
             nn.Conv2d(3, width, 4, stride=2, padding=1, bias=False),

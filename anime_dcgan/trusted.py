@@ -31,6 +31,8 @@ def build(settings: Any, package: str, base: type, origin: object) -> Any:
         raise UserError(f"{origin} is refused: {target} is no {base.__name__.lower()}")
     try:
         return found(**arguments)
+    except UserError as error:
+        raise UserError(f"{origin}: {error}") from None
     except (TypeError, RuntimeError, OverflowError) as error:
         reason = first_line(error)
         raise UserError(f"{origin}: {target} cannot be built: {reason}") from None

@@ -93,9 +93,16 @@ def test_sizes_that_the_weights_do_not_confirm_cost_no_memory(tmp_path: Path):
         load_generator(save(tmp_path / "a.ckpt", huge))
 
 
-@pytest.mark.parametrize("settings", [{"colour": 1}, {"width": -3}, {"width": "a"}])
-def test_settings_that_build_nothing(tmp_path: Path, settings: dict[str, Any]):
-    with pytest.raises(UserError, match="cannot be built"):
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"colour": 1}, "a.ckpt: .* cannot be built"),
+        ({"width": -3}, "a.ckpt: model.generator.width=-3 leaves no channels"),
+        ({"width": "a"}, "a.ckpt: .* cannot be built"),
+    ],
+)
+def test_settings_that_build_nothing(tmp_path: Path, settings: dict[str, Any], message: str):
+    with pytest.raises(UserError, match=message):
         load_generator(save(tmp_path / "a.ckpt", with_generator(**settings)))
 
 

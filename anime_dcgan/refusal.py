@@ -10,6 +10,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 
 from anime_dcgan.errors import UserError
+from anime_dcgan.overrides import split_options
 from anime_dcgan.paths import CONF_DIR
 
 FULL_ERROR = "HYDRA_FULL_ERROR"
@@ -73,8 +74,8 @@ def refusal(error: HydraException) -> str:
 
 def _no_name_of_a_choice(words: list[str]) -> str:
     """The first word that gives a group of settings a number, true or false: model=3."""
-    parser = OverridesParser.create()
-    for override in map(parser.parse_override, (w for w in words if not w.startswith("-"))):
+    _, overrides = split_options(words)
+    for override in OverridesParser.create().parse_overrides(overrides):
         group, value = override.key_or_group, override.value()
         if not group:
             return f"{override.input_line} cannot be read: write setting=value"

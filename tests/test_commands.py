@@ -173,7 +173,6 @@ def _has_gpu() -> bool:
         (["data.path=[faces"], "data.path=[faces cannot be read: write setting=value"),
         (["loss"], "loss cannot be read: write setting=value"),
         (["loss=wgan", "model=3"], "model=3 is no choice: there are dcgan, radford"),
-        (["--cfg", "job", "model=3"], "model=3 is no choice: there are dcgan, radford"),
         (["augment=true"], "augment=true is no choice: there are ada, diffaugment"),
         (["=3"], "=3 cannot be read: write setting=value"),
     ],
@@ -183,6 +182,11 @@ def test_words_that_are_no_override_are_told_in_a_line(call, tmp_path: Path, wor
     assert f"error: {message}" in result.stderr
     assert "Traceback" not in result.stderr and len(result.stderr.splitlines()) <= 2
     assert "-m" in words or not any((tmp_path / "outputs").iterdir())  # Hydra records a sweep first
+
+
+def test_words_are_told_from_the_values_of_options(call, tmp_path: Path):
+    result = call("train", "--cfg", "job", "model=3", cwd=tmp_path, status=2)
+    assert result.stderr == "error: model=3 is no choice: there are dcgan, radford\n"
 
 
 def test_the_whole_story_of_a_refused_word_can_be_had(

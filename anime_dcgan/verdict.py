@@ -57,7 +57,8 @@ class Rules:
             their median, it is none.
         gap_share: at rest the gap must be at most this share of the largest one seen.
         diverged: a distance above the best one by this factor, and not coming back.
-        collapsed: a diversity below this share of real images', or of what it had been.
+        collapsed: a diversity below this share of what it had been.
+        alike: a diversity at rest below this, where real images' is 1.
     """
 
     patience: int = 5
@@ -67,6 +68,7 @@ class Rules:
     gap_share: float = 0.25
     diverged: float = 1.5
     collapsed: float = 0.5
+    alike: float = 0.25
 
     def __post_init__(self) -> None:
         if self.patience < 2:
@@ -136,7 +138,7 @@ class _Course:
         since = self.history[start]
         rest = f"the distance, smoothed, has been {self.best:.4g} since epoch {since.epoch:g}"
         diversity, gap = self.diversities[-1], self.gaps[-1]
-        if diversity < self.rules.collapsed:
+        if diversity < self.rules.alike:
             varied = f"the samples are {diversity:.0%} as varied as real images"
             return Verdict("collapsed", [rest, varied])
         distances = [seen.distance for seen in self.history[start:]]

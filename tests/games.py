@@ -9,7 +9,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from anime_dcgan.duality import Game, duality_gap
 from anime_dcgan.loss import BCE
-from anime_dcgan.metric.neighbours import diversity
+from anime_dcgan.metric.variety import diversity
 from anime_dcgan.regularizer import Regularizer
 from anime_dcgan.verdict import Observation
 

@@ -23,12 +23,12 @@ from anime_dcgan.console import say
 from anime_dcgan.data.faces import Faces, distinct_rows
 from anime_dcgan.data.rows import read_rows
 from anime_dcgan.errors import UserError
-from anime_dcgan.metric import neighbours
+from anime_dcgan.metric import neighbours, variety
 from anime_dcgan.metric.base import Description, Metric
 
 BATCH = 250  # images described at a time
 LATENT_SEED = 0x5EED  # of the latents that are measured; no other face is drawn from them
-EVALUATOR_VERSION = 1
+EVALUATOR_VERSION = 2
 """Raise it whenever the same images would give other numbers."""
 
 Pixels = UInt8[np.ndarray, "n h w 3"]
@@ -143,7 +143,7 @@ class Evaluator:
             **self.metric.distances(real, other),
             **neighbours.precision_recall(*features),
             **neighbours.density_coverage(*features),
-            "diversity": neighbours.diversity(*features),
+            "diversity": variety.diversity(*features),
             "memorised": neighbours.nearest(other["features"], training).memorised,
         }
 

@@ -52,11 +52,6 @@ def radii(points: Float[Tensor, "n d"], k: int) -> Float[Tensor, " n"]:
     return torch.cat(parts)
 
 
-def diversity(real: Float[Tensor, "n d"], fake: Float[Tensor, "m d"]) -> float:
-    """Mean distance between two fakes over that between two real images: 1 is as varied."""
-    return _mean_distance(fake) / max(_mean_distance(real), 1e-12)
-
-
 @dataclass(frozen=True, eq=False)
 class Nearest:
     """The training image that is nearest to each of some images."""
@@ -100,8 +95,3 @@ def _share_inside(
 ) -> float:
     inside = [(torch.cdist(block, centres) <= reach).any(dim=1) for block in points.split(BLOCK)]
     return torch.cat(inside).float().mean().item()
-
-
-def _mean_distance(points: Float[Tensor, "n d"]) -> float:
-    total = sum(torch.cdist(block, points).sum().item() for block in points.split(BLOCK))
-    return total / (len(points) * (len(points) - 1))

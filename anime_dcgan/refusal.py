@@ -36,7 +36,7 @@ class Composition:
         except HydraException as error:
             raise UserError(refusal(error)) from None
         except ValueError as error:  # which Hydra does not call one of its own
-            if not str(error).startswith("Config group override must be a string"):
+            if not re.match(r"Config group override.* must be a string", str(error)):
                 raise
             raise UserError(_no_name_of_a_choice(sys.argv[1:])) from None
         finally:
@@ -73,7 +73,7 @@ def refusal(error: HydraException) -> str:
 
 
 def _no_name_of_a_choice(words: list[str]) -> str:
-    """The first word that gives a group of settings a number, true or false: model=3."""
+    """The first word that gives a group of settings a number, true or false: model=3, ~model=3."""
     _, overrides = split_options(words)
     for override in OverridesParser.create().parse_overrides(overrides):
         group, value = override.key_or_group, override.value()

@@ -173,6 +173,7 @@ def _has_gpu() -> bool:
         (["data.path=[faces"], "data.path=[faces cannot be read: write setting=value"),
         (["loss"], "loss cannot be read: write setting=value"),
         (["loss=wgan", "model=3"], "model=3 is no choice: there are dcgan, radford"),
+        (["~model=3"], "~model=3 is no choice: there are dcgan, radford"),
         (["augment=true"], "augment=true is no choice: there are ada, diffaugment"),
         (["=3"], "=3 cannot be read: write setting=value"),
     ],

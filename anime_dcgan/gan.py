@@ -23,7 +23,7 @@ from anime_dcgan import ema
 from anime_dcgan.augment import Augment
 from anime_dcgan.errors import UserError
 from anime_dcgan.image import to_float
-from anime_dcgan.loss import AdversarialLoss, accuracy
+from anime_dcgan.loss import AdversarialLoss
 from anime_dcgan.model.base import Discriminator, Generator
 from anime_dcgan.objective import (
     DiscriminatorCost,
@@ -153,7 +153,7 @@ class GAN(lightning.LightningModule):
                     self.discriminator, self.loss, regularizer, self.augment, some_real, fake
                 )
                 self.manual_backward(share * (paid.cost + paid.penalty))
-                means.append((share, _figures(paid)))
+                means.append((share, _figures(self.loss, paid)))
                 real_logits.append(paid.real_logits.detach())
             norm = self._clip_gradient(self.discriminator, "gradient_norm/discriminator")
             optimizer.step()
@@ -260,15 +260,16 @@ def _over_the_batch(means: list[Means]) -> dict[str, Tensor]:
     }
 
 
-def _figures(paid: DiscriminatorCost) -> dict[str, Tensor]:
+def _figures(loss: AdversarialLoss, paid: DiscriminatorCost) -> dict[str, Tensor]:
     real_logits, fake_logits = paid.real_logits.detach(), paid.fake_logits.detach()
+    on_real, on_fake = loss.accuracy(real_logits, fake_logits)
     return {
         "loss/discriminator": paid.cost.detach(),
         "loss/penalty": paid.penalty.detach(),
         "logit/real": real_logits.mean(),
         "logit/fake": fake_logits.mean(),
-        "accuracy/real": accuracy(real_logits, real=True),
-        "accuracy/fake": accuracy(fake_logits, real=False),
+        "accuracy/real": on_real,
+        "accuracy/fake": on_fake,
     }
 
 
@@ -319,7 +320,7 @@ def _check_pairing(
             f"a relativistic loss pairs each fake image with a real one, and "
             f"gan.fakes_per_real={fakes_per_real} makes others: use gan.fakes_per_real=1"
         )
-    if augment.reads_signs and (loss.relativistic or not loss.bounded):
+    if augment.reads_signs and not loss.knows_signs:
         raise UserError(
             "augment=ada reads off the sign of a logit how sure the discriminator is, and "
             f"{'a relativistic loss' if loss.relativistic else type(loss).__name__} knows "

@@ -29,6 +29,11 @@ class AdversarialLoss:
     def __init__(self, relativistic: bool = False) -> None:
         self.relativistic = relativistic
 
+    @property
+    def knows_signs(self) -> bool:
+        """Whether 0 lies between real and fake logits; else only their differences count."""
+        return self.bounded and not self.relativistic
+
     def discriminator(
         self, real_logits: Float[Tensor, " n"], fake_logits: Float[Tensor, " n"]
     ) -> Float[Tensor, " n"]:
@@ -43,6 +48,20 @@ class AdversarialLoss:
         """The generator's cost of each fake image; the real ones count in a relativistic loss."""
         margin = fake_logits - real_logits if self.relativistic else fake_logits
         return self.generator_cost(margin)
+
+    def accuracy(
+        self, real_logits: Float[Tensor, " n"], fake_logits: Float[Tensor, " m"]
+    ) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
+        """Shares of real and of fake images, in [0, 1], that are told for what they are.
+
+        By the sign of the logit, which is the report's accuracy; where signs say nothing, by
+        whether it lies above or below the middle between the means of both.
+        """
+        boundary: Tensor | float = 0.0
+        if not self.knows_signs:
+            boundary = (real_logits.float().mean() + fake_logits.float().mean()) / 2
+        right = real_logits > boundary, fake_logits < boundary
+        return right[0].float().mean(), right[1].float().mean()
 
     def cost(self, margin: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
         """What a player pays at a margin; falls as the margin grows."""
@@ -125,8 +144,3 @@ class WGAN(AdversarialLoss):
 
     def cost(self, margin: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
         return -margin
-
-
-def accuracy(logits: Float[Tensor, " n"], real: bool) -> Float[Tensor, ""]:
-    """Share of logits, in [0, 1], on the right side of zero: the report's accuracy."""
-    return ((logits > 0) if real else (logits < 0)).float().mean(dtype=torch.float32)

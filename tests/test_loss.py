@@ -5,7 +5,7 @@ import torch
 from torch.nn.functional import binary_cross_entropy_with_logits, mse_loss
 
 from anime_dcgan.errors import UserError
-from anime_dcgan.loss import BCE, LSGAN, WGAN, Hinge, accuracy
+from anime_dcgan.loss import BCE, LSGAN, WGAN, AdversarialLoss, Hinge
 
 REAL, FAKE = torch.randn(2, 32, generator=torch.Generator().manual_seed(0))
 
@@ -91,5 +91,16 @@ def test_sign_law(loss):
 
 def test_accuracy_counts_the_right_side_of_zero():
     logits = torch.tensor([-2.0, -1.0, 3.0, 4.0])
-    assert accuracy(logits[1:], real=True).item() == pytest.approx(2 / 3)
-    assert accuracy(logits[1:], real=False).item() == pytest.approx(1 / 3)
+    for loss in (BCE(), Hinge(), LSGAN()):
+        on_real, on_fake = loss.accuracy(logits[1:], logits)
+        assert (on_real.item(), on_fake.item()) == pytest.approx((2 / 3, 1 / 2))
+
+
+@pytest.mark.parametrize("loss", [BCE(relativistic=True), WGAN()], ids=["relativistic", "wgan"])
+@pytest.mark.parametrize("shift", [-100.0, 0.0, 100.0])
+def test_where_zero_says_nothing_accuracy_does_not_depend_on_it(
+    loss: AdversarialLoss, shift: float
+):
+    real, fake = torch.tensor([1.0, 2.0, 3.0, 4.0]), torch.tensor([-4.0, 0.0, 1.0, 2.0, 1.0])
+    on_real, on_fake = loss.accuracy(real + shift, fake + shift)  # means of 2.5 and 0: 1.25
+    assert (on_real.item(), on_fake.item()) == pytest.approx((3 / 4, 4 / 5))

@@ -160,6 +160,25 @@ def test_faces_that_became_one_face_in_several_colours_have_collapsed(metric: st
     assert "collapsed" not in names[:5]  # until epoch 5 the faces differ in more than colour
 
 
+HEALTHY = {  # likewise of best_small, at eleven of its first 25 epochs
+    "fd": [
+        (1392, 1068, 766, 683, 651, 599, 548, 505, 445, 405, 365),
+        (0.600, 0.606, 0.566, 0.559, 0.558, 0.549, 0.596, 0.587, 0.654, 0.647, 0.668),
+    ],
+    "swd": [
+        (53.2, 49.1, 34.6, 25.4, 23.5, 18.5, 20.0, 18.6, 20.5, 17.3, 18.0),
+        (0.462, 0.697, 0.773, 0.865, 0.854, 0.827, 0.849, 0.844, 0.799, 0.860, 0.835),
+    ],
+}
+
+
+@pytest.mark.parametrize("metric", HEALTHY)
+def test_a_run_whose_faces_grow_more_varied_has_not_collapsed(metric: str):
+    distances, diversities = HEALTHY[metric]
+    history = course(*distances, gaps=[1.0] * 11, diversities=diversities)
+    assert {judge(history[:end]).name for end in range(1, 12)} == {"learning"}
+
+
 @pytest.mark.parametrize("scale", [1e-3, 1.0, 1e4])
 def test_the_scale_of_a_distance_does_not_matter(scale: float):
     verdict = judge(course(*(scale * distance for distance in levelling(40))))

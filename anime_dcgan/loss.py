@@ -7,7 +7,6 @@ ones high.
 
 from typing import ClassVar
 
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 

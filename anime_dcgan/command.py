@@ -110,14 +110,21 @@ def mistake(error: Exception) -> str | None:
 
 
 def check_types(config: DictConfig) -> None:
-    """Hold every plain value against the annotation of the constructor that it goes to."""
+    """Hold every setting against the constructor that it goes to: its name, and a plain value."""
     for node, place in _nodes_with_target(config, ""):
         try:
-            signature = inspect.signature(get_class(node["_target_"]).__init__)
+            target = get_class(node["_target_"])
+            signature = inspect.signature(target)
         except (ImportError, ValueError, TypeError) as error:
             raise UserError(_not_there(place, str(node["_target_"]), error)) from None
+        takes_any = any(p.kind is p.VAR_KEYWORD for p in signature.parameters.values())
         for name in node:
             parameter = signature.parameters.get(str(name))
+            if parameter is None and not takes_any and not str(name).startswith("_"):
+                setting = f"{place}.{name}" if place else name
+                raise UserError(
+                    f"{setting} is no setting of {target.__qualname__}: ~{setting} leaves it out"
+                )
             if parameter is None or OmegaConf.is_missing(node, name):
                 continue
             value, allowed = node[name], _plain_types(parameter.annotation)

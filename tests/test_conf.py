@@ -245,6 +245,22 @@ def test_a_value_of_the_wrong_type_is_named_with_the_right_one(override: str, me
     assert str(caught.value) == message
 
 
+@pytest.mark.parametrize(
+    ("choice", "left_over"),
+    [
+        ("model=dcgan", "model.discriminator.batch_norm"),
+        ("regularizer=none", "regularizer.interval"),
+    ],
+)
+def test_a_setting_that_a_choice_does_not_have_is_named_with_what_mends_it(
+    choice: str, left_over: str
+):
+    words = ("experiment=best_small", choice, "run_dir=x")
+    with pytest.raises(UserError, match=f"^{left_over} is no setting of .*: ~{left_over} leaves"):
+        check_types(compose_train(*words))
+    check_types(compose_train(*words, f"~{left_over}"))
+
+
 def test_right_types_pass(small: Callable[..., DictConfig]):
     check_types(small("max_kimg=3", "data.holdout=0", "callbacks.snapshot.keep=2"))
 

@@ -21,7 +21,7 @@ from tests.conftest import Train, assert_same_weights
 OFTEN = ("callbacks.quality.every_kimg=0.016", "callbacks.quality.count=12")
 LENIENT = (
     *("patience=2", "rest_share=0", "tolerance=99", "swing=99", "gap_share=99"),
-    *("diverged=99", "collapsed=0"),
+    *("diverged=99", "collapsed=0", "alike=0"),
 )
 AT_ONCE = tuple(f"equilibrium.rules.{rule}" for rule in LENIENT)
 

@@ -11,6 +11,7 @@ import { generatorPicker } from "./picker.js";
 import { go, link, replace } from "./router.js";
 import { RENDERINGS, SIDES, change, setting } from "./settings.js";
 import { epochText, runNamed } from "./runs.js";
+import { release } from "./sprite.js";
 import { COLUMNS, focusFace, keepMarked, seedTiles, walkable } from "./tiles.js";
 import { toggleTray } from "./tray.js";
 
@@ -170,7 +171,7 @@ function endlessWall(host, words) {
       abort.abort();
       observer.disconnect();
       unmark();
-      addresses.forEach((address) => URL.revokeObjectURL(address));
+      addresses.forEach(release);
     },
   };
 }

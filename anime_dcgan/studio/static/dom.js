@@ -92,6 +92,9 @@ export function closeMenus(event) {
     if (!open.contains(event.target)) open.open = false;
 }
 
+/** Free the address of a picture that leaves the page, if any, late enough for what still loads it. */
+export const release = (address) => address && setTimeout(() => URL.revokeObjectURL(address), 5000);
+
 /** "1 face", "3 faces". */
 export function counted(count, noun) {
   return `${count.toLocaleString("en")} ${noun}${count === 1 ? "" : "s"}`;

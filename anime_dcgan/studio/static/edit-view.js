@@ -1,7 +1,7 @@
 /** Editing: a face that changes under the hand while sliders move it. */
 
 import { getPicture, keep } from "./api.js";
-import { button, element, range } from "./dom.js";
+import { button, element, range, release } from "./dom.js";
 import { fromQuery, generatorOf, nameOf, pictureOf, toQuery } from "./face.js";
 import { learn, toggleFavourite } from "./favourites.js";
 import { stepsOf } from "./history.js";
@@ -109,10 +109,10 @@ export function liveImage(image) {
     (blob) => {
       const next = URL.createObjectURL(blob);
       image.src = next;
-      if (address) URL.revokeObjectURL(address);
+      release(address);
       address = next;
     },
     sayError,
   );
-  return { show, leave: () => address && URL.revokeObjectURL(address) };
+  return { show, leave: () => release(address) };
 }

@@ -1,7 +1,7 @@
 /** How faces became what they are: the same seeds over the epochs of a run, or of two. */
 
 import { getRun } from "./api.js";
-import { button, element, menu, numberBox } from "./dom.js";
+import { button, element, menu, numberBox, release } from "./dom.js";
 import { LAST_SEED, randomSeed, toQuery } from "./face.js";
 import { toggleFavourite } from "./favourites.js";
 import { distanceCurve } from "./curve.js";
@@ -110,7 +110,7 @@ function pane(host, side, shift, write) {
     const focused = [...tiles.children].indexOf(document.activeElement);
     tiles.replaceChildren(...made);
     if (focused >= 0) tiles.children[focused].focus({ preventScroll: true });
-    if (address) URL.revokeObjectURL(address);
+    release(address);
     address = picture;
     restop();
   }
@@ -147,6 +147,6 @@ function pane(host, side, shift, write) {
       if (!same) draw(words);
     },
     step: (by) => slider.step(by),
-    leave: () => (ends.forEach((end) => end()), root.remove(), address && URL.revokeObjectURL(address)),
+    leave: () => (ends.forEach((end) => end()), root.remove(), release(address)),
   };
 }

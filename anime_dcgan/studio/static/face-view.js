@@ -1,7 +1,7 @@
 /** One face, as large as the screen lets it be. */
 
 import { getPicture } from "./api.js";
-import { button, element } from "./dom.js";
+import { button, element, release } from "./dom.js";
 import { LAST_SEED, faceOfSeed, fromQuery, generatorOf, nameOf, pictureOf, randomSeed, toQuery } from "./face.js";
 import { isFavourite, onFavourites, toggleFavourite } from "./favourites.js";
 import { collectionMenu } from "./collect.js";
@@ -69,7 +69,7 @@ function bigPicture(face, another) {
     image.src = address;
     announce(`Face of ${nameOf(face)}`);
   }).catch(sayError);
-  made.leave = () => (abort.abort(), address && URL.revokeObjectURL(address));
+  made.leave = () => (abort.abort(), release(address));
   return made;
 }
 

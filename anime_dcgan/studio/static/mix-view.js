@@ -1,7 +1,7 @@
 /** Mixing: what lies between parents, what they have in common, and what children they have. */
 
 import { blend, breed, keep, mix } from "./api.js";
-import { button, counted, element, range } from "./dom.js";
+import { button, counted, element, range, release } from "./dom.js";
 import { fromQuery, nameOf, pictureOf, randomSeed, toQuery } from "./face.js";
 import { learn, toggleFavourite } from "./favourites.js";
 import { liveImage } from "./edit-view.js";
@@ -147,10 +147,10 @@ function litter(name, onclick = (face) => go("face", toQuery(face))) {
     if (!next) return;
     root.replaceChildren(...tiles);
     restop();
-    if (address) URL.revokeObjectURL(address);
+    release(address);
     address = next;
   }
-  return { root, show, leave: () => (unmark(), address && URL.revokeObjectURL(address)) };
+  return { root, show, leave: () => (unmark(), release(address)) };
 }
 
 async function keepChild(face, parents, how, shares = parents.map(() => 1)) {

@@ -14,6 +14,3 @@ export function paint(tiles, blob, columns) {
   });
   return address;
 }
-
-/** Free the address of a picture that has left the page, late enough for what still loads it. */
-export const release = (address) => setTimeout(() => URL.revokeObjectURL(address), 5000);

@@ -1,7 +1,7 @@
 /** The tray: faces that were chosen for something, kept in mind while one goes from view to view. */
 
 import { sayError, say } from "./notice.js";
-import { button, counted, element } from "./dom.js";
+import { button, counted, element, release } from "./dom.js";
 import { getSheet } from "./api.js";
 import { nameOf, toQuery } from "./face.js";
 import { go } from "./router.js";
@@ -54,7 +54,7 @@ async function render(place) {
   const columns = Math.min(8, faces.length);
   const blob = await getSheet(faces, columns).catch(sayError);
   if (!blob || drawn !== faces) return;
-  if (painted) URL.revokeObjectURL(painted);
+  release(painted);
   painted = paint(tiles, blob, columns);
 }
 

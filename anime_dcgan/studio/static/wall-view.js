@@ -2,7 +2,7 @@
 
 import { drawAhead, takeNext } from "./ahead.js";
 import { makeZip, wallPicture } from "./api.js";
-import { button, choice, counted, element, labelled, menu, numberBox, range } from "./dom.js";
+import { button, choice, counted, element, labelled, menu, numberBox, range, release } from "./dom.js";
 import { LAST_SEED, generatorOf, toQuery } from "./face.js";
 import { toggleFavourite } from "./favourites.js";
 import { addJob } from "./jobs.js";
@@ -11,7 +11,6 @@ import { generatorPicker } from "./picker.js";
 import { go, link, replace } from "./router.js";
 import { RENDERINGS, SIDES, change, setting } from "./settings.js";
 import { epochText, runNamed } from "./runs.js";
-import { release } from "./sprite.js";
 import { COLUMNS, focusFace, keepMarked, seedTiles, walkable } from "./tiles.js";
 import { toggleTray } from "./tray.js";
 

@@ -43,7 +43,7 @@ def command(name: str) -> Callable[[Task], Callable[[], None]]:
         def run(config: DictConfig) -> float | None:
             composition.end()
             try:
-                check_types(config)
+                check_settings(config)
                 return task(config)
             except (UserError, InstantiationException, OmegaConfBaseException) as error:
                 message = mistake(error)
@@ -109,7 +109,7 @@ def mistake(error: Exception) -> str | None:
     return None
 
 
-def check_types(config: DictConfig) -> None:
+def check_settings(config: DictConfig) -> None:
     """Hold every setting against the constructor that it goes to: its name, and a plain value."""
     for node, place in _nodes_with_target(config, ""):
         try:
@@ -120,8 +120,8 @@ def check_types(config: DictConfig) -> None:
         takes_any = any(p.kind is p.VAR_KEYWORD for p in signature.parameters.values())
         for name in node:
             parameter = signature.parameters.get(str(name))
+            setting = f"{place}.{name}" if place else str(name)
             if parameter is None and not takes_any and not str(name).startswith("_"):
-                setting = f"{place}.{name}" if place else name
                 raise UserError(
                     f"{setting} is no setting of {target.__qualname__}: ~{setting} leaves it out"
                 )
@@ -129,7 +129,7 @@ def check_types(config: DictConfig) -> None:
                 continue
             value, allowed = node[name], _plain_types(parameter.annotation)
             if allowed and not _fits(value, allowed):
-                key = _where_set(node, name) or f"{place}.{name}"
+                key = _where_set(node, name) or setting
                 words = " or ".join(_WORDS[kind] for kind in allowed)
                 raise UserError(f"{key}={value} is a {type(value).__name__}: give {words}")
 

@@ -17,7 +17,7 @@ from hydra import compose
 from hydra.errors import HydraException
 from omegaconf import DictConfig
 
-from anime_dcgan.command import INTERRUPTED, check_types, command, fail, print_error
+from anime_dcgan.command import INTERRUPTED, check_settings, command, fail, print_error
 from anime_dcgan.console import say
 from anime_dcgan.errors import UserError
 from anime_dcgan.files import write_json
@@ -144,7 +144,7 @@ def _run_trial(study: "Study", trial: "Trial", folder: Path, fixed: list[str]) -
 def _train(trial: "Trial", run_dir: Path, words: list[str], prune: Any) -> float:
     where = [f"run_dir={quoted(str(run_dir))}", f"run={quoted(run_dir.name)}"]
     config = compose("train", [*words, *where])
-    check_types(config)
+    check_settings(config)
     run_dir.mkdir(exist_ok=True)
     distance = train_in(
         run_dir, config, [*words, place(run_dir)], last_checkpoint(run_dir), [prune]

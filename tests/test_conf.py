@@ -12,7 +12,7 @@ from hydra import compose, initialize_config_dir
 from hydra.errors import ConfigCompositionException
 from omegaconf import DictConfig, OmegaConf
 
-from anime_dcgan.command import check_types, instantiate
+from anime_dcgan.command import check_settings, instantiate
 from anime_dcgan.errors import UserError
 from anime_dcgan.gan import GAN
 from anime_dcgan.metric import extractor
@@ -78,7 +78,7 @@ def test_every_option_composes_and_builds(group: str, option: str, tmp_path: Pat
         )
     monkeypatch.setattr(extractor, "MobileNetV2", WithoutWeights)
     monkeypatch.setattr(extractor, "Inception", WithoutWeights)
-    check_types(config)
+    check_settings(config)
     assert isinstance(instantiate(config.gan), GAN)
     instantiate(config.datamodule)
     for node in [*(config.callbacks or {}).values(), *(config.logger or {}).values()]:
@@ -106,7 +106,7 @@ def test_every_job_of_a_sweep_is_one_that_can_be_trained(name: str):
     values = [[f"{key}={value}" for value in params[key].split(",")] for key in params]
     for overrides in itertools.product(*values):
         config = compose_train(*overrides, "run_dir=x")
-        check_types(config)
+        check_settings(config)
         assert isinstance(instantiate(config.gan), GAN)
 
 
@@ -178,7 +178,7 @@ def test_ttur_has_two_rates_and_none_for_both():
 def test_a_missing_library_is_named_with_the_extra_that_brings_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "pytorch_optimizer", None)
     with pytest.raises(UserError, match=r'AdaBelief .* pip install -e "\.\[optimizers\]"'):
-        check_types(compose_train("optimizer=adabelief", "run_dir=x"))
+        check_settings(compose_train("optimizer=adabelief", "run_dir=x"))
 
 
 @pytest.mark.parametrize(
@@ -241,7 +241,7 @@ def test_each_players_settings_can_differ_or_be_set_together():
 )
 def test_a_value_of_the_wrong_type_is_named_with_the_right_one(override: str, message: str):
     with pytest.raises(UserError) as caught:
-        check_types(compose_train(override, "run_dir=x"))
+        check_settings(compose_train(override, "run_dir=x"))
     assert str(caught.value) == message
 
 
@@ -257,14 +257,14 @@ def test_a_setting_that_a_choice_does_not_have_is_named_with_what_mends_it(
 ):
     words = ("experiment=best_small", choice, "run_dir=x")
     with pytest.raises(UserError, match=f"^{left_over} is no setting of .*: ~{left_over} leaves"):
-        check_types(compose_train(*words))
-    check_types(compose_train(*words, f"~{left_over}"))
+        check_settings(compose_train(*words))
+    check_settings(compose_train(*words, f"~{left_over}"))
 
 
 def test_right_types_pass(small: Callable[..., DictConfig]):
-    check_types(small("max_kimg=3", "data.holdout=0", "callbacks.snapshot.keep=2"))
+    check_settings(small("max_kimg=3", "data.holdout=0", "callbacks.snapshot.keep=2"))
 
 
 def test_an_unknown_class_is_named():
     with pytest.raises(UserError, match="anime_dcgan.loss.Nope"):
-        check_types(compose_train("loss._target_=anime_dcgan.loss.Nope", "run_dir=x"))
+        check_settings(compose_train("loss._target_=anime_dcgan.loss.Nope", "run_dir=x"))

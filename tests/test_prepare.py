@@ -26,7 +26,7 @@ from PIL import Image, ImageFilter
 
 from anime_dcgan.cleaning import oddity, scan
 from anime_dcgan.cleaning.judge import Thresholds
-from anime_dcgan.command import check_types, instantiate
+from anime_dcgan.command import check_settings, instantiate
 from anime_dcgan.data import hub
 from anime_dcgan.data.batches import FaceBatches
 from anime_dcgan.data.drawn import DrawnFaces
@@ -650,7 +650,7 @@ def compose_prepare(*overrides: str) -> DictConfig:
 def test_every_option_of_a_group_composes_with_it(group: str):
     for path in (CONF_DIR / group).glob("*.yaml"):
         if path.stem != "base":
-            check_types(compose_prepare(f"{group}={path.stem}"))
+            check_settings(compose_prepare(f"{group}={path.stem}"))
 
 
 def test_the_thresholds_of_the_configuration_are_those_of_the_class():

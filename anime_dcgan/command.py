@@ -172,9 +172,13 @@ def _nodes_with_target(config: Any, place: str) -> Iterator[tuple[DictConfig, st
 
 
 def _plain_types(annotation: Any) -> tuple[type, ...]:
-    """The plain types that an annotation allows; empty if it allows others, too."""
+    """The plain types that an annotation allows; empty if it allows others, too.
+
+    A tensor, as torch's optimizers allow for a rate, is none: no setting can be one.
+    """
     union = typing.get_origin(annotation) in (typing.Union, types.UnionType)
     members = typing.get_args(annotation) if union else (annotation,)
+    members = tuple(member for member in members if getattr(member, "__module__", "") != "torch")
     return members if all(member in _WORDS for member in members) else ()
 
 

@@ -237,6 +237,11 @@ def test_each_players_settings_can_differ_or_be_set_together():
         ("schedule.warmup_kimg=a", "schedule.warmup_kimg=a is a str: give a number"),
         ("gan.accumulate=1.5", "gan.accumulate=1.5 is a float: give a whole number"),
         ("data.holdout=a", "data.holdout=a is a str: give a number or null"),
+        ("optimizer.lr=abc", "optimizer.lr=abc is a str: give a number"),
+        (
+            "optimizer.discriminator.lr=null",
+            "optimizer.discriminator.lr=None is a NoneType: give a number",
+        ),
     ],
 )
 def test_a_value_of_the_wrong_type_is_named_with_the_right_one(override: str, message: str):

@@ -103,10 +103,7 @@ class GAN(lightning.LightningModule):
         self.discriminator_steps = 0
 
     def configure_optimizers(self) -> list[Optimizer]:
-        optimizers = [
-            self.make_optimizer["generator"](self.generator.parameters()),
-            self.make_optimizer["discriminator"](self.discriminator.parameters()),
-        ]
+        optimizers = [self._optimizer("generator"), self._optimizer("discriminator")]
         for group in _groups(optimizers):
             group["initial_lr"] = group["lr"]
         return optimizers
@@ -205,6 +202,13 @@ class GAN(lightning.LightningModule):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self.images_seen = checkpoint["images_seen"]
         self.discriminator_steps = checkpoint["discriminator_steps"]
+
+    def _optimizer(self, player: str) -> Optimizer:
+        """A new one for the weights of "generator" or "discriminator"."""
+        try:
+            return self.make_optimizer[player](getattr(self, player).parameters())
+        except (TypeError, ValueError) as error:
+            raise UserError(f"optimizer.{player} cannot be built: {error}") from error
 
     def _set_rates(self) -> None:
         """By the images seen before this step, so that nothing but them has to be resumed."""

@@ -251,6 +251,20 @@ def test_a_value_of_the_wrong_type_is_named_with_the_right_one(override: str, me
 
 
 @pytest.mark.parametrize(
+    ("override", "reason"),
+    [
+        ("optimizer.lr=-1", "Invalid learning rate: -1"),
+        ("optimizer.betas=[0.0,1.5]", "Invalid beta parameter at index 1: 1.5"),
+        ("optimizer.betas=0.5", ".*not subscriptable"),
+    ],
+)
+def test_settings_that_an_optimizer_refuses_are_told_with_its_player(override: str, reason: str):
+    gan = instantiate(compose_train(override, "run_dir=x").gan)
+    with pytest.raises(UserError, match=f"^optimizer.generator cannot be built: {reason}"):
+        gan.configure_optimizers()
+
+
+@pytest.mark.parametrize(
     ("choice", "left_over"),
     [
         ("model=dcgan", "model.discriminator.batch_norm"),

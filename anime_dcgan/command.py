@@ -15,7 +15,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.errors import InstantiationException
 from hydra.types import RunMode
 from hydra.utils import get_class
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from anime_dcgan.errors import UserError
@@ -130,8 +130,8 @@ def check_settings(config: DictConfig) -> None:
             value, allowed = node[name], _plain_types(parameter.annotation)
             if allowed and not _fits(value, allowed):
                 key = _where_set(node, name) or setting
-                words = " or ".join(_WORDS[kind] for kind in allowed)
-                raise UserError(f"{key}={value} is a {type(value).__name__}: give {words}")
+                kind = "list" if isinstance(value, ListConfig) else type(value).__name__
+                raise UserError(f"{key}={value} is a {kind}: give {_words(allowed)}")
 
 
 def _not_there(place: str, target: str, error: Exception) -> str:
@@ -171,20 +171,46 @@ def _nodes_with_target(config: Any, place: str) -> Iterator[tuple[DictConfig, st
                 yield from _nodes_with_target(config[key], inside)
 
 
-def _plain_types(annotation: Any) -> tuple[type, ...]:
-    """The plain types that an annotation allows; empty if it allows others, too.
+def _plain_types(annotation: Any) -> tuple[Any, ...]:
+    """The plain types, and pairs and the like of them, that an annotation allows.
 
-    A tensor, as torch's optimizers allow for a rate, is none: no setting can be one.
+    Empty if it allows others, too. A tensor, as torch's optimizers allow for a rate, is none: no
+    setting can be one.
     """
     union = typing.get_origin(annotation) in (typing.Union, types.UnionType)
     members = typing.get_args(annotation) if union else (annotation,)
     members = tuple(member for member in members if getattr(member, "__module__", "") != "torch")
-    return members if all(member in _WORDS for member in members) else ()
+    return members if all(map(_is_plain, members)) else ()
 
 
-def _fits(value: Any, allowed: tuple[type, ...]) -> bool:
+def _is_plain(kind: Any) -> bool:
+    if typing.get_origin(kind) is tuple:
+        return all(map(_plain_types, typing.get_args(kind)))
+    return kind in _WORDS
+
+
+def _words(allowed: tuple[Any, ...]) -> str:
+    """What to give, such as "a number or [a number, a number]"."""
+    return " or ".join(
+        f"[{', '.join(_words(_plain_types(item)) for item in typing.get_args(kind))}]"
+        if typing.get_origin(kind) is tuple
+        else _WORDS[kind]
+        for kind in allowed
+    )
+
+
+def _fits(value: Any, allowed: tuple[Any, ...]) -> bool:
+    if isinstance(value, ListConfig):
+        return any(_fits_each(value, typing.get_args(kind)) for kind in allowed)
+    plain = tuple(kind for kind in allowed if kind in _WORDS)
     if isinstance(value, bool):
-        return bool in allowed
-    if isinstance(value, int) and float in allowed:
+        return bool in plain
+    if isinstance(value, int) and float in plain:
         return True
-    return isinstance(value, allowed)
+    return isinstance(value, plain)
+
+
+def _fits_each(values: ListConfig, kinds: tuple[Any, ...]) -> bool:
+    return len(values) == len(kinds) and all(
+        _fits(value, _plain_types(kind)) for value, kind in zip(values, kinds, strict=True)
+    )

@@ -57,13 +57,11 @@ class Game:
 
     def copy(self) -> "Game":
         """The same game with players of its own, ready to be trained or judged."""
-        players = copy.deepcopy(
-            (
-                self.generator,
-                self.discriminator,
-                self.generator_optimizer,
-                self.discriminator_optimizer,
-            )
+        players = _copies(
+            self.generator,
+            self.discriminator,
+            self.generator_optimizer,
+            self.discriminator_optimizer,
         )
         names = [field.name for field in dataclasses.fields(self)]
         return dataclasses.replace(self, **dict(zip(names, players, strict=False)))
@@ -162,6 +160,21 @@ def duality_gap(
     for batch in batches:
         answer.generator_step(batch, draw_latents(len(batch)))
     return DualityGap(gained_by_discriminator, before - answer.value(real, judged))
+
+
+def _copies(*players: nn.Module | Optimizer) -> list[nn.Module | Optimizer]:
+    """Copies that belong together as the players do.
+
+    torch's optimizers copy their groups and their state only; what subclasses keep beside them, as
+    those of pytorch_optimizer do, comes along here.
+    """
+    memo: dict[int, object] = {}
+    copies = [copy.deepcopy(player, memo) for player in players]
+    for player, twin in zip(players, copies, strict=True):
+        if isinstance(player, Optimizer):
+            for name in vars(player).keys() - vars(twin).keys():
+                setattr(twin, name, copy.deepcopy(getattr(player, name), memo))
+    return copies
 
 
 def _as_judged(network: nn.Module) -> None:

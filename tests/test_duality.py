@@ -42,6 +42,21 @@ def test_each_player_gains_what_gradient_steps_on_a_bilinear_game_gain(place, sl
     assert gap.total == pytest.approx(gap.discriminator + gap.generator)
 
 
+def test_an_optimizer_keeps_what_it_has_beside_its_groups():
+    """As AdaBelief does; torch's own copy of an optimizer forgets it."""
+    adabelief = pytest.importorskip("pytorch_optimizer").AdaBelief
+    game = linear_game(1.0, 0.5)
+    game = dataclasses.replace(
+        game,
+        generator_optimizer=adabelief(game.generator.parameters(), lr=0.1),
+        discriminator_optimizer=adabelief(game.discriminator.parameters(), lr=0.1),
+    )
+    zeros = torch.zeros(6, 1)
+    gap = duality_gap(game, [zeros] * 4, draw, zeros)
+    assert gap.discriminator > 0
+    assert gap.generator > 0
+
+
 def test_the_regularizer_holds_the_answer_back_too():
     zeros = torch.zeros(6, 1)
     gap = duality_gap(linear_game(10.0, 0.5, WeightClip(limit=0.6)), [zeros] * 4, draw, zeros)

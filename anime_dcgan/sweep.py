@@ -131,13 +131,16 @@ class Jobs(Callback):
 
 
 def varied_keys(config: DictConfig) -> frozenset[str]:
-    """What a sweep varies: by its file, and by the command line, which beats it."""
+    """What a sweep varies: by its file, and by the command line, which beats it.
+
+    Where it leaves one value of each, what the file would vary.
+    """
     params = config.hydra.sweeper.get("params") or {}
     words = [f"{key}={value}" for key, value in params.items()]
     words += list(config.hydra.overrides.task)
     parsed = OverridesParser.create().parse_overrides(words)
     last = {override.get_key_element(): override.is_sweep_override() for override in parsed}
-    return frozenset(key for key, varies in last.items() if varies)
+    return frozenset(key for key, varies in last.items() if varies) or frozenset(params)
 
 
 def file_name(words: str) -> str:

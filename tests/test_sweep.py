@@ -62,7 +62,12 @@ def test_what_varies_is_what_the_file_or_the_command_line_gives_several_values()
     assert varied_keys(multirun({"loss": "bce,wgan"}, "seed=range(3)", "model.latent_dim=6")) == {
         *("loss", "seed")
     }
-    assert varied_keys(multirun({"loss": "bce,wgan"}, "loss=bce", "a=[1,2]", "b='x,y'")) == set()
+    assert varied_keys(multirun({}, "loss=bce", "a=[1,2]", "b='x,y'")) == set()
+
+
+def test_one_run_of_a_sweep_is_named_by_what_the_file_varies():
+    params = {"loss": "bce,wgan", "seed": "0,1"}
+    assert varied_keys(multirun(params, "loss=bce", "seed=0", "data.path=a")) == {"loss", "seed"}
 
 
 def test_folders_are_named_in_the_processes_of_a_launcher_too():

@@ -166,7 +166,7 @@ def _has_gpu() -> bool:
         (["data.sise=3"], "data.sise is no setting here"),
         (["optimiser@gan=adam"], "Override optimiser@gan=adam looks like a config group"),
         (["loss=wgann"], "loss=wgann is no choice: there are bce, hinge, lsgan"),
-        (["experiment=orginal"], "experiment=orginal is no choice: there are best_small, original"),
+        (["experiment=orginal"], "experiment=orginal is no choice: there are best, best_small"),
         (["-m", "loss=bce,wgann"], "loss=wgann is no choice: there are bce, hinge, lsgan"),
         (["loss=bce,wgan"], "loss=bce,wgan has several values: -m tries them all"),
         (["data.path=my faces,2"], "data.path=my faces,2 has several values"),

@@ -98,6 +98,14 @@ def test_a_group_and_the_module_it_configures_share_a_name(group: str, option: s
     assert all(target.startswith(expected) for target in named)
 
 
+@pytest.mark.parametrize(
+    ("group", "option"), [pair for pair in OPTIONS if pair[0] in ("experiment", "sweep")]
+)
+def test_what_sets_several_groups_sets_them_at_the_top(group: str, option: str):
+    """A file that lacks `@package _global_` would be composed below its own name, unseen."""
+    assert group not in compose_train(choice(group, option), "run_dir=x")
+
+
 @pytest.mark.parametrize("name", sorted(path.stem for path in (CONF_DIR / "sweep").glob("*")))
 def test_every_job_of_a_sweep_is_one_that_can_be_trained(name: str):
     recipe: Any = OmegaConf.to_container(OmegaConf.load(CONF_DIR / "sweep" / f"{name}.yaml"))

@@ -191,26 +191,27 @@ def _is_plain(kind: Any) -> bool:
 
 def _words(allowed: tuple[Any, ...]) -> str:
     """What to give, such as "a number or [a number, a number]"."""
-    return " or ".join(
-        f"[{', '.join(_words(_plain_types(item)) for item in typing.get_args(kind))}]"
-        if typing.get_origin(kind) is tuple
-        else _WORDS[kind]
-        for kind in allowed
-    )
+    return " or ".join(map(_word, allowed))
+
+
+def _word(kind: Any) -> str:
+    if typing.get_origin(kind) is tuple:
+        return f"[{', '.join(_words(_plain_types(item)) for item in typing.get_args(kind))}]"
+    return _WORDS[kind]
 
 
 def _fits(value: Any, allowed: tuple[Any, ...]) -> bool:
-    if isinstance(value, ListConfig):
-        return any(_fits_each(value, typing.get_args(kind)) for kind in allowed)
-    plain = tuple(kind for kind in allowed if kind in _WORDS)
+    return any(_is_a(value, kind) for kind in allowed)
+
+
+def _is_a(value: Any, kind: Any) -> bool:
+    if typing.get_origin(kind) is tuple:
+        items = typing.get_args(kind)
+        return (
+            isinstance(value, ListConfig)
+            and len(value) == len(items)
+            and all(_fits(one, _plain_types(item)) for one, item in zip(value, items, strict=True))
+        )
     if isinstance(value, bool):
-        return bool in plain
-    if isinstance(value, int) and float in plain:
-        return True
-    return isinstance(value, plain)
-
-
-def _fits_each(values: ListConfig, kinds: tuple[Any, ...]) -> bool:
-    return len(values) == len(kinds) and all(
-        _fits(value, _plain_types(kind)) for value, kind in zip(values, kinds, strict=True)
-    )
+        return kind is bool
+    return isinstance(value, kind) or (kind is float and isinstance(value, int))

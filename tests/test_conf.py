@@ -246,6 +246,7 @@ def test_each_players_settings_can_differ_or_be_set_together():
         ("gan.accumulate=1.5", "gan.accumulate=1.5 is a float: give a whole number"),
         ("data.holdout=a", "data.holdout=a is a str: give a number or null"),
         ("optimizer.lr=abc", "optimizer.lr=abc is a str: give a number"),
+        ("optimizer.lr=[]", "optimizer.lr=[] is a list: give a number"),
         ("optimizer.betas=0.5", "optimizer.betas=0.5 is a float: give [a number, a number]"),
         (
             "optimizer.betas=[a,0.9]",

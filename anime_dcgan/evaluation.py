@@ -76,7 +76,7 @@ class Evaluation:
         generator = generator.to(self.device).to(memory_format=torch.channels_last)
         latents = self.evaluator.latents(generator.latent_dim).to(self.device)
         fast = self.dtype == torch.bfloat16
-        with torch.inference_mode(), torch.autocast(self.device.type, self.dtype, enabled=fast):
+        with torch.inference_mode(), precision.autocast(fast, self.device.type):
             return draw(generator, latents)
 
 

@@ -20,6 +20,7 @@ from anime_dcgan.runs import find_checkpoint, find_run
 FILMS = (".gif", ".mp4")
 FILES = (".png", ".zip", *FILMS)
 MAX_SEED = 2**32 - 1
+PRECISIONS = ("32-true", "bf16-mixed", "auto")
 
 
 @command("generate")
@@ -29,11 +30,14 @@ def generate(config: DictConfig) -> None:
     out = Path(config.out)
     if out.exists() and not config.overwrite:
         raise UserError(f"{out} exists: name another out=..., or use overwrite=true")
+    from anime_dcgan import precision
     from anime_dcgan.checkpoint import load_generator
 
     keep_freed()
     generator = load_generator(path, config.weights)
-    _write_whole(out, lambda place: _write(config, generator, place))
+    wanted = precision.choose("cpu")[0] if config.precision == "auto" else config.precision
+    with precision.autocast(wanted == precision.FAST):
+        _write_whole(out, lambda place: _write(config, generator, place))
     say(f"{config.n} faces of {path} ({config.weights}) in {out}")
 
 
@@ -48,6 +52,10 @@ def _check(config: DictConfig) -> None:
         raise UserError(f"seed + n goes beyond {MAX_SEED}: use a smaller seed=...")
     if config.weights not in ("ema", "raw"):
         raise UserError(f"weights={config.weights} is unknown: use weights=ema or weights=raw")
+    if config.precision not in PRECISIONS:
+        raise UserError(
+            f"precision={config.precision} is unknown: use one of {', '.join(PRECISIONS)}"
+        )
     suffix = Path(config.out).suffix.lower()
     if suffix and suffix not in FILES:
         raise UserError(f"out={config.out}: use an ending of {', '.join(FILES)}, or a folder")

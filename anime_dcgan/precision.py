@@ -29,6 +29,11 @@ def choose(accelerator: str) -> tuple[str, str]:
     return FULL, "the CPU has neither AMX nor AVX512_BF16"
 
 
+def autocast(fast: bool, device_type: str = "cpu") -> torch.autocast:
+    """The context that draws in bf16 where that is wanted."""
+    return torch.autocast(device_type, torch.bfloat16, enabled=fast)
+
+
 def _onednn_may_use(*isas: str) -> bool:
     """Whether the library that computes convolutions is not held below all of these."""
     allowed = os.environ.get("ONEDNN_MAX_CPU_ISA", "DEFAULT").upper()

@@ -86,6 +86,16 @@ def test_raw_and_averaged_weights_and_epochs_differ(call, finished: Path):
     assert not np.array_equal(pictures[1], pictures[2])
 
 
+def test_faces_in_bf16_differ_from_the_exact_ones_by_less_than_eyes_see(call, finished: Path):
+    call("generate", "run=a", "n=20", "out=exact.png", cwd=finished)
+    call("generate", "run=a", "n=20", "precision=bf16-mixed", "out=fast.png", cwd=finished)
+    exact, fast = (
+        np.asarray(Image.open(finished / f"{name}.png")).astype(int) for name in ("exact", "fast")
+    )
+    assert 0 < np.abs(exact - fast).max() <= 8
+    assert np.abs(exact - fast).mean() < 1
+
+
 def test_a_film_and_a_checkpoint_by_its_path(call, finished: Path):
     path = "outputs/a/checkpoints/last.ckpt"
     films = ("n=3", "frames_per_face=5", "out=film.gif")
@@ -105,6 +115,7 @@ def test_a_film_and_a_checkpoint_by_its_path(call, finished: Path):
         (["run=a", "out=outputs"], "outputs exists"),
         (["run=a", "out=/proc/faces.png"], "cannot be written"),
         (["run=a", "weights=best"], "weights=ema or weights=raw"),
+        (["run=a", "precision=16"], "use one of 32-true, bf16-mixed, auto"),
     ],
 )
 def test_mistakes_in_drawing_are_told_in_a_line(call, finished: Path, overrides, message):

@@ -69,7 +69,7 @@ class Model:
         key = (first, like.truncation, str(like.moves))
         if key not in self._blocks:
             latents = latents_of_seeds(range(first, first + BLOCK), self.generator.latent_dim)
-            with torch.autocast("cpu", torch.bfloat16, enabled=fast):
+            with precision.autocast(fast):
                 drawn = self.generator(like.truncation * latents + self.shift(like))
             self._blocks[key] = image.to_uint8(drawn)
             while len(self._blocks) > BLOCKS:

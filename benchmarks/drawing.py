@@ -3,9 +3,9 @@
     python -m benchmarks.drawing [faces, default 10000] [rounds, default 3] [overrides of train ...]
 
 The loop gives the generator one latent after the other and saves each picture by torchvision, in
-one process, from the same checkpoint. `generate` draws as it does by default and in the precision
-that is fastest here. Both are timed from the start of a process to its end; the
-loop is measured on a tenth of the faces, of which the time of its imports is taken off once.
+one process, from the same checkpoint. `generate` draws as it does by default, and in the precision
+that is fastest here. It is timed from the start of its process to the end; the loop without its
+start, on a tenth of the faces.
 """
 
 import subprocess
@@ -39,7 +39,7 @@ def loop(folder: Path, count: int) -> float:
 def generate(folder: Path, count: int, out: str, precision: str = "32-true") -> float:
     """Faces/s of the command, with the start of its process."""
     words = ["run=a", f"outputs={folder}", f"n={count}", f"out={folder}/{out}", "overwrite=true"]
-    words += [f"precision={precision}"]
+    words.append(f"precision={precision}")
     start = time.perf_counter()
     subprocess.run(
         [sys.executable, "-m", "anime_dcgan.generate", *words], check=True, capture_output=True
@@ -65,8 +65,9 @@ def main() -> None:
             "loop": partial(apart, loop, folder, count // 10),
         }
         figures = take_turns(sides, rounds, "faces/s")
-    for name in [side for side in sides if side != "loop"]:
-        print(f"{name} / loop: {ratio(figures[name], figures['loop']):.2f}")
+    loops = figures.pop("loop")
+    for name, speeds in figures.items():
+        print(f"{name} / loop: {ratio(speeds, loops):.2f}")
     print(f"{machine()}; {' '.join(sys.argv[1:])}")
 
 

@@ -42,7 +42,7 @@ def load(path: Path) -> Game:
         loss=module.loss,
         regularizer=module.regularizer,
         augment=module.augment,
-        precision=lambda: torch.autocast("cpu", torch.bfloat16, enabled=fast),
+        precision=lambda: precision.autocast(fast),
     )
 
 

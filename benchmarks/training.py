@@ -177,7 +177,7 @@ def bare(overrides: list[str], images: int) -> float:
     fast = precision.choose("cpu")[0] == precision.FAST
     pace = Pace(images)
     for batch in _endless(batches):
-        with torch.autocast("cpu", torch.bfloat16, enabled=fast):
+        with precision.autocast(fast):
             bare_step(module, optimizers, to_float(batch))
         if pace.done(len(batch)):
             break

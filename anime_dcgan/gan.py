@@ -19,7 +19,7 @@ from torch.nn.utils import clip_grad_norm_
 from torch.nn.utils.parametrize import is_parametrized
 from torch.optim import Optimizer
 
-from anime_dcgan import ema
+from anime_dcgan import cuda_graph, ema
 from anime_dcgan.augment import Augment
 from anime_dcgan.errors import UserError
 from anime_dcgan.image import to_float
@@ -61,6 +61,7 @@ class GAN(lightning.LightningModule):
         seed: every step draws its randomness from (seed, rank, step) alone, so that a resumed
             run goes on exactly and nothing beside the training can change it.
         augment: what is done to every image before the discriminator sees it; null for nothing.
+        cuda_graphs: whether steps are launched as CUDA graphs; null for where they can be.
     """
 
     def __init__(
@@ -78,6 +79,7 @@ class GAN(lightning.LightningModule):
         accumulate: int = 1,
         seed: int = 0,
         augment: Augment | None = None,
+        cuda_graphs: bool | None = None,
     ) -> None:
         super().__init__()
         augment = augment or Augment()
@@ -99,8 +101,10 @@ class GAN(lightning.LightningModule):
         self.clip_gradient_norm = clip_gradient_norm
         self.accumulate = accumulate
         self.seed = seed
+        self.cuda_graphs = cuda_graphs
         self.images_seen = 0
         self.discriminator_steps = 0
+        self._recorder: cuda_graph.StepRecorder | None = None
 
     def configure_optimizers(self) -> list[Optimizer]:
         optimizers = [self._optimizer("generator"), self._optimizer("discriminator")]
@@ -116,22 +120,50 @@ class GAN(lightning.LightningModule):
                 f"of trainer.precision={self.trainer.precision}: use trainer.precision=bf16-mixed"
             )
 
+    def on_train_start(self) -> None:
+        hindrance = cuda_graph.hindrance(self.trainer)
+        if self.cuda_graphs and hindrance:
+            raise UserError(f"gan.cuda_graphs=true: {hindrance}; use gan.cuda_graphs=null")
+        if self.cuda_graphs is not False and not hindrance:
+            self._recorder = cuda_graph.StepRecorder()
+
+    def on_train_end(self) -> None:
+        self._recorder = None
+
     def training_step(self, batch: UInt8[Tensor, "n h w 3"], batch_idx: int) -> dict[str, Tensor]:
         """One discriminator step, and after every `critic_steps` of them a generator step."""
         self._seed_step()
         self._set_rates()
-        real = to_float(batch)
-        images = len(real) * self.trainer.world_size
-        figures = self.discriminator_step(real)
+        images = len(batch) * self.trainer.world_size
+        figures = self._recorded_steps(batch) if self._recorder else self._steps(batch)
+        moves_generator = self._moves_generator
         self.discriminator_steps += 1
         self.images_seen += images
-        if self.discriminator_steps % self.critic_steps == 0:
-            figures |= self.generator_step(real)
+        if moves_generator:
             remaining = ema.decay(
                 images * self.critic_steps, self.ema_halflife_images, self.images_seen
             )
             ema.update(self.generator_ema, self.generator, remaining)
         return figures
+
+    @property
+    def _moves_generator(self) -> bool:
+        """Whether the generator follows the discriminator's next step."""
+        return (self.discriminator_steps + 1) % self.critic_steps == 0
+
+    def _steps(self, batch: UInt8[Tensor, "n h w 3"]) -> dict[str, Tensor]:
+        real = to_float(batch)
+        figures = self.discriminator_step(real)
+        if self._moves_generator:
+            figures |= self.generator_step(real)
+        return figures
+
+    def _recorded_steps(self, batch: UInt8[Tensor, "n h w 3"]) -> dict[str, Tensor]:
+        assert self._recorder is not None
+        generator, discriminator = self._both_optimizers()
+        stepping = [discriminator, generator] if self._moves_generator else [discriminator]
+        penalised = type(self.regularizer.at(self.discriminator_steps))
+        return self._recorder.take((len(stepping), penalised), self._steps, batch, stepping)
 
     def discriminator_step(self, real: Float[Tensor, "n 3 h w"]) -> dict[str, Tensor]:
         """Tell real from fake a little better; the generator stays as it is."""

@@ -55,8 +55,9 @@ def discriminator_cost(
     fake_logits = discriminator(fake).float()
     cost = loss.discriminator(real_logits, fake_logits).mean()
     penalty = regularizer.penalty(discriminator, real, fake)
-    penalty = torch.as_tensor(penalty, device=cost.device).mean()
-    return DiscriminatorCost(cost, penalty, real_logits, fake_logits)
+    if not isinstance(penalty, Tensor):
+        penalty = cost.new_full((), penalty)  # as_tensor would wait for a copy to the GPU
+    return DiscriminatorCost(cost, penalty.mean(), real_logits, fake_logits)
 
 
 def generator_cost(

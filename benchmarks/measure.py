@@ -3,11 +3,14 @@
 Libraries are imported where they are needed: processes that decode import this module anew.
 """
 
+import contextlib
 import multiprocessing
 import os
 import platform
 import re
 import statistics
+import sys
+import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
@@ -54,20 +57,60 @@ def ratio(of: list[float], to: list[float]) -> float:
 
 def seconds(function: Callable[[], object]) -> float:
     """That one call takes."""
-    start = time.perf_counter()
+    start = now()
     function()
-    return time.perf_counter() - start
+    return now() - start
 
 
-def matrix_product(dtype: "torch.dtype") -> float:
+def now() -> float:
+    """Seconds on a clock, once a GPU has done all that it was given."""
+    if "torch" in sys.modules:  # a clock does not import it
+        import torch
+
+        if torch.cuda.is_initialized():
+            torch.cuda.synchronize()
+    return time.perf_counter()
+
+
+def matrix_product(dtype: "torch.dtype", device: str = "cpu") -> float:
     """FLOP/s of the product of two square matrices of `MATRIX`, median of several."""
     import torch
 
-    left = torch.randn(MATRIX, MATRIX).to(dtype)
-    right = torch.randn(MATRIX, MATRIX).to(dtype)
+    left = torch.randn(MATRIX, MATRIX, device=device).to(dtype)
+    right = torch.randn(MATRIX, MATRIX, device=device).to(dtype)
     torch.matmul(left, right)
     taken = [seconds(lambda: torch.matmul(left, right)) for _ in range(7)]
     return 2 * MATRIX**3 / statistics.median(taken)
+
+
+class Busy:
+    """Asks a GPU, while the block runs, how much of the last moments some kernel ran on it."""
+
+    def __init__(self) -> None:
+        self.shares: list[float] = []
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._ask, daemon=True)
+
+    def __enter__(self) -> "Busy":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def tell(self) -> None:
+        """Print the median, where there is a GPU and nvidia-ml-py."""
+        if self.shares:
+            print(f"GPU busy {statistics.median(self.shares):.0%} of the time", flush=True)
+
+    def _ask(self) -> None:
+        import torch
+
+        while not self._over.wait(0.5):
+            if torch.cuda.is_initialized():
+                with contextlib.suppress(ImportError, RuntimeError):
+                    self.shares.append(torch.cuda.utilization() / 100)
 
 
 def memory(field: Literal["VmRSS", "VmHWM"], process: int | None = None) -> float:
@@ -85,7 +128,7 @@ def compose_train(overrides: list[str]) -> "DictConfig":
         return compose("train", overrides=overrides)
 
 
-def machine() -> str:
+def machine(device: str = "cpu") -> str:
     """Processor, its instruction sets that matter here, threads, versions and date."""
     import torch
 
@@ -94,6 +137,7 @@ def machine() -> str:
     packages = [f"torch {torch.__version__}", f"Python {platform.python_version()}"]
     return ", ".join(
         [
+            *([torch.cuda.get_device_name()] if device == "cuda" else []),
             _processor(),
             f"{torch.get_num_threads()} threads",
             *hidden,

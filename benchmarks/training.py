@@ -12,8 +12,9 @@
 
 All other words are overrides of `train`, which is measured with all its default callbacks: curves,
 grids, checkpoints, moving average, quality and verdict. Its batches come from its cache, which is
-built before. A side runs in a process of its own, and its first steps, in which libraries choose
-their kernels, are not counted. Against:
+built before. `trainer=gpu` takes all sides but Keras to the GPU: give images=400000 or more there.
+A side runs in a process of its own, and its first steps, in which libraries choose their kernels,
+are not counted. Against:
 
     usual  the loop of tutorials (usual_loop.py): float32, NCHW, pictures decoded by
            torchvision.datasets.ImageFolder in two workers in each epoch
@@ -36,7 +37,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import redirect_stderr
 from functools import partial
@@ -59,16 +59,18 @@ from anime_dcgan.gan import GAN
 from anime_dcgan.image import to_float
 from anime_dcgan.training import fit
 from benchmarks.measure import (
+    Busy,
     apart,
     compose_train,
     machine,
     matrix_product,
+    now,
     ratio,
     take_turns,
 )
 from benchmarks.usual_loop import BATCH, UsualLoop, to_nchw
 
-WARM_UP_STEPS = 5
+WARM_UP_STEPS = 25
 OWN = {
     **{"against": "usual", "images": "20000", "share": "0.3", "rounds": "3"},
     **{"faces": "20000", "path": "", "keras": ""},
@@ -84,10 +86,10 @@ class Clock(Callback):
         self, trainer: Trainer, pl_module: GAN, batch: Any, batch_idx: int
     ) -> None:
         if pl_module.discriminator_steps == WARM_UP_STEPS:
-            self.start, self.images = time.perf_counter(), -pl_module.images_seen
+            self.start, self.images = now(), -pl_module.images_seen
 
     def teardown(self, trainer: Trainer, pl_module: GAN, stage: str) -> None:
-        self.seconds = time.perf_counter() - self.start
+        self.seconds = now() - self.start
         self.images += pl_module.images_seen
 
 
@@ -101,26 +103,27 @@ class Pace:
         """After a step with so many images: whether that was enough of them."""
         self.steps += 1
         if self.steps <= WARM_UP_STEPS:
-            self.start = time.perf_counter()
+            self.start = now()
             return False
         self.counted += images
         return self.counted >= self.images
 
     @property
     def speed(self) -> float:
-        return self.counted / (time.perf_counter() - self.start)
+        return self.counted / (now() - self.start)
 
 
 def train(overrides: list[str], images: int) -> float:
     """Our side."""
-    clock = Clock()
-    with tempfile.TemporaryDirectory() as place, redirect_stderr(io.StringIO()):
+    clock, busy = Clock(), Busy()
+    with tempfile.TemporaryDirectory() as place, redirect_stderr(io.StringIO()), busy:
         words = [f"run_dir={place}", f"max_kimg={images / 1000}", "trainer.max_epochs=-1"]
         fit(compose_config([*overrides, *words]), Path(place), callbacks=[clock])
+    busy.tell()
     return clock.images / clock.seconds
 
 
-def usual(folder: Path, images: int) -> float:
+def usual(folder: Path, images: int, device: str) -> float:
     """The loop of tutorials, on pictures that it decodes as it goes."""
     decode = transforms.Compose(
         [
@@ -133,10 +136,10 @@ def usual(folder: Path, images: int) -> float:
     loader = DataLoader(
         ImageFolder(folder, decode), BATCH, shuffle=True, num_workers=2, drop_last=True
     )
-    loop, pace = UsualLoop(64), Pace(images)
+    loop, pace = UsualLoop(64, device), Pace(images)
     while True:
         for real, _ in loader:
-            loop.step(real)
+            loop.step(real.to(device))
             if pace.done(len(real)):
                 return pace.speed
 
@@ -148,16 +151,16 @@ def plain_gradient_penalty(overrides: list[str], images: int) -> float:
         network.to(memory_format=torch.contiguous_format)
     generator, critic, pace = module.generator, module.discriminator, Pace(images)
     for step, pixels in enumerate(_endless(batches), start=1):
-        real = to_nchw(pixels)
+        real = to_nchw(pixels).to(module.device)
         with torch.no_grad():
-            fake = generator(torch.randn(len(real), generator.latent_dim))
+            fake = generator(_latents(module, len(real)))
         optimizers[1].zero_grad()
         cost = critic(fake).mean() - critic(real).mean()
         (cost + 10 * _gradient_penalty(critic, real, fake)).backward()
         optimizers[1].step()
         if step % module.critic_steps == 0:
             optimizers[0].zero_grad()
-            (-critic(generator(torch.randn(len(real), generator.latent_dim))).mean()).backward()
+            (-critic(generator(_latents(module, len(real)))).mean()).backward()
             optimizers[0].step()
         if pace.done(len(real)):
             break
@@ -165,7 +168,7 @@ def plain_gradient_penalty(overrides: list[str], images: int) -> float:
 
 
 def _gradient_penalty(critic: nn.Module, real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:
-    share = torch.rand(len(real), 1, 1, 1)
+    share = torch.rand(len(real), 1, 1, 1, device=real.device)
     between = (share * real + (1 - share) * fake).requires_grad_(True)
     (slope,) = torch.autograd.grad(critic(between).sum(), between, create_graph=True)
     return ((slope.flatten(1).norm(dim=1) - 1) ** 2).mean()
@@ -173,19 +176,20 @@ def _gradient_penalty(critic: nn.Module, real: torch.Tensor, fake: torch.Tensor)
 
 def bare(overrides: list[str], images: int) -> float:
     """The training step of `train` for losses without a penalty, and nothing around it."""
-    module, optimizers, batches = _parts(compose_config(overrides))
-    fast = precision.choose("cpu")[0] == precision.FAST
+    config = compose_config(overrides)
+    module, optimizers, batches = _parts(config)
+    fast = precision.choose(config.trainer.accelerator)[0] == precision.FAST
     pace = Pace(images)
     for batch in _endless(batches):
-        with precision.autocast(fast):
-            bare_step(module, optimizers, to_float(batch))
+        with precision.autocast(fast, module.device.type):
+            bare_step(module, optimizers, to_float(batch.to(module.device)))
         if pace.done(len(batch)):
             break
     return pace.speed
 
 
 def _parts(config: DictConfig) -> tuple[GAN, list[torch.optim.Optimizer], FaceBatches]:
-    module: GAN = instantiate(config.gan)
+    module: GAN = instantiate(config.gan).to(device_of(config))
     data = instantiate(config.datamodule)
     data.setup()
     return module, module.configure_optimizers(), data.train_dataloader()
@@ -201,17 +205,21 @@ def _endless(batches: FaceBatches) -> Iterator[torch.Tensor]:
 def bare_step(module: GAN, optimizers: list[torch.optim.Optimizer], real: torch.Tensor) -> None:
     generator, discriminator, loss = module.generator, module.discriminator, module.loss
     with torch.no_grad():
-        fake = generator(torch.randn(len(real), generator.latent_dim))
+        fake = generator(_latents(module, len(real)))
     optimizers[1].zero_grad()
     loss.discriminator(discriminator(real).float(), discriminator(fake).float()).mean().backward()
     optimizers[1].step()
     discriminator.requires_grad_(False)
     optimizers[0].zero_grad()
     count = round(module.fakes_per_real * len(real))
-    fake = generator(torch.randn(count, generator.latent_dim))
+    fake = generator(_latents(module, count))
     loss.generator(discriminator(fake).float()).mean().backward()
     optimizers[0].step()
     discriminator.requires_grad_(True)
+
+
+def _latents(module: GAN, count: int) -> torch.Tensor:
+    return torch.randn(count, module.generator.latent_dim, device=module.device)
 
 
 def keras(python: str, folder: Path, policy: str, images: int) -> float:
@@ -263,7 +271,12 @@ def write_faces(folder: Path, count: int, size: int = 64) -> None:
 
 
 def compose_config(overrides: list[str]) -> DictConfig:
-    return compose_train(["trainer=cpu", *overrides])
+    chosen = any(word.startswith("trainer=") for word in overrides)
+    return compose_train([*([] if chosen else ["trainer=cpu"]), *overrides])
+
+
+def device_of(config: DictConfig) -> str:
+    return "cpu" if config.trainer.accelerator == "cpu" else "cuda"
 
 
 def main() -> None:
@@ -278,9 +291,10 @@ def main() -> None:
             write_faces(folder, int(own["faces"]))
         overrides += ["data=folder", f"data.path={folder}", f"data.cache_dir={place}/cache"]
         with redirect_stderr(io.StringIO()):
-            instantiate(compose_config(overrides).datamodule).prepare_data()
+            config = compose_config(overrides)
+            instantiate(config.datamodule).prepare_data()
         others = {
-            "usual": {"usual": partial(apart, usual, folder, fewer)},
+            "usual": {"usual": partial(apart, usual, folder, fewer, device_of(config))},
             "plain": {"plain": partial(apart, plain_gradient_penalty, overrides, fewer)},
             "bare": {"bare": partial(apart, bare, overrides, fewer)},
             "keras": {
@@ -292,14 +306,15 @@ def main() -> None:
         speeds = take_turns(sides, rounds, "images/s")
     for name in others:
         print(f"train / {name}: {ratio(speeds['train'], speeds[name]):.2f}")
-    _tell_share(compose_config(overrides), speeds["train"])
-    print(f"{machine()}; {' '.join(sys.argv[1:])}")
+    _tell_share(config, speeds["train"])
+    print(f"{machine(device_of(config))}; {' '.join(sys.argv[1:])}")
 
 
 def _tell_share(config: DictConfig, speeds: list[float]) -> None:
     """Of the processor's own limit, where the formula holds."""
-    name, _ = precision.choose("cpu")
-    limit = matrix_product(torch.bfloat16 if name == precision.FAST else torch.float32)
+    name, _ = precision.choose(config.trainer.accelerator)
+    dtype = torch.bfloat16 if name == precision.FAST else torch.float32
+    limit = matrix_product(dtype, device_of(config))
     print(f"{name}: a matrix product of {limit / 1e9:.0f} GFLOP/s")
     if config.gan.critic_steps == 1 and config.regularizer._target_.endswith(".Regularizer"):
         each = useful_operations(config)

@@ -33,9 +33,9 @@ BATCH = 64
 class UsualLoop:
     """Generator, discriminator and their optimizers, stepped as tutorials do."""
 
-    def __init__(self, image_size: int) -> None:
-        self.generator = Generator(image_size=image_size)
-        self.discriminator = Discriminator(image_size=image_size)
+    def __init__(self, image_size: int, device: str = "cpu") -> None:
+        self.generator = Generator(image_size=image_size).to(device)
+        self.discriminator = Discriminator(image_size=image_size).to(device)
         self.optimizers = [
             torch.optim.Adam(network.parameters(), lr=2e-4, betas=(0.5, 0.999))
             for network in (self.generator, self.discriminator)
@@ -46,7 +46,8 @@ class UsualLoop:
         of_generator, of_discriminator = self.optimizers
         self.discriminator.zero_grad()
         _cost(self.discriminator(real), 1.0).backward()
-        fake = self.generator(torch.randn(len(real), self.generator.latent_dim))
+        latents = torch.randn(len(real), self.generator.latent_dim, device=real.device)
+        fake = self.generator(latents)
         _cost(self.discriminator(fake.detach()), 0.0).backward()
         of_discriminator.step()
         self.generator.zero_grad()

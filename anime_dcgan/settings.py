@@ -11,7 +11,7 @@ DECISIVE = (
 )
 """The settings that decide what is trained. Budgets, cadences and devices may change."""
 
-MEANS = (".fused", ".foreach")
+MEANS = (".fused", ".foreach", ".cuda_graphs")
 """Endings of settings that choose how the same steps are computed."""
 
 UNSAID = dict.fromkeys(("augment._target_", "gan.augment._target_"), "anime_dcgan.augment.Augment")

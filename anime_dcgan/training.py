@@ -89,4 +89,5 @@ def _keep_quiet() -> None:
     """Silence what Lightning says of choices that are deliberate here, and its advertising."""
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", message=".*smaller than the logging interval")
+    warnings.filterwarnings("ignore", message="GPU available but not used")  # trainer=cpu
     warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.*")  # its own code

@@ -12,7 +12,7 @@ FLOORS = [
     {"errors", "paths", "console", "runs", "files", "trusted", "outcome", "overrides", "settings"}
     | {"memory"},
     {"image", "latent", "precision", "model", "loss", "regularizer", "ema", "schedule"}
-    | {"augment", "transformations", "verdict", "page", "refusal"},
+    | {"augment", "transformations", "verdict", "page", "refusal", "cuda_graph"},
     {"checkpoint", "drawing", "data", "objective"},
     {"gan", "checkpoint_io", "command", "metric", "duality", "cleaning", "space", "explore"},
     {"callbacks", "evaluation", "preview"},

@@ -70,7 +70,7 @@ from benchmarks.measure import (
 )
 from benchmarks.usual_loop import BATCH, UsualLoop, to_nchw
 
-WARM_UP_STEPS = 25
+WARM_UP_STEPS = 5
 OWN = {
     **{"against": "usual", "images": "20000", "share": "0.3", "rounds": "3"},
     **{"faces": "20000", "path": "", "keras": ""},

@@ -8,7 +8,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from anime_dcgan.command import instantiate
 from benchmarks import named_epoch
-from benchmarks.training import bare_step, compose_config, useful_operations
+from benchmarks.training import bare_step, compose_config, device_of, useful_operations
 
 
 @pytest.mark.parametrize("fakes_per_real", [1.0, 2.0])
@@ -36,3 +36,8 @@ def test_the_named_epoch_is_held_against_the_best_of_the_whole_run(tmp_path, cap
     assert "learning: 1 of 5 observations" in rows[2] and "equilibrium" in rows[-1]
     assert last.startswith("at the end: epoch 7.0 (7 thousand images), distance 20.00, 1.053 of")
     assert first.startswith("first called at 12,000: epoch 7.0")
+
+
+def test_a_benchmark_of_training_runs_on_the_cpu_unless_told_otherwise():
+    assert device_of(compose_config(["model=radford"])) == "cpu"
+    assert device_of(compose_config(["trainer=gpu"])) == "cuda"

@@ -52,8 +52,7 @@ class Rules:
     Parameters:
         patience: observations that are smoothed over, and over which a rest must last.
         rest_share: share of the whole training, in [0, 1), over which it must last too.
-        tolerance: falls of the distance by less than this share count as rest; from the first third
-            of a rest to its last third, by less than half of it.
+        tolerance: falls of the distance by less than this share count as rest.
         swing: where the quartiles of the distances at rest lie further apart than this share of
             their median, it is none.
         gap_share: at rest the gap must be at most this share of the largest one seen.
@@ -63,7 +62,7 @@ class Rules:
     """
 
     patience: int = 5
-    rest_share: float = 0.3
+    rest_share: float = 0.35
     tolerance: float = 0.05
     swing: float = 0.35
     gap_share: float = 0.25
@@ -78,7 +77,7 @@ class Rules:
             )
         if not 0 <= self.rest_share < 1:
             raise UserError(
-                f"equilibrium.rules.rest_share={self.rest_share} is no share in [0, 1): use 0.3"
+                f"equilibrium.rules.rest_share={self.rest_share} is no share in [0, 1): use 0.35"
             )
 
 
@@ -127,28 +126,12 @@ class _Course:
         lasted = now - self.history[since].images
         needed = self.rules.rest_share * now
         if len(self.history) - 1 - since >= self.rules.patience and lasted >= needed:
-            return self._falling_slowly(since)
+            return None
         said = f"the distance, smoothed, is {self.best:.4g}"
         if lasted == 0:
             return Verdict("learning", [f"{said} and still falls"])
         ago = f"{lasted / 1000:,.0f} thousand images ago"
         return Verdict("learning", [f"{said} since {ago}, too short a rest to be sure"])
-
-    def _falling_slowly(self, since: int) -> Verdict | None:
-        """A fall that is hidden in the noise from one observation to the next, but goes on.
-
-        Early in a rest and late in it the distance must be the same within half of the tolerance.
-        """
-        distances = [seen.distance for seen in self.history[since:]]
-        third = max(3, len(distances) // 3)  # medians of fewer are noise
-        early, late = median(distances[:third]), median(distances[-third:])
-        if early - late <= self._next_to_nothing(late) / 2:
-            return None
-        epoch = self.history[since].epoch
-        return Verdict(
-            "learning",
-            [f"the distance falls slowly, from {early:.4g} to {late:.4g} since epoch {epoch:g}"],
-        )
 
     def at_rest(self) -> Verdict:
         start = self._rest_begins()
@@ -172,13 +155,9 @@ class _Course:
 
     def _rest_begins(self) -> int:
         """The first observation from which on the distance fell by next to nothing."""
-        enough = self.best + self._next_to_nothing(self.best)
-        return next(i for i, distance in enumerate(self.distances) if distance <= enough)
-
-    def _next_to_nothing(self, distance: float) -> float:
-        """A fall to this distance that counts as rest."""
         whole_way = max(self.distances) - self.best
-        return max(self.rules.tolerance * distance, SMALL_PART * whole_way)
+        enough = self.best + max(self.rules.tolerance * self.best, SMALL_PART * whole_way)
+        return next(i for i, distance in enumerate(self.distances) if distance <= enough)
 
 
 def _smoothed(values: Sequence[float], window: int) -> list[float]:

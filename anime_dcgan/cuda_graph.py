@@ -16,6 +16,7 @@ from lightning import Trainer
 from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch import Tensor
 
+from anime_dcgan import precision
 from anime_dcgan.errors import UserError
 
 EAGER_STEPS = 3  # of each kind, in which libraries choose their kernels and optimizers their state
@@ -32,7 +33,7 @@ def hindrance(trainer: Trainer) -> str | None:
         return "this training does not run on a CUDA GPU"
     if trainer.world_size > 1:
         return "several processes exchange their gradients in each step"
-    if getattr(trainer.precision_plugin, "scaler", None) is not None:
+    if precision.scales_gradients(trainer.precision_plugin):
         return f"trainer.precision={trainer.precision} looks at the gradients in each step"
     if torch.is_anomaly_enabled():
         return "trainer.detect_anomaly=true looks at each gradient"

@@ -19,7 +19,7 @@ from torch.nn.utils import clip_grad_norm_
 from torch.nn.utils.parametrize import is_parametrized
 from torch.optim import Optimizer
 
-from anime_dcgan import cuda_graph, ema
+from anime_dcgan import cuda_graph, ema, precision
 from anime_dcgan.augment import Augment
 from anime_dcgan.errors import UserError
 from anime_dcgan.image import to_float
@@ -113,7 +113,7 @@ class GAN(lightning.LightningModule):
         return optimizers
 
     def on_fit_start(self) -> None:
-        scaled = getattr(self.trainer.precision_plugin, "scaler", None) is not None
+        scaled = precision.scales_gradients(self.trainer.precision_plugin)
         if scaled and self.clip_gradient_norm is not None:
             raise UserError(
                 f"gan.clip_gradient_norm={self.clip_gradient_norm} would clip the scaled gradients "

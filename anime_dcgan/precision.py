@@ -34,6 +34,11 @@ def autocast(fast: bool, device_type: str = "cpu") -> torch.autocast:
     return torch.autocast(device_type, torch.bfloat16, enabled=fast)
 
 
+def scales_gradients(plugin: object) -> bool:
+    """Whether a plugin of Lightning's, such as that of 16-mixed, multiplies them with a factor."""
+    return getattr(plugin, "scaler", None) is not None
+
+
 def _onednn_may_use(*isas: str) -> bool:
     """Whether the library that computes convolutions is not held below all of these."""
     allowed = os.environ.get("ONEDNN_MAX_CPU_ISA", "DEFAULT").upper()

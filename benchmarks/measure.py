@@ -9,7 +9,6 @@ import os
 import platform
 import re
 import statistics
-import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -64,11 +63,10 @@ def seconds(function: Callable[[], object]) -> float:
 
 def now() -> float:
     """Seconds on a clock, once a GPU has done all that it was given."""
-    if "torch" in sys.modules:  # a clock does not import it
-        import torch
+    import torch
 
-        if torch.cuda.is_initialized():
-            torch.cuda.synchronize()
+    if torch.cuda.is_initialized():
+        torch.cuda.synchronize()
     return time.perf_counter()
 
 

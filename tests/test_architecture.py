@@ -12,8 +12,8 @@ FLOORS = [
     {"errors", "paths", "console", "runs", "files", "trusted", "outcome", "overrides", "settings"}
     | {"memory"},
     {"image", "latent", "precision", "model", "loss", "regularizer", "ema", "schedule"}
-    | {"augment", "transformations", "verdict", "page", "refusal", "cuda_graph"},
-    {"checkpoint", "drawing", "data", "objective"},
+    | {"augment", "transformations", "verdict", "page", "refusal"},
+    {"checkpoint", "drawing", "data", "objective", "cuda_graph"},
     {"gan", "checkpoint_io", "command", "metric", "duality", "cleaning", "space", "explore"},
     {"callbacks", "evaluation", "preview"},
     {"training"},

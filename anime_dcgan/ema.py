@@ -1,7 +1,7 @@
-"""The exponential moving average of the generator's weights, by half-life in images."""
+"""The exponential moving average of the generator, by half-life in images."""
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 RAMP_UP = 0.05  # the half-life is at most this share of the images seen (as StyleGAN2-ADA has it)
@@ -19,8 +19,18 @@ def decay(images: int, halflife_images: float, images_seen: int) -> float:
 
 @torch.no_grad()
 def update(average: nn.Module, current: nn.Module, decay: float) -> None:
-    """Move the parameters of `average` towards those of `current`; copy its buffers."""
-    multi_avg = get_ema_multi_avg_fn(decay)
-    multi_avg(list(average.parameters()), list(current.parameters()), 0)
+    """Move the weights of `average`, and the batch statistics, towards those of `current`.
+
+    Statistics are averaged because those of batch normalisation are of the last ten batches: in
+    steps of 8 images they waver so much that copies of them make the averaged generator worse than
+    the raw one at times. Counters are copied.
+    """
+    get_ema_multi_avg_fn(decay)(_averaged(average), _averaged(current), 0)
     for kept, buffer in zip(average.buffers(), current.buffers(), strict=True):
-        kept.copy_(buffer)
+        if not buffer.is_floating_point():
+            kept.copy_(buffer)
+
+
+def _averaged(network: nn.Module) -> list[Tensor]:
+    buffers = (buffer for buffer in network.buffers() if buffer.is_floating_point())
+    return [*network.parameters(), *buffers]

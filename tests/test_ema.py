@@ -1,5 +1,7 @@
 """The moving average: half of the difference is left after a half-life."""
 
+import copy
+
 import pytest
 import torch
 from torch import nn
@@ -25,9 +27,12 @@ def test_no_halflife_follows_at_once():
     assert ema.decay(64, 0, images_seen=1000) == 0
 
 
-def test_buffers_are_copied():
+def test_batch_statistics_are_averaged_and_counters_copied():
     average, current = nn.BatchNorm2d(2), nn.BatchNorm2d(2)
     current(torch.randn(4, 2, 3, 3) + 5)
-    ema.update(average, current, 0.999)
-    assert torch.equal(average.running_mean, current.running_mean)  # type: ignore[arg-type]
+    before = copy.deepcopy(average)
+    ema.update(average, current, 0.75)
+    for name in ("running_mean", "running_var", "weight"):
+        expected = torch.lerp(getattr(current, name), getattr(before, name), 0.75)
+        torch.testing.assert_close(getattr(average, name), expected)
     assert average.num_batches_tracked == 1

@@ -65,6 +65,9 @@ GPU = (
 )
 
 
+COMPARING = ("model.discriminator.batch_norm=false", "model.discriminator.minibatch_std=4")
+
+
 def assert_alike(one: GAN, other: GAN) -> None:
     """Up to sums in another order, which twenty steps of Adam enlarge."""
     torch.testing.assert_close(one.state_dict(), other.state_dict(), rtol=1e-2, atol=1e-4)
@@ -77,6 +80,7 @@ def assert_alike(one: GAN, other: GAN) -> None:
     [
         ("dcgan", ["loss=bce"]),
         ("radford", ["loss=bce"]),
+        ("radford", ["loss=relativistic", *COMPARING]),
         ("dcgan", ["loss=hinge", "optimizer=sgd", "model.discriminator.spectral_norm=true"]),
         (
             "dcgan",

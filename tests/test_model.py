@@ -2,13 +2,14 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from anime_dcgan.errors import UserError
 from anime_dcgan.model import dcgan, radford
-from anime_dcgan.model.layers import SubpixelConv, Upsample
+from anime_dcgan.model.layers import MinibatchStd, SubpixelConv, Upsample
 
 
 def parameters(network: nn.Module) -> int:
@@ -93,6 +94,45 @@ def test_spectral_normalisation_leaves_each_layer_a_largest_singular_value_of_on
     for layer in layers:
         largest = torch.linalg.matrix_norm(layer.weight.flatten(1), ord=2)
         assert largest.item() == pytest.approx(1, abs=0.02)
+
+
+def test_minibatch_std_adds_the_mean_deviation_within_each_group():
+    """Groups are images 0, 2, 4 and 1, 3, 5, as in StyleGAN: neighbours are in different ones."""
+    maps = torch.randn(6, 5, 4, 4)
+    out = MinibatchStd(3)(maps)
+    torch.testing.assert_close(out[:, :5], maps)
+    for first in (0, 1):
+        expected = np.std(maps[first::2].numpy(), axis=0).mean()
+        torch.testing.assert_close(out[first::2, 5], torch.full((3, 4, 4), float(expected)))
+
+
+def test_minibatch_std_divides_any_batch():
+    """9 images in groups of 3 where 6 are asked for; a single one differs from none."""
+    maps = torch.randn(9, 2, 4, 4)
+    torch.testing.assert_close(MinibatchStd(6)(maps), MinibatchStd(3)(maps))
+    assert MinibatchStd(4)(maps[:1])[0, 2].max().item() == pytest.approx(0, abs=1e-3)
+
+
+def test_a_discriminator_with_minibatch_std_judges_faces_by_what_is_beside_them():
+    torch.manual_seed(0)
+    discriminator = radford.Discriminator(4, batch_norm=False, image_size=16, minibatch_std=4)
+    faces = torch.rand(4, 3, 16, 16)
+    alike = discriminator(faces[:1].expand(4, -1, -1, -1))[0]
+    assert abs(alike - discriminator(faces)[0]) > 10 * abs(alike - discriminator(faces[:1])[0])
+
+
+def test_minibatch_std_has_slopes_where_all_images_are_the_same():
+    """For the penalties, which differentiate twice."""
+    maps = torch.ones(4, 1, 2, 2, requires_grad=True)
+    (slope,) = torch.autograd.grad(MinibatchStd(4)(maps).sum(), maps, create_graph=True)
+    slope.square().sum().backward()
+    assert maps.grad is not None
+    assert maps.grad.isfinite().all()
+
+
+def test_minibatch_std_of_a_negative_number_is_refused():
+    with pytest.raises(UserError, match="minibatch_std=4, or 0"):
+        radford.Discriminator(minibatch_std=-1)
 
 
 def test_dropout_of_the_report_is_the_two_in_a_row():

@@ -1,4 +1,6 @@
-"""Layers that compute what torch's own do, in a form that trains faster."""
+"""Layers of the networks: what torch lacks, and what trains faster than torch's own form of it."""
+
+import math
 
 import torch
 from jaxtyping import Float
@@ -63,3 +65,27 @@ class SubpixelConv(nn.Conv2d):
             padding=self.padding,
         )
         return pixel_shuffle(blocks, 2)
+
+
+class MinibatchStd(nn.Module):
+    """How much the images of a batch differ, as one channel more: arXiv 1710.10196, section 3.
+
+    The standard deviation of each feature at each place over a group of images, averaged over
+    features and places. So a discriminator sees where a generator's faces are too much alike.
+
+    Parameters:
+        group: images that are compared, as in StyleGAN (4 there); where the batch cannot be divided
+            into groups of so many, into the largest that divide both.
+    """
+
+    def __init__(self, group: int) -> None:
+        super().__init__()
+        self.group = group
+
+    def forward(self, maps: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c+1 h w"]:
+        group = math.gcd(len(maps), self.group)
+        together = maps.float().unflatten(0, (group, -1))
+        variance = together.var(0, correction=0)
+        deviation = (variance + 1e-8).sqrt().mean((1, 2, 3))  # sqrt has no slope at 0
+        channel = deviation.repeat(group).to(maps.dtype).view(-1, 1, 1, 1)
+        return torch.cat([maps, channel.expand(-1, 1, *maps.shape[2:])], dim=1)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from anime_dcgan.errors import UserError
 from anime_dcgan.model import base
-from anime_dcgan.model.layers import normalise_spectrally
+from anime_dcgan.model.layers import MinibatchStd, normalise_spectrally
 
 
 def _radford_initialisation(module: nn.Module) -> None:
@@ -66,8 +66,12 @@ class Generator(base.Generator):
 class Discriminator(base.Discriminator):
     """Halve down to 4x4, then one 4x4 convolution to the logit; LeakyReLU 0.2.
 
-    `batch_norm=False` leaves the normalisation out, as gradient penalties need it; `spectral_norm`
-    divides each weight by its largest singular value.
+    Parameters:
+        batch_norm: False leaves the normalisation out, as gradient penalties need it.
+        spectral_norm: divides each weight by its largest singular value.
+        minibatch_std: images that are compared with each other at 4x4, where a 3x3 convolution more
+            looks at how much they differ, as in Karras et al. 2018, arXiv 1710.10196, table 2;
+            0 for none.
     """
 
     def __init__(
@@ -76,9 +80,15 @@ class Discriminator(base.Discriminator):
         batch_norm: bool = True,
         image_size: int = 64,
         spectral_norm: bool = False,
+        minibatch_std: int = 0,
     ) -> None:
         super().__init__()
         base.check_width("discriminator", width)
+        if minibatch_std < 0:
+            raise UserError(
+                f"model.discriminator.minibatch_std={minibatch_std} is no number of images: "
+                "use model.discriminator.minibatch_std=4, or 0 for none"
+            )
         channels = _channels(width, image_size)
         layers: list[nn.Module] = [
             nn.Conv2d(3, width, 4, stride=2, padding=1, bias=False),
@@ -88,6 +98,12 @@ class Discriminator(base.Discriminator):
             layers += [
                 nn.Conv2d(before, after, 4, stride=2, padding=1, bias=not batch_norm),
                 nn.BatchNorm2d(after) if batch_norm else nn.Identity(),
+                nn.LeakyReLU(0.2, inplace=True),
+            ]
+        if minibatch_std:
+            layers += [
+                MinibatchStd(minibatch_std),
+                nn.Conv2d(channels[-1] + 1, channels[-1], 3, padding=1),
                 nn.LeakyReLU(0.2, inplace=True),
             ]
         self.layers = nn.Sequential(*layers)

@@ -71,7 +71,8 @@ class Discriminator(base.Discriminator):
         spectral_norm: divides each weight by its largest singular value.
         minibatch_std: images that are compared with each other at 4x4, where a 3x3 convolution more
             looks at how much they differ, as in Karras et al. 2018, arXiv 1710.10196, table 2;
-            0 for none.
+            0 for none. A penalty on an image's gradient then has the images beside it in view, as
+            in StyleGAN.
     """
 
     def __init__(

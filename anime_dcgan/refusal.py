@@ -73,13 +73,15 @@ def refusal(error: HydraException) -> str:
 
 
 def _no_name_of_a_choice(words: list[str]) -> str:
-    """The first word that gives a group of settings a number, true or false: model=3, ~model=3."""
+    """The first word that gives a group no name: model=3, model=null, ~model=3."""
     _, overrides = split_options(words)
     for override in OverridesParser.create().parse_overrides(overrides):
         group, value = override.key_or_group, override.value()
         if not group:
             return f"{override.input_line} cannot be read: write setting=value"
-        if (CONF_DIR / group).is_dir() and not isinstance(value, str | list | None):
+        if value is None and override.is_delete():
+            continue
+        if (CONF_DIR / group).is_dir() and not isinstance(value, str | list):
             choices = sorted(path.stem for path in (CONF_DIR / group).glob("*.yaml"))
             return f"{override.input_line} is no choice: there are {', '.join(choices)}"
-    return "a group of settings is given a number: give the name of a choice, as in loss=bce"
+    return "a group of settings is given no name: give that of a choice, as in loss=bce"

@@ -14,7 +14,10 @@ DECISIVE = (
 MEANS = (".fused", ".foreach", ".cuda_graphs")
 """Endings of settings that choose how the same steps are computed."""
 
-UNSAID = dict.fromkeys(("augment._target_", "gan.augment._target_"), "anime_dcgan.augment.Augment")
+UNSAID = {
+    **dict.fromkeys(("augment._target_", "gan.augment._target_"), "anime_dcgan.augment.Augment"),
+    **{f"{place}.discriminator.minibatch_std": 0 for place in ("model", "gan")},
+}
 """What checkpoints mean that are older than the setting."""
 
 

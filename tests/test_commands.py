@@ -185,6 +185,7 @@ def _has_gpu() -> bool:
         (["loss"], "loss cannot be read: write setting=value"),
         (["loss=wgan", "model=3"], "model=3 is no choice: there are dcgan, radford"),
         (["~model=3"], "~model=3 is no choice: there are dcgan, radford"),
+        (["~logger", "metric=null"], "metric=null is no choice: there are fd, fid, none, swd"),
         (["augment=true"], "augment=true is no choice: there are ada, diffaugment"),
         (["=3"], "=3 cannot be read: write setting=value"),
     ],

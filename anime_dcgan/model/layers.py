@@ -1,7 +1,5 @@
 """Layers of the networks: what torch lacks, and what trains faster than torch's own form of it."""
 
-import math
-
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -75,7 +73,7 @@ class MinibatchStd(nn.Module):
 
     Parameters:
         group: images that are compared, as in StyleGAN (4 there); where the batch cannot be divided
-            into groups of so many, into the largest that divide both.
+            into groups of so many, into the largest smaller ones that it can be divided into.
     """
 
     def __init__(self, group: int) -> None:
@@ -83,7 +81,8 @@ class MinibatchStd(nn.Module):
         self.group = group
 
     def forward(self, maps: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c+1 h w"]:
-        group = math.gcd(len(maps), self.group)
+        count = len(maps)
+        group = next(size for size in range(min(self.group, count), 0, -1) if count % size == 0)
         together = maps.float().unflatten(0, (group, -1))
         variance = together.var(0, correction=0)
         deviation = (variance + 1e-8).sqrt().mean((1, 2, 3))  # sqrt has no slope at 0

@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from anime_dcgan.data import folder
+from anime_dcgan.data.decoding import centre_square, fit
 from anime_dcgan.data.folder import FolderFaces
 from anime_dcgan.data.source import Unreadable
 from anime_dcgan.errors import UserError
@@ -216,6 +217,33 @@ def test_draft_of_a_large_jpeg_is_close_to_the_whole(tmp_path: Path) -> None:
     assert np.abs(pixels.astype(int) - np.asarray(whole)).max() <= 3
 
 
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+@pytest.mark.parametrize("subsampling", ["4:4:4", "4:2:2", "4:2:0"])
+@pytest.mark.parametrize("progressive", [False, True])
+@pytest.mark.parametrize("size", [(16, 16), (61, 47)])
+def test_jpegs_have_the_pixels_that_pillow_gives_them(
+    tmp_path: Path, mode: str, subsampling: str, progressive: bool, size: tuple[int, int]
+) -> None:
+    coarse = np.random.default_rng(0).integers(0, 256, (9, 9, 3), dtype=np.uint8)
+    picture = Image.fromarray(coarse).resize(size, Image.Resampling.BICUBIC).convert(mode)
+    data = encoded(picture, "JPEG", subsampling=subsampling, progressive=progressive)
+    (tmp_path / "face.jpg").write_bytes(data)
+    expected = Image.open(io.BytesIO(data)).convert("RGB")
+    found = FolderFaces(str(tmp_path)).picture(0)
+    np.testing.assert_array_equal(np.asarray(found), np.asarray(expected))
+    square = fit(centre_square(expected), 16)
+    np.testing.assert_array_equal(read_one(tmp_path, "face.jpg", data, 16), np.asarray(square))
+
+
+def test_plain_jpegs_are_decoded_without_pillow(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = encoded(plain(), "JPEG", quality=100)
+    monkeypatch.setattr(Image, "open", None)
+    assert np.abs(read_one(tmp_path, "face.jpg", data).astype(int) - COLOUR).max() <= 2
+    assert "NoneType" in reason(tmp_path, "face.jpg", encoded(plain(), "PNG"))
+
+
 def test_damaged_pictures_are_unreadable(tmp_path: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
     jpeg = encoded(Image.fromarray(noise), "JPEG")
@@ -234,6 +262,14 @@ def test_postscript_is_never_run(tmp_path: Path) -> None:
 def test_decompression_bombs_are_refused_by_their_header(tmp_path: Path, side: int) -> None:
     message = reason(tmp_path, "face.png", png_header(side, side))
     assert "limit" in message
+
+
+def test_jpeg_whose_header_promises_too_much(tmp_path: Path) -> None:
+    jpeg = encoded(plain(), "JPEG")
+    size_at = jpeg.index(b"\xff\xc0") + 5
+    data = jpeg[:size_at] + struct.pack(">HH", 9000, 9001) + jpeg[size_at + 4 :]
+    message = reason(tmp_path, "face.jpg", data)
+    assert message == "9001 x 9000 px is more than the limit of 64 Mi pixels"
 
 
 def test_our_limit_holds_below_that_of_pillow(tmp_path: Path) -> None:

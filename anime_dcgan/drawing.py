@@ -2,6 +2,8 @@
 
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +18,11 @@ from anime_dcgan.latent import latents_of_seeds, slerp
 from anime_dcgan.model.base import Generator
 
 BLOCK = 16  # seeds that are always drawn together
+PACKED_TOGETHER = 128
+"""Faces that are drawn before all cores pack them: 1.12 to 1.19 times as fast as one by one on two
+cores, and 16 at a time 1.0 to 1.07 times, as drawing's own threads are awake for a while after it
+(benchmarks/results/training.md)."""
+
 GIF_FRAMES_PER_SECOND = 50  # the fastest that viewers keep to
 
 Pixels = UInt8[np.ndarray, "h w 3"]
@@ -55,13 +62,21 @@ def film_through(
 def write_folder(pictures: Iterable[Pixels], names: Iterable[str], folder: Path) -> None:
     """One PNG a face."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name, pixels in zip(names, pictures, strict=True):
-        Image.fromarray(pixels).save(folder / name)
+    for name, content in zip(names, _packed(pictures), strict=True):
+        (folder / name).write_bytes(content)
 
 
 def write_zip(pictures: Iterable[Pixels], names: Iterable[str], path: Path) -> None:
     """One PNG a face, all in one archive (stored: PNGs are compressed already)."""
-    write_archive((image.to_png(Image.fromarray(pixels)) for pixels in pictures), names, path)
+    write_archive(_packed(pictures), names, path)
+
+
+def _packed(pictures: Iterable[Pixels]) -> Iterator[bytes]:
+    """Each as a PNG, in order, by all cores."""
+    iterator = iter(pictures)
+    with ThreadPoolExecutor() as threads:
+        while together := list(islice(iterator, PACKED_TOGETHER)):
+            yield from threads.map(lambda pixels: image.to_png(Image.fromarray(pixels)), together)
 
 
 def write_archive(contents: Iterable[bytes], names: Iterable[str], path: Path) -> None:

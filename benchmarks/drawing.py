@@ -1,9 +1,11 @@
 """How fast `generate` draws and writes many faces, beside the loop that one would write.
 
     python -m benchmarks.drawing [faces, default 10000] [rounds, default 3] [overrides of train ...]
+    python -m benchmarks.drawing 10000 3 checkpoint=RUN/checkpoints/last.ckpt
 
 The loop gives the generator one latent after the other and saves each picture by torchvision, in
-one process, from the same checkpoint. `generate` draws as it does by default, and in the precision
+one process, from the same checkpoint: the one that is named, or one that was trained for a single
+batch, whose faces are noise. `generate` draws as it does by default, and in the precision
 that is fastest here. It is timed from the start of its process to the end; the loop without its
 start, on a tenth of the faces.
 """
@@ -21,11 +23,11 @@ from anime_dcgan.checkpoint import load_generator
 from benchmarks.measure import apart, machine, ratio, take_turns
 
 
-def loop(folder: Path, count: int) -> float:
+def loop(checkpoint: Path, folder: Path, count: int) -> float:
     """Faces/s of the plain loop, without the start of its process."""
     from torchvision.utils import save_image
 
-    generator = load_generator(folder / "a" / "checkpoints" / "last.ckpt")
+    generator = load_generator(checkpoint)
     out = folder / "loop"
     out.mkdir(exist_ok=True)
     start = time.perf_counter()
@@ -36,9 +38,9 @@ def loop(folder: Path, count: int) -> float:
     return count / (time.perf_counter() - start)
 
 
-def generate(folder: Path, count: int, out: str, precision: str = "32-true") -> float:
+def generate(checkpoint: Path, out: Path, count: int, precision: str = "32-true") -> float:
     """Faces/s of the command, with the start of its process."""
-    words = ["run=a", f"outputs={folder}", f"n={count}", f"out={folder}/{out}", "overwrite=true"]
+    words = [f"epoch={checkpoint}", f"n={count}", f"out={out}", "overwrite=true"]
     words.append(f"precision={precision}")
     start = time.perf_counter()
     subprocess.run(
@@ -47,22 +49,30 @@ def generate(folder: Path, count: int, out: str, precision: str = "32-true") -> 
     return count / (time.perf_counter() - start)
 
 
+def train(folder: Path, overrides: list[str]) -> Path:
+    """The checkpoint of a training of one batch."""
+    words = ["data=drawn", "data.count=200", "metric=none", "max_kimg=0.064", *overrides]
+    words += [f"data.cache_dir={folder}/cache", f"hydra.run.dir={folder}/a"]
+    subprocess.run(
+        [sys.executable, "-m", "anime_dcgan.train", *words], check=True, capture_output=True
+    )
+    return folder / "a" / "checkpoints" / "last.ckpt"
+
+
 def main() -> None:
     numbers = [int(word) for word in sys.argv[1:] if word.isdecimal()]
-    overrides = [word for word in sys.argv[1:] if not word.isdecimal()]
+    words = [word for word in sys.argv[1:] if not word.isdecimal()]
+    named = [Path(word.partition("=")[2]) for word in words if word.startswith("checkpoint=")]
     count, rounds = [*numbers, *(10000, 3)[len(numbers) :]]
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        words = ["data=drawn", "data.count=200", "metric=none", "max_kimg=0.064", *overrides]
-        words += [f"data.cache_dir={place}/cache", f"hydra.run.dir={place}/a"]
-        subprocess.run(
-            [sys.executable, "-m", "anime_dcgan.train", *words], check=True, capture_output=True
-        )
+        checkpoint = named[0] if named else train(folder, words)
+        draw = partial(generate, checkpoint)
         sides = {
-            "zip": partial(generate, folder, count, "faces.zip"),
-            "folder": partial(generate, folder, count, "faces"),
-            "zip, precision=auto": partial(generate, folder, count, "fast.zip", "auto"),
-            "loop": partial(apart, loop, folder, count // 10),
+            "zip": partial(draw, folder / "faces.zip", count),
+            "folder": partial(draw, folder / "faces", count),
+            "zip, precision=auto": partial(draw, folder / "fast.zip", count, "auto"),
+            "loop": partial(apart, loop, checkpoint, folder, count // 10),
         }
         figures = take_turns(sides, rounds, "faces/s")
     loops = figures.pop("loop")

@@ -57,6 +57,17 @@ def test_folders_and_zips_hold_the_same_faces(generator, tmp_path: Path):
         np.testing.assert_array_equal(np.asarray(picture), face)
 
 
+def test_more_faces_than_are_packed_together_keep_their_order(tmp_path: Path):
+    pictures = [np.full((8, 8, 3), number, np.uint8) for number in range(150)]
+    drawing.write_zip(
+        iter(pictures), (f"{number}.png" for number in range(150)), tmp_path / "a.zip"
+    )
+    with zipfile.ZipFile(tmp_path / "a.zip") as archive:
+        for number, picture in enumerate(pictures):
+            found = Image.open(archive.open(f"{number}.png"))
+            np.testing.assert_array_equal(np.asarray(found), picture)
+
+
 def test_films_as_gif_and_as_mp4(generator, tmp_path: Path):
     imageio_ffmpeg = pytest.importorskip("imageio_ffmpeg")
     for name in ("a.gif", "a.mp4"):

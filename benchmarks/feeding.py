@@ -26,7 +26,7 @@ from PIL import Image
 
 from anime_dcgan.data.cache import open_cache
 from anime_dcgan.data.folder import FolderFaces
-from benchmarks.measure import apart, machine, memory, ratio, seconds, take_turns
+from benchmarks.measure import apart, machine, memory, ratio, seconds, take_turns, write_faces
 
 BATCH = 64
 
@@ -76,7 +76,7 @@ def deliver(folder: Path, place: Path) -> tuple[float, list[float]]:
 
 
 def main() -> None:
-    from benchmarks.training import bare, write_faces
+    from benchmarks.training import bare
 
     given = [word for word in sys.argv[1:] if "=" not in word]
     settings = dict(word.split("=", 1) for word in sys.argv[1:] if "=" in word)

@@ -54,7 +54,6 @@ from torchvision.datasets import ImageFolder
 from anime_dcgan import precision
 from anime_dcgan.command import instantiate
 from anime_dcgan.data.batches import FaceBatches
-from anime_dcgan.data.drawn import DrawnFaces
 from anime_dcgan.gan import GAN
 from anime_dcgan.image import to_float
 from anime_dcgan.training import fit
@@ -67,6 +66,7 @@ from benchmarks.measure import (
     now,
     ratio,
     take_turns,
+    write_faces,
 )
 from benchmarks.usual_loop import BATCH, UsualLoop, to_nchw
 
@@ -260,14 +260,6 @@ def _multiplications(network: nn.Module, batch: torch.Tensor) -> list[int]:
     for hook in hooks:
         hook.remove()
     return counts
-
-
-def write_faces(folder: Path, count: int, size: int = 64) -> None:
-    """Drawn faces of `size` px as JPEG files in a folder of their own below `folder`."""
-    faces = DrawnFaces(count)
-    (folder / "faces").mkdir(parents=True)
-    for index in range(count):
-        faces.read(index, size).save(folder / "faces" / f"{index:06d}.jpg", quality=90)
 
 
 def compose_config(overrides: list[str]) -> DictConfig:

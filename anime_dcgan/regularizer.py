@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from anime_dcgan.errors import UserError
+from anime_dcgan.input_gradient import input_gradient
 
 
 class Regularizer:
@@ -138,7 +139,6 @@ def squared_gradient_norm(
     discriminator: nn.Module, images: Float[Tensor, "n ..."]
 ) -> Float[Tensor, " n"]:
     """|d D(x)/d x|^2 of each image, in float32, differentiable in the discriminator's weights."""
-    images = images.detach().float().requires_grad_(True)
-    with torch.autocast(images.device.type, enabled=False), torch.enable_grad():
-        (gradient,) = torch.autograd.grad(discriminator(images).sum(), images, create_graph=True)
+    with torch.autocast(images.device.type, enabled=False):
+        gradient = input_gradient(discriminator, images.float())
     return gradient.flatten(1).square().sum(1)

@@ -96,7 +96,7 @@ def centre_square(image: Image.Image) -> Image.Image:
 def _plain_jpeg(stream: Stream, below: float = math.inf) -> Image.Image | None:
     """A grey or RGB JPEG without metadata, of fewer than `below` px on a side; None for all else.
 
-    The pixels are Pillow's to the last bit, since both leave them to libjpeg-turbo, in a fourth of
+    The pixels are Pillow's to the last bit, since both leave them to libjpeg-turbo, in half of
     the time where pictures are small. Whatever is odd, damage included, is left to Pillow, with the
     stream at its start.
     """

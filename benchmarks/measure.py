@@ -56,15 +56,13 @@ def write_faces(folder: Path, count: int, size: int = 64) -> None:
     """Drawn faces of `size` px as JPEG files in `folder/faces`, by all cores."""
     place = folder / "faces"
     place.mkdir(parents=True)
-    starts = range(0, count, DRAWN_TOGETHER)
-    parts = [range(start, min(start + DRAWN_TOGETHER, count)) for start in starts]
+    write = partial(_write_face, place, DrawnFaces(count), size)
     with ProcessPoolExecutor(mp_context=multiprocessing.get_context("spawn")) as pool:
-        list(pool.map(partial(_write_part, place, DrawnFaces(count), size), parts))
+        list(pool.map(write, range(count), chunksize=DRAWN_TOGETHER))
 
 
-def _write_part(place: Path, faces: DrawnFaces, size: int, part: range) -> None:
-    for index in part:
-        faces.read(index, size).save(place / f"{index:06d}.jpg", quality=90)
+def _write_face(place: Path, faces: DrawnFaces, size: int, index: int) -> None:
+    faces.read(index, size).save(place / f"{index:06d}.jpg", quality=90)
 
 
 def ratio(of: list[float], to: list[float]) -> float:

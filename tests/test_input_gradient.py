@@ -9,6 +9,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from anime_dcgan.input_gradient import input_gradient
 from anime_dcgan.model import dcgan, radford
+from benchmarks.penalty import torchs_own
 
 SIZE = 16
 
@@ -51,11 +52,6 @@ CRITICS: dict[str, Callable[[], nn.Module]] = {
 def images() -> Tensor:
     generator = torch.Generator().manual_seed(1)
     return torch.randn(8, 3, SIZE, SIZE, generator=generator, dtype=torch.float64)
-
-
-def torchs_own(network: nn.Module, inputs: Tensor) -> Tensor:
-    inputs = inputs.clone().requires_grad_()
-    return torch.autograd.grad(network(inputs).sum(), inputs, create_graph=True)[0]
 
 
 def trained(gradient: Tensor, network: nn.Module) -> list[Tensor]:

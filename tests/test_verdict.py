@@ -105,6 +105,7 @@ def test_it_is_not_called_before_the_rest_has_lasted():
     assert "too short a rest" in judge(course(*distances[:19])).reasons[0]
     assert set(names) == {"learning", "equilibrium"}
     assert set(names[-10:]) == {"equilibrium"}
+    assert set(names[names.index("equilibrium") :]) == {"equilibrium"}
 
 
 def test_a_curve_that_still_falls_is_learning():

@@ -105,8 +105,8 @@ def _plain_jpeg(stream: Stream, below: float = math.inf) -> Image.Image | None:
         try:
             height, width, colours, _ = simplejpeg.decode_jpeg_header(data)
             size = int(height), int(width)
-            usual = colours in ("YCbCr", "Gray", "RGB") and APP1 not in data
-            if usual and min(size) < below and math.prod(size) <= MAX_PIXELS:
+            usual = colours in ("YCbCr", "Gray", "RGB") and math.prod(size) <= MAX_PIXELS
+            if usual and min(size) < below and APP1 not in data:
                 return Image.fromarray(simplejpeg.decode_jpeg(data))
         except ValueError:
             pass

@@ -14,7 +14,6 @@ import numpy as np
 import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils import clip_grad_norm_
 from torch.nn.utils.parametrize import is_parametrized
 from torch.optim import Optimizer
@@ -25,6 +24,7 @@ from anime_dcgan.errors import UserError
 from anime_dcgan.image import to_float
 from anime_dcgan.loss import AdversarialLoss
 from anime_dcgan.model.base import Discriminator, Generator
+from anime_dcgan.model.coupling import has_batch_norm
 from anime_dcgan.objective import (
     DiscriminatorCost,
     discriminator_cost,
@@ -271,11 +271,6 @@ class GAN(lightning.LightningModule):
         key = (self.seed, self.global_rank, self.discriminator_steps)
         (seed,) = np.random.SeedSequence(key).generate_state(1, np.uint32)
         torch.manual_seed(int(seed))
-
-
-def has_batch_norm(network: nn.Module) -> bool:
-    """Whether the network normalises over the batch, so that its samples depend on each other."""
-    return any(isinstance(module, _BatchNorm) for module in network.modules())
 
 
 def has_spectral_norm(network: nn.Module) -> bool:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from anime_dcgan.augment import Augment
 from anime_dcgan.loss import AdversarialLoss
+from anime_dcgan.model.coupling import of_real_and_fake
 from anime_dcgan.regularizer import Regularizer
 
 
@@ -51,8 +52,8 @@ def discriminator_cost(
 ) -> DiscriminatorCost:
     """The discriminator's cost of telling these apart, and its penalty; they are to be added."""
     real, fake = augment(real), augment(fake)
-    real_logits = discriminator(real).float()
-    fake_logits = discriminator(fake).float()
+    logits = of_real_and_fake(discriminator, discriminator, real, fake)
+    real_logits, fake_logits = (each.float() for each in logits)
     cost = loss.discriminator(real_logits, fake_logits).mean()
     penalty = regularizer.penalty(discriminator, real, fake)
     if not isinstance(penalty, Tensor):

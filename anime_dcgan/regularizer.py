@@ -1,6 +1,7 @@
 """What holds the discriminator back: a penalty per sample, or a change after each of its steps."""
 
 import copy
+from functools import partial
 from typing import ClassVar
 
 import torch
@@ -9,6 +10,7 @@ from torch import Tensor, nn
 
 from anime_dcgan.errors import UserError
 from anime_dcgan.input_gradient import input_gradient
+from anime_dcgan.model.coupling import of_real_and_fake
 
 
 class Regularizer:
@@ -131,8 +133,9 @@ class R1R2(WeightedPenalty):
         real: Float[Tensor, "n ..."],
         fake: Float[Tensor, "n ..."],
     ) -> Float[Tensor, " n"]:
-        at_real = squared_gradient_norm(discriminator, real)
-        return self.weight / 2 * (at_real + squared_gradient_norm(discriminator, fake))
+        norm = partial(squared_gradient_norm, discriminator)
+        at_real, at_fake = of_real_and_fake(norm, discriminator, real, fake)
+        return self.weight / 2 * (at_real + at_fake)
 
 
 def squared_gradient_norm(

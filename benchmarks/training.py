@@ -22,6 +22,7 @@ are not counted. Against:
     keras  the report's program (keras_report.py), in float32 and under mixed_bfloat16, by a Python
            that has tensorflow
     bare   the loss, networks, optimizers and precision of `train` in a loop with nothing around it
+    two    `train` with real and fake images in two batches, where it has them in one
 
 The useful floating-point operations are those of convolutions and matrices as the networks are
 written, 2 for a multiplication and addition. With g and d for one image through generator and
@@ -56,6 +57,7 @@ from anime_dcgan.command import instantiate
 from anime_dcgan.data.batches import FaceBatches
 from anime_dcgan.gan import GAN
 from anime_dcgan.image import to_float
+from anime_dcgan.model import coupling
 from anime_dcgan.training import fit
 from benchmarks.measure import (
     Busy,
@@ -188,6 +190,12 @@ def bare(overrides: list[str], images: int) -> float:
     return pace.speed
 
 
+def two_batches(overrides: list[str], images: int) -> float:
+    """Our side, but for a discriminator that never sees real and fake images at once."""
+    coupling.can_share_a_batch = lambda *_: False
+    return train(overrides, images)
+
+
 def _parts(config: DictConfig) -> tuple[GAN, list[torch.optim.Optimizer], FaceBatches]:
     module: GAN = instantiate(config.gan).to(device_of(config))
     data = instantiate(config.datamodule)
@@ -289,6 +297,7 @@ def main() -> None:
             "usual": {"usual": partial(apart, usual, folder, fewer, device_of(config))},
             "plain": {"plain": partial(apart, plain_gradient_penalty, overrides, fewer)},
             "bare": {"bare": partial(apart, bare, overrides, fewer)},
+            "two": {"two": partial(apart, two_batches, overrides, fewer)},
             "keras": {
                 policy: partial(keras, own["keras"], folder, policy, fewer)
                 for policy in ("float32", "mixed_bfloat16")

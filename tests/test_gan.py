@@ -230,10 +230,3 @@ def test_figures_of_a_step_are_finite_numbers(trained: GAN):
     }
     assert all(value.shape == () and torch.isfinite(value) for value in figures.values())
     assert not any(value.requires_grad for value in figures.values())
-
-
-def test_discriminator_with_batch_norm_is_recognised():
-    from anime_dcgan.gan import has_batch_norm
-
-    assert has_batch_norm(nn.Sequential(nn.Conv2d(1, 1, 1), nn.BatchNorm2d(1)))
-    assert not has_batch_norm(nn.Sequential(nn.Conv2d(1, 1, 1), nn.GroupNorm(1, 1)))

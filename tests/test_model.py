@@ -97,13 +97,13 @@ def test_spectral_normalisation_leaves_each_layer_a_largest_singular_value_of_on
 
 
 def test_minibatch_std_adds_the_mean_deviation_within_each_group():
-    """Groups are images 0, 2, 4 and 1, 3, 5, as in StyleGAN: neighbours are in different ones."""
+    """Groups are images 0, 1, 2 and 3, 4, 5: real and fake ones of a batch stay apart."""
     maps = torch.randn(6, 5, 4, 4)
     out = MinibatchStd(3)(maps)
     torch.testing.assert_close(out[:, :5], maps)
-    for first in (0, 1):
-        expected = np.std(maps[first::2].numpy(), axis=0).mean()
-        torch.testing.assert_close(out[first::2, 5], torch.full((3, 4, 4), float(expected)))
+    for group in (slice(0, 3), slice(3, 6)):
+        expected = np.std(maps[group].numpy(), axis=0).mean()
+        torch.testing.assert_close(out[group, 5], torch.full((3, 4, 4), float(expected)))
 
 
 def test_minibatch_std_divides_any_batch():

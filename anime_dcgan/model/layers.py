@@ -72,8 +72,9 @@ class MinibatchStd(nn.Module):
     features and places. So a discriminator sees where a generator's faces are too much alike.
 
     Parameters:
-        group: images that are compared, as in StyleGAN (4 there); where the batch cannot be divided
-            into groups of so many, into the largest smaller ones that it can be divided into.
+        group: images that are compared (4 in StyleGAN), which follow each other in the batch; where
+            it cannot be divided into groups of so many, the largest smaller ones that it can be
+            divided into.
     """
 
     def __init__(self, group: int) -> None:
@@ -83,8 +84,8 @@ class MinibatchStd(nn.Module):
     def forward(self, maps: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c+1 h w"]:
         count = len(maps)
         group = next(size for size in range(min(self.group, count), 0, -1) if count % size == 0)
-        together = maps.float().unflatten(0, (group, -1))
-        variance = together.var(0, correction=0)
+        together = maps.float().unflatten(0, (-1, group))
+        variance = together.var(1, correction=0)
         deviation = (variance + 1e-8).sqrt().mean((1, 2, 3))  # sqrt has no slope at 0
-        channel = deviation.repeat(group).to(maps.dtype).view(-1, 1, 1, 1)
+        channel = deviation.repeat_interleave(group).to(maps.dtype).view(-1, 1, 1, 1)
         return torch.cat([maps, channel.expand(-1, 1, *maps.shape[2:])], dim=1)

@@ -19,10 +19,13 @@ MODEL_PACKAGE = "anime_dcgan.model"
 PREFIXES = {"ema": "generator_ema.", "raw": "generator."}
 
 
-def read(path: Path) -> dict[str, Any]:
-    """The contents of a checkpoint of ours; the tensors stay on disk until they are used."""
+def read(path: Path, mmap: bool = True) -> dict[str, Any]:
+    """The contents of a checkpoint of ours.
+
+    With `mmap` the tensors stay on disk, and the file in use, as long as they are.
+    """
     try:
-        contents = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        contents = torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
     except FileNotFoundError:
         raise UserError(f"there is no checkpoint {path}") from None
     except pickle.UnpicklingError as error:
@@ -47,7 +50,7 @@ def load_generator(path: Path, weights: Literal["ema", "raw"] = "ema") -> Genera
     contents = read(path)
     prefix = PREFIXES[weights]
     state = {
-        name.removeprefix(prefix): tensor
+        name.removeprefix(prefix): _own(tensor, path)
         for name, tensor in contents["state_dict"].items()
         if name.startswith(prefix)
     }
@@ -61,6 +64,15 @@ def load_generator(path: Path, weights: Literal["ema", "raw"] = "ema") -> Genera
             f"{path}: the weights do not fit the generator: {first_line(error)}"
         ) from None
     return generator.eval().requires_grad_(False)
+
+
+def _own(tensor: Any, path: Path) -> Any:
+    """A copy that leaves the file alone; refused where it stands for more than the file holds."""
+    if not isinstance(tensor, torch.Tensor):
+        return tensor
+    if tensor.untyped_storage().nbytes() < tensor.numel() * tensor.element_size():
+        raise UserError(f"{path} is refused: its weights stand for more than it holds")
+    return tensor.clone()
 
 
 def _generator_settings(config: Any) -> Any:

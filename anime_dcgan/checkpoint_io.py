@@ -40,4 +40,4 @@ class AtomicCheckpointIO(TorchCheckpointIO):
     def load_checkpoint(
         self, path: Any, map_location: Any = None, weights_only: bool | None = None
     ) -> dict[str, Any]:
-        return reader.read(Path(path))
+        return reader.read(Path(path), mmap=False)  # the optimizers keep what is read

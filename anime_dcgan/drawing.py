@@ -90,7 +90,7 @@ def write_film(frames: Iterable[Pixels], path: Path, frames_per_second: int) -> 
     """An endless GIF, or an MP4 (H.264), by the ending of `path`."""
     if path.suffix.lower() == ".gif":
         rate = min(frames_per_second, GIF_FRAMES_PER_SECOND)
-        image.write_gif([Image.fromarray(pixels) for pixels in frames], path, rate)
+        image.write_gif((Image.fromarray(pixels) for pixels in frames), path, rate)
     else:
         _write_mp4(frames, path, frames_per_second)
 

@@ -29,8 +29,9 @@ class Evaluation:
 
     def __init__(self, first: Path, metric: Metric, settings: DictConfig) -> None:
         self.weights = settings.weights
-        self.device, self.dtype = _device(settings.device)
-        faces = open_data(checkpoint.read(first)["config"], first, settings.manifest)
+        config = checkpoint.read(first)["config"]
+        self.device, self.dtype = _device(settings.device, config)
+        faces = open_data(config, first, settings.manifest)
         self.evaluator = Evaluator(
             metric,
             faces,
@@ -80,11 +81,12 @@ class Evaluation:
             return draw(generator, latents)
 
 
-def _device(name: str) -> tuple[torch.device, torch.dtype]:
-    """Where to measure, and in which precision the faces are drawn: as training would."""
+def _device(name: str, config: dict[str, Any]) -> tuple[torch.device, torch.dtype]:
+    """Where to measure, and in which precision the faces are drawn: as the run's training does."""
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
-    fast = precision.choose(name)[0] == precision.FAST
+    wanted = config.get("trainer", {}).get("precision", "auto")
+    fast = (precision.choose(name)[0] if wanted == "auto" else wanted) == precision.FAST
     return torch.device(name), torch.bfloat16 if fast else torch.float32
 
 

@@ -3,23 +3,33 @@
 import contextlib
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from anime_dcgan.console import say
 
 
-def write_text(path: Path, text: str) -> None:
-    """Replace what is at `path`; a crash or a full disk leaves what was there. `OSError` if so."""
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A file to write beside `path`, whose place it takes at the end of the block.
+
+    A crash or a full disk leaves what was there. `OSError` if so.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        partial.write_text(text, encoding="utf-8", errors="replace")
+        yield partial
         partial.replace(path)
     finally:
         with contextlib.suppress(OSError):
             partial.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Replace what is at `path`, as `replacing`."""
+    with replacing(path) as partial:
+        partial.write_text(text, encoding="utf-8", errors="replace")
 
 
 def write_json(path: Path, content: Any) -> None:

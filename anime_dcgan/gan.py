@@ -113,6 +113,11 @@ class GAN(lightning.LightningModule):
         return optimizers
 
     def on_fit_start(self) -> None:
+        if self.dtype != torch.float32:
+            raise UserError(
+                f"trainer.precision={self.trainer.precision} leaves no float32 weights to train: "
+                "use trainer.precision=bf16-mixed or 32-true"
+            )
         scaled = precision.scales_gradients(self.trainer.precision_plugin)
         if scaled and self.clip_gradient_norm is not None:
             raise UserError(

@@ -2,7 +2,9 @@
 
 import io
 import math
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -54,8 +56,8 @@ def to_png(picture: Image.Image, compress_level: int = 4) -> bytes:
     return file.getvalue()
 
 
-def write_gif(frames: list[Image.Image], path: Path, frames_per_second: float) -> None:
+def write_gif(frames: Iterable[Image.Image], path: Path, frames_per_second: float) -> None:
     """An endlessly repeating animation of equally large pictures."""
     palettes = [frame.convert("P", palette=Image.Palette.ADAPTIVE, colors=256) for frame in frames]
-    duration = round(1000 / frames_per_second)
-    palettes[0].save(path, save_all=True, append_images=palettes[1:], duration=duration, loop=0)
+    settings: dict[str, Any] = {"duration": round(1000 / frames_per_second), "loop": 0}
+    palettes[0].save(path, "GIF", save_all=True, append_images=palettes[1:], **settings)

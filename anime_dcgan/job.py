@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
+from yaml import YAMLError
 
 from anime_dcgan.command import mistake
 from anime_dcgan.console import is_first_process, say
 from anime_dcgan.errors import UserError
+from anime_dcgan.files import write_text
 from anime_dcgan.outcome import best_distance, write_failure
 from anime_dcgan.overrides import command_line
 from anime_dcgan.settings import check_same
@@ -63,10 +65,11 @@ def check_same_run(run_dir: Path, config: DictConfig) -> None:
     """Raise `UserError` where the folder's run was trained with other settings."""
     try:
         before: Any = OmegaConf.to_container(OmegaConf.load(run_dir / "config.yaml"))
-    except (OSError, ValueError):
-        return  # the checkpoint says it again
+    except (OSError, ValueError, YAMLError):
+        return  # damaged; the checkpoint says it again
     now: Any = OmegaConf.to_container(config, resolve=True)
-    check_same(before, now)
+    if isinstance(before, dict) and {"model", "gan"} <= before.keys():
+        check_same(before, now)
 
 
 def record_failure(run_dir: Path, error: Exception) -> str:
@@ -80,7 +83,7 @@ def record_failure(run_dir: Path, error: Exception) -> str:
 
 def _write_provenance(run_dir: Path, config: DictConfig, words: list[str]) -> None:
     try:
-        OmegaConf.save(config, run_dir / "config.yaml", resolve=True)
+        write_text(run_dir / "config.yaml", OmegaConf.to_yaml(config, resolve=True))
         with (run_dir / "command.txt").open("a") as file:
             file.write(command_line(words) + "\n")
     except OSError as error:

@@ -42,6 +42,8 @@ def fit(
     _keep_quiet()
     keep_freed()
     _refuse_settings_of_one_optimizer(config.trainer)
+    if not 0 <= config.seed < 2**63:
+        raise UserError(f"seed={config.seed} seeds nothing: use a whole number from 0 on, seed=0")
     plain: Any = OmegaConf.to_container(config, resolve=True)
     torch.manual_seed(config.seed)  # decides the initial weights; later steps seed themselves
     module: GAN = instantiate(config.gan)

@@ -10,7 +10,7 @@ import anime_dcgan
 PACKAGE = Path(anime_dcgan.__file__).parent
 FLOORS = [
     {"errors", "paths", "console", "runs", "files", "trusted", "outcome", "overrides", "settings"}
-    | {"memory", "input_gradient"},
+    | {"memory", "input_gradient", "leftovers"},
     {"image", "latent", "precision", "model", "loss", "regularizer", "ema", "schedule"}
     | {"augment", "transformations", "verdict", "page", "refusal"},
     {"checkpoint", "drawing", "data", "objective", "cuda_graph"},

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from anime_dcgan.checkpoint import load_generator
+from anime_dcgan.checkpoint_io import AtomicCheckpointIO
 from anime_dcgan.errors import UserError
 from anime_dcgan.model import dcgan
 
@@ -126,3 +127,20 @@ def test_missing_weights_and_a_missing_file(tmp_path: Path):
         load_generator(path, "raw")
     with pytest.raises(UserError, match="no checkpoint"):
         load_generator(tmp_path / "b.ckpt")
+
+
+def test_weights_that_stand_for_more_than_the_file_holds_are_refused(tmp_path: Path):
+    good = contents()["state_dict"]
+    weights = {name: torch.zeros(()).expand(value.shape) for name, value in good.items()}
+    path = save(tmp_path / "a.ckpt", contents(state_dict=weights))
+    with pytest.raises(UserError, match="stand for more than it holds"):
+        load_generator(path)
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="/proc tells what is mapped")
+def test_what_was_read_leaves_the_file_alone(tmp_path: Path):
+    """Windows replaces no file that is mapped, and a file written over changes what maps it."""
+    path = save(tmp_path / "a.ckpt", contents() | {"optimizer_states": [torch.ones(9)]})
+    kept = load_generator(path), AtomicCheckpointIO().load_checkpoint(path)
+    assert str(path) not in Path("/proc/self/maps").read_text()
+    del kept

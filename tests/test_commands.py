@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -273,6 +274,32 @@ def test_two_processes_train_together(tmp_path: Path):
     assert result.stdout.count("Draw:") == 1
     contents = read(tmp_path / "outputs/two/checkpoints/last.ckpt")
     assert contents["images_seen"] == 2 * 2 * 16  # 38 faces are 2 batches of 16 over both
+
+
+def test_two_processes_agree_that_nothing_could_be_saved(tmp_path: Path):
+    folder = tmp_path / "outputs/two/checkpoints"
+    for name in ("epoch=0001", "last"):  # where the files would be written first
+        (folder / f".{name}.ckpt.partial").mkdir(parents=True)
+    result = run(
+        "train",
+        *(*TINY, "run=two", "trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2"),
+        *("trainer.max_epochs=1", "callbacks.samples=null", "metric=none"),
+        cwd=tmp_path,
+        status=2,
+    )
+    assert "error: the end of this run could not be saved" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_run_whose_settings_are_damaged_goes_on_from_its_checkpoint(
+    finished: Path, tmp_path: Path
+):
+    outputs = shutil.copytree(finished / "outputs", tmp_path / "outputs")
+    for damaged in ("", "loss:\n  _target_: anime_dcgan.loss.BCE\nse", "a: [1"):
+        (outputs / "a/config.yaml").write_text(damaged)
+        again = ("run=a", "trainer.max_epochs=3", "ckpt_path=last")
+        run("train", *TINY, *again, cwd=tmp_path)
+        assert "model" in yaml.safe_load((outputs / "a/config.yaml").read_text())
 
 
 def test_a_profile_holds_a_table_and_a_trace(call: Callable[..., Result], tmp_path: Path):

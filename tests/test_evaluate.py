@@ -10,6 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
+from anime_dcgan import precision
 from anime_dcgan.data.drawn import DrawnFaces
 from anime_dcgan.errors import UserError
 from anime_dcgan.evaluation import Evaluation
@@ -175,10 +176,19 @@ def test_evaluate_starts_without_lightning(folder: Path):
     )
 
 
-def test_faces_are_drawn_as_in_training(folder: Path):
-    """On an accelerator or a CPU with AMX in bf16, else in float32."""
+@pytest.mark.parametrize(
+    ("trainer", "dtype"),
+    [
+        ({"precision": "32-true"}, torch.float32),
+        ({"precision": "bf16-mixed"}, torch.bfloat16),
+        ({"precision": "auto"}, None),
+        (None, None),  # a checkpoint that does not say
+    ],
+)
+def test_faces_are_drawn_as_in_training(trainer: dict | None, dtype: torch.dtype | None):
     from anime_dcgan.evaluation import _device
 
-    device, dtype = _device("cpu")
+    fast = precision.choose("cpu")[0] == precision.FAST
+    device, drawn = _device("cpu", {} if trainer is None else {"trainer": trainer})
     assert device.type == "cpu"
-    assert dtype in (torch.bfloat16, torch.float32)
+    assert drawn == (dtype or (torch.bfloat16 if fast else torch.float32))

@@ -1,6 +1,7 @@
 """Whole trainings: going on exactly, what is left behind, and what ends them."""
 
 import errno
+import re
 import shutil
 import signal
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from PIL import Image
 
 from anime_dcgan import checkpoint_io
+from anime_dcgan.callbacks import snapshot
 from anime_dcgan.callbacks.interrupt import Interrupted
 from anime_dcgan.checkpoint import load_generator, read
 from anime_dcgan.errors import UserError
@@ -237,6 +239,49 @@ def test_a_full_disk_costs_no_checkpoint_and_is_told_at_the_end(
     folder = tmp_path / "run/checkpoints"
     assert sorted(path.name for path in folder.iterdir()) == ["epoch=0001.ckpt", "last.ckpt"]
     assert read(folder / "last.ckpt")["images_seen"] == 32
+
+
+def test_a_full_disk_costs_pictures_and_no_training(
+    train: Train, tmp_path: Path, monkeypatch, capsys
+):
+    def full(self, file: Path, *_, **__) -> None:
+        file.write_bytes(b"half of a picture")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Image.Image, "save", full)
+    assert train().images_seen == 64
+    said = capsys.readouterr().err
+    assert re.search(r"epoch=0002.png could not be written .* training goes on", said)
+    assert (tmp_path / "run/checkpoints/last.ckpt").exists()
+    assert not list((tmp_path / "run/samples").rglob("*.*"))
+
+
+def test_a_checkpoint_that_cannot_be_last_too_is_told(
+    train: Train, tmp_path: Path, monkeypatch, capsys
+):
+    def full(*_) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(snapshot.os, "link", full)
+    train(run="copied")
+    assert (tmp_path / "copied/checkpoints/last.ckpt").exists()
+    monkeypatch.setattr(snapshot.shutil, "copyfile", full)
+    train()
+    assert "epoch=0001.ckpt could not be saved" in capsys.readouterr().err
+    assert read(tmp_path / "run/checkpoints/last.ckpt")["images_seen"] == 64
+
+
+@pytest.mark.parametrize(
+    ("setting", "mended"),
+    [
+        ("seed=-1", "seed=0"),
+        ("seed=9223372036854775808", "seed=0"),
+        ("trainer.precision=bf16-true", "trainer.precision=bf16-mixed"),
+    ],
+)
+def test_what_cannot_be_trained_with_is_told(train: Train, setting: str, mended: str):
+    with pytest.raises(UserError, match=mended):
+        train(setting)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -85,11 +85,12 @@ class Quality(Periodic):
             self._hours_before = 0.0
         if not trainer.is_global_zero:
             return
+        on_mps = pl_module.device.type == "mps"  # which has neither float64 nor eigenvalues
         faces = trainer.datamodule.faces  # pyright: ignore[reportAttributeAccessIssue]
         try:
             self._evaluator = Evaluator(
                 *(self.metric, faces, self.count, self.reference, self.training),
-                device=pl_module.device,
+                device="cpu" if on_mps else pl_module.device,
             )
         except TooFewFaces as error:
             say(f"the faces are not measured: {error}")

@@ -1,6 +1,8 @@
 """Grids of faces from latents that stay the same for the whole run, and their animation."""
 
 import math
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,7 @@ from PIL import Image
 from anime_dcgan import image
 from anime_dcgan.callbacks.periodic import Periodic, epoch_now
 from anime_dcgan.errors import UserError
+from anime_dcgan.files import replacing, write_or_tell
 from anime_dcgan.gan import GAN, Weights
 from anime_dcgan.latent import latents_of_seeds
 from anime_dcgan.runs import by_epoch, file_stem
@@ -52,9 +55,7 @@ class Samples(Periodic):
         for weights in self.weights:
             faces = image.to_uint8(module.sample(latents, weights))
             sheet = image.grid(faces, scale=math.ceil(SMALLEST_FACE / faces.shape[1]))
-            path = self._path(trainer, weights)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            sheet.save(path)
+            _write(self._path(trainer, weights), partial(sheet.save, format="PNG"))
             self._show(trainer, f"samples/{weights}", sheet, module.images_seen)
 
     def on_train_end(self, trainer: Trainer, pl_module: GAN) -> None:
@@ -65,8 +66,11 @@ class Samples(Periodic):
         frames = by_epoch(self.folder / "ema", ".png")
         if len(frames) > 1:
             chosen = torch.linspace(0, len(frames) - 1, min(len(frames), MAX_FRAMES)).round()
-            pictures = [_open(frames[int(index)]) for index in chosen]
-            image.write_gif(pictures, self.folder / "ema.gif", FRAMES_PER_SECOND)
+            pictures = (_open(frames[int(index)]) for index in chosen)
+            _write(
+                self.folder / "ema.gif",
+                lambda file: image.write_gif(pictures, file, FRAMES_PER_SECOND),
+            )
 
     def _path(self, trainer: Trainer, weights: Weights) -> Path:
         return self.folder / weights / f"{file_stem(epoch_now(trainer))}.png"
@@ -76,6 +80,16 @@ class Samples(Periodic):
             if isinstance(logger, TensorBoardLogger):
                 pixels = np.asarray(sheet)
                 logger.experiment.add_image(tag, pixels, images_seen, dataformats="HWC")
+
+
+def _write(path: Path, write: Callable[[Path], None]) -> None:
+    """What `write` writes; pictures are worth no training."""
+
+    def replace() -> None:
+        with replacing(path) as file:
+            write(file)
+
+    write_or_tell(replace, path, "training goes on")
 
 
 def _open(path: Path) -> Image.Image:

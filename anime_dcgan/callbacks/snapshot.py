@@ -13,8 +13,11 @@ from anime_dcgan.callbacks.budget import images_in_all, images_in_epoch
 from anime_dcgan.callbacks.periodic import Periodic, epoch_now
 from anime_dcgan.console import say
 from anime_dcgan.errors import UserError
+from anime_dcgan.files import replacing, sync
 from anime_dcgan.gan import GAN
 from anime_dcgan.runs import by_epoch, file_stem
+
+LAST = "last.ckpt"
 
 
 class Snapshot(Periodic):
@@ -45,13 +48,11 @@ class Snapshot(Periodic):
         self.last_minutes = last_minutes
         self._saved_at = time.monotonic()
         self._saved_images = -1
-        self._failure: OSError | None = None
+        self._failure: str | None = None
 
     def act(self, trainer: Trainer, module: GAN) -> None:
-        name = f"{file_stem(epoch_now(trainer))}.ckpt"
-        if self._save(trainer, module, name) and trainer.is_global_zero:
-            self._also_as_last(name)
-            self._drop_old()
+        if self._save(trainer, module, f"{file_stem(epoch_now(trainer))}.ckpt"):
+            self._drop_old(trainer)
 
     def on_train_start(self, trainer: Trainer, pl_module: GAN) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -79,42 +80,52 @@ class Snapshot(Periodic):
     def save_last(self, trainer: Trainer, module: GAN) -> None:
         """Save `last.ckpt` now, unless nothing was trained since."""
         if self._saved_images != module.images_seen:
-            self._save(trainer, module, "last.ckpt")
+            self._save(trainer, module, LAST)
 
     def save_best(self, trainer: Trainer, module: GAN) -> None:
         """Save `best.ckpt` now, and as `last.ckpt` too."""
-        if self._save(trainer, module, "best.ckpt") and trainer.is_global_zero:
-            self._also_as_last("best.ckpt")
+        self._save(trainer, module, "best.ckpt")
 
     def _save(self, trainer: Trainer, module: GAN, name: str) -> bool:
+        """Save it under its name and as `last.ckpt`; all ranks agree on whether that went well."""
+        failure = None
         try:
             trainer.save_checkpoint(self.folder / name, weights_only=False)
         except OSError as error:
-            self._failure = error
-            say(
-                f"{name} could not be saved ({error}); the checkpoints before it are untouched, "
-                "training goes on and tries again"
-            )
+            failure = str(error)
             trainer.strategy.barrier("Trainer.save_checkpoint")  # where the other ranks wait
         else:
-            self._failure = None
+            if name != LAST and trainer.is_global_zero:
+                failure = self._also_as_last(name)
+        if failure is not None:
+            say(
+                f"{name} could not be saved ({failure}); the checkpoints before it are untouched, "
+                "training goes on and tries again"
+            )
+        self._failure = trainer.strategy.broadcast(failure)
+        if self._failure is None:
             self._saved_images = module.images_seen
         self._saved_at = time.monotonic()
         return self._failure is None
 
-    def _also_as_last(self, name: str) -> None:
-        partial = self.folder / ".last.ckpt.partial"
-        partial.unlink(missing_ok=True)
+    def _also_as_last(self, name: str) -> str | None:
+        """Why that failed, or None."""
         try:
-            os.link(self.folder / name, partial)
-        except OSError:  # a file system without hard links
-            shutil.copyfile(self.folder / name, partial)
-        partial.replace(self.folder / "last.ckpt")
+            with replacing(self.folder / LAST) as partial:
+                partial.unlink(missing_ok=True)
+                try:
+                    os.link(self.folder / name, partial)
+                except OSError:  # a file system without hard links
+                    shutil.copyfile(self.folder / name, partial)
+                    sync(partial)
+        except OSError as error:
+            return str(error)
+        return None
 
-    def _drop_old(self) -> None:
-        if self.keep is not None:
+    def _drop_old(self, trainer: Trainer) -> None:
+        if self.keep is not None and trainer.is_global_zero:
             for path in by_epoch(self.folder, ".ckpt")[: -self.keep]:
-                path.unlink()
+                path.unlink(missing_ok=True)
 
     def _warn_of_little_room(self, trainer: Trainer, module: GAN) -> None:
         """Say it before the training, not when the disk is full, that it will be."""

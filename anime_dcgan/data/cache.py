@@ -12,10 +12,7 @@ import io
 import json
 import os
 import re
-import secrets
 import shutil
-import socket
-import time
 from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -24,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
+from anime_dcgan import leftovers
 from anime_dcgan.data.pool import cores, in_order, with_progress
 from anime_dcgan.data.source import Source, Unreadable
 from anime_dcgan.errors import UserError
@@ -41,7 +39,7 @@ CHUNK_BYTES = 4 * 1024**2
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
-ABANDONED_SECONDS = 24 * 3600
+STAGING = ".building"
 """A build by another machine that wrote nothing for so long is taken for dead."""
 
 
@@ -219,11 +217,11 @@ class _Build:
         cache_dir = self.folder.parent
         with self._storage_errors():
             cache_dir.mkdir(parents=True, exist_ok=True)
-            _remove_dead_builds(cache_dir)
+            leftovers.remove_dead(cache_dir, STAGING)
             free = shutil.disk_usage(cache_dir).free
             if free < self._bytes_needed():
                 raise self._no_room(free)
-            staging = cache_dir / f".building-{os.getpid()}-{_host()}-{secrets.token_hex(4)}"
+            staging = cache_dir / leftovers.own_name(STAGING)
             staging.mkdir()
             return staging
 
@@ -335,50 +333,8 @@ def _publish(staging: Path, folder: Path, made_from: dict[str, object]) -> None:
         damaged = staging.with_name(f"{staging.name}-damaged")
         folder.rename(damaged)
         staging.rename(folder)
-        _remove(damaged)
+        leftovers.remove(damaged)
     sync(folder.parent)
-
-
-def _remove_dead_builds(cache_dir: Path) -> None:
-    """Delete what builds left that did not end: their process is gone, or was another machine's
-    and has been silent for long."""
-    for staging in cache_dir.glob(".building-*-*-*"):
-        if _is_dead(staging):
-            _remove(staging)
-
-
-def _remove(path: Path) -> None:
-    """As much of a file or folder as the system lets go of."""
-    if path.is_dir():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)
-
-
-def _is_dead(staging: Path) -> bool:
-    _, pid, host = staging.name.split("-")[:3]
-    if host == _host() and os.name == "posix" and pid.isdecimal():
-        return int(pid) == os.getpid() or not _is_running(int(pid))
-    try:
-        changed = max(path.stat().st_mtime for path in (staging, *staging.iterdir()))
-    except OSError:
-        return False
-    return time.time() - changed > ABANDONED_SECONDS
-
-
-def _is_running(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except (PermissionError, OverflowError):
-        pass
-    return True
-
-
-def _host() -> str:
-    """This machine's name, fit for a part of a file name."""
-    return re.sub(r"\W+", "_", socket.gethostname()) or "host"
 
 
 def _one_line(text: str) -> str:

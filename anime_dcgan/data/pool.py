@@ -23,6 +23,7 @@ Part = TypeVar("Part")
 Result = TypeVar("Result")
 
 IN_FLIGHT_PER_WORKER = 3
+MOST_WORKERS = 61  # that a pool may have on Windows
 
 
 def in_order(
@@ -43,7 +44,8 @@ def _in_pool(
 ) -> Generator[Result, None, None]:
     context = multiprocessing.get_context("spawn")
     tether, held_end = context.Pipe(duplex=False)
-    pool = ProcessPoolExecutor(min(workers, len(parts)), context, _start_worker, (work, tether))
+    count = min(workers, len(parts), MOST_WORKERS)
+    pool = ProcessPoolExecutor(count, context, _start_worker, (work, tether))
     waiting: deque[Future[Result]] = deque()
     try:
         for part in parts:

@@ -4,6 +4,7 @@ Moving a latent by s along one of them changes it by s standard deviations. Dire
 generator are always the same: signs are fixed, and the sample that `pca` looks at has a seed.
 """
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -65,6 +66,7 @@ def pca(generator: Generator) -> tuple[Float[Tensor, "k d"], Float[Tensor, " k"]
     best, by least squares. The features are what enters the second layer with weights, averaged
     over cells of a 4 x 4 grid.
     """
+    generator = copy.deepcopy(generator)  # others may draw with it meanwhile
     random = torch.Generator().manual_seed(SEED)
     latents = torch.randn(SAMPLES, generator.latent_dim, generator=random)
     features = torch.cat([_early_features(generator, part) for part in latents.split(64)])

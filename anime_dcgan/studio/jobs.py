@@ -11,6 +11,7 @@ from pathlib import Path
 from queue import Queue
 from typing import Literal
 
+from anime_dcgan import leftovers
 from anime_dcgan.console import say
 from anime_dcgan.errors import UserError, first_line
 from anime_dcgan.explore.face import Face
@@ -19,6 +20,7 @@ State = Literal["waiting", "running", "done", "failed", "cancelled"]
 Kind = Literal["film", "zip", "projection"]
 OVER: tuple[State, ...] = ("done", "failed", "cancelled")
 
+OWN = "studio"
 MOST_WAITING = 16
 KEPT = 32  # jobs that are over, with their files
 
@@ -64,11 +66,14 @@ class Job:
 
 
 class Jobs:
-    """The queue of jobs and the thread that does them. `folder` holds their files while it runs."""
+    """The queue of jobs and the thread that does them.
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        shutil.rmtree(folder, ignore_errors=True)  # of a studio that was killed
+    Their files lie in a folder of this studio's own below `place` while it runs.
+    """
+
+    def __init__(self, place: Path) -> None:
+        leftovers.remove_dead(place, OWN)  # of studios that were killed
+        self.folder = place / leftovers.own_name(OWN)
         self._jobs: dict[str, Job] = {}
         self._queue: Queue[Job | None] = Queue()
         self._lock = threading.Lock()

@@ -96,6 +96,20 @@ def test_pca_finds_the_axes_of_a_generator_whose_axes_are_known():
         assert abs(direction.vector[axis]) > 0.99
 
 
+def test_pca_leaves_a_generator_that_others_draw_with_alone(
+    generator: base.Generator, monkeypatch: pytest.MonkeyPatch
+):
+    hooked: list[nn.Module] = []
+    register = nn.Module.register_forward_pre_hook
+    monkeypatch.setattr(
+        nn.Module,
+        "register_forward_pre_hook",
+        lambda self, *given: hooked.append(self) or register(self, *given),
+    )
+    directions.pca(generator)
+    assert hooked and not set(hooked) & set(generator.modules())
+
+
 def test_fewer_axes_give_fewer_directions(generator: base.Generator):
     assert len(directions.find(generator, "pca", 50)) == 6
 

@@ -2,6 +2,9 @@
 
 import io
 import json
+import os
+import subprocess
+import sys
 import threading
 import time
 import zipfile
@@ -13,7 +16,8 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
-from anime_dcgan.studio.jobs import KEPT, MOST_WAITING, Job, Jobs, TooManyJobs
+from anime_dcgan import leftovers
+from anime_dcgan.studio.jobs import KEPT, MOST_WAITING, OWN, Job, Jobs, TooManyJobs
 
 FACE = {"run": "a", "epoch": "10", "seed": 5}
 FACES = [FACE, {**FACE, "seed": 6}, {**FACE, "moves": {"sefa.0": 2}}]
@@ -114,7 +118,7 @@ def jobs(tmp_path: Path):
     made = Jobs(tmp_path / "jobs")
     yield made
     made.close()
-    assert not (tmp_path / "jobs").exists()
+    assert not made.folder.exists()
 
 
 def wait(job: Job, *states: str) -> None:
@@ -169,8 +173,16 @@ def test_old_files_are_forgotten(jobs: Jobs):
     assert jobs.get(made[0].id) is None and jobs.get(made[-1].id) is made[-1]
 
 
-def test_what_a_killed_studio_left_is_cleared_away(tmp_path: Path):
-    (tmp_path / "jobs" / "old").mkdir(parents=True)
-    jobs = Jobs(tmp_path / "jobs")
-    assert not (tmp_path / "jobs" / "old").exists()
-    jobs.close()
+def test_what_a_killed_studio_left_is_cleared_away_and_that_of_another_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    killed = subprocess.Popen([sys.executable, "-c", ""])
+    killed.wait()
+    folders = []
+    for pid in (killed.pid, os.getppid()):
+        with monkeypatch.context() as context:
+            context.setattr(os, "getpid", lambda pid=pid: pid)
+            folders.append(tmp_path / leftovers.own_name(OWN))
+        (folders[-1] / "job").mkdir(parents=True)
+    Jobs(tmp_path).close()
+    assert [folder.exists() for folder in folders] == [False, True]

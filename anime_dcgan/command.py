@@ -3,6 +3,7 @@
 import functools
 import importlib.util
 import inspect
+import math
 import os
 import sys
 import types
@@ -132,6 +133,9 @@ def check_settings(config: DictConfig) -> None:
                 key = _where_set(node, name) or setting
                 kind = "list" if isinstance(value, ListConfig) else type(value).__name__
                 raise UserError(f"{key}={value} is a {kind}: give {_words(allowed)}")
+            if isinstance(value, float) and not math.isfinite(value):
+                key = _where_set(node, name) or setting
+                raise UserError(f"{key}={value} is not finite: give a number")
 
 
 def _not_there(place: str, target: str, error: Exception) -> str:

@@ -3,6 +3,7 @@
 It needs the files of the runs only: torch is never loaded.
 """
 
+import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -55,7 +56,7 @@ def _check(config: DictConfig) -> None:
     if config.by not in ("best", "last"):
         raise UserError(f"by={config.by} is unknown: use by=best or by=last")
     kimg = config.kimg
-    if kimg is not None and (isinstance(kimg, bool | str) or kimg <= 0):
+    if kimg is not None and (isinstance(kimg, bool | str) or not 0 < kimg < math.inf):
         raise UserError(f"kimg={kimg} is no number above 0: use kimg=100, or null for all")
     check_page(config.out)
 

@@ -9,6 +9,11 @@ from typing import Any
 
 from anime_dcgan.console import say
 
+try:
+    import fcntl
+except ImportError:  # on Windows
+    fcntl = None
+
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
@@ -30,6 +35,26 @@ def write_text(path: Path, text: str) -> None:
     """Replace what is at `path`, as `replacing`."""
     with replacing(path) as partial:
         partial.write_text(text, encoding="utf-8", errors="replace")
+
+
+@contextlib.contextmanager
+def held(path: Path) -> Iterator[bool]:
+    """Whether this process alone has the file `path`, until the end of the block or of the process.
+
+    Where the system has no such locks, every process has it.
+    """
+    if fcntl is None:
+        yield True
+        return
+    with path.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        except OSError:  # a file system without locks
+            yield True
+        else:
+            yield True
 
 
 def write_json(path: Path, content: Any) -> None:

@@ -4,6 +4,7 @@ Torch is imported when the drawing begins, so that the word about a mistyped ove
 once; Lightning is not imported at all.
 """
 
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
+from anime_dcgan import leftovers
 from anime_dcgan.command import command
 from anime_dcgan.console import say
 from anime_dcgan.errors import UserError
@@ -19,7 +21,9 @@ from anime_dcgan.runs import find_checkpoint, find_run
 
 FILMS = (".gif", ".mp4")
 FILES = (".png", ".zip", *FILMS)
+FACE = re.compile(r"seed=\d+\.png")
 MAX_SEED = 2**32 - 1
+LARGEST_SCALE = 64
 PRECISIONS = ("32-true", "bf16-mixed", "auto")
 
 
@@ -30,6 +34,7 @@ def generate(config: DictConfig) -> None:
     out = Path(config.out)
     if out.exists() and not config.overwrite:
         raise UserError(f"{out} exists: name another out=..., or use overwrite=true")
+    _check_replaceable(out)
     from anime_dcgan import precision
     from anime_dcgan.checkpoint import load_generator
 
@@ -41,15 +46,36 @@ def generate(config: DictConfig) -> None:
     say(f"{config.n} faces of {path} ({config.weights}) in {out}")
 
 
+def _check_replaceable(out: Path) -> None:
+    """Nothing but faces that were drawn before is replaced by others."""
+    if out.is_dir():
+        if out.is_symlink():
+            raise UserError(f"out={out} is a link to a folder: name the folder itself")
+        foreign = [path.name for path in out.iterdir() if not FACE.fullmatch(path.name)]
+        if foreign:
+            raise UserError(
+                f"out={out} holds other things than faces ({foreign[0]}), which overwrite=true "
+                "would delete: name another out=..."
+            )
+
+
 def _check(config: DictConfig) -> None:
-    for name in ("n", "seed", "scale", "frames_per_face", "frames_per_second"):
+    if not isinstance(config.out, str) or not Path(config.out).name:
+        raise UserError(f"out={config.out} names no file or folder: use out=faces.png")
+    if not isinstance(config.overwrite, bool):
+        raise UserError(f"overwrite={config.overwrite} is neither true nor false")
+    numbers = ("n", "seed", "scale", "frames_per_face", "frames_per_second")
+    for name in (*numbers, *(() if config.columns is None else ("columns",))):
         value = config[name]
         if isinstance(value, bool) or not isinstance(value, int):
             raise UserError(f"{name}={value} is no whole number")
-        if value < (0 if name == "seed" else 1):
-            raise UserError(f"{name}={value} is too small: use {name}=1 or more")
+        least = 0 if name == "seed" else 1
+        if value < least:
+            raise UserError(f"{name}={value} is too small: use {name}={least} or more")
+    if config.scale > LARGEST_SCALE:
+        raise UserError(f"scale={config.scale} is too large: use scale={LARGEST_SCALE} or less")
     if config.seed + config.n - 1 > MAX_SEED:
-        raise UserError(f"seed + n goes beyond {MAX_SEED}: use a smaller seed=...")
+        raise UserError(f"seed + n goes beyond {MAX_SEED}: use a smaller seed=... or n=...")
     if config.weights not in ("ema", "raw"):
         raise UserError(f"weights={config.weights} is unknown: use weights=ema or weights=raw")
     if config.precision not in PRECISIONS:
@@ -103,9 +129,7 @@ def _write_whole(out: Path, write: Callable[[Path], None]) -> None:
     except OSError as error:
         raise UserError(f"{out} cannot be written: {error}; name another out=...") from None
     finally:
-        if partial.is_dir():
-            shutil.rmtree(partial)
-        partial.unlink(missing_ok=True)
+        leftovers.remove(partial)
 
 
 main = generate

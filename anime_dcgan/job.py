@@ -4,7 +4,8 @@ Lightning and torch are imported when the training begins, not with this module.
 """
 
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,13 +15,15 @@ from yaml import YAMLError
 from anime_dcgan.command import mistake
 from anime_dcgan.console import is_first_process, say
 from anime_dcgan.errors import UserError
-from anime_dcgan.files import write_text
+from anime_dcgan.files import held, write_text
 from anime_dcgan.outcome import best_distance, write_failure
 from anime_dcgan.overrides import command_line
 from anime_dcgan.settings import check_same
 
 if TYPE_CHECKING:
     from lightning import Callback
+
+LOCK = ".lock"  # of the process that trains in the folder
 
 
 def last_checkpoint(run_dir: Path) -> Path | None:
@@ -44,21 +47,42 @@ def train_in(
     """
     from anime_dcgan.training import Interrupted, fit
 
-    if is_first_process():
-        if ckpt_path is not None and ckpt_path == last_checkpoint(run_dir):
-            check_same_run(run_dir, config)
-        _write_provenance(run_dir, config, words)
-    try:
-        fit(config, run_dir, ckpt_path, callbacks)
-    except Interrupted:
-        raise
-    except Exception as error:
+    with _alone(run_dir):
         if is_first_process():
-            record_failure(run_dir, error)
-        raise
-    if is_first_process():
-        write_report_of(run_dir)
+            if ckpt_path is not None and ckpt_path == last_checkpoint(run_dir):
+                check_same_run(run_dir, config)
+            _write_provenance(run_dir, config, words)
+        try:
+            fit(config, run_dir, ckpt_path, callbacks)
+        except Interrupted:
+            raise
+        except Exception as error:
+            if is_first_process():
+                record_failure(run_dir, error)
+            raise
+        if is_first_process():
+            write_report_of(run_dir)
     return best_distance(run_dir)
+
+
+@contextmanager
+def _alone(run_dir: Path) -> Iterator[None]:
+    """Raise `UserError` where another command trains in the folder at this moment."""
+    if not is_first_process():
+        yield
+        return
+    try:
+        run_dir.mkdir(parents=True, exist_ok=True)
+        (run_dir / LOCK).touch()
+    except OSError as error:
+        raise UserError(f"{run_dir} cannot be written to: {error}; name another run=...") from None
+    with held(run_dir / LOCK) as alone:
+        if not alone:
+            raise UserError(
+                f"{run_dir} is being trained by another command: wait for it, or name another "
+                "run=..."
+            )
+        yield
 
 
 def check_same_run(run_dir: Path, config: DictConfig) -> None:

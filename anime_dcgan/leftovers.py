@@ -1,5 +1,6 @@
 """Folders of a process's own, and what is left of those of processes that were killed."""
 
+import contextlib
 import os
 import re
 import secrets
@@ -29,7 +30,8 @@ def remove(path: Path) -> None:
     if path.is_dir():
         shutil.rmtree(path, ignore_errors=True)
     else:
-        path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
 
 
 def _is_dead(path: Path) -> bool:

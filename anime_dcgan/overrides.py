@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Iterable
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import yaml
@@ -45,6 +45,22 @@ def is_sweep(words: list[str]) -> bool:
 def is_named(words: list[str]) -> bool:
     """Whether the command line says which folder it trains in."""
     return any(word.startswith(("run=", "hydra.run.dir=", "hydra.sweep.dir=")) for word in words)
+
+
+def misnamed(words: list[str]) -> str | None:
+    """The override that names a run which would lie elsewhere than in a folder below `outputs`.
+
+    >>> misnamed(["run=first"]), misnamed(["run='a b'"]), misnamed(["run=../first"])
+    (None, None, 'run=../first')
+    """
+    for word in words:
+        if word.startswith("run="):
+            name = word.removeprefix("run=").strip("'\"")
+            path = PurePath(name)
+            lists = name.startswith(("[", "{"))
+            if name in ("", "null", ".") or lists or path.is_absolute() or ".." in path.parts:
+                return word
+    return None
 
 
 def find_last_run(words: list[str]) -> str | None:
@@ -101,7 +117,7 @@ def place(run_dir: Path) -> str:
     """The override that names a run's folder.
 
     >>> place(Path("outputs/first")), place(Path("outputs/losses/loss=bce"))
-    ('run=first', "run='losses/loss=bce'")
+    ('run=first', 'run="losses/loss=bce"')
     """
     for folder in (run_dir.parent, run_dir.parent.parent):
         if folder.name == OUTPUTS.name:
@@ -113,7 +129,7 @@ def quoted(value: str) -> str:
     """A value in Hydra's grammar, where `=` and `,` mean something."""
     if not set(value) & set("=,'\"()[]{}:\\ "):
         return value
-    return "'" + value.replace("'", "\\'") + "'"
+    return '"' + value.replace('"', '\\"') + '"'  # which a shell's single quotes leave as it is
 
 
 def command_line(words: list[str], command: str = "train") -> str:

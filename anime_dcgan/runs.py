@@ -53,7 +53,7 @@ def find_checkpoint(run: Path, epoch: str) -> Path:
     else:
         try:
             path = folder / f"{file_stem(float(epoch))}.ckpt"
-        except ValueError:
+        except (ValueError, OverflowError):
             raise UserError(
                 f"epoch={epoch} is neither `last`, `best`, a number nor the path of a .ckpt file"
             ) from None

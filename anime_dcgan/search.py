@@ -31,6 +31,7 @@ from anime_dcgan.overrides import (
     is_named,
     is_same,
     is_sweep,
+    misnamed,
     own_overrides,
     place,
     quoted,
@@ -70,6 +71,8 @@ def _check(config: DictConfig, space: Space) -> None:
             f"trainer.devices={config.trainer.devices}: a trial is one process, "
             "use trainer.devices=1"
         )
+    if isinstance(config.trials, bool) or not isinstance(config.trials, int):
+        raise UserError(f"trials={config.trials} is no whole number: use trials=20")
     if config.trials < 1:
         raise UserError(f"trials={config.trials} is too small: use trials=1 or more")
 
@@ -202,6 +205,8 @@ def main() -> None:
     """The console script. A search without a name goes on with the last one of the same command."""
     words = sys.argv[1:]
     shows_only = SHOWS_ONLY & set(words)
+    if (name := misnamed(words)) is not None:
+        fail(f"{name} names no folder below {OUTPUTS}/: use run=first")
     if is_sweep(words):
         fail("a search is no sweep: give ranges instead of -m or sweep=")
     if importlib.util.find_spec("optuna") is None and not shows_only:

@@ -4,8 +4,8 @@ Lightning and torch are imported when the training begins, not with this module:
 that decode pictures import it anew, and the word about a mistyped override comes at once.
 """
 
-import json
 import math
+import shlex
 import sys
 import tempfile
 from pathlib import Path
@@ -15,6 +15,7 @@ from omegaconf import DictConfig
 from anime_dcgan.command import INTERRUPTED, command, fail, in_sweep
 from anime_dcgan.console import is_first_process, say
 from anime_dcgan.errors import UserError
+from anime_dcgan.files import read_object
 from anime_dcgan.job import last_checkpoint, train_in
 from anime_dcgan.overrides import (
     OUTPUTS,
@@ -24,8 +25,10 @@ from anime_dcgan.overrides import (
     find_last_sweep,
     is_named,
     is_sweep,
+    misnamed,
     own_overrides,
     place,
+    quoted,
 )
 from anime_dcgan.runs import by_epoch
 from anime_dcgan.sweep import train_job
@@ -48,17 +51,29 @@ def train(config: DictConfig) -> float:
 
 
 def _train_alone(run_dir: Path, config: DictConfig) -> float:
-    last = last_checkpoint(run_dir)
-    if is_first_process() and config.ckpt_path is None and last is not None:
-        raise UserError(
-            f"{run_dir} holds a run already: go on with ckpt_path=last, or name another run=..."
-        )
+    if is_first_process() and config.ckpt_path is None:
+        _check_unused(run_dir)
+    if config.ckpt_path == "":
+        raise UserError("ckpt_path= names no checkpoint: use ckpt_path=last")
     ckpt_path = run_dir / "checkpoints" / "last.ckpt"
     if config.ckpt_path != "last":
         ckpt_path = config.ckpt_path
     distance = train_in(run_dir, config, sys.argv[1:], ckpt_path)
     _tell(_what_next(run_dir))
     return distance
+
+
+def _check_unused(run_dir: Path) -> None:
+    kept = sorted((run_dir / "checkpoints").glob("*.ckpt"))
+    if last_checkpoint(run_dir) is not None:
+        raise UserError(
+            f"{run_dir} holds a run already: go on with ckpt_path=last, or name another run=..."
+        )
+    if kept:
+        raise UserError(
+            f"{run_dir} holds checkpoints of a run, but not its last.ckpt: name another run=..., "
+            f"or go on with {shlex.quote(f'ckpt_path={quoted(str(kept[-1]))}')}"
+        )
 
 
 def _preview(config: DictConfig, path: Path) -> None:
@@ -97,21 +112,19 @@ def _what_next(run_dir: Path) -> str:
         lines.append(f"report       {run_dir / 'report.html'}")
     if last_checkpoint(run_dir) is not None:
         name = run_dir.name if run_dir.parent.name == OUTPUTS.name else run_dir
-        lines += [
-            "",
-            f"Draw:  python -m anime_dcgan.generate run={name} n=100 seed=1 out=faces.png",
-            f"Play:  python -m anime_dcgan.studio run={name}",
-        ]
+        run = f"run={quoted(str(name))}"
+        draw = command_line([run, "n=100", "seed=1", "out=faces.png"], "generate")
+        lines += ["", f"Draw:  {draw}", f"Play:  {command_line([run], 'studio')}"]
     return "\n".join(lines)
 
 
 def _verdict(run_dir: Path) -> list[str]:
+    said = read_object(run_dir / "equilibrium.json")
     try:
-        said = json.loads((run_dir / "equilibrium.json").read_text(encoding="utf-8"))
-    except OSError:
+        place = f" since epoch {said['epoch']:g}" if said["epoch"] is not None else ""
+        return [f"verdict      {said['verdict']}{place}: {'; '.join(said['reasons'])}"]
+    except (KeyError, TypeError, ValueError):  # absent or damaged
         return []
-    place = f" since epoch {said['epoch']:g}" if said["epoch"] is not None else ""
-    return [f"verdict      {said['verdict']}{place}: {'; '.join(said['reasons'])}"]
 
 
 def main() -> None:
@@ -120,6 +133,8 @@ def main() -> None:
     A sweep without a name goes on with the last one of the same command.
     """
     words = sys.argv[1:]
+    if (name := misnamed(words)) is not None:
+        fail(f"{name} names no folder below {OUTPUTS}/: use run=first")
     if not is_named(words) and not SHOWS_ONLY & set(words):
         if is_sweep(words):
             _go_on_with_sweep(words)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -314,3 +315,83 @@ def test_a_profile_holds_a_table_and_a_trace(call: Callable[..., Result], tmp_pa
     assert "aten::convolution_backward" in table.read_text()
     (trace,) = profile.glob("*.json")
     assert json.loads(trace.read_text())["traceEvents"]
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "../a", "null", "[a,b]", "/tmp/a"])
+def test_a_run_lies_in_a_folder_below_outputs(call, tmp_path: Path, name: str):
+    said = call("train", *TINY, f"run={name}", cwd=tmp_path, status=2).stderr
+    assert said == f"error: run={name} names no folder below outputs/: use run=first\n"
+    assert not list(tmp_path.iterdir())
+
+
+def test_faces_replace_faces_and_nothing_else(call, finished: Path, tmp_path: Path):
+    outputs = shutil.copytree(finished / "outputs", tmp_path / "outputs")
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept/note.txt").write_text("precious")
+    for out in ("kept", "outputs", "outputs/a"):
+        said = call("generate", "run=a", f"out={out}", "overwrite=true", cwd=tmp_path, status=2)
+        assert "holds other things than faces" in said.stderr
+    assert (tmp_path / "kept/note.txt").read_text() == "precious"
+    assert (outputs / "a/checkpoints/last.ckpt").exists()
+    for n in (3, 2):
+        call("generate", "run=a", "out=faces", f"n={n}", "overwrite=true", cwd=tmp_path)
+        assert len(list((tmp_path / "faces").iterdir())) == n
+
+
+@pytest.mark.parametrize(
+    ("word", "mended"),
+    [
+        *(("out=null", "out=faces.png"), ("out=.", "out=faces.png"), ("columns=abc", "whole")),
+        *(("columns=-3", "columns=1"), ("scale=100000", "scale=64"), ("epoch=inf", "number")),
+        *(("overwrite=maybe", "true nor false"), ("seed=-1", "seed=0"), ("n=true", "whole")),
+    ],
+)
+def test_what_cannot_be_drawn_is_told(call, finished: Path, word: str, mended: str):
+    said = call("generate", "run=a", "out=never.png", word, cwd=finished, status=2).stderr
+    assert said.startswith("error: ") and mended in said and said.count("\n") == 1
+    assert not (finished / "never.png").exists()
+
+
+@pytest.mark.parametrize("budget", ["nan", "inf", "-1"])
+def test_a_budget_that_is_none_is_told(call, tmp_path: Path, budget: str):
+    said = call("train", *TINY, f"max_kimg={budget}", "run=a", cwd=tmp_path, status=2).stderr
+    assert said.startswith(f"error: max_kimg={budget} is ")
+
+
+def test_a_run_that_lost_its_last_checkpoint_is_not_overwritten(finished: Path, tmp_path: Path):
+    outputs = shutil.copytree(finished / "outputs", tmp_path / "outputs")
+    (outputs / "a/checkpoints/last.ckpt").unlink()
+    said = run("train", *TINY, "trainer.max_epochs=3", "run=a", cwd=tmp_path, status=2).stderr
+    assert "but not its last.ckpt" in said
+    words = shlex.split(said.rpartition("go on with ")[2])
+    run("train", *TINY, "trainer.max_epochs=4", "run=a", *words, cwd=tmp_path)
+
+
+def test_what_says_how_it_went_may_be_damaged(finished: Path, tmp_path: Path):
+    outputs = shutil.copytree(finished / "outputs", tmp_path / "outputs")
+    for verdict in ("{bro", '{"verdict": 1}'):  # of a run that is over, so that nothing is trained
+        (outputs / "a/equilibrium.json").write_text(verdict)
+        run("train", *TINY, "trainer.max_epochs=3", "run=a", "ckpt_path=last", cwd=tmp_path)
+    (outputs / "a/quality.json").write_text("{bro")
+    again = ("trainer.max_epochs=4", "run=a", "ckpt_path=last")
+    said = run("train", *TINY, *again, cwd=tmp_path).stderr
+    assert "quality.json is damaged and kept as" in said
+    assert (outputs / "a/quality-damaged.json").read_text() == "{bro"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no such locks")
+def test_two_commands_do_not_train_in_one_folder(tmp_path: Path):
+    endless = (*TINY, "run=a", "trainer.max_epochs=-1", "metric=none", "callbacks.samples=null")
+    first = start("train", *endless, cwd=tmp_path)
+    try:
+        last = tmp_path / "outputs/a/checkpoints/last.ckpt"
+        deadline = time.monotonic() + 60
+        while not last.exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        said = run("train", *endless, "ckpt_path=last", cwd=tmp_path, status=2).stderr
+        assert "is being trained by another command" in said
+    finally:
+        first.kill()
+        first.communicate()
+    run("train", *endless, "ckpt_path=last", "max_kimg=0.01", cwd=tmp_path)

@@ -6,6 +6,7 @@ from lightning import Callback, Trainer
 
 from anime_dcgan.callbacks.periodic import callbacks_of
 from anime_dcgan.data.batches import FaceBatches
+from anime_dcgan.errors import UserError
 from anime_dcgan.gan import GAN
 
 
@@ -13,6 +14,8 @@ class Budget(Callback):
     """Ends the training once `max_kimg` thousand images were seen, across resumed runs too."""
 
     def __init__(self, max_kimg: float | None = None) -> None:
+        if max_kimg is not None and max_kimg < 0:
+            raise UserError(f"max_kimg={max_kimg} is negative: use max_kimg=300, or null")
         self.max_kimg = max_kimg
 
     def on_train_start(self, trainer: Trainer, pl_module: GAN) -> None:

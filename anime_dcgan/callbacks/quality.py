@@ -167,8 +167,12 @@ class Quality(Periodic):
             kept = self.file.with_stem(f"{self.file.stem}-until-{images}")
             self.file.replace(kept)
             say(f"measured otherwise than before: the values so far are kept in {kept}")
-        except (OSError, ValueError, KeyError, TypeError):
+        except OSError:
             pass  # nothing was measured, or it cannot be read
+        except (ValueError, KeyError, TypeError):
+            kept = self.file.with_stem(f"{self.file.stem}-damaged")
+            write_or_tell(lambda: self.file.replace(kept) and None, kept)
+            say(f"{self.file} is damaged and kept as {kept}: measuring begins anew")
         return []
 
     def _log(self, trainer: Trainer, row: Row, floor: Values) -> None:

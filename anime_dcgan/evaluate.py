@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from anime_dcgan.evaluation import Evaluation
 
 RESULTS = "evaluations.json"  # in the folder of the run
+DEVICES = ("auto", "cpu", "cuda")
 LIST_OF_EPOCHS = re.compile(r"epochs=[^\[]*,.*")
 
 Row = dict[str, Any]
@@ -44,11 +45,21 @@ def evaluate(config: DictConfig) -> None:
 
 
 def _check(config: DictConfig) -> None:
+    for name, usual in (("count", 2000), ("training", 10_000)):
+        value = config[name]
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise UserError(f"{name}={value} is no number of faces: use {name}={usual}")
+    if not isinstance(config.neighbours, bool):
+        raise UserError(f"neighbours={config.neighbours} is neither true nor false")
+    if config.device not in DEVICES:
+        raise UserError(f"device={config.device} is unknown: use one of {', '.join(DEVICES)}")
+    if isinstance(config.epochs, ListConfig) and not config.epochs:
+        raise UserError("epochs=[] are none: use epochs=all, or epochs=5,10")
     if config.metric is None:
         raise UserError("metric=none measures nothing: use metric=swd, fd or fid")
     if config.weights not in ("ema", "raw"):
         raise UserError(f"weights={config.weights} is unknown: use weights=ema or weights=raw")
-    if config.out is not None and Path(config.out).suffix not in (".csv", ".json"):
+    if config.out is not None and Path(str(config.out)).suffix not in (".csv", ".json"):
         raise UserError(f"out={config.out}: use an ending of .csv or .json")
 
 

@@ -38,6 +38,8 @@ from anime_dcgan.sweep import train_job
 def train(config: DictConfig) -> float:
     """Train, and return the lowest distance that was measured, for Hydra's sweepers."""
     run_dir = Path(config.run_dir)
+    if not isinstance(config.preview, bool):
+        raise UserError(f"preview={config.preview} is neither true nor false")
     if config.preview:
         _preview(config, run_dir / "preview.png")
         return math.inf

@@ -192,3 +192,16 @@ def test_faces_are_drawn_as_in_training(trainer: dict | None, dtype: torch.dtype
     device, drawn = _device("cpu", {} if trainer is None else {"trainer": trainer})
     assert device.type == "cpu"
     assert drawn == (dtype or (torch.bfloat16 if fast else torch.float32))
+
+
+@pytest.mark.parametrize(
+    ("word", "mended"),
+    [
+        *(("count=abc", "count=2000"), ("count=0", "count=2000"), ("training=0", "training=10000")),
+        *(("device=foo", "cpu, cuda"), ("epochs=[]", "epochs=all"), ("out=[a]", ".csv")),
+        ("neighbours=abc", "neither true nor false"),
+    ],
+)
+def test_what_cannot_be_measured_is_told(call: Call, folder: Path, word: str, mended: str):
+    said = call("evaluate", "run=a", word, cwd=folder, status=2).stderr
+    assert said.startswith("error: ") and mended in said and said.count("\n") == 1

@@ -1,5 +1,6 @@
 """How good the faces are, measured as the training goes on; the best checkpoint is kept."""
 
+import contextlib
 import json
 import time
 from pathlib import Path
@@ -171,8 +172,9 @@ class Quality(Periodic):
             pass  # nothing was measured, or it cannot be read
         except (ValueError, KeyError, TypeError):
             kept = self.file.with_stem(f"{self.file.stem}-damaged")
-            write_or_tell(lambda: self.file.replace(kept) and None, kept)
-            say(f"{self.file} is damaged and kept as {kept}: measuring begins anew")
+            with contextlib.suppress(OSError):
+                self.file.replace(kept)
+                say(f"{self.file} is damaged and kept as {kept}: measuring begins anew")
         return []
 
     def _log(self, trainer: Trainer, row: Row, floor: Values) -> None:

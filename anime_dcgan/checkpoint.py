@@ -34,7 +34,11 @@ def read(path: Path, mmap: bool = True) -> dict[str, Any]:
             f"and could run code ({first_line(error)})"
         ) from None
     except (RuntimeError, OSError, EOFError, ValueError) as error:
-        raise UserError(f"{path} cannot be read: {first_line(error)}") from None
+        reason = f" ({error.strerror})" if isinstance(error, OSError) else ""
+        raise UserError(
+            f"{path} cannot be read{reason}: it is damaged, or no checkpoint; name another one, "
+            "such as that of an epoch"
+        ) from None
     if not isinstance(contents, dict) or not {"state_dict", "config"} <= contents.keys():
         raise UserError(
             f"{path} is no checkpoint of anime_dcgan: it lacks weights or configuration"

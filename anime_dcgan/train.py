@@ -33,6 +33,8 @@ from anime_dcgan.overrides import (
 from anime_dcgan.runs import by_epoch
 from anime_dcgan.sweep import train_job
 
+BEGIN = "leave out ckpt_path=last to begin, or name another run=..."
+
 
 @command("train")
 def train(config: DictConfig) -> float:
@@ -57,6 +59,10 @@ def _train_alone(run_dir: Path, config: DictConfig) -> float:
         _check_unused(run_dir)
     if config.ckpt_path == "":
         raise UserError("ckpt_path= names no checkpoint: use ckpt_path=last")
+    if config.ckpt_path == "last" and last_checkpoint(run_dir) is None:
+        raise UserError(
+            f"there is no checkpoint last.ckpt in {run_dir}: {_another(run_dir) or BEGIN}"
+        )
     ckpt_path = run_dir / "checkpoints" / "last.ckpt"
     if config.ckpt_path != "last":
         ckpt_path = config.ckpt_path
@@ -66,16 +72,21 @@ def _train_alone(run_dir: Path, config: DictConfig) -> float:
 
 
 def _check_unused(run_dir: Path) -> None:
-    kept = sorted((run_dir / "checkpoints").glob("*.ckpt"))
     if last_checkpoint(run_dir) is not None:
         raise UserError(
             f"{run_dir} holds a run already: go on with ckpt_path=last, or name another run=..."
         )
-    if kept:
+    if other := _another(run_dir):
         raise UserError(
             f"{run_dir} holds checkpoints of a run, but not its last.ckpt: name another run=..., "
-            f"or go on with {shlex.quote(f'ckpt_path={quoted(str(kept[-1]))}')}"
+            f"or {other}"
         )
+
+
+def _another(run_dir: Path) -> str | None:
+    """How to go on from the newest epoch that there is a checkpoint of."""
+    kept = by_epoch(run_dir / "checkpoints", ".ckpt")
+    return f"go on with {shlex.quote(f'ckpt_path={quoted(str(kept[-1]))}')}" if kept else None
 
 
 def _preview(config: DictConfig, path: Path) -> None:

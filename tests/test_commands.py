@@ -395,3 +395,21 @@ def test_two_commands_do_not_train_in_one_folder(tmp_path: Path):
         first.kill()
         first.communicate()
     run("train", *endless, "ckpt_path=last", "max_kimg=0.01", cwd=tmp_path)
+
+
+def test_a_damaged_last_checkpoint_is_told_with_what_is_left(call, finished: Path, tmp_path: Path):
+    outputs = shutil.copytree(finished / "outputs", tmp_path / "outputs")
+    last = outputs / "a/checkpoints/last.ckpt"
+    whole = last.read_bytes()
+    for content in (b"", whole[: len(whole) // 2], b"no checkpoint"):
+        last.unlink()
+        last.write_bytes(content)
+        for command in (("train", *TINY, "ckpt_path=last"), ("generate", "out=a.png")):
+            said = call(*command, "run=a", cwd=tmp_path, status=2).stderr
+            assert "such as that of an epoch" in said or "is refused: it is damaged" in said
+            assert "mmap" not in said and said.count("error: ") == 1
+    last.unlink()
+    said = call("train", *TINY, "run=a", "ckpt_path=last", cwd=tmp_path, status=2).stderr
+    assert "epoch=0003.ckpt" in said
+    said = call("train", *TINY, "run=b", "ckpt_path=last", cwd=tmp_path, status=2).stderr
+    assert "leave out ckpt_path=last to begin" in said

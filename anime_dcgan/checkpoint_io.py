@@ -1,7 +1,5 @@
 """How Lightning writes and reads checkpoints here: whole or not at all, and as data only."""
 
-import contextlib
-import os
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +7,7 @@ import torch
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 from anime_dcgan import checkpoint as reader
+from anime_dcgan.files import replacing, sync
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
@@ -21,21 +20,13 @@ class AtomicCheckpointIO(TorchCheckpointIO):
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None
     ) -> None:
-        target = Path(path)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        partial = target.with_name(f".{target.name}.partial")
         try:
-            with partial.open("wb") as file:
-                torch.save(checkpoint, file)
-                file.flush()
-                os.fsync(file.fileno())
-            partial.replace(target)
-        except BaseException as error:
-            with contextlib.suppress(OSError):
-                partial.unlink(missing_ok=True)
-            if isinstance(error, RuntimeError):  # torch's writer, when the disk is full
-                raise OSError(f"{target}: {error}") from error
-            raise
+            with replacing(Path(path), shared=False) as partial:
+                with partial.open("wb") as file:
+                    torch.save(checkpoint, file)
+                sync(partial)
+        except RuntimeError as error:  # torch's writer, when the disk is full
+            raise OSError(f"{path}: {error}") from error
 
     def load_checkpoint(
         self, path: Any, map_location: Any = None, weights_only: bool | None = None

@@ -20,6 +20,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from anime_dcgan.errors import UserError
+from anime_dcgan.overrides import OUTPUTS, misnamed
 from anime_dcgan.paths import CONF_DIR
 from anime_dcgan.refusal import FULL_ERROR, Composition
 
@@ -129,13 +130,33 @@ def check_settings(config: DictConfig) -> None:
             if parameter is None or OmegaConf.is_missing(node, name):
                 continue
             value, allowed = node[name], _plain_types(parameter.annotation)
+            key = _where_set(node, name) or setting
             if allowed and not _fits(value, allowed):
-                key = _where_set(node, name) or setting
                 kind = "list" if isinstance(value, ListConfig) else type(value).__name__
                 raise UserError(f"{key}={value} is a {kind}: give {_words(allowed)}")
             if isinstance(value, float) and not math.isfinite(value):
-                key = _where_set(node, name) or setting
                 raise UserError(f"{key}={value} is not finite: give a number")
+
+
+def check_whole_number(config: DictConfig, name: str, least: int = 1) -> None:
+    """Hold a command's own setting, which no constructor takes, against what it is to be."""
+    value = config[name]
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise UserError(f"{name}={value} is no whole number: use {name}={least} or more")
+    if value < least:
+        raise UserError(f"{name}={value} is too small: use {name}={least} or more")
+
+
+def check_switch(config: DictConfig, name: str) -> None:
+    """As `check_whole_number`, for true or false."""
+    if not isinstance(config[name], bool):
+        raise UserError(f"{name}={config[name]} is neither true nor false")
+
+
+def check_run_name(words: list[str]) -> None:
+    """End with a line where `run=...` names no folder below that of all runs."""
+    if (word := misnamed(words)) is not None:
+        fail(f"{word} names no folder below {OUTPUTS}/: use run=first")
 
 
 def _not_there(place: str, target: str, error: Exception) -> str:

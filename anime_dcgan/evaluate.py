@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, ListConfig
 
-from anime_dcgan.command import command, instantiate
+from anime_dcgan.command import check_switch, command, instantiate
 from anime_dcgan.console import say
 from anime_dcgan.errors import UserError
 from anime_dcgan.files import read_list, write_json, write_or_tell, write_text
@@ -49,8 +49,7 @@ def _check(config: DictConfig) -> None:
         value = config[name]
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             raise UserError(f"{name}={value} is no number of faces: use {name}={usual}")
-    if not isinstance(config.neighbours, bool):
-        raise UserError(f"neighbours={config.neighbours} is neither true nor false")
+    check_switch(config, "neighbours")
     if config.device not in DEVICES:
         raise UserError(f"device={config.device} is unknown: use one of {', '.join(DEVICES)}")
     if isinstance(config.epochs, ListConfig) and not config.epochs:

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -16,13 +17,15 @@ except ImportError:  # on Windows
 
 
 @contextlib.contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, shared: bool = True) -> Iterator[Path]:
     """A file to write beside `path`, whose place it takes at the end of the block.
 
-    A crash or a full disk leaves what was there. `OSError` if so.
+    A crash or a full disk leaves what was there. `OSError` if so. Where `path` is not shared with
+    other writers, what a killed process left of a large file is written over by the next one.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    writer = f".{os.getpid()}.{threading.get_ident()}" if shared else ""
+    partial = path.with_name(f".{path.name}{writer}.partial")
     try:
         yield partial
         partial.replace(path)

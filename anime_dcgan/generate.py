@@ -13,7 +13,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from anime_dcgan import leftovers
-from anime_dcgan.command import command
+from anime_dcgan.command import check_switch, check_whole_number, command
 from anime_dcgan.console import say
 from anime_dcgan.errors import UserError
 from anime_dcgan.memory import keep_freed
@@ -62,16 +62,11 @@ def _check_replaceable(out: Path) -> None:
 def _check(config: DictConfig) -> None:
     if not isinstance(config.out, str) or not Path(config.out).name:
         raise UserError(f"out={config.out} names no file or folder: use out=faces.png")
-    if not isinstance(config.overwrite, bool):
-        raise UserError(f"overwrite={config.overwrite} is neither true nor false")
-    numbers = ("n", "seed", "scale", "frames_per_face", "frames_per_second")
+    check_switch(config, "overwrite")
+    check_whole_number(config, "seed", least=0)
+    numbers = ("n", "scale", "frames_per_face", "frames_per_second")
     for name in (*numbers, *(() if config.columns is None else ("columns",))):
-        value = config[name]
-        if isinstance(value, bool) or not isinstance(value, int):
-            raise UserError(f"{name}={value} is no whole number")
-        least = 0 if name == "seed" else 1
-        if value < least:
-            raise UserError(f"{name}={value} is too small: use {name}={least} or more")
+        check_whole_number(config, name)
     if config.scale > LARGEST_SCALE:
         raise UserError(f"scale={config.scale} is too large: use scale={LARGEST_SCALE} or less")
     if config.seed + config.n - 1 > MAX_SEED:

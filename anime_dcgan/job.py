@@ -71,11 +71,9 @@ def _alone(run_dir: Path) -> Iterator[None]:
     if not is_first_process():
         yield
         return
-    try:
+    with _writing_to(run_dir):
         run_dir.mkdir(parents=True, exist_ok=True)
         (run_dir / LOCK).touch()
-    except OSError as error:
-        raise UserError(f"{run_dir} cannot be written to: {error}; name another run=...") from None
     with held(run_dir / LOCK) as alone:
         if not alone:
             raise UserError(
@@ -106,10 +104,17 @@ def record_failure(run_dir: Path, error: Exception) -> str:
 
 
 def _write_provenance(run_dir: Path, config: DictConfig, words: list[str]) -> None:
-    try:
+    with _writing_to(run_dir):
         write_text(run_dir / "config.yaml", OmegaConf.to_yaml(config, resolve=True))
         with (run_dir / "command.txt").open("a") as file:
             file.write(command_line(words) + "\n")
+
+
+@contextmanager
+def _writing_to(run_dir: Path) -> Iterator[None]:
+    """Raise `UserError` where that cannot be done."""
+    try:
+        yield
     except OSError as error:
         raise UserError(f"{run_dir} cannot be written to: {error}; name another run=...") from None
 

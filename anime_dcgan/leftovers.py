@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 ABANDONED_SECONDS = 24 * 3600
+"""What another machine's process has not changed for so long is taken for dead."""
 
 
 def own_name(kind: str) -> str:

@@ -17,7 +17,15 @@ from hydra import compose
 from hydra.errors import HydraException
 from omegaconf import DictConfig
 
-from anime_dcgan.command import INTERRUPTED, check_settings, command, fail, print_error
+from anime_dcgan.command import (
+    INTERRUPTED,
+    check_run_name,
+    check_settings,
+    check_whole_number,
+    command,
+    fail,
+    print_error,
+)
 from anime_dcgan.console import say
 from anime_dcgan.errors import UserError
 from anime_dcgan.files import write_json
@@ -31,7 +39,6 @@ from anime_dcgan.overrides import (
     is_named,
     is_same,
     is_sweep,
-    misnamed,
     own_overrides,
     place,
     quoted,
@@ -71,10 +78,7 @@ def _check(config: DictConfig, space: Space) -> None:
             f"trainer.devices={config.trainer.devices}: a trial is one process, "
             "use trainer.devices=1"
         )
-    if isinstance(config.trials, bool) or not isinstance(config.trials, int):
-        raise UserError(f"trials={config.trials} is no whole number: use trials=20")
-    if config.trials < 1:
-        raise UserError(f"trials={config.trials} is too small: use trials=1 or more")
+    check_whole_number(config, "trials")
 
 
 def _open_study(folder: Path, config: DictConfig, words: list[str]) -> "Study":
@@ -205,8 +209,7 @@ def main() -> None:
     """The console script. A search without a name goes on with the last one of the same command."""
     words = sys.argv[1:]
     shows_only = SHOWS_ONLY & set(words)
-    if (name := misnamed(words)) is not None:
-        fail(f"{name} names no folder below {OUTPUTS}/: use run=first")
+    check_run_name(words)
     if is_sweep(words):
         fail("a search is no sweep: give ranges instead of -m or sweep=")
     if importlib.util.find_spec("optuna") is None and not shows_only:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from anime_dcgan.command import INTERRUPTED, command, fail, in_sweep
+from anime_dcgan.command import INTERRUPTED, check_run_name, check_switch, command, fail, in_sweep
 from anime_dcgan.console import is_first_process, say
 from anime_dcgan.errors import UserError
 from anime_dcgan.files import read_object
@@ -25,7 +25,6 @@ from anime_dcgan.overrides import (
     find_last_sweep,
     is_named,
     is_sweep,
-    misnamed,
     own_overrides,
     place,
     quoted,
@@ -40,8 +39,7 @@ BEGIN = "leave out ckpt_path=last to begin, or name another run=..."
 def train(config: DictConfig) -> float:
     """Train, and return the lowest distance that was measured, for Hydra's sweepers."""
     run_dir = Path(config.run_dir)
-    if not isinstance(config.preview, bool):
-        raise UserError(f"preview={config.preview} is neither true nor false")
+    check_switch(config, "preview")
     if config.preview:
         _preview(config, run_dir / "preview.png")
         return math.inf
@@ -55,17 +53,16 @@ def train(config: DictConfig) -> float:
 
 
 def _train_alone(run_dir: Path, config: DictConfig) -> float:
+    last = last_checkpoint(run_dir)
     if is_first_process() and config.ckpt_path is None:
         _check_unused(run_dir)
     if config.ckpt_path == "":
         raise UserError("ckpt_path= names no checkpoint: use ckpt_path=last")
-    if config.ckpt_path == "last" and last_checkpoint(run_dir) is None:
+    if config.ckpt_path == "last" and last is None:
         raise UserError(
             f"there is no checkpoint last.ckpt in {run_dir}: {_another(run_dir) or BEGIN}"
         )
-    ckpt_path = run_dir / "checkpoints" / "last.ckpt"
-    if config.ckpt_path != "last":
-        ckpt_path = config.ckpt_path
+    ckpt_path = last if config.ckpt_path == "last" else config.ckpt_path
     distance = train_in(run_dir, config, sys.argv[1:], ckpt_path)
     _tell(_what_next(run_dir))
     return distance
@@ -146,8 +143,7 @@ def main() -> None:
     A sweep without a name goes on with the last one of the same command.
     """
     words = sys.argv[1:]
-    if (name := misnamed(words)) is not None:
-        fail(f"{name} names no folder below {OUTPUTS}/: use run=first")
+    check_run_name(words)
     if not is_named(words) and not SHOWS_ONLY & set(words):
         if is_sweep(words):
             _go_on_with_sweep(words)

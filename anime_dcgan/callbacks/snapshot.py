@@ -111,7 +111,7 @@ class Snapshot(Periodic):
     def _also_as_last(self, name: str) -> str | None:
         """Why that failed, or None."""
         try:
-            with replacing(self.folder / LAST) as partial:
+            with replacing(self.folder / LAST, shared=False) as partial:
                 partial.unlink(missing_ok=True)
                 try:
                     os.link(self.folder / name, partial)

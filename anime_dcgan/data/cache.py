@@ -40,7 +40,6 @@ CHUNK_BYTES = 4 * 1024**2
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
 STAGING = ".building"
-"""A build by another machine that wrote nothing for so long is taken for dead."""
 
 
 @dataclass(frozen=True, eq=False)

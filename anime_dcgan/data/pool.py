@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 import time
 from collections import deque
@@ -23,7 +24,7 @@ Part = TypeVar("Part")
 Result = TypeVar("Result")
 
 IN_FLIGHT_PER_WORKER = 3
-MOST_WORKERS = 61  # that a pool may have on Windows
+MOST_ON_WINDOWS = 61  # workers that a pool may have there
 
 
 def in_order(
@@ -44,7 +45,7 @@ def _in_pool(
 ) -> Generator[Result, None, None]:
     context = multiprocessing.get_context("spawn")
     tether, held_end = context.Pipe(duplex=False)
-    count = min(workers, len(parts), MOST_WORKERS)
+    count = min(workers, len(parts), MOST_ON_WINDOWS if sys.platform == "win32" else workers)
     pool = ProcessPoolExecutor(count, context, _start_worker, (work, tether))
     waiting: deque[Future[Result]] = deque()
     try:

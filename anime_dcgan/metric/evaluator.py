@@ -3,7 +3,6 @@
 import contextlib
 import hashlib
 import json
-import os
 import pickle
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from anime_dcgan.console import say
 from anime_dcgan.data.faces import Faces, distinct_rows
 from anime_dcgan.data.rows import read_rows
 from anime_dcgan.errors import UserError
+from anime_dcgan.files import replacing
 from anime_dcgan.metric import neighbours, variety
 from anime_dcgan.metric.base import Description, Metric
 
@@ -178,13 +178,8 @@ class Evaluator:
 
     def _save(self, references: References) -> None:
         """Where it cannot be kept, the next run describes the real faces again."""
-        partial = self._file.with_suffix(f".{os.getpid()}.partial")
-        try:
+        with contextlib.suppress(OSError, RuntimeError), replacing(self._file) as partial:
             torch.save(vars(references), partial)
-            partial.replace(self._file)
-        except (OSError, RuntimeError):
-            with contextlib.suppress(OSError):
-                partial.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

@@ -1,5 +1,6 @@
 """Long work: one job at a time, with progress; others wait, and any can be cancelled."""
 
+import contextlib
 import secrets
 import shutil
 import threading
@@ -73,6 +74,8 @@ class Jobs:
 
     def __init__(self, place: Path) -> None:
         leftovers.remove_dead(place, OWN)  # of studios that were killed
+        for nameless in set(place.glob("*")) - set(place.glob(f"{OWN}-*")):
+            leftovers.remove(nameless)  # of earlier versions, which did not tell whose it was
         self.folder = place / leftovers.own_name(OWN)
         self._jobs: dict[str, Job] = {}
         self._queue: Queue[Job | None] = Queue()
@@ -111,6 +114,8 @@ class Jobs:
         self._queue.put(None)
         self._thread.join(timeout=10)
         shutil.rmtree(self.folder, ignore_errors=True)
+        with contextlib.suppress(OSError):  # where other studios have theirs
+            self.folder.parent.rmdir()
 
     def _forget_old(self) -> None:
         over = [job for job in self._jobs.values() if job.state in OVER]

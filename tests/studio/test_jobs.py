@@ -118,7 +118,7 @@ def jobs(tmp_path: Path):
     made = Jobs(tmp_path / "jobs")
     yield made
     made.close()
-    assert not made.folder.exists()
+    assert not (tmp_path / "jobs").exists()
 
 
 def wait(job: Job, *states: str) -> None:
@@ -184,5 +184,8 @@ def test_what_a_killed_studio_left_is_cleared_away_and_that_of_another_is_not(
             context.setattr(os, "getpid", lambda pid=pid: pid)
             folders.append(tmp_path / leftovers.own_name(OWN))
         (folders[-1] / "job").mkdir(parents=True)
-    Jobs(tmp_path).close()
+    (tmp_path / "old").mkdir()
+    jobs = Jobs(tmp_path)
+    assert not (tmp_path / "old").exists()
+    jobs.close()
     assert [folder.exists() for folder in folders] == [False, True]

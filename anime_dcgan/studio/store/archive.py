@@ -11,7 +11,6 @@ import io
 import json
 import os
 import struct
-import threading
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -19,7 +18,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from anime_dcgan.errors import UserError
-from anime_dcgan.files import sync
+from anime_dcgan.files import replacing, sync
 from anime_dcgan.studio.store.checks import LARGEST_THUMB
 
 MOST_FACES = 10_000  # with ancestors
@@ -42,16 +41,10 @@ def picture_name(number: int) -> str:
 @contextlib.contextmanager
 def written(path: Path) -> Iterator[zipfile.ZipFile]:
     """A new zip, which takes the place of `path` when all is written, and leaves nothing if not."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.partial")
-    try:
+    with replacing(path) as partial:
         with zipfile.ZipFile(partial, "w") as archive:
             yield archive
         sync(partial)
-        partial.replace(path)
-    finally:
-        with contextlib.suppress(OSError):
-            partial.unlink(missing_ok=True)
 
 
 def add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig, ListConfig
 
-from anime_dcgan.command import command
-from anime_dcgan.console import say
-from anime_dcgan.errors import UserError
-from anime_dcgan.overrides import quoted, split_options
+from anime_dcgan.cli.command import command
+from anime_dcgan.cli.overrides import quoted, split_options
+from anime_dcgan.system.console import say
+from anime_dcgan.system.errors import UserError
 
 if TYPE_CHECKING:
-    from anime_dcgan.page.entries import Entry
-    from anime_dcgan.page.ranking import Ranking
+    from anime_dcgan.run.entries import Entry
+    from anime_dcgan.run.ranking import Ranking
 
 
 @command("compare")
@@ -25,8 +25,8 @@ def compare(config: DictConfig) -> None:
     _check(config)
     paths = _paths(config)
     from anime_dcgan.page.comparison import write_comparison
-    from anime_dcgan.page.entries import choose_measure, find_runs, read_entry
-    from anime_dcgan.page.ranking import rank
+    from anime_dcgan.run.entries import choose_measure, find_runs, read_entry
+    from anime_dcgan.run.ranking import rank
 
     notes: list[str] = []
     found = [read_entry(run, notes) for run in find_runs(paths)]
@@ -112,10 +112,12 @@ def _print_table(ranking: "Ranking", missing: "list[Entry]") -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from anime_dcgan.page import words
+    from anime_dcgan.page import formatting
     from anime_dcgan.page.comparison import floor_of, lines_of, words_of_state
 
-    title = f"{ranking.measure.distance} within {words.images(ranking.images)}: lower is nearer"
+    title = (
+        f"{ranking.measure.distance} within {formatting.images(ranking.images)}: lower is nearer"
+    )
     table = Table(title=title)
     for name in ("place", "recipe"):
         table.add_column(name, overflow="fold")
@@ -130,7 +132,7 @@ def _print_table(ranking: "Ranking", missing: "list[Entry]") -> None:
     floor = floor_of(ranking)
     if floor is not None:
         table.add_section()
-        table.add_row("", "real faces (floor)", words.number(floor))
+        table.add_row("", "real faces (floor)", formatting.number(floor))
     console = Console(width=None if sys.stdout.isatty() else 160)
     console.print(table)
     for entry in missing:

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, ListConfig
 
-from anime_dcgan.command import check_switch, command, instantiate
-from anime_dcgan.console import say
-from anime_dcgan.errors import UserError
-from anime_dcgan.files import read_list, write_json, write_or_tell, write_text
-from anime_dcgan.runs import by_epoch, find_checkpoint, find_run
+from anime_dcgan.cli.command import check_switch, command, instantiate
+from anime_dcgan.run.runs import by_epoch, find_checkpoint, find_run
+from anime_dcgan.system.console import say
+from anime_dcgan.system.errors import UserError
+from anime_dcgan.system.files import read_list, write_json, write_or_tell, write_text
 
 if TYPE_CHECKING:
-    from anime_dcgan.evaluation import Evaluation
+    from anime_dcgan.metric.evaluation import Evaluation
 
 RESULTS = "evaluations.json"  # in the folder of the run
 DEVICES = ("auto", "cpu", "cuda")
@@ -33,7 +33,7 @@ def evaluate(config: DictConfig) -> None:
     _check(config)
     run = find_run(str(config.run), Path(config.outputs))
     paths = _checkpoints(run, config.epochs)
-    from anime_dcgan.evaluation import Evaluation
+    from anime_dcgan.metric.evaluation import Evaluation
 
     evaluation = Evaluation(paths[0], instantiate(config.metric), config)
     rows = _measure(evaluation, paths, run / RESULTS)

@@ -12,12 +12,12 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from anime_dcgan import leftovers
-from anime_dcgan.command import check_switch, check_whole_number, command
-from anime_dcgan.console import say
-from anime_dcgan.errors import UserError
-from anime_dcgan.memory import keep_freed
-from anime_dcgan.runs import find_checkpoint, find_run
+from anime_dcgan.cli.command import check_switch, check_whole_number, command
+from anime_dcgan.run.runs import find_checkpoint, find_run
+from anime_dcgan.system import scratch
+from anime_dcgan.system.console import say
+from anime_dcgan.system.errors import UserError
+from anime_dcgan.system.malloc import keep_freed
 
 FILMS = (".gif", ".mp4")
 FILES = (".png", ".zip", *FILMS)
@@ -35,8 +35,8 @@ def generate(config: DictConfig) -> None:
     if out.exists() and not config.overwrite:
         raise UserError(f"{out} exists: name another out=..., or use overwrite=true")
     _check_replaceable(out)
-    from anime_dcgan import precision
-    from anime_dcgan.checkpoint import load_generator
+    from anime_dcgan.run.checkpoint import load_generator
+    from anime_dcgan.system import precision
 
     keep_freed()
     generator = load_generator(path, config.weights)
@@ -94,22 +94,22 @@ def _find(config: DictConfig) -> Path:
 def _write(config: DictConfig, generator: Any, out: Path) -> None:
     import numpy as np
 
-    from anime_dcgan import drawing, image
+    from anime_dcgan.sampling import image, sample
 
     seeds = range(config.seed, config.seed + config.n)
     names = [f"seed={seed:06d}.png" for seed in seeds]
     suffix = Path(config.out).suffix.lower()
     if suffix in FILMS:
-        frames = drawing.film(generator, seeds, config.frames_per_face)
-        drawing.write_film(frames, out, config.frames_per_second)
+        frames = sample.film(generator, seeds, config.frames_per_face)
+        sample.write_film(frames, out, config.frames_per_second)
         return
-    faces = drawing.faces(generator, seeds)
+    faces = sample.faces(generator, seeds)
     if suffix == ".png":
         image.grid(np.stack(list(faces)), config.columns, config.scale).save(out)
     elif suffix == ".zip":
-        drawing.write_zip(faces, names, out)
+        sample.write_zip(faces, names, out)
     else:
-        drawing.write_folder(faces, names, out)
+        sample.write_folder(faces, names, out)
 
 
 def _write_whole(out: Path, write: Callable[[Path], None]) -> None:
@@ -124,7 +124,7 @@ def _write_whole(out: Path, write: Callable[[Path], None]) -> None:
     except OSError as error:
         raise UserError(f"{out} cannot be written: {error}; name another out=...") from None
     finally:
-        leftovers.remove(partial)
+        scratch.remove(partial)
 
 
 main = generate

@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
-from anime_dcgan.command import command, instantiate
-from anime_dcgan.console import say
-from anime_dcgan.errors import UserError
-from anime_dcgan.files import write_json
+from anime_dcgan.cli.command import command, instantiate
+from anime_dcgan.system.console import say
+from anime_dcgan.system.errors import UserError
+from anime_dcgan.system.files import write_json
 
 if TYPE_CHECKING:
-    from anime_dcgan.cleaning.judge import Verdicts
+    from anime_dcgan.cleaning.judgement import Verdicts
     from anime_dcgan.cleaning.scan import Scan
-    from anime_dcgan.data.joined import JoinedPictures
+    from anime_dcgan.data.concat import JoinedPictures
 
 
 CHOICES = "choices.json"  # all that was ever decided; delete it to begin anew
@@ -35,7 +35,7 @@ def prepare(config: DictConfig) -> None:
         _check(config)
         choices = _choices(out / CHOICES, config.review)
     from anime_dcgan.cleaning.findings import counts, findings
-    from anime_dcgan.cleaning.judge import judge
+    from anime_dcgan.cleaning.judgement import judge
     from anime_dcgan.cleaning.scan import scan
     from anime_dcgan.data.manifest import write_manifest
     from anime_dcgan.page.review import write_review
@@ -99,7 +99,7 @@ def _choices(kept: Path, review: Any) -> dict[str, str]:
 
 def _open(config: DictConfig) -> "tuple[list[Path], JoinedPictures]":
     """The sources and where they lie."""
-    from anime_dcgan.data.joined import JoinedPictures, join_folders
+    from anime_dcgan.data.concat import JoinedPictures, join_folders
 
     if config.source is None:
         source = instantiate(config.data.source)

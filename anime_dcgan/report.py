@@ -7,10 +7,10 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from anime_dcgan.command import command
-from anime_dcgan.console import say
-from anime_dcgan.errors import UserError
-from anime_dcgan.runs import find_run
+from anime_dcgan.cli.command import command
+from anime_dcgan.run.runs import find_run
+from anime_dcgan.system.console import say
+from anime_dcgan.system.errors import UserError
 
 MOST_GRIDS = 12
 

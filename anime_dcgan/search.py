@@ -17,7 +17,7 @@ from hydra import compose
 from hydra.errors import HydraException
 from omegaconf import DictConfig
 
-from anime_dcgan.command import (
+from anime_dcgan.cli.command import (
     INTERRUPTED,
     check_run_name,
     check_settings,
@@ -26,11 +26,8 @@ from anime_dcgan.command import (
     fail,
     print_error,
 )
-from anime_dcgan.console import say
-from anime_dcgan.errors import UserError
-from anime_dcgan.files import write_json
-from anime_dcgan.job import last_checkpoint, record_failure, train_in, write_report_of
-from anime_dcgan.overrides import (
+from anime_dcgan.cli.hydra_errors import refusal
+from anime_dcgan.cli.overrides import (
     OUTPUTS,
     SEARCH,
     SHOWS_ONLY,
@@ -43,8 +40,11 @@ from anime_dcgan.overrides import (
     place,
     quoted,
 )
-from anime_dcgan.refusal import refusal
-from anime_dcgan.space import Space, as_words, make_space, split
+from anime_dcgan.cli.search_space import Space, as_words, make_space, split
+from anime_dcgan.system.console import say
+from anime_dcgan.system.errors import UserError
+from anime_dcgan.system.files import write_json
+from anime_dcgan.training.job import last_checkpoint, record_failure, train_in, write_report_of
 
 if TYPE_CHECKING:
     from optuna import Study, Trial
@@ -124,8 +124,8 @@ def _trials(study: "Study", space: Space, config: DictConfig) -> Iterator["Trial
 def _run_trial(study: "Study", trial: "Trial", folder: Path, fixed: list[str]) -> None:
     from optuna.trial import TrialState
 
-    from anime_dcgan.callbacks.prune import Prune, Pruned
-    from anime_dcgan.training import Interrupted
+    from anime_dcgan.training.callbacks.prune import Prune, Pruned
+    from anime_dcgan.training.fit import Interrupted
 
     run_dir = folder / f"trial={trial.number:04d}"
     chosen = as_words(trial.params)

@@ -12,12 +12,15 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from anime_dcgan.command import INTERRUPTED, check_run_name, check_switch, command, fail, in_sweep
-from anime_dcgan.console import is_first_process, say
-from anime_dcgan.errors import UserError
-from anime_dcgan.files import read_object
-from anime_dcgan.job import last_checkpoint, train_in
-from anime_dcgan.overrides import (
+from anime_dcgan.cli.command import (
+    INTERRUPTED,
+    check_run_name,
+    check_switch,
+    command,
+    fail,
+    in_sweep,
+)
+from anime_dcgan.cli.overrides import (
     OUTPUTS,
     SHOWS_ONLY,
     command_line,
@@ -29,8 +32,12 @@ from anime_dcgan.overrides import (
     place,
     quoted,
 )
-from anime_dcgan.runs import by_epoch
-from anime_dcgan.sweep import train_job
+from anime_dcgan.run.runs import by_epoch
+from anime_dcgan.system.console import is_first_process, say
+from anime_dcgan.system.errors import UserError
+from anime_dcgan.system.files import read_object
+from anime_dcgan.training.job import last_checkpoint, train_in
+from anime_dcgan.training.sweep import train_job
 
 BEGIN = "leave out ckpt_path=last to begin, or name another run=..."
 
@@ -43,7 +50,7 @@ def train(config: DictConfig) -> float:
     if config.preview:
         _preview(config, run_dir / "preview.png")
         return math.inf
-    from anime_dcgan.training import Interrupted
+    from anime_dcgan.training.fit import Interrupted
 
     try:
         return train_job(run_dir, config) if in_sweep() else _train_alone(run_dir, config)
@@ -87,7 +94,7 @@ def _another(run_dir: Path) -> str | None:
 
 
 def _preview(config: DictConfig, path: Path) -> None:
-    from anime_dcgan.preview import write_preview
+    from anime_dcgan.training.preview import write_preview
 
     columns = write_preview(config, path)
     print(f"preview      {path}\ncolumns      {columns}")

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import torch
 
-from anime_dcgan.checkpoint import load_generator
+from anime_dcgan.run.checkpoint import load_generator
 from benchmarks.measure import apart, machine, ratio, take_turns
 
 

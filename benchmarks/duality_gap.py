@@ -13,13 +13,14 @@ import numpy as np
 import torch
 from omegaconf import OmegaConf
 
-from anime_dcgan import checkpoint, precision
-from anime_dcgan.command import instantiate
-from anime_dcgan.duality import DualityGap, Game, duality_gap
-from anime_dcgan.evaluation import open_data
-from anime_dcgan.gan import GAN
-from anime_dcgan.image import to_float
-from anime_dcgan.runs import find_checkpoint
+from anime_dcgan.cli.command import instantiate
+from anime_dcgan.game.duality import DualityGap, Game, duality_gap
+from anime_dcgan.metric.evaluation import open_data
+from anime_dcgan.run import checkpoint
+from anime_dcgan.run.runs import find_checkpoint
+from anime_dcgan.sampling.image import to_float
+from anime_dcgan.system import precision
+from anime_dcgan.training.gan import GAN
 
 JUDGED = 256  # hold-out faces that the value of the game is taken on
 

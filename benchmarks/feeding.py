@@ -53,9 +53,9 @@ def pillow(folder: Path) -> float:
 
 def deliver(folder: Path, place: Path) -> tuple[float, list[float]]:
     """Images/s over an epoch, and the resident MiB after each third of another."""
-    from anime_dcgan.augment import Flip
     from anime_dcgan.data.batches import FaceBatches
-    from anime_dcgan.image import to_float
+    from anime_dcgan.game.augment import Flip
+    from anime_dcgan.sampling.image import to_float
 
     images = open_cache(FolderFaces(folder), 64, place).images
     batches = FaceBatches(images, np.arange(len(images)), BATCH, seed=0)

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, ParamSpec, TypeVar
 
 from anime_dcgan.data.drawn import DrawnFaces
-from anime_dcgan.paths import CONF_DIR
+from anime_dcgan.system.paths import CONF_DIR
 
 if TYPE_CHECKING:
     import torch

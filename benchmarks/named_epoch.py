@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from anime_dcgan.verdict import Observation, Verdict, judge
+from anime_dcgan.metric.verdict import Observation, Verdict, judge
 
 
 def verdicts(course: Sequence[Observation]) -> list[Verdict]:

@@ -13,9 +13,9 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from anime_dcgan.input_gradient import input_gradient
-from anime_dcgan.memory import keep_freed
+from anime_dcgan.game.double_backward import input_gradient
 from anime_dcgan.model import dcgan, radford
+from anime_dcgan.system.malloc import keep_freed
 from benchmarks.measure import machine, seconds
 
 CRITICS: dict[str, tuple[Callable[[], nn.Module], int]] = {

@@ -22,7 +22,7 @@ from typing import Any
 import matplotlib.pyplot as plt
 from lightning import Callback, Trainer
 
-from anime_dcgan.gan import GAN
+from anime_dcgan.training.gan import GAN
 from benchmarks.measure import machine, memory
 from benchmarks.training import compose_config
 

@@ -52,13 +52,13 @@ from torch.utils.data import DataLoader
 from torchvision import transforms
 from torchvision.datasets import ImageFolder
 
-from anime_dcgan import precision
-from anime_dcgan.command import instantiate
+from anime_dcgan.cli.command import instantiate
 from anime_dcgan.data.batches import FaceBatches
-from anime_dcgan.gan import GAN
-from anime_dcgan.image import to_float
 from anime_dcgan.model import coupling
-from anime_dcgan.training import fit
+from anime_dcgan.sampling.image import to_float
+from anime_dcgan.system import precision
+from anime_dcgan.training.fit import fit
+from anime_dcgan.training.gan import GAN
 from benchmarks.measure import (
     Busy,
     apart,

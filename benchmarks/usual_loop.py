@@ -22,9 +22,9 @@ from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 from torch.nn import functional
 
-from anime_dcgan.command import instantiate
+from anime_dcgan.cli.command import instantiate
 from anime_dcgan.model.radford import Discriminator, Generator
-from anime_dcgan.runs import by_epoch, file_stem
+from anime_dcgan.run.runs import by_epoch, file_stem
 from benchmarks.measure import compose_train
 
 BATCH = 64

@@ -14,9 +14,9 @@ import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 
-from anime_dcgan.gan import GAN
-from anime_dcgan.paths import CONF_DIR
-from anime_dcgan.training import fit
+from anime_dcgan.system.paths import CONF_DIR
+from anime_dcgan.training.fit import fit
+from anime_dcgan.training.gan import GAN
 
 SMALL = (
     "data.count=40",

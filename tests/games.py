@@ -7,11 +7,11 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from anime_dcgan.duality import Game, duality_gap
-from anime_dcgan.loss import BCE
+from anime_dcgan.game.duality import Game, duality_gap
+from anime_dcgan.game.loss import BCE
+from anime_dcgan.game.regularizer import Regularizer
 from anime_dcgan.metric.variety import diversity
-from anime_dcgan.regularizer import Regularizer
-from anime_dcgan.verdict import Observation
+from anime_dcgan.metric.verdict import Observation
 
 POINTS = 8000
 """With fewer, how many of them fall to each mode by chance is most of the distance at rest."""

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from torch.utils.tensorboard import SummaryWriter
 
-from anime_dcgan import image
-from anime_dcgan.runs import file_stem
+from anime_dcgan.run.runs import file_stem
+from anime_dcgan.sampling import image
 
 IMAGES_AN_EPOCH = 1000
 

@@ -1,6 +1,7 @@
-"""Floors: a module imports from the floors below its own, never from above or from beside."""
+"""Tests of the package's layers and of the imports that each part may have."""
 
 import ast
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,90 +9,122 @@ import pytest
 import anime_dcgan
 
 PACKAGE = Path(anime_dcgan.__file__).parent
+DOORS = {"train", "search", "generate", "evaluate", "prepare", "report", "compare"}
 FLOORS = [
-    {"errors", "paths", "console", "runs", "files", "trusted", "outcome", "overrides", "settings"}
-    | {"memory", "input_gradient", "leftovers"},
-    {"image", "latent", "precision", "model", "loss", "regularizer", "ema", "schedule"}
-    | {"augment", "transformations", "verdict", "page", "refusal"},
-    {"checkpoint", "drawing", "data", "objective", "cuda_graph"},
-    {"gan", "checkpoint_io", "command", "metric", "duality", "cleaning", "space", "explore"},
-    {"callbacks", "evaluation", "preview"},
-    {"training"},
-    {"job"},
-    {"sweep"},
-    {"train", "search", "generate", "evaluate", "report", "prepare", "compare", "studio"},
+    {"system"},
+    {"cli", "data", "model"},
+    {"run", "sampling", "game"},
+    {"metric", "explore", "cleaning"},
+    {"page"},
+    {"training", "studio"},
+    DOORS,
 ]
+"""Folders of the package from the ground up; folders on one floor do not import each other."""
 LIGHT = {
-    *("train", "search", "generate", "evaluate", "report", "prepare", "compare", "command"),
-    *("console", "errors", "files", "paths", "runs", "trusted"),
-    *("job", "sweep", "space", "overrides", "outcome", "settings", "refusal"),
-}
-"""Modules that start without torch, so that a mistyped override is told at once."""
-WITHOUT_TORCH = {
+    *DOORS,
+    *("cli", "system/console", "system/errors", "system/files", "system/paths", "system/scratch"),
+    *("run/runs", "run/outcome", "run/settings", "run/trusted", "run/record", "run/scalars"),
+    *("run/entries", "run/ranking", "training/job", "training/sweep"),
     *("data/source", "data/decoding", "data/folder", "data/cache", "data/drawn", "data/pool"),
-    *("data/region", "data/joined", "data/manifest", "data/hub"),
-    *("cleaning/looks", "cleaning/oddity", "cleaning/copies", "cleaning/crop", "cleaning/scan"),
-    *("cleaning/judge", "cleaning/findings"),
+    *("data/region", "data/concat", "data/manifest", "data/hub", "data/synthetic"),
+    *("cleaning", "page", "studio/library", "studio/store"),
 }
+"""Modules and folders that load no torch when imported, so that a mistyped override fails at
+once and workers that decode pictures stay small."""
+WITHOUT_TORCH = {"page", "report", "compare", "studio/store"}
+"""Those that never load torch, not even inside a function."""
 HEAVY = {"torch", "lightning", "torchvision"}
+HTTP = {"fastapi", "starlette", "uvicorn"}
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 
-def floor_of(name: str) -> int:
-    return next(number for number, floor in enumerate(FLOORS) if name in floor)
+def name_of(path: Path) -> str:
+    return str(path.relative_to(PACKAGE).with_suffix(""))
 
 
-def imported(path: Path, top_level_only: bool = False) -> set[str]:
-    tree = ast.parse(path.read_text())
-    nodes = tree.body if top_level_only else list(ast.walk(tree))
-    found: set[str] = set()
-    for node in nodes:
+def within(path: Path, names: set[str]) -> bool:
+    """Return True if the module, or a folder that holds it, is one of `names`."""
+    module = Path(name_of(path))
+    return bool(names & {module.as_posix(), *(parent.as_posix() for parent in module.parents)})
+
+
+def imported(path: Path, top_level_only: bool = False) -> Iterator[str]:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in tree.body if top_level_only else ast.walk(tree):
         if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module == "anime_dcgan":
-            found |= {f"anime_dcgan.{alias.name}" for alias in node.names}
+            yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
-            found.add(node.module)
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            yield node.module
+
+
+def packages(path: Path, top_level_only: bool = False) -> set[str]:
+    return {name.partition(".")[0] for name in imported(path, top_level_only)}
+
+
+def loaded_with(path: Path) -> set[Path]:
+    """Return the modules of the package that are imported together with this one."""
+    found, waiting = set[Path](), [path]
+    while waiting:
+        module = waiting.pop()
+        found.add(module)
+        for name in imported(module, top_level_only=True):
+            other = PACKAGE.parent / name.replace(".", "/")
+            for candidate in (other.with_suffix(".py"), other / "__init__.py"):
+                if candidate in MODULES and candidate not in found:
+                    waiting.append(candidate)
     return found
 
 
-def subject(path: Path) -> str:
-    return path.relative_to(PACKAGE).with_suffix("").parts[0]
+def floor_of(folder: str) -> int:
+    return next(number for number, floor in enumerate(FLOORS) if folder in floor)
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_imports_come_from_below(path: Path):
-    if subject(path) == "__init__":
+modules = pytest.mark.parametrize("path", MODULES, ids=name_of)
+
+
+def test_the_root_of_the_package_holds_the_doors_only():
+    assert {path.stem for path in PACKAGE.glob("*.py")} == {"__init__", *DOORS}
+    folders = {path.name for path in PACKAGE.iterdir() if (path / "__init__.py").exists()}
+    assert folders == set().union(*FLOORS[:-1])
+
+
+def test_nothing_needs_a_table_of_contents():
+    for path in MODULES:
+        assert len(path.read_text(encoding="utf-8").splitlines()) <= 400, path
+
+
+@modules
+def test_imports_come_from_the_own_folder_or_from_floors_below(path: Path):
+    own, *_ = name_of(path).split("/")
+    if own == "__init__":
         return
-    own = floor_of(subject(path))
     for name in imported(path):
-        if name.startswith("anime_dcgan."):
-            other = name.split(".")[1]
-            assert other == subject(path) or floor_of(other) <= own, name
-            assert other not in FLOORS[-1] or other == subject(path), name
+        other = name.removeprefix("anime_dcgan.").partition(".")[0]
+        if name.startswith("anime_dcgan.") and not other.startswith("_"):
+            assert other == own or floor_of(other) < floor_of(own), name
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+@modules
 def test_what_must_start_fast_imports_nothing_heavy(path: Path):
-    place = str(path.relative_to(PACKAGE).with_suffix(""))
-    if place in LIGHT or place in WITHOUT_TORCH:
-        assert not {name.split(".")[0] for name in imported(path, top_level_only=True)} & HEAVY
+    if within(path, LIGHT):
+        heavy = {name_of(other): packages(other, True) & HEAVY for other in loaded_with(path)}
+        assert not {name: found for name, found in heavy.items() if found}
 
 
-def test_the_report_needs_files_only():
-    for path in MODULES:
-        if subject(path) in {"page", "report", "compare"}:
-            assert not {name.split(".")[0] for name in imported(path)} & HEAVY, path
+@modules
+def test_reports_and_the_store_never_load_torch(path: Path):
+    if within(path, WITHOUT_TORCH):
+        assert not packages(path) & HEAVY
 
 
-def test_the_store_of_the_studio_knows_neither_torch_nor_http():
-    for path in MODULES:
-        if path.is_relative_to(PACKAGE / "studio" / "store"):
-            kinds = {name.split(".")[0] for name in imported(path)}
-            assert not kinds & (HEAVY | {"fastapi", "starlette", "uvicorn"}), path
+@modules
+def test_only_the_training_knows_lightning(path: Path):
+    if not within(path, {"training", "data/datamodule", "train"}):
+        assert "lightning" not in packages(path)
 
 
-def test_lightning_stays_above_the_checkpoint_reader():
-    for path in MODULES:
-        if subject(path) in {"image", "latent", "model", "checkpoint", "drawing", "generate"}:
-            assert not any(name.split(".")[0] == "lightning" for name in imported(path)), path
+@modules
+def test_only_the_studio_knows_http(path: Path):
+    if not within(path, {"studio"}) or within(path, {"studio/store", "studio/library"}):
+        assert not packages(path) & HTTP

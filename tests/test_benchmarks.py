@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from anime_dcgan.command import instantiate
+from anime_dcgan.cli.command import instantiate
 from benchmarks import named_epoch
 from benchmarks.training import bare_step, compose_config, device_of, useful_operations
 

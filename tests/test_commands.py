@@ -18,8 +18,8 @@ import yaml
 from hydra.errors import MissingConfigException
 from PIL import Image
 
-from anime_dcgan.checkpoint import read
-from anime_dcgan.paths import CONF_DIR
+from anime_dcgan.run.checkpoint import read
+from anime_dcgan.system.paths import CONF_DIR
 from tests.conftest import Result
 
 TINY = (
@@ -239,7 +239,7 @@ def is_last(checkpoint: Path) -> bool:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_stopped_and_killed_runs_go_on_with_the_same_command(tmp_path: Path, number: int):
-    settings = [*TINY, "trainer.max_epochs=400", "callbacks.snapshot.every_epochs=5"]
+    settings = [*TINY, "trainer.max_epochs=400", "callbacks.checkpointer.every_epochs=5"]
     process = start("train", *settings, cwd=tmp_path)
     deadline = time.monotonic() + 60
     while not (found := [path for path in tmp_path.glob(TENTH) if is_last(path)]):
@@ -296,7 +296,7 @@ def test_a_run_whose_settings_are_damaged_goes_on_from_its_checkpoint(
     finished: Path, tmp_path: Path
 ):
     outputs = shutil.copytree(finished / "outputs", tmp_path / "outputs")
-    for damaged in ("", "loss:\n  _target_: anime_dcgan.loss.BCE\nse", "a: [1"):
+    for damaged in ("", "loss:\n  _target_: anime_dcgan.game.loss.BCE\nse", "a: [1"):
         (outputs / "a/config.yaml").write_text(damaged)
         again = ("run=a", "trainer.max_epochs=3", "ckpt_path=last")
         run("train", *TINY, *again, cwd=tmp_path)

@@ -14,7 +14,7 @@ def make_sweep(folder: Path) -> Path:
     for loss, distances in (("bce", (20.0, 22.0)), ("hinge", (10.0, 11.0))):
         for seed, distance in enumerate(distances):
             run = make_run(folder / f"loss={loss},seed={seed}", epochs=[1, 2])
-            settings = {"loss": {"_target_": f"anime_dcgan.loss.{loss}"}, "seed": seed}
+            settings = {"loss": {"_target_": f"anime_dcgan.game.loss.{loss}"}, "seed": seed}
             (run / "config.yaml").write_text(json.dumps(settings))
             (run / ".hydra").mkdir()
             words = ["max_kimg=2", f"loss={loss}", f"seed={seed}"]

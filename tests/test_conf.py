@@ -12,11 +12,11 @@ from hydra import compose, initialize_config_dir
 from hydra.errors import ConfigCompositionException
 from omegaconf import DictConfig, OmegaConf
 
-from anime_dcgan.command import check_settings, instantiate
-from anime_dcgan.errors import UserError
-from anime_dcgan.gan import GAN
+from anime_dcgan.cli.command import check_settings, instantiate
 from anime_dcgan.metric import extractor
-from anime_dcgan.paths import CONF_DIR
+from anime_dcgan.system.errors import UserError
+from anime_dcgan.system.paths import CONF_DIR
+from anime_dcgan.training.gan import GAN
 from tests.conftest import Train, compose_train
 
 GROUPS = {folder.name: folder for folder in CONF_DIR.iterdir() if folder.is_dir()}
@@ -157,8 +157,11 @@ def test_every_pairing_trains_or_is_refused_with_the_reason(
 
 def test_wgan_is_as_its_paper_has_it_from_one_override():
     config = compose_train("loss=wgan", "run_dir=x")
-    assert config.loss._target_ == "anime_dcgan.loss.WGAN"
-    assert config.regularizer == {"_target_": "anime_dcgan.regularizer.WeightClip", "limit": 0.01}
+    assert config.loss._target_ == "anime_dcgan.game.loss.WGAN"
+    assert config.regularizer == {
+        "_target_": "anime_dcgan.game.regularizer.WeightClip",
+        "limit": 0.01,
+    }
     assert config.gan.critic_steps == 5
     for player in ("generator", "discriminator"):
         assert config.optimizer[player]._target_ == "torch.optim.RMSprop"
@@ -167,8 +170,8 @@ def test_wgan_is_as_its_paper_has_it_from_one_override():
 
 def test_wgan_gp_is_as_its_paper_has_it_from_one_override():
     config = compose_train("loss=wgan_gp", "run_dir=x")
-    assert config.loss._target_ == "anime_dcgan.loss.WGAN"
-    assert config.regularizer._target_ == "anime_dcgan.regularizer.GradientPenalty"
+    assert config.loss._target_ == "anime_dcgan.game.loss.WGAN"
+    assert config.regularizer._target_ == "anime_dcgan.game.regularizer.GradientPenalty"
     assert config.regularizer.weight == 10
     assert config.gan.critic_steps == 5
     assert config.optimizer.generator._target_ == "torch.optim.Adam"
@@ -208,7 +211,7 @@ def test_every_part_of_wgan_can_be_overridden():
         "loss=wgan", "optimizer=adam", "regularizer=none", "gan.critic_steps=2", "run_dir=x"
     )
     assert config.optimizer.generator._target_ == "torch.optim.Adam"
-    assert config.regularizer._target_ == "anime_dcgan.regularizer.Regularizer"
+    assert config.regularizer._target_ == "anime_dcgan.game.regularizer.Regularizer"
     assert config.gan.critic_steps == 2
 
 
@@ -221,7 +224,7 @@ def test_original_has_all_constants_of_the_report():
     config = compose_train("experiment=original", "run_dir=x")
     assert config.model.generator._target_ == "anime_dcgan.model.dcgan.Generator"
     assert config.model.latent_dim == 100
-    assert config.loss._target_ == "anime_dcgan.loss.BCE"
+    assert config.loss._target_ == "anime_dcgan.game.loss.BCE"
     assert config.optimizer.generator._target_ == "torch.optim.Adam"
     assert (config.optimizer.generator.lr, config.optimizer.generator.betas) == (2e-4, [0.5, 0.999])
     assert config.data.batch_size * config.gan.fakes_per_real == 64
@@ -295,9 +298,9 @@ def test_a_setting_that_a_choice_does_not_have_is_named_with_what_mends_it(
 
 
 def test_right_types_pass(small: Callable[..., DictConfig]):
-    check_settings(small("max_kimg=3", "data.holdout=0", "callbacks.snapshot.keep=2"))
+    check_settings(small("max_kimg=3", "data.holdout=0", "callbacks.checkpointer.keep=2"))
 
 
 def test_an_unknown_class_is_named():
-    with pytest.raises(UserError, match="anime_dcgan.loss.Nope"):
-        check_settings(compose_train("loss._target_=anime_dcgan.loss.Nope", "run_dir=x"))
+    with pytest.raises(UserError, match="anime_dcgan.game.loss.Nope"):
+        check_settings(compose_train("loss._target_=anime_dcgan.game.loss.Nope", "run_dir=x"))

@@ -10,11 +10,11 @@ import pytest
 import torch
 from PIL import Image
 
-from anime_dcgan import precision
 from anime_dcgan.data.drawn import DrawnFaces
-from anime_dcgan.errors import UserError
-from anime_dcgan.evaluation import Evaluation
-from anime_dcgan.trusted import build
+from anime_dcgan.metric.evaluation import Evaluation
+from anime_dcgan.run.trusted import build
+from anime_dcgan.system import precision
+from anime_dcgan.system.errors import UserError
 from tests.conftest import Result
 
 Call = Callable[..., Result]
@@ -163,7 +163,7 @@ def test_evaluate_starts_without_lightning(folder: Path):
     import subprocess
     import sys
 
-    from anime_dcgan.paths import CONF_DIR
+    from anime_dcgan.system.paths import CONF_DIR
 
     program = (
         "import sys; sys.argv[1:] = ['run=a', 'epochs=1']\n"
@@ -186,7 +186,7 @@ def test_evaluate_starts_without_lightning(folder: Path):
     ],
 )
 def test_faces_are_drawn_as_in_training(trainer: dict | None, dtype: torch.dtype | None):
-    from anime_dcgan.evaluation import _device
+    from anime_dcgan.metric.evaluation import _device
 
     fast = precision.choose("cpu")[0] == precision.FAST
     device, drawn = _device("cpu", {} if trainer is None else {"trainer": trainer})

@@ -6,7 +6,7 @@ import numpy as np
 
 from anime_dcgan.data.cache import open_cache
 from anime_dcgan.data.drawn import DrawnFaces
-from anime_dcgan.latent import latents_of_seeds
+from anime_dcgan.sampling.latent import latents_of_seeds
 from tests.conftest import Train
 
 

@@ -88,7 +88,7 @@ def test_the_wheel_finds_its_configuration_in_an_empty_folder(
         timeout=60,
     )
     assert setting in result.stdout
-    where = [sys.executable, "-c", "from anime_dcgan.paths import CONF_DIR; print(CONF_DIR)"]
+    where = [sys.executable, "-c", "from anime_dcgan.system.paths import CONF_DIR; print(CONF_DIR)"]
     environment = {**os.environ, "PYTHONPATH": str(tmp_path / "site")}
     found = subprocess.run(
         where, cwd=tmp_path / "empty", env=environment, capture_output=True, text=True, check=True

@@ -24,15 +24,15 @@ from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 from PIL import Image, ImageFilter
 
-from anime_dcgan.cleaning import oddity, scan
-from anime_dcgan.cleaning.judge import Thresholds
-from anime_dcgan.command import check_settings, instantiate
+from anime_dcgan.cleaning import outliers, scan
+from anime_dcgan.cleaning.judgement import Thresholds
+from anime_dcgan.cli.command import check_settings, instantiate
 from anime_dcgan.data import hub
 from anime_dcgan.data.batches import FaceBatches
 from anime_dcgan.data.drawn import DrawnFaces
 from anime_dcgan.data.faces import open_faces
 from anime_dcgan.data.manifest import ManifestFaces
-from anime_dcgan.paths import CONF_DIR
+from anime_dcgan.system.paths import CONF_DIR
 from tests.conftest import NARROW, SMALL, Result
 from tests.data.test_folder import encoded, make_zip, png_header
 from tests.page.test_review import data_of
@@ -43,10 +43,11 @@ Row = dict[str, str]
 
 HELD = """
 import time
-from anime_dcgan.cleaning import oddity, scan
+from anime_dcgan.cleaning import outliers
+from anime_dcgan.cleaning import scan
 
 scan.PART = 8
-oddity.features = lambda faces: oddity._shape(oddity.luminance(faces))
+outliers.features = lambda faces: outliers._shape(outliers.luminance(faces))
 look = scan.look
 
 def held(pictures, finder, usual, indices):
@@ -98,7 +99,9 @@ def planted() -> dict[str, bytes]:
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fewer features to fit what is usual to, in this process: the test of it has them all."""
-    monkeypatch.setattr(oddity, "features", lambda faces: oddity._shape(oddity.luminance(faces)))
+    monkeypatch.setattr(
+        outliers, "features", lambda faces: outliers._shape(outliers.luminance(faces))
+    )
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from anime_dcgan.checkpoint import read
+from anime_dcgan.run.checkpoint import read
 from tests.conftest import Result
 from tests.test_commands import TINY
 
@@ -17,7 +17,7 @@ pytest.importorskip("optuna")
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import TrialState
 
-from anime_dcgan.space import make_space, split
+from anime_dcgan.cli.search_space import make_space, split
 
 Call = Callable[..., Result]
 SMALL = (
@@ -109,15 +109,15 @@ class Killed(BaseException):
 def test_a_trial_that_was_cut_off_goes_on_with_its_parameters(
     call: Call, tmp_path: Path, monkeypatch
 ):
-    from anime_dcgan.callbacks import snapshot
+    from anime_dcgan.training.callbacks import checkpointer
 
-    act = snapshot.Snapshot.act
+    act = checkpointer.Snapshot.act
 
     def killed(self: Any, *arguments: Any) -> None:
         act(self, *arguments)
         raise Killed
 
-    monkeypatch.setattr(snapshot.Snapshot, "act", killed)
+    monkeypatch.setattr(checkpointer.Snapshot, "act", killed)
     with pytest.raises(Killed):
         call("search", *SMALL, "optimizer.lr=interval(1e-4,1e-3)", "trials=1", cwd=tmp_path)
     monkeypatch.undo()

@@ -12,14 +12,14 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 from PIL import Image
 
-from anime_dcgan import checkpoint_io
-from anime_dcgan.callbacks import snapshot
-from anime_dcgan.callbacks.interrupt import Interrupted
-from anime_dcgan.checkpoint import load_generator, read
-from anime_dcgan.errors import UserError
-from anime_dcgan.gan import GAN
-from anime_dcgan.loss import BCE
-from anime_dcgan.runs import find_checkpoint
+from anime_dcgan.game.loss import BCE
+from anime_dcgan.run.checkpoint import load_generator, read
+from anime_dcgan.run.runs import find_checkpoint
+from anime_dcgan.system.errors import UserError
+from anime_dcgan.training import checkpoint_io
+from anime_dcgan.training.callbacks import checkpointer
+from anime_dcgan.training.callbacks.interrupt import Interrupted
+from anime_dcgan.training.gan import GAN
 from tests.conftest import Train, assert_same_weights
 
 Small = Callable[..., DictConfig]
@@ -140,14 +140,18 @@ def test_logged_figures_are_the_means_of_the_steps(train: Train, tmp_path: Path,
 
 
 def test_cadence_and_number_of_checkpoints(train: Train, tmp_path: Path):
-    train("trainer.max_epochs=7", "callbacks.snapshot.every_epochs=2", "callbacks.snapshot.keep=2")
+    train(
+        "trainer.max_epochs=7",
+        "callbacks.checkpointer.every_epochs=2",
+        "callbacks.checkpointer.keep=2",
+    )
     kept = sorted(path.name for path in (tmp_path / "run/checkpoints").iterdir())
     assert kept == ["best.ckpt", "epoch=0004.ckpt", "epoch=0006.ckpt", "last.ckpt"]
     assert read(tmp_path / "run/checkpoints/last.ckpt")["images_seen"] == 7 * 32
 
 
 def test_checkpoints_within_epochs(train: Train, tmp_path: Path):
-    train("callbacks.snapshot.every_epochs=null", "callbacks.snapshot.every_kimg=0.024")
+    train("callbacks.checkpointer.every_epochs=null", "callbacks.checkpointer.every_kimg=0.024")
     kept = sorted(path.name for path in (tmp_path / "run/checkpoints").iterdir())
     assert kept == ["best.ckpt", "epoch=0000.750.ckpt", "epoch=0001.500.ckpt", "last.ckpt"]
     found = find_checkpoint(tmp_path / "run", "1.5")
@@ -176,7 +180,7 @@ def test_another_setting_cannot_go_on_from_a_checkpoint(train: Train, tmp_path: 
     last = tmp_path / "run/checkpoints/last.ckpt"
     with pytest.raises(UserError, match="optimizer.*lr=0.0002, not 0.1"):
         train("optimizer.generator.lr=0.1", ckpt_path=last)
-    with pytest.raises(UserError, match="loss._target_=anime_dcgan.loss.BCE, not"):
+    with pytest.raises(UserError, match="loss._target_=anime_dcgan.game.loss.BCE, not"):
         train("loss=wgan", "optimizer=adam", ckpt_path=last)
 
 
@@ -197,7 +201,7 @@ class PoisonedBCE(BCE):
 def test_nan_stops_the_run_and_names_step_and_last_good_checkpoint(
     train: Train, tmp_path: Path, monkeypatch
 ):
-    monkeypatch.setattr("anime_dcgan.loss.BCE", PoisonedBCE)
+    monkeypatch.setattr("anime_dcgan.game.loss.BCE", PoisonedBCE)
     with pytest.raises(UserError, match=r"at step 6 .*last good checkpoint is .*last\.ckpt"):
         train()
     last = tmp_path / "run/checkpoints/last.ckpt"
@@ -262,10 +266,10 @@ def test_a_checkpoint_that_cannot_be_last_too_is_told(
     def full(*_) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(snapshot.os, "link", full)
+    monkeypatch.setattr(checkpointer.os, "link", full)
     train(run="copied")
     assert (tmp_path / "copied/checkpoints/last.ckpt").exists()
-    monkeypatch.setattr(snapshot.shutil, "copyfile", full)
+    monkeypatch.setattr(checkpointer.shutil, "copyfile", full)
     train()
     assert "epoch=0001.ckpt could not be saved" in capsys.readouterr().err
     assert read(tmp_path / "run/checkpoints/last.ckpt")["images_seen"] == 64
@@ -327,7 +331,9 @@ def test_too_few_faces_for_a_batch(train: Train):
 
 def test_too_little_room_is_told_before_the_training(train: Train, monkeypatch, capsys):
     usage = shutil._ntuple_diskusage(10**9, 10**9, 10**4)  # type: ignore[attr-defined]
-    monkeypatch.setattr("anime_dcgan.callbacks.snapshot.shutil.disk_usage", lambda path: usage)
+    monkeypatch.setattr(
+        "anime_dcgan.training.callbacks.checkpointer.shutil.disk_usage", lambda path: usage
+    )
     train("trainer.max_epochs=2", "max_kimg=0.064")
     assert "2 checkpoints of" in capsys.readouterr().err
     train("max_kimg=0.008", run="short")

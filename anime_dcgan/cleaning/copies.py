@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from anime_dcgan.cleaning.looks import SIDE, luminance, shrink
+from anime_dcgan.cleaning.image_stats import SIDE, luminance, shrink
 
 GRID = 32
 DIMENSIONS = GRID * GRID

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from anime_dcgan.data.region import Region
-from anime_dcgan.errors import UserError
+from anime_dcgan.system.errors import UserError
 
 FINDER_VERSION = 1
 """Raised when the same picture and settings would give other regions."""

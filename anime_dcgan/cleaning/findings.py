@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from anime_dcgan.cleaning.judge import (
+from anime_dcgan.cleaning.image_stats import SIDE
+from anime_dcgan.cleaning.judgement import (
     CHOSEN,
     COPY,
     NEAR_COPY,
@@ -16,7 +17,6 @@ from anime_dcgan.cleaning.judge import (
     Verdicts,
     score,
 )
-from anime_dcgan.cleaning.looks import SIDE
 from anime_dcgan.cleaning.scan import READ, Scan
 from anime_dcgan.page.review import Distribution, Findings, Suspect
 

@@ -19,15 +19,15 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from anime_dcgan.cleaning import copies, looks, oddity
+from anime_dcgan.cleaning import copies, image_stats, outliers
 from anime_dcgan.cleaning.crop import FaceFinder
 from anime_dcgan.data.cache import digests
 from anime_dcgan.data.decoding import centre_square, fit
 from anime_dcgan.data.pool import cores, in_order, with_progress
 from anime_dcgan.data.region import Region
 from anime_dcgan.data.source import Pictures, Unreadable
-from anime_dcgan.errors import UserError
-from anime_dcgan.files import sync, write_json
+from anime_dcgan.system.errors import UserError
+from anime_dcgan.system.files import sync, write_json
 
 SCAN_VERSION = 1
 """Raise it whenever the same picture would be measured otherwise: older scans are then left."""
@@ -90,15 +90,15 @@ class Scan:
         return found
 
     def face(self, row: int) -> np.ndarray:
-        """The face of a row, read anew: uint8 (looks.SIDE, looks.SIDE, 3), black if unreadable."""
+        """Decode the face of a row: uint8 of shape (SIDE, SIDE, 3), black if unreadable."""
         record = self.records[row]
         try:
             picture = self.pictures.picture(int(record["index"]))
         except (Unreadable, OSError):
-            return np.zeros((looks.SIDE, looks.SIDE, 3), dtype=np.uint8)
+            return np.zeros((image_stats.SIDE, image_stats.SIDE, 3), dtype=np.uint8)
         region = region_of(record)
-        square = fit(centre_square(picture), looks.SIDE)
-        return np.asarray(square if region is None else region.cut(picture, looks.SIDE))
+        square = fit(centre_square(picture), image_stats.SIDE)
+        return np.asarray(square if region is None else region.cut(picture, image_stats.SIDE))
 
 
 def region_of(record: np.void) -> Region | None:
@@ -140,7 +140,7 @@ def scan(
 
 def _usual(
     pictures: Pictures, finder: FaceFinder | None, folder: Path, workers: int, name: str
-) -> oddity.Usual:
+) -> outliers.Usual:
     """What the faces of the set have in common, from a sample of them; kept beside the parts."""
     path = folder / "usual.npz"
     if path.exists():
@@ -149,7 +149,7 @@ def _usual(
         values: dict[str, Any] = {  # a float as it was: one of numpy would give other last bits
             key: array if array.ndim else array.item() for key, array in arrays.items()
         }
-        return oddity.Usual(**values)
+        return outliers.Usual(**values)
     chosen = np.sort(np.random.default_rng(0).permutation(len(pictures))[:SAMPLE])
     jobs = [chosen[at : at + BATCH] for at in range(0, len(chosen), BATCH)]
     results = in_order(partial(_sample, pictures, finder), jobs, workers, "workers")
@@ -159,7 +159,7 @@ def _usual(
     faces = faces[np.unique(digests(faces), return_index=True)[1]]
     if len(faces) == 0:
         raise UserError(f"none of {len(chosen):,} pictures of {name} holds a face that can be read")
-    usual = oddity.fit_usual(faces)
+    usual = outliers.fit_usual(faces)
     with _renamed(path) as beside, beside.open("wb") as file:
         np.savez(file, **asdict(usual))
     return usual
@@ -174,14 +174,16 @@ def _sample(
 ) -> tuple[np.ndarray, int]:
     """The faces of some pictures, and how many pictures that was."""
     found = [face for index in indices for _, face in _seen(pictures, finder, int(index))[1]]
-    faces = np.stack(found) if found else np.empty((0, looks.SIDE, looks.SIDE, 3), np.uint8)
+    faces = (
+        np.stack(found) if found else np.empty((0, image_stats.SIDE, image_stats.SIDE, 3), np.uint8)
+    )
     return faces, len(indices)
 
 
 def _look_and_keep(
     pictures: Pictures,
     finder: FaceFinder | None,
-    usual: oddity.Usual,
+    usual: outliers.Usual,
     folder: Path,
     job: tuple[int, range],
 ) -> tuple[int, int]:
@@ -197,7 +199,7 @@ def _look_and_keep(
 
 
 def look(
-    pictures: Pictures, finder: FaceFinder | None, usual: oddity.Usual, indices: Iterable[int]
+    pictures: Pictures, finder: FaceFinder | None, usual: outliers.Usual, indices: Iterable[int]
 ) -> Part:
     """Measure each face of the pictures `indices`."""
     records: list[np.ndarray] = []
@@ -208,14 +210,16 @@ def look(
         if problem is not None:
             problems[index] = problem
         records += [record for record, _ in found] or [_empty(index, problem)]
-        faces += [face for _, face in found] or [np.zeros((looks.SIDE, looks.SIDE, 3), np.uint8)]
+        faces += [face for _, face in found] or [
+            np.zeros((image_stats.SIDE, image_stats.SIDE, 3), np.uint8)
+        ]
     table, pixels = np.stack(records), np.stack(faces)
     described = np.empty((len(table), copies.DIMENSIONS), dtype=np.int8)
     for start in range(0, len(table), BATCH):
         batch = slice(start, start + BATCH)
         described[batch] = copies.describe(pixels[batch])
         for name in ("brightness", "contrast", "colour", "sharpness"):
-            table[name][batch] = getattr(looks, name)(pixels[batch])
+            table[name][batch] = getattr(image_stats, name)(pixels[batch])
         table["oddness"][batch] = usual.oddness(pixels[batch])
     return Part(table, described, problems)
 
@@ -241,10 +245,10 @@ def _face(
     record["index"], record["bytes"] = index, size
     record["width"], record["height"] = picture.size
     if region is None:
-        face = np.asarray(fit(centre_square(picture), looks.SIDE))
+        face = np.asarray(fit(centre_square(picture), image_stats.SIDE))
         record["pixels"] = _pixels(picture.size, picture.tobytes())
     else:
-        face = np.asarray(region.cut(picture, looks.SIDE))
+        face = np.asarray(region.cut(picture, image_stats.SIDE))
         record["region"] = region.left, region.top, region.side, region.angle
         record["pixels"] = _pixels(face.shape[:2], face.tobytes())
     return record, face

@@ -21,11 +21,11 @@ from pathlib import Path
 
 import numpy as np
 
-from anime_dcgan import leftovers
 from anime_dcgan.data.pool import cores, in_order, with_progress
 from anime_dcgan.data.source import Source, Unreadable
-from anime_dcgan.errors import UserError
-from anime_dcgan.files import sync
+from anime_dcgan.system import scratch
+from anime_dcgan.system.errors import UserError
+from anime_dcgan.system.files import sync
 
 CACHE_VERSION = 2
 """Raise it whenever the same source would give other bytes: older caches are then passed over."""
@@ -216,11 +216,11 @@ class _Build:
         cache_dir = self.folder.parent
         with self._storage_errors():
             cache_dir.mkdir(parents=True, exist_ok=True)
-            leftovers.remove_dead(cache_dir, STAGING)
+            scratch.remove_dead(cache_dir, STAGING)
             free = shutil.disk_usage(cache_dir).free
             if free < self._bytes_needed():
                 raise self._no_room(free)
-            staging = cache_dir / leftovers.own_name(STAGING)
+            staging = cache_dir / scratch.own_name(STAGING)
             staging.mkdir()
             return staging
 
@@ -332,7 +332,7 @@ def _publish(staging: Path, folder: Path, made_from: dict[str, object]) -> None:
         damaged = staging.with_name(f"{staging.name}-damaged")
         folder.rename(damaged)
         staging.rename(folder)
-        leftovers.remove(damaged)
+        scratch.remove(damaged)
     sync(folder.parent)
 
 

@@ -8,7 +8,7 @@ import torch
 from anime_dcgan.data.batches import FaceBatches
 from anime_dcgan.data.faces import Faces, open_faces
 from anime_dcgan.data.source import Divided, Source
-from anime_dcgan.errors import UserError
+from anime_dcgan.system.errors import UserError
 
 RESIDENT_SHARE = 0.25  # of a GPU's free memory, which faces may take that stay there
 

@@ -2,28 +2,28 @@
 
 from PIL import Image
 
-from anime_dcgan.data.face_canvas import FaceCanvas
-from anime_dcgan.data.face_factors import FaceFactors, sample_factors
-from anime_dcgan.data.face_features import (
+from anime_dcgan.data.synthetic.canvas import FaceCanvas
+from anime_dcgan.data.synthetic.factors import FaceFactors, sample_factors
+from anime_dcgan.data.synthetic.features import (
     EyePair,
     paint_brows,
     paint_head,
     paint_mouth,
     paint_nose,
 )
-from anime_dcgan.data.face_hair import (
+from anime_dcgan.data.synthetic.hair import (
     HairTones,
     front_hair,
     paint_back_hair,
     paint_front_hair,
 )
-from anime_dcgan.data.face_surroundings import (
+from anime_dcgan.data.synthetic.surroundings import (
     paint_background,
     paint_behind,
     paint_body,
     paint_in_front,
 )
-from anime_dcgan.errors import UserError
+from anime_dcgan.system.errors import UserError
 
 __all__ = ["DRAWING_VERSION", "DrawnFaces", "FaceFactors", "draw_face", "sample_factors"]
 

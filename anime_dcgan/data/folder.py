@@ -28,7 +28,7 @@ from PIL import Image, UnidentifiedImageError
 
 from anime_dcgan.data.decoding import Stream, decode, decode_whole
 from anime_dcgan.data.source import Unreadable
-from anime_dcgan.errors import UserError
+from anime_dcgan.system.errors import UserError
 
 MAX_FILE_BYTES = 256 * 1024**2
 """A file or member of more bytes is refused: no picture of `MAX_PIXELS` needs them."""

@@ -22,10 +22,10 @@ from urllib.parse import quote
 
 from PIL import Image
 
-from anime_dcgan.console import say
 from anime_dcgan.data.folder import FolderFaces
-from anime_dcgan.errors import UserError
-from anime_dcgan.files import write_json
+from anime_dcgan.system.console import say
+from anime_dcgan.system.errors import UserError
+from anime_dcgan.system.files import write_json
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi

@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from anime_dcgan.data.joined import JoinedPictures, join_folders
+from anime_dcgan.data.concat import JoinedPictures, join_folders
 from anime_dcgan.data.region import Region
-from anime_dcgan.errors import UserError
+from anime_dcgan.system.errors import UserError
 
 COLUMNS = (
     *("source", "name", "region", "verdict", "reason", "split", "copy_of", "distance"),

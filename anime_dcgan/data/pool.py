@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from anime_dcgan.errors import UserError
+from anime_dcgan.system.errors import UserError
 
 Part = TypeVar("Part")
 Result = TypeVar("Result")

@@ -14,8 +14,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d
 
-from anime_dcgan.errors import UserError
 from anime_dcgan.model.base import Generator
+from anime_dcgan.system.errors import UserError
 
 Method = Literal["sefa", "pca"]
 

@@ -15,7 +15,7 @@ from pathlib import PurePosixPath
 from typing import Any, Literal, cast
 from urllib.parse import parse_qsl, urlencode
 
-from anime_dcgan.errors import UserError
+from anime_dcgan.system.errors import UserError
 
 Weights = Literal["ema", "raw"]
 

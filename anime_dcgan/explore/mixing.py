@@ -12,8 +12,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from anime_dcgan.errors import UserError
-from anime_dcgan.latent import MAX_SEED, slerp
+from anime_dcgan.sampling.latent import MAX_SEED, slerp
+from anime_dcgan.system.errors import UserError
 
 
 def between(corners: Float[Tensor, "n d"], steps: int) -> Float[Tensor, "m d"]:

@@ -12,8 +12,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
-from anime_dcgan.errors import UserError
 from anime_dcgan.model.base import Generator
+from anime_dcgan.system.errors import UserError
 
 CANDIDATES = 256  # random latents, of which the nearest start
 STARTS = ((0.0, 8), (0.15, 4), (0.35, 2), (0.6, 1))  # (from this share of the steps on, so many)

@@ -17,14 +17,14 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
 
-from anime_dcgan import image
-from anime_dcgan.console import say
 from anime_dcgan.data.faces import Faces, distinct_rows
 from anime_dcgan.data.rows import read_rows
-from anime_dcgan.errors import UserError
-from anime_dcgan.files import replacing
 from anime_dcgan.metric import neighbours, variety
 from anime_dcgan.metric.base import Description, Metric
+from anime_dcgan.sampling import image
+from anime_dcgan.system.console import say
+from anime_dcgan.system.errors import UserError
+from anime_dcgan.system.files import replacing
 
 BATCH = 250  # images described at a time
 LATENT_SEED = 0x5EED  # of the latents that are measured; no other face is drawn from them

@@ -11,8 +11,8 @@ from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 from torch.nn import functional
 
-from anime_dcgan.errors import UserError
-from anime_dcgan.image import to_float
+from anime_dcgan.sampling.image import to_float
+from anime_dcgan.system.errors import UserError
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)  # of RGB in [0, 1]
 IMAGENET_DEVIATION = (0.229, 0.224, 0.225)

@@ -15,9 +15,9 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-from anime_dcgan.errors import UserError
-from anime_dcgan.image import to_float
 from anime_dcgan.metric.base import Description, Images, Metric
+from anime_dcgan.sampling.image import to_float
+from anime_dcgan.system.errors import UserError
 
 PATCH = 7  # px
 COARSEST = 16  # px, the last level of the pyramid

@@ -2,7 +2,7 @@
 
 from torch import nn
 
-from anime_dcgan.errors import UserError
+from anime_dcgan.system.errors import UserError
 
 
 class Generator(nn.Module):

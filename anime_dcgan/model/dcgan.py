@@ -9,9 +9,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu_
 
-from anime_dcgan.errors import UserError
 from anime_dcgan.model import base
 from anime_dcgan.model.layers import SubpixelConv, Upsample, normalise_spectrally
+from anime_dcgan.system.errors import UserError
 
 LEAK = 0.2  # slope of every LeakyReLU below zero
 

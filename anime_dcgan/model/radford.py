@@ -10,9 +10,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from anime_dcgan.errors import UserError
 from anime_dcgan.model import base
 from anime_dcgan.model.layers import MinibatchStd, normalise_spectrally
+from anime_dcgan.system.errors import UserError
 
 
 def _radford_initialisation(module: nn.Module) -> None:

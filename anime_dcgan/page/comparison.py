@@ -5,16 +5,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 
-from anime_dcgan.page import words
-from anime_dcgan.page.entries import Entry
+from anime_dcgan.page import formatting
 from anime_dcgan.page.panels import HOURS, IMAGES, Axis, Curve, Panel
 from anime_dcgan.page.plot import CURVES, draw
-from anime_dcgan.page.ranking import Ranking, Recipe, differing
-from anime_dcgan.page.record import Observation
 from anime_dcgan.page.render import render, write_page
-from anime_dcgan.page.scalars import Points
 from anime_dcgan.page.sheets import Picture, faces_of, mosaic, read_sheet, side_within
-from anime_dcgan.runs import by_epoch, epoch_of
+from anime_dcgan.run.entries import Entry
+from anime_dcgan.run.ranking import Ranking, Recipe, differing
+from anime_dcgan.run.record import Observation
+from anime_dcgan.run.runs import by_epoch, epoch_of
+from anime_dcgan.run.scalars import Points
 
 GRIDS = 12  # recipes whose faces stand side by side
 PICTURES_LIMIT = 4_000_000  # bytes of PNG on the page
@@ -93,8 +93,8 @@ def _line(ranking: Ranking, place: int, recipe: Recipe) -> Line:
     return Line(
         place=f"{place}" if not first or place == 1 else f"{place} (as good)",
         label=recipe.label,
-        distance=words.number(recipe.mean),
-        error="-" if error is None else words.number(error),
+        distance=formatting.number(recipe.mean),
+        error="-" if error is None else formatting.number(error),
         seeds=_seeds(ranking, recipe),
         kimg=_kimg(fmean([seen.images for seen in recipe.places])),
         hours=_hours(fmean(hours)) if hours else "-",
@@ -148,8 +148,8 @@ def words_of_state(entry: Entry, ranking: Ranking) -> str:
     course = entry.course(ranking.measure)
     if not course:
         return "not measured so" if entry.measured else "not measured"
-    distance = words.number(course[-1].values[ranking.measure.distance])
-    return f"{entry.state}; {distance} after {words.images(course[-1].images)}"
+    distance = formatting.number(course[-1].values[ranking.measure.distance])
+    return f"{entry.state}; {distance} after {formatting.images(course[-1].images)}"
 
 
 def _panels(ranking: Ranking) -> list[Panel]:
@@ -157,7 +157,7 @@ def _panels(ranking: Ranking) -> list[Panel]:
     note = "Lower is better; the mean over seeds."
     if floor is not None:
         where = "Dashed" if _nearest(ranking) <= NEAR_FLOOR * floor else "Far below"
-        real = f"{words.number(floor)}, real faces held against real faces"
+        real = f"{formatting.number(floor)}, real faces held against real faces"
         note += f" {where}: the floor, {real}."
         floor = floor if where == "Dashed" else None
     panels = []

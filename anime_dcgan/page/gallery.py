@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from anime_dcgan.page.record import Record
 from anime_dcgan.page.sheets import (
     Faces,
     Picture,
@@ -14,7 +13,8 @@ from anime_dcgan.page.sheets import (
     read_sheet,
     side_within,
 )
-from anime_dcgan.runs import by_epoch, epoch_of
+from anime_dcgan.run.record import Record
+from anime_dcgan.run.runs import by_epoch, epoch_of
 
 PICTURES_LIMIT = 4_000_000  # bytes of PNG on a page; base64 makes a third more of them
 BESIDE_LIMIT = 2_400_000  # of these, for the grids side by side

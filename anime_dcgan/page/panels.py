@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from statistics import fmean, median
 from typing import Literal
 
-from anime_dcgan.page.record import Quality, Record
-from anime_dcgan.page.scalars import Points
+from anime_dcgan.run.record import Quality, Record
+from anime_dcgan.run.scalars import Points
 
 MOST_POINTS = 300  # of a curve; longer ones are averaged
 FARTHEST_SCALES = 20  # between the distances of one panel

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import anime_dcgan
-from anime_dcgan.errors import UserError
-from anime_dcgan.files import write_text
-from anime_dcgan.page import words
+from anime_dcgan.page import formatting
+from anime_dcgan.system.errors import UserError
+from anime_dcgan.system.files import write_text
 
 ENDINGS = (".html", ".htm")
 TEMPLATE = Path(__file__).parent / "template"
@@ -32,7 +32,7 @@ def render(name: str, scripts: Sequence[str], **parts: object) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"number": words.number, "epoch": words.epoch}
+    environment.filters |= {"number": formatting.number, "epoch": formatting.epoch}
     return environment.get_template(f"{name}.html").render(
         style=Markup("\n".join(_read(f"{one}.css") for one in dict.fromkeys(("report", name)))),
         script=Markup(script),

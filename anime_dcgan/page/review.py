@@ -14,9 +14,9 @@ import numpy as np
 from jaxtyping import Float, Int, Real, UInt8
 from PIL import Image
 
-from anime_dcgan.errors import UserError
-from anime_dcgan.page import words
+from anime_dcgan.page import formatting
 from anime_dcgan.page.render import render, write_page
+from anime_dcgan.system.errors import UserError
 
 CHOICES = ("keep", "drop")
 QUALITY = 85  # of the JPEGs, whose colours are not subsampled
@@ -65,7 +65,7 @@ class Distribution:
     @property
     def description(self) -> str:
         """The histogram in words, for those who do not see it."""
-        limit = "" if self.threshold is None else f", threshold {words.number(self.threshold)}"
+        limit = "" if self.threshold is None else f", threshold {formatting.number(self.threshold)}"
         return f"{self.name}: {len(self.kept):,} kept, {len(self.dropped):,} dropped{limit}"
 
 
@@ -165,9 +165,9 @@ def _tile(suspect: Suspect) -> dict[str, Any]:
     return {
         "key": suspect.key,
         "name": suspect.name,
-        "score": words.number(suspect.score),
+        "score": formatting.number(suspect.score),
         "sign": ">" if above else "<" if below else "=",
-        "threshold": words.number(suspect.threshold),
+        "threshold": formatting.number(suspect.threshold),
         "flagged": suspect.flagged,
         "size": f"{suspect.width} \N{MULTIPLICATION SIGN} {suspect.height}",
         "face": _jpeg(suspect.face),

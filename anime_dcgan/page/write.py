@@ -4,13 +4,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from anime_dcgan.page import words
+from anime_dcgan.page import formatting
 from anime_dcgan.page.gallery import gallery_of
 from anime_dcgan.page.panels import marks_of, panels_of
 from anime_dcgan.page.plot import draw
-from anime_dcgan.page.record import Quality, Record, read_record
 from anime_dcgan.page.render import render, write_page
-from anime_dcgan.runs import by_epoch, epoch_of
+from anime_dcgan.run.record import Quality, Record, read_record
+from anime_dcgan.run.runs import by_epoch, epoch_of
 
 GRIDS = 6
 SHORT_TABLE = 8  # rows that are shown without being asked for
@@ -41,7 +41,7 @@ def _render(run: Path, grids: int) -> tuple[str, list[str]]:
         "report",
         ("enlarge", "report"),
         record=record,
-        verdict=words.verdict(record.equilibrium),
+        verdict=formatting.verdict(record.equilibrium),
         facts=_facts(record, _last_epoch(run, record)),
         gallery=gallery,
         panels=panels,
@@ -58,16 +58,18 @@ def _facts(record: Record, last_epoch: float | None) -> list[tuple[str, str, str
     if record.images is not None:
         facts.append(("Images seen", f"{record.images / 1000:,.4g} thousand", ""))
     if last_epoch is not None:
-        facts.append(("Epochs", words.epoch(last_epoch), ""))
+        facts.append(("Epochs", formatting.epoch(last_epoch), ""))
     quality = record.quality
     if quality and quality.best:
         best = quality.best
         known = best.epoch is not None
-        where = f"at epoch {words.epoch(best.epoch)}" if known else words.images(best.images)
+        where = (
+            f"at epoch {formatting.epoch(best.epoch)}" if known else formatting.images(best.images)
+        )
         name = f"Best distance ({quality.headline})"
-        facts.append((name, words.number(best.values[quality.headline]), where))
+        facts.append((name, formatting.number(best.values[quality.headline]), where))
         if quality.headline in quality.floor:
-            floor = words.number(quality.floor[quality.headline])
+            floor = formatting.number(quality.floor[quality.headline])
             facts.append(("Floor", floor, "real against real"))
     return facts
 

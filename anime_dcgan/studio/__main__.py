@@ -11,10 +11,10 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from anime_dcgan.command import command
-from anime_dcgan.console import say
-from anime_dcgan.errors import UserError
-from anime_dcgan.runs import find_run
+from anime_dcgan.cli.command import command
+from anime_dcgan.run.runs import find_run
+from anime_dcgan.system.console import say
+from anime_dcgan.system.errors import UserError
 
 LOOPBACK_ADDRESSES = ("127.0.0.1", "localhost", "::1")
 SHORTEST_TOKEN = 16
@@ -80,7 +80,7 @@ def _listen(host: str, port: int) -> socket.socket:
 def _make_app(host: str, outputs: Path, folder: Path, only: str | None, token: str | None) -> Any:
     try:
         from anime_dcgan.studio.app import Settings, create_app
-        from anime_dcgan.studio.guard import LOOPBACK
+        from anime_dcgan.studio.security import LOOPBACK
     except ModuleNotFoundError as error:
         raise UserError(
             f'the studio needs a package more ({error.name}): pip install -e ".[studio]"'

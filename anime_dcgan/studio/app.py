@@ -11,16 +11,16 @@ from fastapi.responses import FileResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
 
 import anime_dcgan
-from anime_dcgan.errors import UserError
-from anime_dcgan.explore.painter import NotThere, Painter
+from anime_dcgan.explore.renderer import NotThere, Painter
 from anime_dcgan.studio import schemas
 from anime_dcgan.studio.context import Studio
-from anime_dcgan.studio.gate import Busy, Gate
-from anime_dcgan.studio.guard import LOOPBACK, Guard
 from anime_dcgan.studio.jobs import Jobs, TooManyJobs
 from anime_dcgan.studio.library import Library
+from anime_dcgan.studio.render_queue import Busy, Gate
 from anime_dcgan.studio.routes import faces, jobs, kept, mixing, runs
+from anime_dcgan.studio.security import LOOPBACK, Guard
 from anime_dcgan.studio.store import Missing, Store, Taken
+from anime_dcgan.system.errors import UserError
 
 STATIC = Path(__file__).parent / "static"
 STATUSES: dict[type[Exception], int] = {NotThere: 404, Missing: 404, Taken: 409, UserError: 400}

@@ -7,11 +7,11 @@ from typing import Annotated, TypeVar
 from fastapi import Depends, HTTPException, Query, Request
 
 from anime_dcgan.explore.face import Face, moves_from_text
-from anime_dcgan.explore.painter import Painter
+from anime_dcgan.explore.renderer import Painter
 from anime_dcgan.studio import schemas
-from anime_dcgan.studio.gate import Gate
 from anime_dcgan.studio.jobs import Jobs
 from anime_dcgan.studio.library import Library
+from anime_dcgan.studio.render_queue import Gate
 from anime_dcgan.studio.store import Store
 
 T = TypeVar("T")

@@ -12,10 +12,10 @@ from pathlib import Path
 from queue import Queue
 from typing import Literal
 
-from anime_dcgan import leftovers
-from anime_dcgan.console import say
-from anime_dcgan.errors import UserError, first_line
 from anime_dcgan.explore.face import Face
+from anime_dcgan.system import scratch
+from anime_dcgan.system.console import say
+from anime_dcgan.system.errors import UserError, first_line
 
 State = Literal["waiting", "running", "done", "failed", "cancelled"]
 Kind = Literal["film", "zip", "projection"]
@@ -73,10 +73,10 @@ class Jobs:
     """
 
     def __init__(self, place: Path) -> None:
-        leftovers.remove_dead(place, OWN)  # of studios that were killed
+        scratch.remove_dead(place, OWN)  # of studios that were killed
         for nameless in set(place.glob("*")) - set(place.glob(f"{OWN}-*")):
-            leftovers.remove(nameless)  # of earlier versions, which did not tell whose it was
-        self.folder = place / leftovers.own_name(OWN)
+            scratch.remove(nameless)  # of earlier versions, which did not tell whose it was
+        self.folder = place / scratch.own_name(OWN)
         self._jobs: dict[str, Job] = {}
         self._queue: Queue[Job | None] = Queue()
         self._lock = threading.Lock()

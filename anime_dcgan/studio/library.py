@@ -10,19 +10,19 @@ from typing import Any
 
 import yaml
 
-from anime_dcgan.errors import first_line
 from anime_dcgan.explore.face import check_run
-from anime_dcgan.explore.painter import NotThere
-from anime_dcgan.outcome import FINISHED
-from anime_dcgan.page.record import (
+from anime_dcgan.explore.renderer import NotThere
+from anime_dcgan.run.outcome import FINISHED
+from anime_dcgan.run.record import (
     Equilibrium,
     Quality,
     read_equilibrium,
     read_quality,
     read_record,
 )
-from anime_dcgan.runs import by_epoch, epoch_of
-from anime_dcgan.settings import flatten
+from anime_dcgan.run.runs import by_epoch, epoch_of
+from anime_dcgan.run.settings import flatten
+from anime_dcgan.system.errors import first_line
 
 NO_RUNS = {"checkpoints", "samples", "tensorboard", "csv", ".hydra", ".studio", "cache"}
 DEEPEST = 6  # folders below the one of all runs

@@ -7,8 +7,8 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, PngImagePlugin
 
-from anime_dcgan import image
 from anime_dcgan.explore.face import Face
+from anime_dcgan.sampling import image
 
 FAST = 1  # of zlib: a wall is looked at once
 

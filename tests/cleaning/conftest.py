@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from anime_dcgan.cleaning import copies
-from anime_dcgan.cleaning.looks import SIDE
+from anime_dcgan.cleaning.image_stats import SIDE
 from anime_dcgan.cleaning.scan import READ, RECORD, Scan
 from anime_dcgan.data.cache import POOL_FROM, open_cache
 from anime_dcgan.data.drawn import DrawnFaces

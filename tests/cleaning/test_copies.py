@@ -9,7 +9,7 @@ from PIL import Image, ImageEnhance, ImageOps
 
 from anime_dcgan.cleaning import copies
 from anime_dcgan.cleaning.copies import describe, distance, near_copies
-from anime_dcgan.cleaning.looks import SIDE
+from anime_dcgan.cleaning.image_stats import SIDE
 from tests.cleaning.conftest import Change, changed, descriptors_of, encoded, scaled
 
 LIMIT = 0.03

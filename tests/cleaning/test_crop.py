@@ -22,8 +22,8 @@ from PIL import Image
 
 from anime_dcgan.cleaning.crop import CascadeFinder, Detection, FaceFinder, merge, tilt
 from anime_dcgan.data.region import Region
-from anime_dcgan.errors import UserError
-from anime_dcgan.paths import CONF_DIR
+from anime_dcgan.system.errors import UserError
+from anime_dcgan.system.paths import CONF_DIR
 
 needs_opencv = pytest.mark.skipif(
     importlib.util.find_spec("cv2") is None, reason='needs the extra "crop"'

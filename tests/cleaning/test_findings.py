@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from anime_dcgan.cleaning.findings import SHEET, counts, findings
-from anime_dcgan.cleaning.judge import TESTS, Thresholds, Verdicts, judge
-from anime_dcgan.cleaning.looks import SIDE
+from anime_dcgan.cleaning.image_stats import SIDE
+from anime_dcgan.cleaning.judgement import TESTS, Thresholds, Verdicts, judge
 from anime_dcgan.cleaning.scan import FACELESS, UNREADABLE, Scan
 from anime_dcgan.page.review import Findings, Suspect
 from tests.cleaning.conftest import Shown, descriptors_of, records_of

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from anime_dcgan.cleaning.judge import COPY, Thresholds, judge
+from anime_dcgan.cleaning.judgement import COPY, Thresholds, judge
 from anime_dcgan.cleaning.scan import scan
 from anime_dcgan.data.folder import FolderFaces
 

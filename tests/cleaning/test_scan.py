@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from anime_dcgan.cleaning import copies, looks, oddity
+from anime_dcgan.cleaning import copies, image_stats, outliers
 from anime_dcgan.cleaning import scan as scanning
-from anime_dcgan.cleaning.judge import Thresholds, judge
+from anime_dcgan.cleaning.judgement import Thresholds, judge
 from anime_dcgan.cleaning.scan import FACELESS, READ, UNREADABLE, Scan, region_of, scan
 from anime_dcgan.data.decoding import centre_square, fit
 from anime_dcgan.data.folder import FolderFaces
 from anime_dcgan.data.region import Region
-from anime_dcgan.errors import UserError
+from anime_dcgan.system.errors import UserError
 from tests.cleaning.conftest import Shown
 
 PART = 6
@@ -27,7 +27,7 @@ EQUAL = (2, 18)
 @pytest.fixture(autouse=True)
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scanning, "PART", PART)
-    monkeypatch.setattr(oddity, "STEPS", 0)  # what is usual is not the question here
+    monkeypatch.setattr(outliers, "STEPS", 0)  # what is usual is not the question here
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +87,7 @@ def whole(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Scan:
     """A finished scan that nobody changes."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(scanning, "PART", PART)
-        patch.setattr(oddity, "STEPS", 0)
+        patch.setattr(outliers, "STEPS", 0)
         return scanned(folder, tmp_path_factory.mktemp("scan"))[0]
 
 
@@ -120,7 +120,7 @@ def test_what_is_measured_is_what_the_faces_look_like(whole: Scan, folder: Path)
     assert records["bytes"].tolist() == lengths
     pixels = np.stack([whole.face(index) for index in readable()])
     for name in ("brightness", "contrast", "colour", "sharpness"):
-        np.testing.assert_allclose(records[name], getattr(looks, name)(pixels), rtol=1e-5)
+        np.testing.assert_allclose(records[name], getattr(image_stats, name)(pixels), rtol=1e-5)
     assert len(set(records["oddness"])) == len(records) - 1
 
 
@@ -297,7 +297,7 @@ def test_with_a_finder_every_face_is_a_row(
     assert (second["width"], second["height"]) == (128, 64)
     np.testing.assert_array_equal(result.face(WIDE), faces[WIDE])
     picture = whole.pictures.picture(WIDE)
-    cut = np.asarray(Region(70.0, 5.0, 50.0, 10.0).cut(picture, looks.SIDE))
+    cut = np.asarray(Region(70.0, 5.0, 50.0, 10.0).cut(picture, image_stats.SIDE))
     np.testing.assert_array_equal(result.face(WIDE + 1), cut)
     described = result.descriptors(np.arange(WIDE, WIDE + 3))
     np.testing.assert_array_equal(described, copies.describe(np.stack([faces[7], cut, faces[8]])))
@@ -307,9 +307,11 @@ def test_with_a_finder_every_face_is_a_row(
 def test_large_pictures_are_looked_at_in_one_size(tmp_path: Path, faces: np.ndarray):
     large = np.asarray(Image.fromarray(faces[0]).resize((200, 150)))
     result = scan(Shown([large, faces[1]]), tmp_path, None, 1, "two")
-    expected = np.asarray(fit(centre_square(Image.fromarray(large)), looks.SIDE))
+    expected = np.asarray(fit(centre_square(Image.fromarray(large)), image_stats.SIDE))
     np.testing.assert_array_equal(result.face(0), expected)
-    assert result.records["brightness"][0] == pytest.approx(looks.brightness(expected[None])[0])
+    assert result.records["brightness"][0] == pytest.approx(
+        image_stats.brightness(expected[None])[0]
+    )
 
 
 def test_where_nothing_can_be_read_it_is_said(tmp_path: Path):

@@ -19,11 +19,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from anime_dcgan import leftovers
 from anime_dcgan.data import cache as cache_module
 from anime_dcgan.data.cache import CHUNK_PICTURES, FaceCache, digests, open_cache
 from anime_dcgan.data.source import Unreadable
-from anime_dcgan.errors import UserError
+from anime_dcgan.system import scratch
+from anime_dcgan.system.errors import UserError
 
 HELD_BUILD = """
 import sys, time
@@ -287,7 +287,7 @@ def test_interrupt_propagates_and_cleans_up(tmp_path: Path, workers: int) -> Non
 def test_two_builds_at_once_both_end_with_the_cache(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(leftovers, "remove_dead", lambda place, kind: None)
+    monkeypatch.setattr(scratch, "remove_dead", lambda place, kind: None)
     together = threading.Barrier(2)
 
     class Together(Shades):

@@ -10,7 +10,7 @@ import torch
 from anime_dcgan.data.batches import FaceBatches
 from anime_dcgan.data.datamodule import FacesDataModule
 from anime_dcgan.data.drawn import DrawnFaces
-from anime_dcgan.errors import UserError
+from anime_dcgan.system.errors import UserError
 
 IMAGES = np.arange(30, dtype=np.uint8).reshape(30, 1, 1, 1).repeat(3, axis=3)
 

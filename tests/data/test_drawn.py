@@ -11,9 +11,9 @@ from PIL import Image, ImageChops, ImageOps
 
 from anime_dcgan.data import drawn
 from anime_dcgan.data.drawn import DrawnFaces, FaceFactors, draw_face, sample_factors
-from anime_dcgan.data.face_factors import HAIR_RGB, NAMED_FACTORS
 from anime_dcgan.data.source import Source
-from anime_dcgan.errors import UserError
+from anime_dcgan.data.synthetic.factors import HAIR_RGB, NAMED_FACTORS
+from anime_dcgan.system.errors import UserError
 
 # Of face 0 of seed 0.
 ANCHOR = ("braids", "cream", "blunt", "grin")

@@ -17,7 +17,7 @@ from anime_dcgan.data import folder
 from anime_dcgan.data.decoding import centre_square, fit
 from anime_dcgan.data.folder import FolderFaces
 from anime_dcgan.data.source import Unreadable
-from anime_dcgan.errors import UserError
+from anime_dcgan.system.errors import UserError
 
 COLOUR = (200, 60, 20)
 

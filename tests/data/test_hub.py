@@ -23,7 +23,7 @@ from anime_dcgan.data import hub
 from anime_dcgan.data.cache import open_cache
 from anime_dcgan.data.hub import HubFaces
 from anime_dcgan.data.source import Pictures, Source
-from anime_dcgan.errors import UserError
+from anime_dcgan.system.errors import UserError
 from tests.conftest import compose_train
 
 pytest.importorskip("huggingface_hub")

@@ -15,7 +15,7 @@ from PIL import Image
 from anime_dcgan.data.folder import FolderFaces
 from anime_dcgan.data.manifest import COLUMNS, ManifestFaces, read_manifest, write_manifest
 from anime_dcgan.data.source import Divided
-from anime_dcgan.errors import UserError
+from anime_dcgan.system.errors import UserError
 from tests.data.test_folder import encoded, make_tar, make_zip, plain
 
 FORMULAS = ["=1+1.png", "+1.png", "-1.png", "@SUM(A1).png", "\tb.png", "\rc.png"]

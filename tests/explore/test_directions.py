@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from anime_dcgan.errors import UserError
 from anime_dcgan.explore import directions
 from anime_dcgan.model import base, dcgan, radford
+from anime_dcgan.system.errors import UserError
 
 
 class Convolutional(base.Generator):

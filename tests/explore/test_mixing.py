@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from anime_dcgan.errors import UserError
 from anime_dcgan.explore import mixing
+from anime_dcgan.system.errors import UserError
 
 
 def normal(count: int, seed: int = 0) -> torch.Tensor:

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from anime_dcgan.errors import UserError
 from anime_dcgan.explore import projection
 from anime_dcgan.model import dcgan
+from anime_dcgan.system.errors import UserError
 
 
 @pytest.fixture(scope="module")

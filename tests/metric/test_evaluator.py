@@ -8,10 +8,10 @@ import torch
 
 from anime_dcgan.data.drawn import DrawnFaces
 from anime_dcgan.data.faces import Faces, distinct_rows, open_faces
-from anime_dcgan.errors import UserError
 from anime_dcgan.metric import evaluator
 from anime_dcgan.metric.evaluator import Evaluator, draw
 from anime_dcgan.metric.sliced import SlicedWasserstein
+from anime_dcgan.system.errors import UserError
 
 
 @pytest.fixture(scope="module")

@@ -11,9 +11,9 @@ import pytest
 import torch
 from torchvision.models import mobilenet_v2
 
-from anime_dcgan.errors import UserError
 from anime_dcgan.metric import extractor
 from anime_dcgan.metric.extractor import Inception, MobileNetV2, find_weights, load_weights
+from anime_dcgan.system.errors import UserError
 
 REAL_WEIGHTS = [
     Path(__file__).parents[3] / "shared/weights/mobilenet_v2-b0353104.pth",

@@ -10,7 +10,6 @@ from torchvision.transforms.functional import gaussian_blur
 
 from anime_dcgan.data.cache import open_cache
 from anime_dcgan.data.drawn import DrawnFaces
-from anime_dcgan.errors import UserError
 from anime_dcgan.metric.sliced import (
     SlicedWasserstein,
     double,
@@ -18,6 +17,7 @@ from anime_dcgan.metric.sliced import (
     laplacian_pyramid,
     random_patches,
 )
+from anime_dcgan.system.errors import UserError
 
 CPU = torch.device("cpu")
 COUNT = 200

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from anime_dcgan.page.gallery import PICTURES_LIMIT, choose, gallery_of, named_places
-from anime_dcgan.page.record import read_record
+from anime_dcgan.run.record import read_record
 from tests.run_folder import make_full_run, make_run, row, write_quality, write_verdict
 
 

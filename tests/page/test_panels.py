@@ -7,7 +7,7 @@ import pytest
 
 from anime_dcgan.page.panels import HOURS, Curve, Mark, Panel, marks_of, panels_of, thin
 from anime_dcgan.page.plot import VARIABLES, draw
-from anime_dcgan.page.record import read_record
+from anime_dcgan.run.record import read_record
 from tests.run_folder import (
     make_full_run,
     make_run,

@@ -16,7 +16,6 @@ import pytest
 from PIL import Image, ImageFilter
 
 from anime_dcgan.data.drawn import draw_face, sample_factors
-from anime_dcgan.errors import UserError
 from anime_dcgan.page.review import (
     Distribution,
     Findings,
@@ -26,7 +25,8 @@ from anime_dcgan.page.review import (
     read_choices,
     write_review,
 )
-from anime_dcgan.paths import CONF_DIR
+from anime_dcgan.system.errors import UserError
+from anime_dcgan.system.paths import CONF_DIR
 from tests.run_folder import Page
 
 HOSTILE = "</script><script>alert('x')</script><img src=http://evil/ onerror=alert(1)>\" onload=\"x"

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from anime_dcgan import image
 from anime_dcgan.page.sheets import GAP, faces_of, fitted, mosaic, read_sheet, side_within
+from anime_dcgan.sampling import image
 from tests.run_folder import noise
 
 

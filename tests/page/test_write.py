@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from anime_dcgan.errors import UserError
 from anime_dcgan.page.write import write_report
-from anime_dcgan.paths import CONF_DIR
+from anime_dcgan.system.errors import UserError
+from anime_dcgan.system.paths import CONF_DIR
 from tests.run_folder import Page, make_full_run, make_run, row, write_quality, write_verdict
 
 LARGEST = 6_000_000  # bytes

@@ -10,9 +10,9 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
-from anime_dcgan import drawing
-from anime_dcgan.checkpoint import load_generator
 from anime_dcgan.explore.face import Face
+from anime_dcgan.run.checkpoint import load_generator
+from anime_dcgan.sampling import sample
 from anime_dcgan.studio.app import Settings, create_app
 from tests.studio.conftest import CHANGE
 
@@ -32,7 +32,7 @@ def one(client: TestClient, **changes: Any) -> np.ndarray:
 
 def test_a_wall_shows_the_faces_of_generate(client: TestClient, outputs: Path):
     generator = load_generator(outputs / "a/checkpoints/epoch=0010.ckpt")
-    wanted = np.stack(list(drawing.faces(generator, range(3, 13))))
+    wanted = np.stack(list(sample.faces(generator, range(3, 13))))
     answer = client.get("/api/wall.png", params={**FACE, "seed": 3, "count": 10, "columns": 4})
     wall = pixels(answer.content)
     assert wall.shape == (3 * 16, 4 * 16, 3)

@@ -16,8 +16,8 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
-from anime_dcgan import leftovers
 from anime_dcgan.studio.jobs import KEPT, MOST_WAITING, OWN, Job, Jobs, TooManyJobs
+from anime_dcgan.system import scratch
 
 FACE = {"run": "a", "epoch": "10", "seed": 5}
 FACES = [FACE, {**FACE, "seed": 6}, {**FACE, "moves": {"sefa.0": 2}}]
@@ -182,7 +182,7 @@ def test_what_a_killed_studio_left_is_cleared_away_and_that_of_another_is_not(
     for pid in (killed.pid, os.getppid()):
         with monkeypatch.context() as context:
             context.setattr(os, "getpid", lambda pid=pid: pid)
-            folders.append(tmp_path / leftovers.own_name(OWN))
+            folders.append(tmp_path / scratch.own_name(OWN))
         (folders[-1] / "job").mkdir(parents=True)
     (tmp_path / "old").mkdir()
     jobs = Jobs(tmp_path)

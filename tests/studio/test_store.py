@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from anime_dcgan.errors import UserError
 from anime_dcgan.explore.face import Face
 from anime_dcgan.studio.store import Missing, Store, Taken
 from anime_dcgan.studio.store.checks import canonical, checked_how
+from anime_dcgan.system.errors import UserError
 from tests.studio.store_things import encoded, face, png
 
 

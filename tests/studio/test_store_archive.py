@@ -11,7 +11,6 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from anime_dcgan.errors import UserError
 from anime_dcgan.studio.store import (
     Kept,
     Missing,
@@ -20,6 +19,7 @@ from anime_dcgan.studio.store import (
     export_collection,
     import_collection,
 )
+from anime_dcgan.system.errors import UserError
 from tests.studio.store_things import face, png, query
 
 

@@ -13,10 +13,10 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 
-from anime_dcgan.errors import UserError
 from anime_dcgan.studio.store import Store
 from anime_dcgan.studio.store.database import MIGRATIONS, Database
 from anime_dcgan.studio.store.schema import metadata
+from anime_dcgan.system.errors import UserError
 from tests.studio.store_things import face, png, query
 
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from anime_dcgan.errors import UserError
 from anime_dcgan.studio.store import Edge, Kept, Missing, Parent, Store
 from anime_dcgan.studio.store import family as family_module
+from anime_dcgan.system.errors import UserError
 from tests.studio.store_things import face, png, query
 
 

@@ -11,15 +11,15 @@ from fastapi.responses import FileResponse
 from PIL import Image
 from starlette.concurrency import run_in_threadpool
 
-from anime_dcgan import drawing, image
 from anime_dcgan.data.decoding import decode
-from anime_dcgan.errors import UserError, first_line
 from anime_dcgan.explore import projection
 from anime_dcgan.explore.face import Face
-from anime_dcgan.explore.painter import Painter, face_of_latent
+from anime_dcgan.explore.renderer import Painter, face_of_latent
+from anime_dcgan.sampling import image, sample
 from anime_dcgan.studio import pictures, schemas
 from anime_dcgan.studio.context import Studio, StudioHere, one_generator, to_faces
 from anime_dcgan.studio.jobs import Job
+from anime_dcgan.system.errors import UserError, first_line
 
 router = APIRouter(prefix="/api/jobs", tags=["jobs"], responses=schemas.problems(400, 404, 429))
 
@@ -39,7 +39,7 @@ def film(studio: StudioHere, wanted: schemas.FilmRequest) -> schemas.JobModel:
     def work(job: Job) -> None:
         path = job.folder / f"film.{wanted.format}"
         frames = _frames(studio.painter, faces, wanted.frames_per_face, wanted.scale, job)
-        drawing.write_film(frames, path, wanted.frames_per_second)
+        sample.write_film(frames, path, wanted.frames_per_second)
         job.file = path
 
     return schemas.JobModel.of(studio.jobs.submit("film", work))
@@ -54,7 +54,7 @@ def archive(studio: StudioHere, wanted: schemas.ZipRequest) -> schemas.JobModel:
     def work(job: Job) -> None:
         path = job.folder / "faces.zip"
         names = (_name(number, face) for number, face in enumerate(faces))
-        drawing.write_archive(_portraits(studio.painter, faces, job), names, path)
+        sample.write_archive(_portraits(studio.painter, faces, job), names, path)
         job.file = path
 
     return schemas.JobModel.of(studio.jobs.submit("zip", work))
@@ -157,7 +157,7 @@ def _frames(
     painter: Painter, faces: list[Face], frames_per_face: int, scale: int, job: Job
 ) -> Iterator[np.ndarray]:
     generator = painter.model(*faces[0].generator).generator
-    frames = drawing.film_through(generator, painter.latents(faces), frames_per_face)
+    frames = sample.film_through(generator, painter.latents(faces), frames_per_face)
     for number, pixels in enumerate(frames, 1):
         yield pixels.repeat(scale, axis=0).repeat(scale, axis=1)
         job.at(number, len(faces) * frames_per_face)

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query
 
 from anime_dcgan.explore import mixing
 from anime_dcgan.explore.directions import MOST, Method
-from anime_dcgan.explore.painter import face_of_latent
+from anime_dcgan.explore.renderer import face_of_latent
 from anime_dcgan.studio import schemas
 from anime_dcgan.studio.context import StudioHere, one_generator, to_faces
 

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Response
 
 import anime_dcgan
-from anime_dcgan.studio import guard, schemas
+from anime_dcgan.studio import schemas, security
 from anime_dcgan.studio.context import StudioHere
 from anime_dcgan.studio.library import Details
 
@@ -20,7 +20,7 @@ def state(studio: StudioHere) -> schemas.State:
     return schemas.State(
         version=anime_dcgan.__version__,
         outputs=str(studio.library.outputs),
-        limits=schemas.Limits(upload=guard.LARGEST_UPLOAD),
+        limits=schemas.Limits(upload=security.LARGEST_UPLOAD),
         mp4=importlib.util.find_spec("imageio_ffmpeg") is not None,
     )
 

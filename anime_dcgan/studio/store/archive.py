@@ -17,9 +17,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from anime_dcgan.errors import UserError
-from anime_dcgan.files import replacing, sync
 from anime_dcgan.studio.store.checks import LARGEST_THUMB
+from anime_dcgan.system.errors import UserError
+from anime_dcgan.system.files import replacing, sync
 
 MOST_FACES = 10_000  # with ancestors
 LARGEST_FILE = 128 * 2**20  # bytes; a face of 64 px takes some 9000

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from anime_dcgan.errors import UserError
 from anime_dcgan.explore.face import Face
 from anime_dcgan.studio.store.archive import MOST_FACES, Archive
 from anime_dcgan.studio.store.checks import (
@@ -18,6 +17,7 @@ from anime_dcgan.studio.store.checks import (
     checked_thumb,
 )
 from anime_dcgan.studio.store.records import How
+from anime_dcgan.system.errors import UserError
 
 FORMAT, VERSION = "anime_dcgan collection", 1
 Kind = TypeVar("Kind")

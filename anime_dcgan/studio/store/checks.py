@@ -7,9 +7,9 @@ from typing import Any, get_args
 
 from PIL import Image
 
-from anime_dcgan.errors import UserError
 from anime_dcgan.explore.face import Face
 from anime_dcgan.studio.store.records import How, Missing
+from anime_dcgan.system.errors import UserError
 
 LONGEST_STORY = 20_000
 LONGEST_NAME = 200

@@ -13,7 +13,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
 
-from anime_dcgan.errors import UserError, first_line
+from anime_dcgan.system.errors import UserError, first_line
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 PATIENCE = 60.0  # seconds that a writer waits for others: the largest import takes some 20

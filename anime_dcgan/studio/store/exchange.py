@@ -5,7 +5,6 @@ from typing import Any
 
 from sqlalchemy import Connection, func, insert, select
 
-from anime_dcgan.errors import UserError, first_line
 from anime_dcgan.studio.store import archive, collections, faces, schema
 from anime_dcgan.studio.store.arrival import FORMAT, VERSION, Arrival, Arriving, read_arrival
 from anime_dcgan.studio.store.checks import checked_id
@@ -13,6 +12,7 @@ from anime_dcgan.studio.store.family import ancestors, forget_the_forgotten, has
 from anime_dcgan.studio.store.reading import among, loaded
 from anime_dcgan.studio.store.records import Imported, Kept
 from anime_dcgan.studio.store.store import Store
+from anime_dcgan.system.errors import UserError, first_line
 
 THUMBS = schema.thumbs.c
 

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from anime_dcgan.errors import UserError
 from anime_dcgan.explore.face import Face
+from anime_dcgan.system.errors import UserError
 
 How = Literal["breed", "mix", "edit", "projection"]
 

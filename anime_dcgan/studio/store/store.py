@@ -6,7 +6,6 @@ from types import TracebackType
 
 from sqlalchemy import select
 
-from anime_dcgan.errors import UserError
 from anime_dcgan.explore.face import Face, check_direction
 from anime_dcgan.studio.store import collections, directions, faces, reading, schema
 from anime_dcgan.studio.store.checks import (
@@ -22,6 +21,7 @@ from anime_dcgan.studio.store.checks import (
 from anime_dcgan.studio.store.database import Database
 from anime_dcgan.studio.store.family import forget_the_forgotten, relatives
 from anime_dcgan.studio.store.records import Collection, Family, How, Kept, Missing, Page
+from anime_dcgan.system.errors import UserError
 
 
 class Store:

@@ -1,0 +1,1 @@
+"""The command line: settings, overrides, and Hydra's errors as one-line messages."""

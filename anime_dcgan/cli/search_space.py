@@ -1,0 +1,65 @@
+"""What a search varies: ranges in Hydra's grammar, as the distributions of Optuna."""
+
+from typing import TYPE_CHECKING, Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Glob, IntervalSweep, Override, RangeSweep
+
+from anime_dcgan.cli.overrides import split_options
+from anime_dcgan.system.errors import UserError
+
+if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
+
+Space = dict[str, "BaseDistribution"]
+
+
+def split(words: list[str]) -> tuple[list[str], list[Override]]:
+    """The overrides that stay, and those that are ranges; an error of Hydra's grammar passes.
+
+    >>> split(["--cfg", "job", "seed=1", "loss=bce,hinge"])[0]
+    ['--cfg', 'job', 'seed=1']
+    """
+    parser = OverridesParser.create()
+    options, overrides = split_options(words)
+    parsed = parser.parse_overrides(overrides)
+    fixed = [override.input_line or "" for override in parsed if not override.is_sweep_override()]
+    return [*options, *fixed], [override for override in parsed if override.is_sweep_override()]
+
+
+def make_space(ranges: list[Override]) -> Space:
+    """Each range by its key; `UserError` for what cannot be searched."""
+    try:
+        return {override.get_key_element(): _distribution(override) for override in ranges}
+    except ValueError as error:  # of Optuna
+        raise UserError(f"a range cannot be searched: {error}") from None
+
+
+def _distribution(override: Override) -> "BaseDistribution":
+    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
+    value: Any = override.value()
+    if isinstance(value, Glob):
+        raise UserError(f"{override.input_line}: write the choices out, as a,b")
+    log = "log" in getattr(value, "tags", ())
+    if isinstance(value, IntervalSweep):
+        assert value.start is not None and value.end is not None
+        whole = isinstance(value.start, int) and isinstance(value.end, int)
+        if whole:
+            return IntDistribution(int(value.start), int(value.end), log)
+        return FloatDistribution(value.start, value.end, log)
+    if isinstance(value, RangeSweep):
+        numbers: list[Any] = sorted(override.sweep_iterator())  # pyright: ignore[reportArgumentType]
+        if all(isinstance(number, int) for number in numbers):
+            return IntDistribution(numbers[0], numbers[-1], log, step=int(abs(value.step)))
+        return FloatDistribution(numbers[0], numbers[-1], log, step=abs(value.step))
+    return CategoricalDistribution(list(override.sweep_string_iterator()))
+
+
+def as_words(params: dict[str, Any]) -> list[str]:
+    """What Optuna chose, as overrides.
+
+    >>> as_words({"loss": "bce", "optimizer.lr": 2e-05})
+    ['loss=bce', 'optimizer.lr=2e-05']
+    """
+    return [f"{key}={value}" for key, value in params.items()]

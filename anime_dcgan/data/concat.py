@@ -1,0 +1,57 @@
+"""Several folders and archives as one source."""
+
+from bisect import bisect_right
+from collections.abc import Iterable
+from itertools import accumulate
+from pathlib import Path
+
+from PIL import Image
+
+from anime_dcgan.data.folder import FolderFaces
+from anime_dcgan.data.source import Pictures
+from anime_dcgan.system.errors import UserError
+
+
+class JoinedPictures:
+    """The pictures of several sources, one source after the other."""
+
+    def __init__(self, sources: list[Pictures]) -> None:
+        assert sources
+        self.sources = sources
+        self._ends = list(accumulate(map(len, sources)))
+
+    def __len__(self) -> int:
+        return self._ends[-1]
+
+    def locate(self, index: int) -> tuple[int, int]:
+        """Which source picture `index` is in, and its index there."""
+        assert 0 <= index < len(self), index
+        source = bisect_right(self._ends, index)
+        return source, index - (self._ends[source - 1] if source else 0)
+
+    def name(self, index: int) -> str:
+        source, own = self.locate(index)
+        return self.sources[source].name(own)
+
+    def read(self, index: int, image_size: int) -> Image.Image:
+        source, own = self.locate(index)
+        return self.sources[source].read(own, image_size)
+
+    def picture(self, index: int) -> Image.Image:
+        source, own = self.locate(index)
+        return self.sources[source].picture(own)
+
+    def bytes(self, index: int) -> int:
+        source, own = self.locate(index)
+        return self.sources[source].bytes(own)
+
+    def identity(self) -> dict[str, object]:
+        return {"kind": "joined", "sources": [source.identity() for source in self.sources]}
+
+
+def join_folders(paths: Iterable[str | Path], setting: str) -> JoinedPictures:
+    """The pictures of folders and archives; `UserError` names one that is wrong by `setting`."""
+    try:
+        return JoinedPictures([FolderFaces(path) for path in paths])
+    except UserError as error:
+        raise UserError(str(error).replace("data.path=", setting)) from None

@@ -1,0 +1,1 @@
+"""Faces that the program draws itself."""

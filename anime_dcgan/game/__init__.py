@@ -1,0 +1,1 @@
+"""The adversarial game in plain torch: losses, regularizers, augmentation and the duality gap."""

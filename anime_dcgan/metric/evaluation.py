@@ -1,0 +1,108 @@
+"""The checkpoints of one run, measured with one metric on the data that it was trained on."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from omegaconf import DictConfig
+
+from anime_dcgan.data.faces import Faces, open_faces
+from anime_dcgan.data.manifest import ManifestFaces
+from anime_dcgan.data.source import Source
+from anime_dcgan.metric.base import Metric
+from anime_dcgan.metric.evaluator import Evaluator, Pixels, Values, draw
+from anime_dcgan.run import checkpoint, trusted
+from anime_dcgan.system import precision
+
+
+class Evaluation:
+    """What is needed for each checkpoint of a run.
+
+    Parameters:
+        first: any checkpoint of the run; it says which data it was trained on.
+        settings: `weights`, `count`, `reference`, `training`, `manifest`, `device` as in
+            `conf/evaluate.yaml`.
+
+    Raises `UserError` where that data is not there any more.
+    """
+
+    def __init__(self, first: Path, metric: Metric, settings: DictConfig) -> None:
+        self.weights = settings.weights
+        config = checkpoint.read(first)["config"]
+        self.device, self.dtype = _device(settings.device, config)
+        faces = open_data(config, first, settings.manifest)
+        self.evaluator = Evaluator(
+            metric,
+            faces,
+            settings.count,
+            settings.reference,
+            settings.training,
+            device=self.device,
+        )
+        self.headline = metric.headline
+        self._drawn: tuple[Path, Pixels] | None = None  # the last ones
+
+    @property
+    def floor(self) -> Values:
+        """What as many real faces measure."""
+        return self.evaluator.references.floor
+
+    def key(self, path: Path) -> str:
+        """Differs wherever the values would."""
+        settings = {**self.evaluator.settings, "weights": self.weights, "dtype": str(self.dtype)}
+        images = checkpoint.read(path)["images_seen"]
+        digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
+        return f"{images}-{digest[:16]}"
+
+    def measure(self, path: Path) -> dict[str, Any]:
+        """The values of one checkpoint, and what they belong to."""
+        contents = checkpoint.read(path)
+        return {
+            "images": contents["images_seen"],
+            "epoch": contents.get("epochs_done", contents["epoch"] + 1),
+            "weights": self.weights,
+            "metric": self.evaluator.settings,
+            "values": self.evaluator.measure(self.faces(path)),
+        }
+
+    def faces(self, path: Path) -> Pixels:
+        """The generated faces that are measured."""
+        if self._drawn is None or self._drawn[0] != path:
+            self._drawn = (path, self._draw(path))
+        return self._drawn[1]
+
+    def _draw(self, path: Path) -> Pixels:
+        generator = checkpoint.load_generator(path, self.weights)
+        generator = generator.to(self.device).to(memory_format=torch.channels_last)
+        latents = self.evaluator.latents(generator.latent_dim).to(self.device)
+        fast = self.dtype == torch.bfloat16
+        with torch.inference_mode(), precision.autocast(fast, self.device.type):
+            return draw(generator, latents)
+
+
+def _device(name: str, config: dict[str, Any]) -> tuple[torch.device, torch.dtype]:
+    """Where to measure, and in which precision the faces are drawn: as the run's training does."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    wanted = config.get("trainer", {}).get("precision", "auto")
+    fast = (precision.choose(name)[0] if wanted == "auto" else wanted) == precision.FAST
+    return torch.device(name), torch.bfloat16 if fast else torch.float32
+
+
+def open_data(config: dict[str, Any], origin: Path, manifest: str | None = None) -> Faces:
+    """The faces that the run of a checkpoint's configuration was trained on, and its hold-out.
+
+    With a `manifest`, the faces that it keeps instead, in the same size.
+    """
+    data = config["data"]
+    if manifest is None:
+        source = trusted.build(data["source"], "anime_dcgan.data", Source, origin)
+        holdout = data["holdout"]
+    else:
+        source, holdout = ManifestFaces(manifest), None
+    return open_faces(
+        *(source, data["image_size"], holdout, config["seed"]),
+        *(Path(data["cache_dir"]), data["workers"]),
+    )

@@ -1,8 +1,0 @@
-"""Where the program finds its own files, from a checkout and from an installed wheel."""
-
-from pathlib import Path
-
-_PACKAGE = Path(__file__).resolve().parent
-
-CONF_DIR = _PACKAGE / "conf" if (_PACKAGE / "conf").is_dir() else _PACKAGE.parent / "conf"
-"""The folder of the Hydra configuration: inside the package once installed, else beside it."""

@@ -1,0 +1,1 @@
+"""Reading and describing run folders."""

@@ -1,0 +1,65 @@
+"""What became of a run, in files of its folder: `finished.json`, `failure.json`, `quality.json`."""
+
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig
+
+from anime_dcgan.system.files import read_object, write_json, write_or_tell
+
+FINISHED, FAILURE = "finished.json", "failure.json"
+
+
+def write_finished(run_dir: Path, config: DictConfig, images: int, epochs: float) -> None:
+    """Say that the training came to its end; what failed before no longer counts."""
+    content = {
+        "images": images,
+        "epochs": epochs,
+        "max_kimg": config.max_kimg,
+        "max_epochs": config.trainer.max_epochs,
+    }
+    path = run_dir / FINISHED
+    write_or_tell(lambda: write_json(path, content), path, "a sweep would go on with this run")
+    (run_dir / FAILURE).unlink(missing_ok=True)
+
+
+def is_finished(run_dir: Path, config: DictConfig) -> bool:
+    """Whether the run came to its end with this budget, or went beyond it."""
+    done = read_object(run_dir / FINISHED)
+    if not done:
+        return False
+    kimg, epochs = config.max_kimg, config.trainer.max_epochs
+    if (done["max_kimg"], done["max_epochs"]) == (kimg, epochs):
+        return True
+    enough_images = kimg is not None and done["images"] >= 1000 * kimg
+    return enough_images or (epochs is not None and 0 <= epochs <= done["epochs"])
+
+
+def write_failure(run_dir: Path, message: str, traceback: str | None = None) -> None:
+    """Say why the training ended before its end; `traceback` where no user could know."""
+    content: dict[str, Any] = {"message": message, "when": time.strftime("%Y-%m-%d %H:%M:%S")}
+    if traceback is not None:
+        content["traceback"] = traceback
+    path = run_dir / FAILURE
+    write_or_tell(lambda: write_json(path, content), path)
+
+
+def read_failure(run_dir: Path) -> str | None:
+    """Why the training ended before its end; None if it did not."""
+    return read_object(run_dir / FAILURE).get("message")
+
+
+def best_distance(run_dir: Path) -> float:
+    """The lowest headline distance that the run measured; infinite if it measured none.
+
+    It is what a sweeper minimises, and a sweeper takes a number only.
+    """
+    quality = read_object(run_dir / "quality.json")
+    try:
+        name = quality["metric"]["headline"]
+        distances = [float(row["values"][name]) for row in quality["rows"]]
+    except (KeyError, TypeError, ValueError):
+        return math.inf
+    return min((distance for distance in distances if not math.isnan(distance)), default=math.inf)

@@ -1,0 +1,70 @@
+"""Where runs and their files lie, and what they are called."""
+
+import re
+from pathlib import Path
+
+from anime_dcgan.system.errors import UserError
+
+
+def file_stem(epoch: float) -> str:
+    """Name of what belongs to an epoch: `epoch=0070`, or `epoch=0070.250` within one."""
+    return f"epoch={epoch:04.0f}" if epoch == int(epoch) else f"epoch={epoch:08.3f}"
+
+
+STEM = re.compile(r"epoch=(\d+(?:\.\d+)?)")
+
+
+def epoch_of(path: Path) -> float:
+    """The epoch of a file that is named by `file_stem`."""
+    match = STEM.fullmatch(path.with_suffix("").name)
+    assert match is not None, path
+    return float(match[1])
+
+
+def by_epoch(folder: Path, suffix: str) -> list[Path]:
+    """The files of a folder that are named by `file_stem`, earliest epoch first; no others."""
+    named = (path for path in folder.glob(f"epoch=*{suffix}") if STEM.fullmatch(path.stem))
+    return sorted(named, key=epoch_of)
+
+
+def find_run(run: str, outputs: Path) -> Path:
+    """The folder of a run: `latest`, a name below `outputs`, or a path."""
+    if run in ("latest", "last"):
+        runs = sorted(
+            (path.parent.parent for path in outputs.glob("**/checkpoints/last.ckpt")),
+            key=lambda folder: (folder / "checkpoints" / "last.ckpt").stat().st_mtime,
+        )
+        if not runs:
+            raise UserError(f"no run with a checkpoint lies below {outputs}: name one with run=...")
+        return runs[-1]
+    for folder in (outputs / run, Path(run)):
+        if (folder / "checkpoints").is_dir():
+            return folder
+    raise UserError(
+        f"run={run} is no run: neither {outputs / run} nor {run} has a folder `checkpoints`"
+    )
+
+
+def find_checkpoint(run: Path, epoch: str) -> Path:
+    """A checkpoint of a run: `last` (or `latest`), `best`, or an epoch's number."""
+    folder = run / "checkpoints"
+    if epoch in ("last", "latest", "best"):
+        path = folder / ("best.ckpt" if epoch == "best" else "last.ckpt")
+    else:
+        try:
+            path = folder / f"{file_stem(float(epoch))}.ckpt"
+        except (ValueError, OverflowError):
+            raise UserError(
+                f"epoch={epoch} is neither `last`, `best`, a number nor the path of a .ckpt file"
+            ) from None
+    if not path.is_file():
+        kept = [f"{epoch_of(kept):g}" for kept in by_epoch(folder, ".ckpt")]
+        kept += [name for name in ("best", "last") if (folder / f"{name}.ckpt").is_file()]
+        raise UserError(
+            f"{run} has no checkpoint epoch={epoch}; it has: {_shorten(kept) or 'none'}"
+        )
+    return path
+
+
+def _shorten(names: list[str]) -> str:
+    return ", ".join(names if len(names) <= 12 else [*names[:5], "...", *names[-5:]])

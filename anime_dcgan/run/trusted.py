@@ -1,0 +1,38 @@
+"""Objects built from the configuration of a checkpoint or a run, which may be a stranger's.
+
+Unlike Hydra's `instantiate`, nothing but a class of one named package of ours is ever called.
+"""
+
+import importlib
+from typing import Any
+
+from anime_dcgan.system.errors import UserError, first_line
+
+
+def build(settings: Any, package: str, base: type, origin: object) -> Any:
+    """The object of class `_target_`, which must lie in `package` and derive from `base`.
+
+    Raises `UserError`, which names `origin`, for anything else and for values that are not plain.
+    """
+    try:
+        arguments = dict(settings)
+        target = str(arguments.pop("_target_"))
+        module_name, _, class_name = target.rpartition(".")
+    except (KeyError, TypeError, ValueError):
+        raise UserError(f"{origin} does not say which {base.__name__.lower()} it holds") from None
+    plain = all(isinstance(value, int | float | bool | str | None) for value in arguments.values())
+    if not f"{module_name}.".startswith(f"{package}.") or not plain:
+        raise UserError(f"{origin} is refused: {target!r} is nothing of {package}")
+    try:
+        found = getattr(importlib.import_module(module_name), class_name)
+    except (ImportError, AttributeError):
+        raise UserError(f"{origin} names {target}, which this version does not have") from None
+    if not (isinstance(found, type) and issubclass(found, base)):
+        raise UserError(f"{origin} is refused: {target} is no {base.__name__.lower()}")
+    try:
+        return found(**arguments)
+    except UserError as error:
+        raise UserError(f"{origin}: {error}") from None
+    except (TypeError, RuntimeError, OverflowError) as error:
+        reason = first_line(error)
+        raise UserError(f"{origin}: {target} cannot be built: {reason}") from None

@@ -1,0 +1,1 @@
+"""Drawing faces from a generator."""

@@ -1,0 +1,39 @@
+"""Latents: one seed, one latent, one face, whatever else is drawn beside it."""
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from anime_dcgan.system.errors import UserError
+
+MAX_SEED = 2**32 - 1  # the Mersenne Twister of torch takes 32 bits
+
+
+def latent_of_seed(seed: int, latent_dim: int) -> Float[Tensor, " latent_dim"]:
+    """The standard normal latent of a seed in 0..MAX_SEED; always the same for the same seed."""
+    if not 0 <= seed <= MAX_SEED:
+        raise UserError(f"seed={seed} is outside 0..{MAX_SEED}: choose another seed=...")
+    return torch.randn(latent_dim, generator=torch.Generator().manual_seed(seed))
+
+
+def latents_of_seeds(seeds: Sequence[int], latent_dim: int) -> Float[Tensor, "n latent_dim"]:
+    """The latents of several seeds, one row each."""
+    return torch.stack([latent_of_seed(seed, latent_dim) for seed in seeds])
+
+
+def slerp(
+    start: Float[Tensor, " latent_dim"], end: Float[Tensor, " latent_dim"], fraction: float
+) -> Float[Tensor, " latent_dim"]:
+    """Spherical interpolation (Shoemake 1985): the norm stays where normal latents lie.
+
+    `fraction` 0 gives `start`, 1 gives `end`. Parallel and opposite latents, for which the great
+    circle is not defined, are interpolated linearly.
+    """
+    cosine = torch.nn.functional.cosine_similarity(start, end, dim=0).clamp(-1, 1)
+    angle = torch.acos(cosine)
+    if torch.sin(angle) < 1e-4:
+        return torch.lerp(start, end, fraction)
+    weights = torch.sin(angle * torch.tensor([1 - fraction, fraction])) / torch.sin(angle)
+    return weights[0] * start + weights[1] * end

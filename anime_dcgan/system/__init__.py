@@ -1,0 +1,1 @@
+"""Files, errors, the console and the process."""

@@ -1,0 +1,27 @@
+"""Every checkpoint says what it was trained with; a run goes on only with the same settings."""
+
+from typing import Any
+
+from lightning import Callback, Trainer
+
+from anime_dcgan.run.settings import check_same
+from anime_dcgan.training.callbacks.periodic import epoch_now
+from anime_dcgan.training.gan import GAN
+
+
+class Provenance(Callback):
+    """Keeps the resolved configuration, as plain values, and the epoch in every checkpoint."""
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        self.config = config
+
+    def on_save_checkpoint(
+        self, trainer: Trainer, pl_module: GAN, checkpoint: dict[str, Any]
+    ) -> None:
+        checkpoint["config"] = self.config
+        checkpoint["epochs_done"] = epoch_now(trainer)
+
+    def on_load_checkpoint(
+        self, trainer: Trainer, pl_module: GAN, checkpoint: dict[str, Any]
+    ) -> None:
+        check_same(checkpoint["config"], self.config)

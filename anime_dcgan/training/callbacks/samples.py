@@ -1,0 +1,97 @@
+"""Grids of faces from latents that stay the same for the whole run, and their animation."""
+
+import math
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from lightning import Trainer
+from lightning.pytorch.loggers import TensorBoardLogger
+from PIL import Image
+
+from anime_dcgan.run.runs import by_epoch, file_stem
+from anime_dcgan.sampling import image
+from anime_dcgan.sampling.latent import latents_of_seeds
+from anime_dcgan.system.errors import UserError
+from anime_dcgan.system.files import replacing, write_or_tell
+from anime_dcgan.training.callbacks.periodic import Periodic, epoch_now
+from anime_dcgan.training.gan import GAN, Weights
+
+MAX_FRAMES = 150  # of the animation; longer runs are thinned out evenly
+FRAMES_PER_SECOND = 8
+SMALLEST_FACE = 64  # px on the sheet; smaller faces are enlarged by whole pixels
+
+
+class Samples(Periodic):
+    """Writes `<folder>/ema/epoch=0070.png` and `<folder>/raw/...`, and shows them in TensorBoard.
+
+    Parameters:
+        folder: where the grids lie.
+        count: faces in a grid; face i comes from the latent of seed i.
+        every_epochs, every_kimg: as in `Periodic`.
+    """
+
+    weights: tuple[Weights, Weights] = ("ema", "raw")
+
+    def __init__(
+        self,
+        folder: str,
+        count: int = 64,
+        every_epochs: int | None = 1,
+        every_kimg: float | None = None,
+    ) -> None:
+        super().__init__(every_epochs, every_kimg)
+        if count < 1:
+            raise UserError(f"a grid of {count} faces is empty: use callbacks.samples.count=64")
+        self.folder = Path(folder)
+        self.count = count
+
+    def act(self, trainer: Trainer, module: GAN) -> None:
+        if not trainer.is_global_zero:
+            return
+        latents = latents_of_seeds(range(self.count), module.generator.latent_dim)
+        for weights in self.weights:
+            faces = image.to_uint8(module.sample(latents, weights))
+            sheet = image.grid(faces, scale=math.ceil(SMALLEST_FACE / faces.shape[1]))
+            _write(self._path(trainer, weights), partial(sheet.save, format="PNG"))
+            self._show(trainer, f"samples/{weights}", sheet, module.images_seen)
+
+    def on_train_end(self, trainer: Trainer, pl_module: GAN) -> None:
+        if not trainer.is_global_zero:
+            return
+        if pl_module.images_seen and not self._path(trainer, "ema").exists():
+            self.act(trainer, pl_module)
+        frames = by_epoch(self.folder / "ema", ".png")
+        if len(frames) > 1:
+            chosen = torch.linspace(0, len(frames) - 1, min(len(frames), MAX_FRAMES)).round()
+            pictures = (_open(frames[int(index)]) for index in chosen)
+            _write(
+                self.folder / "ema.gif",
+                lambda file: image.write_gif(pictures, file, FRAMES_PER_SECOND),
+            )
+
+    def _path(self, trainer: Trainer, weights: Weights) -> Path:
+        return self.folder / weights / f"{file_stem(epoch_now(trainer))}.png"
+
+    def _show(self, trainer: Trainer, tag: str, sheet: Image.Image, images_seen: int) -> None:
+        for logger in trainer.loggers:
+            if isinstance(logger, TensorBoardLogger):
+                pixels = np.asarray(sheet)
+                logger.experiment.add_image(tag, pixels, images_seen, dataformats="HWC")
+
+
+def _write(path: Path, write: Callable[[Path], None]) -> None:
+    """What `write` writes; pictures are worth no training."""
+
+    def replace() -> None:
+        with replacing(path) as file:
+            write(file)
+
+    write_or_tell(replace, path, "training goes on")
+
+
+def _open(path: Path) -> Image.Image:
+    with Image.open(path) as picture:
+        return picture.convert("RGB")

@@ -1,0 +1,129 @@
+"""One run in its folder: what it was started with, the training, and what became of it.
+
+Lightning and torch are imported when the training begins, not with this module.
+"""
+
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from omegaconf import DictConfig, OmegaConf
+from yaml import YAMLError
+
+from anime_dcgan.cli.command import mistake
+from anime_dcgan.cli.overrides import command_line
+from anime_dcgan.run.outcome import best_distance, write_failure
+from anime_dcgan.run.settings import check_same
+from anime_dcgan.system.console import is_first_process, say
+from anime_dcgan.system.errors import UserError
+from anime_dcgan.system.files import held, write_text
+
+if TYPE_CHECKING:
+    from lightning import Callback
+
+LOCK = ".lock"  # of the process that trains in the folder
+
+
+def last_checkpoint(run_dir: Path) -> Path | None:
+    """Where the run can go on from."""
+    path = run_dir / "checkpoints" / "last.ckpt"
+    return path if path.exists() else None
+
+
+def train_in(
+    run_dir: Path,
+    config: DictConfig,
+    words: list[str],
+    ckpt_path: Path | str | None,
+    callbacks: Sequence["Callback"] = (),
+) -> float:
+    """Train, and return the best distance.
+
+    Parameters:
+        words: the overrides that start this run, for its `command.txt`.
+        callbacks: that look on beside those of the configuration.
+    """
+    from anime_dcgan.training.fit import Interrupted, fit
+
+    with _alone(run_dir):
+        if is_first_process():
+            if ckpt_path is not None and ckpt_path == last_checkpoint(run_dir):
+                check_same_run(run_dir, config)
+            _write_provenance(run_dir, config, words)
+        try:
+            fit(config, run_dir, ckpt_path, callbacks)
+        except Interrupted:
+            raise
+        except Exception as error:
+            if is_first_process():
+                record_failure(run_dir, error)
+            raise
+        if is_first_process():
+            write_report_of(run_dir)
+    return best_distance(run_dir)
+
+
+@contextmanager
+def _alone(run_dir: Path) -> Iterator[None]:
+    """Raise `UserError` where another command trains in the folder at this moment."""
+    if not is_first_process():
+        yield
+        return
+    with _writing_to(run_dir):
+        run_dir.mkdir(parents=True, exist_ok=True)
+        (run_dir / LOCK).touch()
+    with held(run_dir / LOCK) as alone:
+        if not alone:
+            raise UserError(
+                f"{run_dir} is being trained by another command: wait for it, or name another "
+                "run=..."
+            )
+        yield
+
+
+def check_same_run(run_dir: Path, config: DictConfig) -> None:
+    """Raise `UserError` where the folder's run was trained with other settings."""
+    try:
+        before: Any = OmegaConf.to_container(OmegaConf.load(run_dir / "config.yaml"))
+    except (OSError, ValueError, YAMLError):
+        return  # damaged; the checkpoint says it again
+    now: Any = OmegaConf.to_container(config, resolve=True)
+    if isinstance(before, dict) and {"model", "gan"} <= before.keys():
+        check_same(before, now)
+
+
+def record_failure(run_dir: Path, error: Exception) -> str:
+    """Write why a run failed, and return it in a line."""
+    known = mistake(error)
+    message = known or f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+    trace = None if known else "".join(traceback.format_exception(error))
+    write_failure(run_dir, message, trace)
+    return message
+
+
+def _write_provenance(run_dir: Path, config: DictConfig, words: list[str]) -> None:
+    with _writing_to(run_dir):
+        write_text(run_dir / "config.yaml", OmegaConf.to_yaml(config, resolve=True))
+        with (run_dir / "command.txt").open("a") as file:
+            file.write(command_line(words) + "\n")
+
+
+@contextmanager
+def _writing_to(run_dir: Path) -> Iterator[None]:
+    """Raise `UserError` where that cannot be done."""
+    try:
+        yield
+    except OSError as error:
+        raise UserError(f"{run_dir} cannot be written to: {error}; name another run=...") from None
+
+
+def write_report_of(run_dir: Path) -> None:
+    """Write `report.html`, or say why it cannot be."""
+    from anime_dcgan.page.write import write_report
+
+    try:
+        write_report(run_dir, run_dir / "report.html")
+    except UserError as error:
+        say(str(error))

@@ -1,0 +1,572 @@
+"""What is done to the images that the discriminator sees, next to slow and plain ways to do it."""
+
+import dataclasses
+import itertools
+import math
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from anime_dcgan.game import transformations
+from anime_dcgan.game.augment import Adaptive, Augment, DiffAugment, Flip
+from anime_dcgan.game.duality import Game, duality_gap
+from anime_dcgan.game.loss import BCE, WGAN
+from anime_dcgan.game.objective import discriminator_cost, generator_cost
+from anime_dcgan.game.regularizer import R1, Regularizer
+from anime_dcgan.run.checkpoint import read
+from anime_dcgan.run.settings import check_same
+from anime_dcgan.sampling.image import GRID_PADDING
+from anime_dcgan.system.errors import UserError
+from tests.conftest import Train, assert_same_weights
+from tests.training.test_gan import make
+
+SIZE = 16
+OFF = {"brightness": 0, "saturation": 0, "contrast": 0, "translation": 0, "cutout": 0}
+ALL = {
+    "flip": Flip(),
+    "diffaugment": DiffAugment(),
+    "ada": Adaptive(initial=1.0),
+    "ada at half": Adaptive(initial=0.5),
+}
+each = pytest.mark.parametrize("augment", ALL.values(), ids=ALL.keys())
+
+
+def only(**settings: float) -> DiffAugment:
+    return DiffAugment(**{**OFF, **settings})
+
+
+def noise(count: int = 8, size: int = SIZE) -> Tensor:
+    """Nowhere 0."""
+    random = torch.Generator().manual_seed(0)
+    return torch.rand(count, 3, size, size, generator=random) * 0.8 + 0.1
+
+
+def seeded(augment: nn.Module, images: Tensor, seed: int = 0) -> Tensor:
+    torch.manual_seed(seed)
+    return augment(images)
+
+
+@each
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_shape_and_type_stay_and_all_is_finite(augment: Augment, dtype: torch.dtype):
+    images = noise().to(dtype)
+    changed = seeded(augment, images)
+    assert (changed.shape, changed.dtype) == (images.shape, dtype)
+    assert changed.isfinite().all()
+    assert not torch.equal(changed, images)
+
+
+@each
+def test_a_seed_decides_and_each_image_gets_its_own_draws(augment: Augment):
+    same_image = noise(1).expand(64, -1, -1, -1)
+    changed = seeded(augment, same_image)
+    assert torch.equal(changed, seeded(augment, same_image))
+    assert not torch.equal(changed, seeded(augment, same_image, seed=1))
+    different = {image.numpy().tobytes() for image in changed}
+    assert len(different) == 2 if isinstance(augment, Flip) else len(different) > 60 * 0.6
+
+
+@each
+def test_the_gradient_is_that_of_the_difference_quotient(augment: Augment):
+    """All of them are affine in the image, so that finite differences are exact."""
+    images, direction = noise().requires_grad_(True), torch.randn(8, 3, SIZE, SIZE)
+    weights = torch.randn(8, 3, SIZE, SIZE)
+    torch.manual_seed(0)
+    (weights * augment(images)).sum().backward()
+    assert images.grad is not None
+    assert (images.grad.flatten(1).abs().sum(1) > 0).all()
+    moved = seeded(augment, images.detach() + direction) - seeded(augment, images.detach())
+    expected = (weights * moved).sum((1, 2, 3))
+    assert torch.allclose((images.grad * direction).sum((1, 2, 3)), expected, atol=1e-2, rtol=1e-3)
+
+
+@each
+def test_autocast_does_not_make_it_coarse(augment: Augment):
+    images = noise()
+    with torch.autocast("cpu", torch.bfloat16):
+        coarse = seeded(augment, images)
+    assert torch.equal(coarse, seeded(augment, images))
+
+
+@pytest.mark.parametrize(
+    "augment",
+    [Augment(), Flip(0.0), only(), Adaptive(), Adaptive(colours=False), Adaptive(geometry=False)],
+)
+def test_switched_off_nothing_changes_by_a_bit(augment: Augment):
+    images = noise()
+    assert torch.equal(seeded(augment, images), images)
+
+
+# Flip
+
+
+def test_flipped_images_are_mirrored_and_as_many_as_the_probability_says():
+    images = noise(4000, size=2)
+    share = {}
+    for probability in (0.2, 0.5):
+        changed = seeded(Flip(probability), images)
+        flipped = (changed == images[..., [1, 0]]).flatten(1).all(1)
+        assert (flipped | (changed == images).flatten(1).all(1)).all()
+        share[probability] = flipped.float().mean().item()
+    assert share == pytest.approx({0.2: 0.2, 0.5: 0.5}, abs=0.03)
+    assert torch.equal(seeded(Flip(1.0), images), images[..., [1, 0]])
+
+
+def test_real_and_fake_are_drawn_each_on_its_own():
+    images, flip = noise(32), Flip()
+    torch.manual_seed(0)
+    assert not torch.equal(flip(images), flip(images))
+
+
+# DiffAugment, part by part against loops
+
+
+def test_brightness_adds_the_same_to_all_pixels_of_an_image():
+    images = noise(200)
+    added = seeded(only(brightness=0.5), images) - images
+    for difference in added:
+        assert difference.max() - difference.min() < 1e-6
+    each_image = added[:, 0, 0, 0]
+    assert -0.5 <= each_image.min() < -0.45 and 0.45 < each_image.max() <= 0.5
+
+
+def test_saturation_multiplies_the_distance_from_grey():
+    images = noise(40)
+    changed = seeded(only(saturation=1.0), images)
+    pairs = list(zip(images, changed, strict=True))
+    factors = [_check_factor(one, other, per_pixel=True) for one, other in pairs]
+    assert 0 <= min(factors) < 0.2 and 1.8 < max(factors) <= 2
+
+
+def test_contrast_multiplies_the_distance_from_the_mean():
+    images = noise(40)
+    changed = seeded(only(contrast=0.5), images)
+    pairs = list(zip(images, changed, strict=True))
+    factors = [_check_factor(one, other, per_pixel=False) for one, other in pairs]
+    assert 0.5 <= min(factors) < 0.6 and 1.4 < max(factors) <= 1.5
+
+
+def _check_factor(image: Tensor, changed: Tensor, per_pixel: bool) -> float:
+    """The factor by which every value moved from the mean of its pixel or of the whole image."""
+    pixels, result = image.tolist(), changed.tolist()
+    whole = image.mean().item()
+
+    def centre(y: int, x: int) -> float:
+        return sum(pixels[c][y][x] for c in range(3)) / 3 if per_pixel else whole
+
+    farthest = max(
+        itertools.product(range(3), range(SIZE), range(SIZE)),
+        key=lambda at: abs(pixels[at[0]][at[1]][at[2]] - centre(*at[1:])),
+    )
+    c, y, x = farthest
+    factor = (result[c][y][x] - centre(y, x)) / (pixels[c][y][x] - centre(y, x))
+    for c, y, x in itertools.product(range(3), range(SIZE), range(SIZE)):
+        expected = centre(y, x) + factor * (pixels[c][y][x] - centre(y, x))
+        assert result[c][y][x] == pytest.approx(expected, abs=1e-5)
+    return factor
+
+
+def test_translation_is_by_whole_pixels_up_to_an_eighth_and_zero_comes_in():
+    images = noise(300)
+    changed = seeded(only(translation=0.125), images).numpy()
+    found = Counter()
+    for image, result in zip(images.numpy(), changed, strict=True):
+        matching = [
+            (down, across)
+            for down, across in itertools.product(range(-2, 3), repeat=2)
+            if np.array_equal(_shifted(image, down, across), result)
+        ]
+        assert len(matching) == 1
+        found[matching[0]] += 1
+    assert len(found) == 25  # every shift occurs
+    assert max(found.values()) < 40
+
+
+def _shifted(image: np.ndarray, down: int, across: int) -> np.ndarray:
+    result = np.zeros_like(image)
+    for y, x in itertools.product(range(SIZE), repeat=2):
+        if 0 <= y - down < SIZE and 0 <= x - across < SIZE:
+            result[:, y, x] = image[:, y - down, x - across]
+    return result
+
+
+@pytest.mark.parametrize(("share", "side"), [(0.5, 8), (0.2, 3)])
+def test_cutout_blanks_one_square_around_any_point_and_nothing_else(share: float, side: int):
+    """A square that lies partly outside leaves a smaller rectangle."""
+    images = noise(600)
+    changed = seeded(only(cutout=share), images)
+    tops = []
+    for image, result in zip(images, changed, strict=True):
+        rows, columns = ((result == 0).all(0).any(axis).nonzero().flatten() for axis in (1, 0))
+        expected = image.clone()
+        expected[:, rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] = 0
+        assert torch.equal(result, expected)
+        for place in (rows, columns):
+            at_border = place[0] == 0 or place[-1] == SIZE - 1
+            assert side // 2 <= len(place) <= side if at_border else len(place) == side
+        tops.append(int(rows[0]))
+    assert set(tops) == set(range(SIZE - side // 2 + 1 - side % 2))
+
+
+# The transformations of adaptive augmentation
+
+
+def test_moves_by_pixels_are_mirrors_turns_and_shifts_with_the_reflection_around():
+    images = noise(12)
+    torch.manual_seed(0)
+    changed = transformations.moved(images, 1.0, geometry=False).numpy()
+    found = set()
+    for image, result in zip(images.numpy(), changed, strict=True):
+        wide = np.pad(image, ((0, 0), (2, 2), (2, 2)), mode="symmetric")
+        matching = [
+            (mirror, turns, y, x)
+            for mirror, turns, y, x in itertools.product((1, -1), range(4), range(5), range(5))
+            if np.allclose(
+                np.rot90(wide[:, y : y + SIZE, x : x + SIZE][..., ::mirror], turns, (1, 2)),
+                result,
+                atol=1e-4,
+            )
+        ]
+        assert len(matching) == 1
+        found |= set(matching)
+    assert {mirror for mirror, *_ in found} == {1, -1}
+    assert {turns for _, turns, *_ in found} == {0, 1, 2, 3}
+
+
+@pytest.fixture
+def fixed(monkeypatch):
+    """`fixed(_angle=1.0)`: every draw of that kind is this number."""
+
+    def fix(**draws: float) -> None:
+        for name, value in draws.items():
+            monkeypatch.setattr(
+                transformations,
+                name,
+                lambda images, *_, value=value: torch.full((len(images),), value),
+            )
+
+    return fix
+
+
+def test_a_rotation_by_a_right_angle_is_a_quarter_turn(fixed):
+    fixed(_angle=math.pi / 2, _log_normal=1.0)
+    turned = transformations.moved(noise(), 1.0, pixels=False)
+    assert any(torch.allclose(turned, noise().rot90(k, (2, 3)), atol=1e-4) for k in (1, 3))
+
+
+def test_scaling_enlarges_as_bilinear_interpolation_does(fixed):
+    fixed(_angle=0.0, _log_normal=0.5)
+    enlarged = transformations.moved(noise(), 1.0, pixels=False)
+    whole = nn.functional.interpolate(noise(), scale_factor=2, mode="bilinear")
+    quarter = SIZE // 2
+    assert torch.allclose(enlarged, whole[..., quarter:-quarter, quarter:-quarter], atol=1e-5)
+
+
+NEUTRAL = {"_normal": 0.0, "_log_normal": 1.0, "_coin": 0.0, "_angle": 0.0}
+
+
+@pytest.mark.parametrize(
+    ("draws", "expected"),
+    [
+        ({}, lambda x: x),
+        ({"_normal": 1.5}, lambda x: x + 0.3),
+        ({"_coin": 1.0}, lambda x: x - 2 * x.mean(1, keepdim=True)),
+        ({"_angle": 2 * math.pi / 3}, lambda x: x.roll(1, 1)),
+        ({"_angle": -2 * math.pi / 3}, lambda x: x.roll(-1, 1)),
+        # contrast doubles about mid-grey, saturation the distance from grey once more
+        ({"_log_normal": 2.0}, lambda x: 4 * x - 2 * x.mean(1, keepdim=True)),
+        # the order: brightness, contrast, luma flip, hue, saturation
+        (
+            {"_normal": 1.5, "_log_normal": 2.0, "_coin": 1.0},
+            lambda x: 4 * (x + 0.3) - 6 * (x + 0.3).mean(1, keepdim=True),
+        ),
+    ],
+)
+def test_colour_matrices_are_what_they_are_called(fixed, draws, expected):
+    fixed(**(NEUTRAL | draws))
+    images = noise() * 2 - 1
+    assert torch.allclose(transformations.recoloured(images, 1.0), expected(images), atol=1e-5)
+
+
+def test_each_transformation_is_applied_with_the_probability():
+    values = torch.ones(4000)
+    for probability in (0.0, 0.3, 1.0):
+        share = transformations._sometimes(values, 0.0, probability).mean().item()
+        assert share == pytest.approx(probability, abs=0.03 if 0 < probability < 1 else 0)
+    images = noise(2000, size=8)
+    torch.manual_seed(0)
+    changed = transformations.moved(images, torch.tensor(0.5), geometry=False)
+    unmoved = (changed == images).flatten(1).all(1).float().mean().item()
+    # half are not chosen, or the coin says no; a quarter turn of 0; a shift of 0 each way
+    assert unmoved == pytest.approx(0.75 * (1 - 0.5 * 0.75) * (1 - 0.5 * (1 - 0.25)), abs=0.05)
+
+
+def test_ranges_are_those_of_the_paper():
+    images = torch.empty(20_000, 3, 1, 1)
+    torch.manual_seed(0)
+    scales = transformations._log_normal(images, transformations.SCALE).log2()
+    assert scales.std().item() == pytest.approx(0.2, rel=0.05)
+    angles = transformations._angle(images)
+    assert -math.pi <= angles.min() < -3.1 and 3.1 < angles.max() <= math.pi
+
+
+# Adaptive
+
+
+def observe(augment: Adaptive, signs: list[float], batches: int = 1) -> float:
+    for _ in range(batches):
+        augment.observe(torch.tensor(signs))
+    return augment.probability.item()
+
+
+SURE, LOST = [3.0] * 10, [-0.1] * 10
+
+
+def test_p_goes_from_0_to_1_within_adjust_kimg_in_steps_of_some_batches():
+    augment = Adaptive(adjust_kimg=0.2, every=4)
+    course = [observe(augment, SURE) for _ in range(24)]
+    steps = [0.0] * 3 + [0.2] * 4 + [0.4] * 4 + [0.6] * 4 + [0.8] * 4 + [1.0] * 4 + [1.0]
+    assert course == pytest.approx(steps)
+    assert [observe(augment, LOST) for _ in range(4)] == pytest.approx([1.0] * 3 + [0.8])
+    assert observe(augment, LOST, 100) == 0.0
+
+
+def test_p_stays_below_its_limit():
+    assert observe(Adaptive(adjust_kimg=0.1, every=1, most=0.8), SURE, 50) == pytest.approx(0.8)
+
+
+@pytest.mark.parametrize(("positive", "rises"), [(17, True), (15, False), (10, False)])
+def test_p_rises_where_the_mean_sign_is_above_the_target(positive: int, rises: bool):
+    """17 of 20 are a mean sign of 0.7, 15 of 20 one of 0.5."""
+    augment = Adaptive(adjust_kimg=0.2, every=1, initial=0.5)
+    p = observe(augment, [0.01] * positive + [-100.0] * (20 - positive))
+    assert p == pytest.approx(0.6 if rises else 0.4)
+
+
+def test_adaptive_goes_on_exactly_from_its_state_between_adjustments():
+    whole, first, rest = (Adaptive(adjust_kimg=0.3, every=4) for _ in range(3))
+    batches = [SURE] * 9 + [LOST] * 4
+    for signs in batches:
+        whole.observe(torch.tensor(signs))
+    for signs in batches[:6]:
+        first.observe(torch.tensor(signs))
+    rest.load_state_dict(first.state_dict())
+    for signs in batches[6:]:
+        rest.observe(torch.tensor(signs))
+    assert_same_weights(rest, whole)
+    assert whole.probability > 0
+
+
+def test_no_precision_of_the_training_rounds_p():
+    augment = Adaptive(initial=0.3).to(torch.bfloat16)
+    assert augment.probability == torch.tensor(0.3)
+
+
+# In the game
+
+
+class Double(Augment):
+    """Images times two; counts its calls."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls: list[int] = []
+
+    def forward(self, images: Tensor) -> Tensor:
+        self.calls.append(len(images))
+        return 2 * images
+
+
+class Square(nn.Module):
+    """D(x) = |x|^2 / 2, whose gradient is x."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        return images.flatten(1).square().sum(1) / 2
+
+
+def test_logits_and_penalties_are_taken_at_augmented_images():
+    real, fake = noise(4), noise(5)[1:]
+    paid = discriminator_cost(Square(), BCE(), R1(weight=2), Double(), real, fake)
+    assert torch.allclose(paid.real_logits, Square()(2 * real))
+    assert torch.allclose(paid.fake_logits, Square()(2 * fake))
+    assert paid.penalty.item() == pytest.approx((2 * real).flatten(1).square().sum(1).mean().item())
+
+
+def test_the_generator_learns_through_the_augmentation():
+    fake = (noise(4) / 100).requires_grad_(True)
+    generator_cost(Square(), WGAN(), Double(), noise(4), fake).backward()
+    assert fake.grad is not None
+    assert torch.allclose(fake.grad, -4 * fake.detach() / 4)  # d/dx of -|2 x|^2 / 2, mean over 4
+
+
+def test_a_relativistic_loss_compares_with_augmented_real_images():
+    double = Double()
+    generator_cost(Square(), BCE(relativistic=True), double, noise(4), noise(4))
+    assert double.calls == [4, 4]
+
+
+def test_both_steps_of_a_training_show_augmented_images_alone(train: Train, monkeypatch):
+    calls = []
+    forward = Augment.forward
+    monkeypatch.setattr(
+        Augment, "forward", lambda self, x: calls.append(len(x)) or forward(self, x)
+    )
+    train("gan.fakes_per_real=2", "trainer.max_epochs=1", "callbacks=none")
+    assert calls == [8, 8, 16] * 4
+
+
+@pytest.mark.parametrize("loss", [WGAN(), BCE(relativistic=True)])
+def test_adaptive_wants_a_loss_whose_logits_have_a_sign(loss):
+    settings = {"regularizer": R1(), "loss": loss}
+    with pytest.raises(UserError, match="use augment=diffaugment"):
+        make(**settings, augment=Adaptive())
+    make(**settings, augment=DiffAugment())
+
+
+def linear_game(augment: Augment) -> Game:
+    networks = nn.Linear(2, 3 * SIZE**2), nn.Linear(3 * SIZE**2, 1)
+    generator = nn.Sequential(networks[0], nn.Unflatten(1, (3, SIZE, SIZE)))
+    discriminator = nn.Sequential(nn.Flatten(), networks[1], nn.Flatten(0))
+    first, second = (torch.optim.SGD(net.parameters(), 0.01) for net in networks)
+    return Game(generator, discriminator, first, second, BCE(), Regularizer(), augment)
+
+
+def test_the_gap_sees_what_the_training_sees_and_leaves_p_and_the_draws_alone():
+    augment = Adaptive(initial=0.5, adjust_kimg=0.01, every=1)
+    before = {name: value.clone() for name, value in augment.state_dict().items()}
+    game, real, latents = linear_game(augment), noise(), torch.randn(8, 2)
+    state = torch.get_rng_state()
+    value = game.copy().value(real, latents)
+    plain = dataclasses.replace(game.copy(), augment=Augment()).value(real, latents)
+    assert torch.equal(torch.get_rng_state(), state)
+    torch.manual_seed(1)
+    assert game.copy().value(real, latents) == value
+    assert value != plain
+    duality_gap(game, [real] * 3, lambda n: torch.randn(n, 2), real)
+    assert all(torch.equal(before[name], kept) for name, kept in augment.state_dict().items())
+
+
+ADA = ("augment=ada", "augment.adjust_kimg=0.3", "augment.every=2", "augment.initial=0.5")
+
+
+@pytest.mark.parametrize("images", [24, 40])
+def test_a_training_with_ada_resumes_bit_equal(train: Train, tmp_path: Path, images: int):
+    """At 24 and 40 images an adjustment is half counted; each moves p by 16 / 300."""
+    whole = train(*ADA, "trainer.max_epochs=2", "callbacks=none", run="whole")
+    train(*ADA, "trainer.max_epochs=2", f"max_kimg={images / 1000}", run="parts")
+    last = tmp_path / "parts/checkpoints/last.ckpt"
+    assert read(last)["state_dict"]["augment.batches"] == images // 8 % 2
+    parts = train(*ADA, "trainer.max_epochs=2", run="parts", ckpt_path=last)
+    assert_same_weights(whole, parts)  # with p and its counts; measured and judged, or not
+    assert isinstance(parts.augment, Adaptive)
+    assert parts.augment.level.item() not in (150, 0)
+
+
+def test_p_and_what_drives_it_are_logged(train: Train, tmp_path: Path):
+    settings = ("logger=csv", "metric=none", "callbacks.scalars.every_kimg=0.016")
+    module = train(*ADA, *settings)
+    lines = (tmp_path / "run/csv/metrics.csv").read_text().splitlines()
+    rows = [dict(zip(lines[0].split(","), line.split(","), strict=True)) for line in lines[1:]]
+    assert isinstance(module.augment, Adaptive)
+    p = [float(row["augment/probability"]) for row in rows]  # mean of before and after a step
+    assert abs(p[0] - 0.5) == pytest.approx(8 / 300)
+    assert p[-1] - module.augment.probability.item() == pytest.approx(
+        math.copysign(8 / 300, p[-2] - p[-1])
+    )
+    for row in rows:  # real logits are never 0, so that accuracy and mean sign say the same
+        assert float(row["augment/overfitting"]) == pytest.approx(
+            2 * float(row["accuracy/real"]) - 1, abs=1e-5
+        )
+
+
+@pytest.mark.parametrize("name", ["flip", "diffaugment"])
+def test_every_augmentation_trains_and_the_seed_decides(train: Train, name: str):
+    settings = (f"augment={name}", "callbacks=none", "trainer.max_epochs=1")
+    one, same, without = train(*settings, run="a"), train(*settings, run="b"), train(*settings[1:])
+    assert_same_weights(one, same)
+    with pytest.raises(AssertionError):
+        assert_same_weights(one, without)
+
+
+def test_an_older_checkpoint_goes_on_without_augmentation_and_no_other_way():
+    none = {"_target_": "anime_dcgan.game.augment.Augment"}
+    flip = {"_target_": "anime_dcgan.game.augment.Flip"}
+    check_same({"seed": 0}, {"seed": 0, "augment": none, "gan": {"augment": none}})
+    with pytest.raises(UserError, match="augment"):
+        check_same({"seed": 0}, {"seed": 0, "augment": flip, "gan": {"augment": flip}})
+
+
+@pytest.mark.parametrize(
+    ("kind", "setting", "value"),
+    [
+        *((Adaptive, "target", value) for value in (2.0, 1.0, -0.1)),
+        *((Adaptive, "adjust_kimg", value) for value in (0.0, -1.0)),
+        (Adaptive, "every", 0),
+        *((Adaptive, "initial", value) for value in (-0.1, 1.5)),
+        *((Adaptive, "most", value) for value in (-0.1, 1.5)),
+        *((Flip, "probability", value) for value in (-0.1, 1.5)),
+        *((DiffAugment, name, 1.5) for name in OFF),
+        *((DiffAugment, name, -0.5) for name in OFF),
+    ],
+)
+def test_bad_settings_are_refused_with_what_mends_them(kind, setting: str, value: float):
+    with pytest.raises(UserError, match=rf"augment\.{setting}={value} .*use augment\.{setting}="):
+        kind(**{setting: value})
+
+
+def test_adaptive_with_nothing_to_do_is_refused():
+    with pytest.raises(UserError, match="use augment=none"):
+        Adaptive(pixels=False, geometry=False, colours=False)
+    with pytest.raises(UserError, match=r"augment\.initial=0\.9"):
+        Adaptive(initial=0.9, most=0.8)
+
+
+# The preview
+
+PREVIEW = ("preview=true", "data.count=40", "data.image_size=16", "trainer=cpu")
+
+
+def cells(path: Path, scale: int = 4) -> np.ndarray:
+    """The faces on a sheet, (rows, columns, 16, 16, 3)."""
+    with Image.open(path) as picture:
+        sheet = np.asarray(picture)[GRID_PADDING:, GRID_PADDING:]
+    side = SIZE * scale + GRID_PADDING
+    sheet = sheet.reshape(sheet.shape[0] // side, side, sheet.shape[1] // side, side, 3)
+    return sheet.swapaxes(1, 2)[:, :, :-GRID_PADDING:scale, :-GRID_PADDING:scale]
+
+
+def test_a_preview_is_drawn_and_nothing_is_trained(call, tmp_path: Path):
+    result = call("train", *PREVIEW, "augment=flip", "run=a", cwd=tmp_path)
+    path = tmp_path / "outputs/a/preview.png"
+    assert str(path) in result.stdout
+    assert "as it is; 9 times augmented" in result.stdout
+    assert {entry.name for entry in path.parent.iterdir()} == {".hydra", "preview.png"}
+    faces = cells(path)
+    assert faces.shape == (8, 10, SIZE, SIZE, 3)
+    for real, *augmented in faces:
+        mirrored = [np.array_equal(face, real[:, ::-1]) for face in augmented]
+        same = [np.array_equal(face, real) for face in augmented]
+        assert all(one or other for one, other in zip(mirrored, same, strict=True))
+    before = path.read_bytes()
+    call("train", *PREVIEW, "augment=flip", "run=a", cwd=tmp_path)
+    assert path.read_bytes() == before
+    call("train", *PREVIEW, "augment=flip", "run=a", "seed=1", cwd=tmp_path)
+    assert path.read_bytes() != before
+
+
+def test_a_preview_of_ada_shows_how_strong_it_may_become(call, tmp_path: Path):
+    result = call("train", *PREVIEW, "augment=ada", "augment.most=0.8", "run=a", cwd=tmp_path)
+    assert "as it is; 3 times p=0.2; 3 times p=0.4; 3 times p=0.8" in result.stdout
+    faces = cells(tmp_path / "outputs/a/preview.png").astype(float)
+    change = np.abs(faces[:, 1:] - faces[:, :1]).mean((0, 2, 3, 4))
+    assert change[:3].mean() < change[6:].mean()
+
+
+def test_a_preview_tells_mistakes_in_a_line(call, tmp_path: Path):
+    result = call("train", *PREVIEW, "augment=ada", "augment.target=2", cwd=tmp_path, status=2)
+    assert "error: augment.target=2" in result.stderr

@@ -1,0 +1,113 @@
+"""Gradients in the input against torch's own, and what they are spared."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from anime_dcgan.game.double_backward import input_gradient
+from anime_dcgan.model import dcgan, radford
+from benchmarks.penalty import torchs_own
+
+SIZE = 16
+
+
+class Odd(nn.Module):
+    """Layers with every argument that a convolution has, and some that are not known."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Conv2d(3, 8, 3, stride=2, padding=(1, 0), dilation=(1, 2), bias=False),
+            nn.LeakyReLU(0.3),
+            nn.Conv2d(8, 8, 3, padding="same", groups=2),
+            nn.LeakyReLU(-0.5),
+            nn.Conv2d(8, 12, (2, 3), stride=(3, 2), groups=4),
+            nn.Tanh(),
+            nn.Flatten(),
+            nn.LazyLinear(1),
+        )
+        self.layers(torch.zeros(1, 3, SIZE, SIZE))
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.layers(images).squeeze(1)
+
+
+CRITICS: dict[str, Callable[[], nn.Module]] = {
+    "dcgan": lambda: dcgan.Discriminator(width=8, dropout=0.0, image_size=SIZE),
+    "radford": lambda: radford.Discriminator(width=8, batch_norm=False, image_size=SIZE),
+    "batch_norm": lambda: radford.Discriminator(width=8, image_size=SIZE),
+    "spectral_norm": lambda: radford.Discriminator(
+        width=8, batch_norm=False, image_size=SIZE, spectral_norm=True
+    ).eval(),
+    "minibatch_std": lambda: radford.Discriminator(
+        width=8, batch_norm=False, image_size=SIZE, minibatch_std=4
+    ),
+    "odd": Odd,
+}
+
+
+def images() -> Tensor:
+    generator = torch.Generator().manual_seed(1)
+    return torch.randn(8, 3, SIZE, SIZE, generator=generator, dtype=torch.float64)
+
+
+def trained(gradient: Tensor, network: nn.Module) -> list[Tensor]:
+    """What a penalty on the slope gives each weight."""
+    cost = (gradient.flatten(1).square().sum(1).sqrt() - 1).square().mean()
+    weights = list(network.parameters())
+    return list(torch.autograd.grad(cost, weights, allow_unused=True, materialize_grads=True))
+
+
+@pytest.mark.parametrize("critic", CRITICS)
+def test_it_is_torchs_own_and_trains_the_weights_alike(critic: str):
+    torch.manual_seed(0)
+    network = CRITICS[critic]().double()
+    found, expected = input_gradient(network, images()), torchs_own(network, images())
+    torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-12)
+    for ours, theirs in zip(trained(found, network), trained(expected, network), strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-8, atol=1e-12)
+
+
+class CountedConvolutions(TorchDispatchMode):
+    count = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        self.count += "convolution" in str(func)
+        return func(*args, **(kwargs or {}))
+
+
+def convolutions(gradient: Callable[[nn.Module, Tensor], Tensor]) -> int:
+    network = CRITICS["radford"]().double()
+    with CountedConvolutions() as counted:
+        trained(gradient(network, images()), network)
+    return counted.count
+
+
+def test_no_backward_pass_is_taken_with_zeros():
+    layers = 3  # at 16 px: two that halve, and that to the logit
+    assert convolutions(input_gradient) == 3 * layers  # forward, its gradient, and that one's
+    assert convolutions(torchs_own) > 4 * layers
+
+
+def test_the_inputs_are_left_as_they_were():
+    inputs = images()
+    before = inputs.clone()
+    input_gradient(CRITICS["radford"]().double(), inputs)
+    assert not inputs.requires_grad
+    assert inputs.grad is None
+    torch.testing.assert_close(inputs, before, rtol=0, atol=0)
+
+
+def test_layers_are_torchs_again_afterwards():
+    network = CRITICS["radford"]()
+    input_gradient(network, images().float())
+    pending, names = [network(images().float()).grad_fn], set()
+    while pending:
+        node = pending.pop()
+        names.add(node.name())
+        pending += [before for before, _ in node.next_functions if before is not None]
+    assert {"ConvolutionBackward0", "LeakyReluBackward1"} <= names  # 1: in place
+    assert not any(name.startswith("_") for name in names)

@@ -1,0 +1,146 @@
+"""The duality gap, where it is known in closed form, and that taking it changes nothing."""
+
+import copy
+import dataclasses
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from anime_dcgan.game.duality import DualityGap, Game, duality_gap
+from anime_dcgan.game.loss import BCE, WGAN
+from anime_dcgan.game.regularizer import R1, GradientPenalty, Regularizer, WeightClip
+from tests.conftest import assert_same_weights
+from tests.games import Point, Slope, ring
+
+
+def draw(count: int) -> Tensor:
+    return torch.randn(count, 1)
+
+
+def linear_game(place: float, slope: float, regularizer: Regularizer | None = None) -> Game:
+    """The Dirac-GAN with a linear loss: its value is -slope * place."""
+    generator, discriminator = Point(place), Slope(slope)
+    return Game(
+        generator,
+        discriminator,
+        torch.optim.SGD(generator.parameters(), 0.1),
+        torch.optim.SGD(discriminator.parameters(), 0.1),
+        WGAN(),
+        regularizer or Regularizer(),
+    )
+
+
+@pytest.mark.parametrize(("place", "slope"), [(1.0, 0.5), (-2.0, 1.0), (0.3, 0.0), (0.0, 0.0)])
+@pytest.mark.parametrize("steps", [1, 4])
+def test_each_player_gains_what_gradient_steps_on_a_bilinear_game_gain(place, slope, steps):
+    """k steps of rate r move the slope by -k r place, and the place by k r slope."""
+    zeros = torch.zeros(6, 1)
+    gap = duality_gap(linear_game(place, slope), [zeros] * steps, draw, zeros)
+    assert gap.discriminator == pytest.approx(0.1 * steps * place**2, abs=1e-6)
+    assert gap.generator == pytest.approx(0.1 * steps * slope**2, abs=1e-6)
+    assert gap.total == pytest.approx(gap.discriminator + gap.generator)
+
+
+def test_an_optimizer_keeps_what_it_has_beside_its_groups():
+    """As AdaBelief does; torch's own copy of an optimizer forgets it."""
+    adabelief = pytest.importorskip("pytorch_optimizer").AdaBelief
+    game = linear_game(1.0, 0.5)
+    game = dataclasses.replace(
+        game,
+        generator_optimizer=adabelief(game.generator.parameters(), lr=0.1),
+        discriminator_optimizer=adabelief(game.discriminator.parameters(), lr=0.1),
+    )
+    zeros = torch.zeros(6, 1)
+    gap = duality_gap(game, [zeros] * 4, draw, zeros)
+    assert gap.discriminator > 0
+    assert gap.generator > 0
+
+
+def test_the_regularizer_holds_the_answer_back_too():
+    zeros = torch.zeros(6, 1)
+    gap = duality_gap(linear_game(10.0, 0.5, WeightClip(limit=0.6)), [zeros] * 4, draw, zeros)
+    assert gap.discriminator == pytest.approx((0.5 + 0.6) * 10, rel=1e-5)
+
+
+def test_the_answer_is_clipped_as_the_training_is():
+    """The slope's gradient is the place: 2, of which a limit of 0.5 leaves a quarter."""
+    zeros = torch.zeros(6, 1)
+    game = dataclasses.replace(linear_game(2.0, 0.25), clip_gradient_norm=0.5)
+    gap = duality_gap(game, [zeros] * 4, draw, zeros)
+    assert gap.discriminator == pytest.approx(0.1 * 4 * 0.5 * 2, rel=1e-4)
+    assert gap.generator == pytest.approx(0.1 * 4 * 0.25**2, rel=1e-4)
+
+
+def test_answers_in_parts_are_those_of_whole_batches():
+    game, truth = ring(R1())
+    batches = [truth.real(30, torch.Generator().manual_seed(seed)) for seed in range(4)]
+
+    def gap(accumulate: int) -> DualityGap:
+        torch.manual_seed(0)
+        parts = dataclasses.replace(game, accumulate=accumulate)
+        return duality_gap(
+            parts, batches[:3], lambda n: torch.randn(n, truth.latent_dim), batches[3]
+        )
+
+    assert dataclasses.astuple(gap(4)) == pytest.approx(dataclasses.astuple(gap(1)), rel=1e-4)
+
+
+def test_at_an_equilibrium_of_cross_entropy_neither_gains():
+    """A discriminator that knows nothing, and a generator at the truth: value -2 log 2, gap 0."""
+    game = dataclasses.replace(linear_game(0.0, 0.0), loss=BCE())
+    zeros = torch.zeros(6, 1)
+    assert game.copy().value(zeros, draw(6)) == pytest.approx(-2 * torch.tensor(2.0).log().item())
+    assert duality_gap(game, [zeros] * 3, draw, zeros).total == pytest.approx(0, abs=1e-7)
+
+
+def test_the_players_and_their_optimizers_stay_as_they_are():
+    game, truth = ring(GradientPenalty())
+    random = torch.Generator().manual_seed(0)
+    game.to_train()
+    game.discriminator_step(truth.real(16, random), torch.randn(16, 8))
+    game.generator_step(truth.real(16, random), torch.randn(16, 8))
+    game.discriminator.requires_grad_(True)
+    before = game.copy()
+    state = copy.deepcopy(game.generator_optimizer.state_dict())
+    batches = [truth.real(16, random) for _ in range(3)]
+    gap = duality_gap(game, batches, lambda n: torch.randn(n, 8), truth.real(64, random))
+    assert gap.total > 0
+    assert_same_weights(game.generator, before.generator)
+    assert_same_weights(game.discriminator, before.discriminator)
+    for key, kept in game.generator_optimizer.state_dict()["state"].items():
+        assert all(torch.equal(kept[name], state["state"][key][name]) for name in kept)
+    assert game.discriminator.training
+    assert all(parameter.requires_grad for parameter in game.discriminator.parameters())
+
+
+def test_the_answers_go_on_with_the_optimizers_own_state():
+    """Adam's second moments of past steps hold the first step of an answer back."""
+    game, truth = ring(Regularizer())
+    random = torch.Generator().manual_seed(0)
+    game.discriminator_step(1000 * truth.real(16, random), torch.randn(16, 8))
+    fresh = dataclasses.replace(
+        game, discriminator_optimizer=torch.optim.Adam(game.discriminator.parameters(), 1e-3)
+    )
+    real = truth.real(64, random)
+
+    def gain(played: Game) -> float:
+        torch.manual_seed(0)
+        return duality_gap(played, [real], lambda n: torch.randn(n, 8), real).discriminator
+
+    assert gain(game) != pytest.approx(gain(fresh))
+
+
+def test_the_value_is_taken_without_dropout_and_with_the_statistics_of_the_batch():
+    generator = nn.Sequential(nn.Linear(1, 4), nn.BatchNorm1d(4), nn.Linear(4, 2))
+    discriminator = nn.Sequential(nn.Dropout(0.9), nn.Linear(2, 1), nn.Flatten(0))
+    first, second = (
+        torch.optim.SGD(network.parameters(), 0.1) for network in (generator, discriminator)
+    )
+    game = Game(generator, discriminator, first, second, BCE(), Regularizer())
+    real, latents = torch.randn(32, 2), torch.randn(32, 1)
+    values = {round(game.copy().value(real, latents), 6) for _ in range(3)}
+    assert len(values) == 1
+    played = game.copy()
+    nn.init.constant_(played.generator[1].running_mean, 100.0)  # type: ignore[index, arg-type]
+    assert round(played.value(real, latents), 6) in values

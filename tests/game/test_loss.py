@@ -1,0 +1,106 @@
+"""Losses against formulas that were written down elsewhere."""
+
+import pytest
+import torch
+from torch.nn.functional import binary_cross_entropy_with_logits, mse_loss
+
+from anime_dcgan.game.loss import BCE, LSGAN, WGAN, AdversarialLoss, Hinge
+from anime_dcgan.system.errors import UserError
+
+REAL, FAKE = torch.randn(2, 32, generator=torch.Generator().manual_seed(0))
+
+
+def test_bce_is_binary_cross_entropy_with_real_as_one_and_fake_as_zero():
+    expected = binary_cross_entropy_with_logits(REAL, torch.ones(32), reduction="none")
+    expected += binary_cross_entropy_with_logits(FAKE, torch.zeros(32), reduction="none")
+    torch.testing.assert_close(BCE().discriminator(REAL, FAKE), expected)
+    wished = binary_cross_entropy_with_logits(FAKE, torch.ones(32), reduction="none")
+    torch.testing.assert_close(BCE().generator(FAKE), wished)
+
+
+def test_wgan_is_the_difference_of_the_means():
+    torch.testing.assert_close(WGAN().discriminator(REAL, FAKE).mean(), FAKE.mean() - REAL.mean())
+    torch.testing.assert_close(WGAN().generator(FAKE).mean(), -FAKE.mean())
+
+
+def test_one_sided_label_smoothing_labels_real_images_less_than_one():
+    expected = binary_cross_entropy_with_logits(REAL, torch.full((32,), 0.9), reduction="none")
+    expected += binary_cross_entropy_with_logits(FAKE, torch.zeros(32), reduction="none")
+    torch.testing.assert_close(BCE(smoothing=0.1).discriminator(REAL, FAKE), expected)
+    torch.testing.assert_close(BCE(smoothing=0.1).generator(FAKE), BCE().generator(FAKE))
+    for wrong in (-0.1, 0.5):
+        with pytest.raises(UserError, match=r"loss\.smoothing=0\.1"):
+            BCE(smoothing=wrong)
+
+
+def test_the_saturating_generator_minimises_what_the_discriminator_maximises():
+    expected = torch.log(1 - torch.sigmoid(FAKE))
+    torch.testing.assert_close(BCE(saturating=True).generator(FAKE), expected)
+    sure = torch.tensor([-10.0], requires_grad=True)
+    (vanished,) = torch.autograd.grad(BCE(saturating=True).generator(sure).sum(), sure)
+    (whole,) = torch.autograd.grad(BCE().generator(sure).sum(), sure)
+    assert abs(vanished) < 1e-4 < 0.9 < abs(whole)
+
+
+def test_hinge_pays_nothing_beyond_its_margin():
+    real, fake = torch.tensor([-1.0, 0.5, 1.0, 3.0]), torch.tensor([0.5, -0.5, -2.0, 2.0])
+    expected = torch.tensor([2 + 1.5, 0.5 + 0.5, 0.0, 3.0])
+    torch.testing.assert_close(Hinge().discriminator(real, fake), expected)
+    torch.testing.assert_close(Hinge().generator(fake), -fake)
+
+
+def test_least_squares_are_those_to_one_and_minus_one():
+    ones = torch.ones(32)
+    expected = mse_loss(REAL, ones, reduction="none") + mse_loss(FAKE, -ones, reduction="none")
+    torch.testing.assert_close(LSGAN().discriminator(REAL, FAKE), expected / 2)
+    wished = mse_loss(FAKE, ones, reduction="none") / 2
+    torch.testing.assert_close(LSGAN().generator(FAKE), wished)
+
+
+def test_least_squares_with_labels_zero_and_one_are_the_same_but_for_scale():
+    """The usual coding, equation 9 of the paper, of a discriminator that gives (logit + 1) / 2."""
+    usual = ((REAL + 1) / 2 - 1).square() / 2 + ((FAKE + 1) / 2).square() / 2
+    torch.testing.assert_close(LSGAN().discriminator(REAL, FAKE), 4 * usual)
+
+
+def test_relativistic_cross_entropy_asks_which_of_two_is_real():
+    """arXiv 2501.05441, equation 2, with f(t) = -log(1 + exp(-t))."""
+    loss = BCE(relativistic=True)
+    expected = torch.log(1 + torch.exp(FAKE - REAL))
+    torch.testing.assert_close(loss.discriminator(REAL, FAKE), expected)
+    wished = torch.log(1 + torch.exp(REAL - FAKE))
+    torch.testing.assert_close(loss.generator(FAKE, REAL), wished)
+    assert loss.discriminator(REAL + 5, FAKE + 5).allclose(expected)
+
+
+LOSSES = [
+    *(BCE(), BCE(smoothing=0.1), BCE(saturating=True), Hinge(), LSGAN(), WGAN()),
+    *(BCE(relativistic=True), Hinge(relativistic=True), LSGAN(relativistic=True)),
+]
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_sign_law(loss):
+    """Raising fake logits raises the discriminator's loss and lowers the generator's."""
+    fake = torch.zeros(1, requires_grad=True)
+    real = torch.zeros(1, requires_grad=True)
+    by_fake, by_real = torch.autograd.grad(loss.discriminator(real, fake).sum(), (fake, real))
+    assert by_fake > 0 > by_real
+    assert torch.autograd.grad(loss.generator(fake, real).sum(), fake)[0] < 0
+
+
+def test_accuracy_counts_the_right_side_of_zero():
+    logits = torch.tensor([-2.0, -1.0, 3.0, 4.0])
+    for loss in (BCE(), Hinge(), LSGAN()):
+        on_real, on_fake = loss.accuracy(logits[1:], logits)
+        assert (on_real.item(), on_fake.item()) == pytest.approx((2 / 3, 1 / 2))
+
+
+@pytest.mark.parametrize("loss", [BCE(relativistic=True), WGAN()], ids=["relativistic", "wgan"])
+@pytest.mark.parametrize("shift", [-100.0, 0.0, 100.0])
+def test_where_zero_says_nothing_accuracy_does_not_depend_on_it(
+    loss: AdversarialLoss, shift: float
+):
+    real, fake = torch.tensor([1.0, 2.0, 3.0, 4.0]), torch.tensor([-4.0, 0.0, 1.0, 2.0, 1.0])
+    on_real, on_fake = loss.accuracy(real + shift, fake + shift)  # means of 2.5 and 0: 1.25
+    assert (on_real.item(), on_fake.item()) == pytest.approx((3 / 4, 4 / 5))

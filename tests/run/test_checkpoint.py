@@ -1,0 +1,146 @@
+"""Checkpoints of strangers: read as data, or refused in a line."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from anime_dcgan.model import dcgan
+from anime_dcgan.run.checkpoint import load_generator
+from anime_dcgan.system.errors import UserError
+from anime_dcgan.training.checkpoint_io import AtomicCheckpointIO
+
+SETTINGS = {"latent_dim": 4, "width": 3, "image_size": 16}
+
+
+def contents(**changes: Any) -> dict[str, Any]:
+    generator = dcgan.Generator(**SETTINGS)
+    weights = {f"generator_ema.{name}": value for name, value in generator.state_dict().items()}
+    settings = {"_target_": "anime_dcgan.model.dcgan.Generator", **SETTINGS}
+    config = {"model": {"generator": settings}}
+    return {"state_dict": weights, "config": config} | changes
+
+
+def save(path: Path, what: object) -> Path:
+    torch.save(what, path)
+    return path
+
+
+def with_generator(**settings: Any) -> dict[str, Any]:
+    merged = {"_target_": "anime_dcgan.model.dcgan.Generator", **SETTINGS, **settings}
+    return contents(config={"model": {"generator": merged}})
+
+
+def test_a_good_one_gives_the_same_weights_frozen_in_evaluation_mode(tmp_path: Path):
+    good = contents()
+    generator = load_generator(save(tmp_path / "a.ckpt", good))
+    assert generator.latent_dim == 4
+    assert not generator.training
+    assert not any(parameter.requires_grad for parameter in generator.parameters())
+    for name, value in generator.state_dict().items():
+        assert torch.equal(value, good["state_dict"][f"generator_ema.{name}"])
+
+
+class Malicious:
+    def __init__(self, command: str) -> None:
+        self.command = command
+
+    def __reduce__(self) -> tuple[Any, tuple[str]]:
+        return os.system, (self.command,)
+
+
+def test_code_in_a_checkpoint_is_refused_and_not_run(tmp_path: Path):
+    trace = tmp_path / "trace"
+    path = save(tmp_path / "a.ckpt", contents(extra=Malicious(f"touch {trace}")))
+    with pytest.raises(UserError, match="could run code"):
+        load_generator(path)
+    assert not trace.exists()
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["os.system", "torch.nn.Linear", "anime_dcgan.modelling.Generator", "Generator", 7, None],
+)
+def test_only_our_networks_are_built(tmp_path: Path, target: object):
+    with pytest.raises(UserError, match=r"refused|does not say"):
+        load_generator(save(tmp_path / "a.ckpt", with_generator(_target_=target)))
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        ("anime_dcgan.model.dcgan.Discriminator", "is no generator"),
+        ("anime_dcgan.model.dcgan.torch", "is no generator"),
+        ("anime_dcgan.model.dcgan.Missing", "does not have"),
+        ("anime_dcgan.model.missing.Generator", "does not have"),
+    ],
+)
+def test_names_within_our_package_that_are_no_generator(tmp_path: Path, target, message):
+    with pytest.raises(UserError, match=message):
+        load_generator(save(tmp_path / "a.ckpt", with_generator(_target_=target)))
+
+
+def test_nested_constructions_are_refused(tmp_path: Path):
+    nested = with_generator(width={"_target_": "os.system", "command": "true"})
+    with pytest.raises(UserError, match="refused"):
+        load_generator(save(tmp_path / "a.ckpt", nested))
+
+
+def test_sizes_that_the_weights_do_not_confirm_cost_no_memory(tmp_path: Path):
+    huge = with_generator(latent_dim=10**9, width=10**4)
+    with pytest.raises(UserError, match="do not fit"):
+        load_generator(save(tmp_path / "a.ckpt", huge))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"colour": 1}, "a.ckpt: .* cannot be built"),
+        ({"width": -3}, "a.ckpt: model.generator.width=-3 leaves no channels"),
+        ({"width": "a"}, "a.ckpt: .* cannot be built"),
+    ],
+)
+def test_settings_that_build_nothing(tmp_path: Path, settings: dict[str, Any], message: str):
+    with pytest.raises(UserError, match=message):
+        load_generator(save(tmp_path / "a.ckpt", with_generator(**settings)))
+
+
+@pytest.mark.parametrize("what", [{"state_dict": {}}, [1, 2], {"model": torch.zeros(1)}])
+def test_files_of_other_programs(tmp_path: Path, what: object):
+    with pytest.raises(UserError, match="no checkpoint of anime_dcgan"):
+        load_generator(save(tmp_path / "a.ckpt", what))
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.99])
+def test_truncated_files(tmp_path: Path, share: float):
+    path = save(tmp_path / "a.ckpt", contents())
+    path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
+    with pytest.raises(UserError, match="a.ckpt"):
+        load_generator(path)
+
+
+def test_missing_weights_and_a_missing_file(tmp_path: Path):
+    path = save(tmp_path / "a.ckpt", contents())
+    with pytest.raises(UserError, match="do not fit"):
+        load_generator(path, "raw")
+    with pytest.raises(UserError, match="no checkpoint"):
+        load_generator(tmp_path / "b.ckpt")
+
+
+def test_weights_that_stand_for_more_than_the_file_holds_are_refused(tmp_path: Path):
+    good = contents()["state_dict"]
+    weights = {name: torch.zeros(()).expand(value.shape) for name, value in good.items()}
+    path = save(tmp_path / "a.ckpt", contents(state_dict=weights))
+    with pytest.raises(UserError, match="stand for more than it holds"):
+        load_generator(path)
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="/proc tells what is mapped")
+def test_what_was_read_leaves_the_file_alone(tmp_path: Path):
+    """Windows replaces no file that is mapped, and a file written over changes what maps it."""
+    path = save(tmp_path / "a.ckpt", contents() | {"optimizer_states": [torch.ones(9)]})
+    kept = load_generator(path), AtomicCheckpointIO().load_checkpoint(path)
+    assert str(path) not in Path("/proc/self/maps").read_text()
+    del kept

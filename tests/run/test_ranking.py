@@ -1,0 +1,157 @@
+"""The ranking, against figures worked out by hand."""
+
+import math
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pytest
+
+from anime_dcgan.run.entries import Entry, Measure, choose_measure
+from anime_dcgan.run.ranking import differing, pooled_deviation, rank
+from anime_dcgan.run.record import Observation
+
+METHOD = (("name", '"swd"'),)
+SWD = Measure("swd/all", METHOD)
+
+
+def entry(
+    recipe: str,
+    seed: int,
+    course: dict[float, float],
+    settings: dict[str, float] | None = None,
+    state: Literal["finished", "unfinished"] = "finished",
+) -> Entry:
+    observations = [
+        Observation(images, images / 1000, "ema", {"swd/all": value})
+        for images, value in course.items()
+    ]
+    return Entry(
+        path=Path(f"{recipe},seed={seed}"),
+        settings={
+            "loss._target_": f"anime_dcgan.game.loss.{recipe}",
+            "seed": seed,
+            **(settings or {}),
+        },
+        words=["max_kimg=60", f"loss={recipe}"],
+        measured={METHOD: observations},
+        floors={METHOD: {"swd/all": 3.0}},
+        headline="swd/all",
+        equilibrium=None,
+        state=state,
+    )
+
+
+def test_seeds_are_one_recipe_and_the_lowest_mean_is_first():
+    ranking = rank(
+        [
+            entry("BCE", 0, {20e3: 30.0, 60e3: 20.0}),
+            entry("BCE", 1, {20e3: 19.0, 60e3: 24.0}),
+            entry("Hinge", 0, {20e3: 30.0, 60e3: 12.0}),
+        ],
+        SWD,
+    )
+    assert [recipe.label for recipe in ranking.recipes] == ["loss=Hinge", "loss=BCE"]
+    assert ranking.recipes[1].distances == [20.0, 19.0]
+    assert ranking.recipes[1].mean == 19.5
+
+
+def test_by_last_counts_where_a_run_ends():
+    runs = [entry("BCE", 0, {20e3: 10.0, 60e3: 24.0}), entry("Hinge", 0, {60e3: 20.0})]
+    assert [one.mean for one in rank(runs, SWD, by="last").recipes] == [20.0, 24.0]
+    assert [one.mean for one in rank(runs, SWD).recipes] == [10.0, 20.0]
+
+
+def test_the_errors_are_those_of_the_textbook():
+    pairs = [[19.0, 21.0], [38.0, 42.0], [10.0]]
+    # Each pair deviates by 5 % of its mean: squares 2 * 0.05 ** 2 with one degree of freedom each.
+    deviation, freedom = pooled_deviation(pairs)
+    assert deviation == pytest.approx(0.05 * math.sqrt(2)) and freedom == 2
+    ranking = rank(
+        [
+            *(entry("A", seed, {60e3: value}) for seed, value in enumerate(pairs[0])),
+            *(entry("B", seed, {60e3: value}) for seed, value in enumerate(pairs[1])),
+            entry("C", 0, {60e3: 22.0}),
+        ],
+        SWD,
+    )
+    first, third, second = (
+        next(one for one in ranking.recipes if one.label == f"loss={name}") for name in "ABC"
+    )
+    assert ranking.error(first) == pytest.approx(20 * 0.05)  # sqrt(2) / sqrt(2 seeds)
+    assert ranking.error(second) == pytest.approx(22 * 0.05 * math.sqrt(2))
+    assert ranking.as_good(second)  # 2 apart, of an error of 1.85
+    assert not ranking.as_good(third)
+
+
+@pytest.mark.parametrize(("other", "as_good"), [(106.0, True), (107.0, False)])
+def test_few_seeds_excuse_large_differences(other: float, as_good: bool):
+    """Two pairs of seeds, all 1 % from their means: errors of 1 and of other / 100.
+
+    Student's t of 2 degrees of freedom is 4.303: 6.27 may lie between 100 and 106, 6.30 up to 107.
+    """
+    ranking = rank(
+        [
+            *(entry("A", seed, {60e3: value}) for seed, value in enumerate((99.0, 101.0))),
+            *(entry("B", n, {60e3: other * share}) for n, share in enumerate((0.99, 1.01))),
+        ],
+        SWD,
+    )
+    assert ranking.freedom == 2
+    assert ranking.as_good(ranking.recipes[1]) is as_good
+
+
+@pytest.mark.parametrize("seeds", [2, 3])
+def test_alike_recipes_are_rarely_told_apart(seeds: int):
+    """Where nothing differs, 5 % of the differences are called real, however few the seeds."""
+    random = np.random.default_rng(0)
+    told = 0
+    for _ in range(1000):
+        values = 100 + random.standard_normal((2, seeds))
+        runs = [
+            entry(name, seed, {60e3: float(value)})
+            for name, row in zip("AB", values, strict=True)
+            for seed, value in enumerate(row)
+        ]
+        told += not (ranking := rank(runs, SWD)).as_good(ranking.recipes[1])
+    assert 0.03 < told / 1000 < 0.07
+
+
+def test_without_a_second_seed_nothing_is_known_of_errors():
+    ranking = rank([entry("A", 0, {60e3: 10.0}), entry("B", 0, {60e3: 10.1})], SWD)
+    assert ranking.deviation is None and ranking.error(ranking.recipes[0]) is None
+    assert [ranking.as_good(one) for one in ranking.recipes] == [True, False]
+
+
+def test_all_are_compared_at_the_budget_that_half_of_the_runs_reached():
+    long = entry("A", 0, {20e3: 30.0, 60e3: 20.0, 120e3: 5.0})
+    short = entry("B", 0, {20e3: 25.0, 59.9e3: 19.0})
+    young = entry("C", 0, {20e3: 1.0}, state="unfinished")
+    ranking = rank([long, short, young], SWD)
+    assert ranking.images == 59.9e3
+    assert [one.mean for one in ranking.recipes] == [19.0, 20.0]
+    assert ranking.behind == [young]
+    assert [one.mean for one in rank([long, short, young], SWD, images=20e3).recipes] == [1, 25, 30]
+
+
+def test_what_is_measured_otherwise_is_not_held_against_the_others():
+    ours = [entry("A", 0, {60e3: 10.0}), entry("B", 0, {60e3: 12.0})]
+    other = entry("C", 0, {60e3: 1.0})
+    other.measured[(("name", '"fd"'),)] = other.measured.pop(METHOD)
+    measure = choose_measure([*ours, other])
+    assert measure is not None and measure == SWD
+    assert rank([*ours, other], measure).behind == [other]
+
+
+def test_only_what_differs_is_told_and_once():
+    ranking = rank(
+        [
+            entry("A", 0, {60e3: 1.0}, {"optimizer.lr": 1e-4, "optimizer.generator.lr": 1e-4}),
+            entry("B", 1, {60e3: 2.0}, {"optimizer.lr": 2e-4, "optimizer.generator.lr": 2e-4}),
+        ],
+        SWD,
+    )
+    assert differing(ranking.recipes) == {
+        "loss._target_": ["A", "B"],
+        "optimizer.lr": ["0.0001", "0.0002"],
+    }

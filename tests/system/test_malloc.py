@@ -1,0 +1,31 @@
+"""Memory: what a training frees stays with its process."""
+
+import subprocess
+import sys
+
+import pytest
+
+PROGRAM = """
+import resource, numpy as np
+from anime_dcgan.system.malloc import keep_freed
+if {keep}:
+    keep_freed()
+def faults():
+    np.ones(64 * 2**20, np.uint8)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+faults()
+before = faults()
+print(faults() - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks the system for its page faults")
+def test_a_block_that_was_freed_is_not_cleared_anew():
+    def pages(keep: bool) -> int:
+        program = PROGRAM.format(keep=keep)
+        run = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+        return int(run.stdout)
+
+    if pages(keep=False) == 0:
+        pytest.skip("this C library keeps it anyway")
+    assert pages(keep=True) == 0

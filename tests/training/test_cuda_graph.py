@@ -1,0 +1,128 @@
+"""Steps as CUDA graphs: when they are, and, on a GPU, that they compute what steps compute."""
+
+from types import SimpleNamespace
+from unittest.mock import Mock
+
+import pytest
+import torch
+from lightning import Trainer
+
+from anime_dcgan.system.errors import UserError
+from anime_dcgan.training import cuda_graph
+from anime_dcgan.training.gan import GAN
+from tests.conftest import Train
+
+needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
+
+
+def make_trainer(
+    device: str = "cuda", world_size: int = 1, scaler: object = None, fused: bool | None = True
+) -> Trainer:
+    """With what `hindrance` looks at."""
+    return Mock(
+        Trainer,
+        strategy=SimpleNamespace(root_device=torch.device(device)),
+        world_size=world_size,
+        precision_plugin=SimpleNamespace(scaler=scaler),
+        precision="16-mixed",
+        optimizers=[SimpleNamespace(param_groups=[{"lr": 1.0, "fused": fused}])],
+    )
+
+
+def hindrance(**differing) -> str | None:
+    return cuda_graph.hindrance(make_trainer(**differing))
+
+
+@pytest.mark.parametrize(
+    ("differing", "reason"),
+    [
+        ({"device": "cpu"}, "does not run on a CUDA GPU"),
+        ({"world_size": 2}, "several processes"),
+        ({"scaler": object()}, "trainer.precision=16-mixed"),
+        ({"fused": None}, "its optimizer"),
+    ],
+)
+def test_what_cannot_be_recorded_is_told(differing, reason):
+    assert hindrance() is None
+    assert reason in (hindrance(**differing) or "")
+
+
+def test_nothing_is_recorded_while_anomalies_are_looked_for():
+    with pytest.warns(UserWarning), torch.autograd.detect_anomaly(check_nan=False):
+        assert "detect_anomaly" in (hindrance() or "")
+
+
+def test_graphs_that_cannot_be_had_are_refused_with_what_mends_it(train: Train):
+    with pytest.raises(UserError, match=r"not run on a CUDA GPU; use gan\.cuda_graphs=null"):
+        train("gan.cuda_graphs=true")
+
+
+GPU = (
+    "trainer.accelerator=gpu",
+    "max_kimg=0.16",
+    "trainer.max_epochs=-1",
+    "callbacks.quality=null",
+)
+
+
+COMPARING = ("model.discriminator.batch_norm=false", "model.discriminator.minibatch_std=4")
+
+
+def assert_alike(one: GAN, other: GAN) -> None:
+    """Up to sums in another order, which twenty steps of Adam enlarge."""
+    torch.testing.assert_close(one.state_dict(), other.state_dict(), rtol=1e-2, atol=1e-4)
+    assert one.trainer.global_step == other.trainer.global_step
+
+
+@needs_gpu
+@pytest.mark.parametrize(
+    ("model", "settings"),
+    [
+        ("dcgan", ["loss=bce"]),
+        ("radford", ["loss=bce"]),
+        ("radford", ["loss=relativistic", *COMPARING]),
+        ("dcgan", ["loss=hinge", "optimizer=sgd", "model.discriminator.spectral_norm=true"]),
+        (
+            "dcgan",
+            ["loss=lsgan", "gan.clip_gradient_norm=1", "gan.accumulate=2", "data.batch_size=4"],
+        ),
+        ("dcgan", ["loss=wgan", "optimizer=adam", "gan.critic_steps=3"]),
+        ("dcgan", ["loss=wgan_gp", "gan.critic_steps=2"]),
+        ("dcgan", ["loss=relativistic", "optimizer=adam_r3gan"]),
+        ("dcgan", ["loss=bce", "regularizer=r1", "regularizer.interval=2", "augment=diffaugment"]),
+        ("dcgan", ["loss=bce", "augment=ada", "augment.initial=0.5", "augment.adjust_kimg=1"]),
+        ("dcgan", ["loss=bce", "augment=flip", "optimizer=adamw", "schedule=cosine"]),
+        ("dcgan", ["loss=bce", "gan.fakes_per_real=2", "trainer.precision=bf16-mixed"]),
+    ],
+)
+def test_a_graph_computes_what_the_step_computes(train: Train, model: str, settings: list[str]):
+    graphs, eager = (
+        train(*GPU, *settings, f"gan.cuda_graphs={graphs}", run=graphs, model=model)
+        for graphs in ("true", "false")
+    )
+    assert_alike(graphs, eager)
+
+
+@needs_gpu
+def test_a_run_goes_on_from_a_checkpoint_of_the_other_way(train: Train, tmp_path):
+    whole = train(*GPU, run="whole")
+    for run, graphs in (("a", "true"), ("b", "false")):
+        other = {"true": "false", "false": "true"}[graphs]
+        train(*GPU, f"gan.cuda_graphs={graphs}", "max_kimg=0.08", run=run)
+        last = tmp_path / run / "checkpoints" / "last.ckpt"
+        ended = train(*GPU, f"gan.cuda_graphs={other}", run=run, ckpt_path=last)
+        assert_alike(ended, whole)
+
+
+@needs_gpu
+def test_a_step_that_waits_for_the_gpu_cannot_be_recorded(train: Train, monkeypatch):
+    step = GAN.generator_step
+
+    def waiting(self, real):
+        figures = step(self, real)
+        figures["loss/generator"].item()
+        return figures
+
+    monkeypatch.setattr(GAN, "generator_step", waiting)
+    with pytest.raises(UserError, match=r"cannot be recorded .*use gan\.cuda_graphs=false"):
+        train(*GPU)

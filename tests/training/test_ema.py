@@ -1,0 +1,38 @@
+"""The moving average: half of the difference is left after a half-life."""
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+from anime_dcgan.training import ema
+
+
+def test_half_of_the_difference_is_left_after_a_halflife():
+    average, current = nn.Linear(1, 1, bias=False), nn.Linear(1, 1, bias=False)
+    nn.init.constant_(average.weight, 1.0)
+    nn.init.constant_(current.weight, 0.0)
+    for _ in range(10):
+        ema.update(average, current, ema.decay(64, 640, images_seen=10**9))
+    assert average.weight.item() == pytest.approx(0.5)
+
+
+def test_early_on_the_halflife_is_short():
+    assert ema.decay(64, 10_000, images_seen=1280) == pytest.approx(0.5)
+    assert ema.decay(64, 10_000, images_seen=10**9) == 0.5 ** (64 / 10_000)
+
+
+def test_no_halflife_follows_at_once():
+    assert ema.decay(64, 0, images_seen=1000) == 0
+
+
+def test_batch_statistics_are_averaged_and_counters_copied():
+    average, current = nn.BatchNorm2d(2), nn.BatchNorm2d(2)
+    current(torch.randn(4, 2, 3, 3) + 5)
+    before = copy.deepcopy(average)
+    ema.update(average, current, 0.75)
+    for name in ("running_mean", "running_var", "weight"):
+        expected = torch.lerp(getattr(current, name), getattr(before, name), 0.75)
+        torch.testing.assert_close(getattr(average, name), expected)
+    assert average.num_batches_tracked == 1

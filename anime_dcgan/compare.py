@@ -12,7 +12,7 @@ from omegaconf import DictConfig, ListConfig
 
 from anime_dcgan.cli.command import command
 from anime_dcgan.cli.overrides import quoted, split_options
-from anime_dcgan.system.console import say
+from anime_dcgan.system.console import log
 from anime_dcgan.system.errors import UserError
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def compare(config: DictConfig) -> None:
     found = [read_entry(run, notes) for run in find_runs(paths)]
     entries = [entry for entry in found if entry is not None]
     for note in notes:
-        say(f"note: {note}")
+        log(f"note: {note}")
     told = len(notes)
     measure = choose_measure(entries, config.distance)
     if measure is None:
@@ -46,8 +46,8 @@ def compare(config: DictConfig) -> None:
     out = _out(config, paths)
     write_comparison(ranking, out, notes, missing)
     for note in notes[told:]:
-        say(f"note: {note}")
-    say(f"the comparison is {out}: open it in a browser")
+        log(f"note: {note}")
+    log(f"the comparison is {out}: open it in a browser")
 
 
 def _check(config: DictConfig) -> None:

@@ -14,9 +14,9 @@ from omegaconf import DictConfig, ListConfig
 
 from anime_dcgan.cli.command import check_switch, command, instantiate
 from anime_dcgan.run.runs import by_epoch, find_checkpoint, find_run
-from anime_dcgan.system.console import say
+from anime_dcgan.system.console import log
 from anime_dcgan.system.errors import UserError
-from anime_dcgan.system.files import read_list, write_json, write_or_tell, write_text
+from anime_dcgan.system.files import read_list, write_json, write_or_warn, write_text
 
 if TYPE_CHECKING:
     from anime_dcgan.metric.evaluation import Evaluation
@@ -84,7 +84,7 @@ def _measure(evaluation: "Evaluation", paths: list[Path], results: Path) -> list
             row = {"key": key, **evaluation.measure(path)}
             content = {"rows": [*known, row]}
             write = partial(write_json, results, content)
-            write_or_tell(write, results, "these results are not remembered")
+            write_or_warn(write, results, "these results are not remembered")
         rows.append(row)
     return rows
 
@@ -92,7 +92,7 @@ def _measure(evaluation: "Evaluation", paths: list[Path], results: Path) -> list
 def _write_neighbours(evaluation: "Evaluation", path: Path, out: Path) -> None:
     """For the user's eyes: the faces that come closest to training faces, beside those."""
     sheet = evaluation.evaluator.neighbour_sheet(evaluation.faces(path))
-    write_or_tell(lambda: sheet.save(out), out)
+    write_or_warn(lambda: sheet.save(out), out)
 
 
 def _console() -> Any:
@@ -132,7 +132,7 @@ def _write(rows: list[Row], floor: dict[str, float], out: Path) -> None:
             write_text(out, _as_csv(rows, floor))
     except OSError as error:
         raise UserError(f"{out} cannot be written: {error}; name another out=...") from None
-    say(f"{len(rows)} rows in {out}")
+    log(f"{len(rows)} rows in {out}")
 
 
 def _as_csv(rows: list[Row], floor: dict[str, float]) -> str:

@@ -15,9 +15,9 @@ from omegaconf import DictConfig
 from anime_dcgan.cli.command import check_switch, check_whole_number, command
 from anime_dcgan.run.runs import find_checkpoint, find_run
 from anime_dcgan.system import scratch
-from anime_dcgan.system.console import say
+from anime_dcgan.system.console import log
 from anime_dcgan.system.errors import UserError
-from anime_dcgan.system.malloc import keep_freed
+from anime_dcgan.system.malloc import retain_freed_memory
 
 FILMS = (".gif", ".mp4")
 FILES = (".png", ".zip", *FILMS)
@@ -38,12 +38,12 @@ def generate(config: DictConfig) -> None:
     from anime_dcgan.run.checkpoint import load_generator
     from anime_dcgan.system import precision
 
-    keep_freed()
+    retain_freed_memory()
     generator = load_generator(path, config.weights)
     wanted = precision.choose("cpu")[0] if config.precision == "auto" else config.precision
     with precision.autocast(wanted == precision.FAST):
         _write_whole(out, lambda place: _write(config, generator, place))
-    say(f"{config.n} faces of {path} ({config.weights}) in {out}")
+    log(f"{config.n} faces of {path} ({config.weights}) in {out}")
 
 
 def _check_replaceable(out: Path) -> None:

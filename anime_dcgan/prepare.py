@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from anime_dcgan.cli.command import command, instantiate
-from anime_dcgan.system.console import say
+from anime_dcgan.system.console import log
 from anime_dcgan.system.errors import UserError
 from anime_dcgan.system.files import write_json
 
 if TYPE_CHECKING:
-    from anime_dcgan.cleaning.judgement import Verdicts
+    from anime_dcgan.cleaning.judgement import PictureVerdicts
     from anime_dcgan.cleaning.scan import Scan
-    from anime_dcgan.data.concat import JoinedPictures
+    from anime_dcgan.data.concat import ConcatPictures
 
 
 CHOICES = "choices.json"  # all that was ever decided; delete it to begin anew
@@ -35,7 +35,7 @@ def prepare(config: DictConfig) -> None:
         _check(config)
         choices = _choices(out / CHOICES, config.review)
     from anime_dcgan.cleaning.findings import counts, findings
-    from anime_dcgan.cleaning.judgement import judge
+    from anime_dcgan.cleaning.judgement import judge_pictures
     from anime_dcgan.cleaning.scan import scan
     from anime_dcgan.data.manifest import write_manifest
     from anime_dcgan.page.review import write_review
@@ -46,7 +46,7 @@ def prepare(config: DictConfig) -> None:
     names = [config.data.repo] if config.source is None else [path.name for path in paths]
     title = " and ".join(names)
     seen = scan(pictures, out / "scan", finder, config.workers, title)
-    verdicts = judge(seen, thresholds, config.holdout, config.seed, choices)
+    verdicts = judge_pictures(seen, thresholds, config.holdout, config.seed, choices)
     if not verdicts.keep.any():
         raise UserError(f"none of {len(verdicts.keep):,} pictures is left: use milder thresholds.*")
     found = counts(seen, verdicts)
@@ -97,25 +97,25 @@ def _choices(kept: Path, review: Any) -> dict[str, str]:
     return earlier if review is None else earlier | read_choices(Path(str(review)))
 
 
-def _open(config: DictConfig) -> "tuple[list[Path], JoinedPictures]":
+def _open(config: DictConfig) -> "tuple[list[Path], ConcatPictures]":
     """The sources and where they lie."""
-    from anime_dcgan.data.concat import JoinedPictures, join_folders
+    from anime_dcgan.data.concat import ConcatPictures, concat_folders
 
     if config.source is None:
         source = instantiate(config.data.source)
         path = getattr(source, "archive", None)
         if path is None:
             raise UserError("data= takes a public data set: data=anime_faces, or use source=...")
-        return [path], JoinedPictures([source])
+        return [path], ConcatPictures([source])
     given = config.source if isinstance(config.source, ListConfig) else [config.source]
     paths = [Path(str(path)).expanduser().absolute() for path in given]
     if not paths or len(set(paths)) < len(paths) or "" in given:
         raise UserError(f"source={given} names no source, or one twice")
-    return paths, join_folders(paths, "source=")
+    return paths, concat_folders(paths, "source=")
 
 
 def _rows(
-    seen: "Scan", verdicts: "Verdicts", paths: list[Path], pictures: "JoinedPictures"
+    seen: "Scan", verdicts: "PictureVerdicts", paths: list[Path], pictures: "ConcatPictures"
 ) -> Iterator[dict[str, Any]]:
     """The rows of the manifest, in the order of the sources."""
     from anime_dcgan.cleaning.scan import READ, region_of
@@ -151,17 +151,17 @@ def _record(config: DictConfig, paths: list[Path], found: list[tuple[str, int]])
 
 
 def _tell(
-    out: Path, found: list[tuple[str, int]], choices: dict[str, str], verdicts: "Verdicts"
+    out: Path, found: list[tuple[str, int]], choices: dict[str, str], verdicts: "PictureVerdicts"
 ) -> None:
     for name, number in found:
-        say(f"{number:>10,}  {name}")
+        log(f"{number:>10,}  {name}")
     if choices:
         used = len(choices.keys() & set(verdicts.keys))
-        say(f"{used:,} of {len(choices):,} choices of the review were about these pictures")
-    say(f"manifest  {out / 'manifest.csv'}")
-    say(f"review    {out / 'review.html'}: open it in a browser, save, and give review=review.json")
+        log(f"{used:,} of {len(choices):,} choices of the review were about these pictures")
+    log(f"manifest  {out / 'manifest.csv'}")
+    log(f"review    {out / 'review.html'}: open it in a browser, save, and give review=review.json")
     manifest = _override("data.manifest", out / "manifest.csv")
-    say(f"Train:  python -m anime_dcgan.train data=manifest {manifest}")
+    log(f"Train:  python -m anime_dcgan.train data=manifest {manifest}")
 
 
 def _override(key: str, path: Path) -> str:

@@ -9,7 +9,7 @@ from omegaconf import DictConfig
 
 from anime_dcgan.cli.command import command
 from anime_dcgan.run.runs import find_run
-from anime_dcgan.system.console import say
+from anime_dcgan.system.console import log
 from anime_dcgan.system.errors import UserError
 
 MOST_GRIDS = 12
@@ -23,8 +23,8 @@ def report(config: DictConfig) -> None:
     from anime_dcgan.page.write import write_report
 
     for note in write_report(run, out, config.grids):
-        say(f"note: {note}")
-    say(f"the report of {run} is {out}: open it in a browser")
+        log(f"note: {note}")
+    log(f"the report of {run} is {out}: open it in a browser")
 
 
 def _check(config: DictConfig) -> None:

@@ -40,8 +40,8 @@ from anime_dcgan.cli.overrides import (
     place,
     quoted,
 )
-from anime_dcgan.cli.search_space import Space, as_words, make_space, split
-from anime_dcgan.system.console import say
+from anime_dcgan.cli.search_space import Space, make_space, split, to_overrides
+from anime_dcgan.system.console import log
 from anime_dcgan.system.errors import UserError
 from anime_dcgan.system.files import write_json
 from anime_dcgan.training.job import last_checkpoint, record_failure, train_in, write_report_of
@@ -128,13 +128,13 @@ def _run_trial(study: "Study", trial: "Trial", folder: Path, fixed: list[str]) -
     from anime_dcgan.training.fit import Interrupted
 
     run_dir = folder / f"trial={trial.number:04d}"
-    chosen = as_words(trial.params)
-    say(f"{run_dir}: {' '.join(chosen)}")
+    chosen = to_overrides(trial.params)
+    log(f"{run_dir}: {' '.join(chosen)}")
     try:
         distance = _train(trial, run_dir, [*own_overrides(fixed), *chosen], Prune(_report(trial)))
     except Pruned:
         write_report_of(run_dir)
-        say(f"{run_dir} is worse than the median: pruned")
+        log(f"{run_dir} is worse than the median: pruned")
         study.tell(trial, state=TrialState.PRUNED)
     except Interrupted:
         words = [word for word in sys.argv[1:] if not word.startswith("run=")]
@@ -197,7 +197,7 @@ def _print_table(study: "Study", folder: Path, fixed: list[str]) -> None:
     Console(width=None if sys.stdout.isatty() else 160).print(table)
     if best is None:
         raise UserError(f"no trial came to its end: {folder}/*/failure.json has the reasons")
-    words = [*own_overrides(fixed), *as_words(best.params)]
+    words = [*own_overrides(fixed), *to_overrides(best.params)]
     print(f"\nbest   {folder / f'trial={best.number:04d}'}\nTrain: {command_line(words)}")
 
 
@@ -223,7 +223,7 @@ def main() -> None:
         fail(str(error))
     sys.argv[1:] = fixed
     if not is_named(words) and not shows_only and (last := find_last_search(words)):
-        say(f"going on with the search {OUTPUTS / last}; run=... with another name starts anew")
+        log(f"going on with the search {OUTPUTS / last}; run=... with another name starts anew")
         sys.argv.append(f"run={last}")
 
     @command("search")

@@ -33,7 +33,7 @@ from anime_dcgan.cli.overrides import (
     quoted,
 )
 from anime_dcgan.run.runs import by_epoch
-from anime_dcgan.system.console import is_first_process, say
+from anime_dcgan.system.console import is_first_process, log
 from anime_dcgan.system.errors import UserError
 from anime_dcgan.system.files import read_object
 from anime_dcgan.training.job import last_checkpoint, train_in
@@ -167,7 +167,7 @@ def main() -> None:
 def _go_on_with_sweep(words: list[str]) -> None:
     sweep = find_last_sweep(words)
     if sweep is not None:
-        say(f"going on with the sweep {OUTPUTS / sweep}; run=... with another name starts anew")
+        log(f"going on with the sweep {OUTPUTS / sweep}; run=... with another name starts anew")
         sys.argv.append(f"run={sweep}")
 
 

@@ -13,15 +13,15 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from anime_dcgan.metric.verdict import Observation, Verdict, judge
+from anime_dcgan.metric.verdict import Observation, TrainingVerdict, judge_training
 
 
-def verdicts(course: Sequence[Observation]) -> list[Verdict]:
+def verdicts(course: Sequence[Observation]) -> list[TrainingVerdict]:
     """The verdict after each observation."""
-    return [judge(course[:end]) for end in range(1, len(course) + 1)]
+    return [judge_training(course[:end]) for end in range(1, len(course) + 1)]
 
 
-def named(verdict: Verdict, course: Sequence[Observation]) -> str:
+def named(verdict: TrainingVerdict, course: Sequence[Observation]) -> str:
     """The epoch that a verdict names, and its distance over the lowest of the course."""
     if verdict.since is None:
         return f"{verdict.name}, no epoch named"

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from anime_dcgan.game.double_backward import input_gradient
 from anime_dcgan.model import dcgan, radford
-from anime_dcgan.system.malloc import keep_freed
+from anime_dcgan.system.malloc import retain_freed_memory
 from benchmarks.measure import machine, seconds
 
 CRITICS: dict[str, tuple[Callable[[], nn.Module], int]] = {
@@ -44,7 +44,7 @@ def penalise(
 
 def main() -> None:
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 9
-    keep_freed()
+    retain_freed_memory()
     print("| critic | torch, ms | here, ms | ratio |\n| --- | ---: | ---: | ---: |")
     for name, (make, batch) in CRITICS.items():
         critic = make().to(memory_format=torch.channels_last)

@@ -392,7 +392,7 @@ def looked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     numbers: list[int] = []
     look = scan.look
 
-    def noted(pictures: Any, finder: Any, usual: Any, indices: range) -> scan.Part:
+    def noted(pictures: Any, finder: Any, usual: Any, indices: range) -> scan.ScanChunk:
         numbers.extend(indices)
         return look(pictures, finder, usual, indices)
 

@@ -111,13 +111,13 @@ def test_a_trial_that_was_cut_off_goes_on_with_its_parameters(
 ):
     from anime_dcgan.training.callbacks import checkpointer
 
-    act = checkpointer.Snapshot.act
+    act = checkpointer.Checkpointer.act
 
     def killed(self: Any, *arguments: Any) -> None:
         act(self, *arguments)
         raise Killed
 
-    monkeypatch.setattr(checkpointer.Snapshot, "act", killed)
+    monkeypatch.setattr(checkpointer.Checkpointer, "act", killed)
     with pytest.raises(Killed):
         call("search", *SMALL, "optimizer.lr=interval(1e-4,1e-3)", "trials=1", cwd=tmp_path)
     monkeypatch.undo()

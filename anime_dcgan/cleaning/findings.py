@@ -13,8 +13,8 @@ from anime_dcgan.cleaning.judgement import (
     NO_FACE,
     TESTS,
     UNREADABLE_REASON,
+    PictureVerdicts,
     Thresholds,
-    Verdicts,
     score,
 )
 from anime_dcgan.cleaning.scan import READ, Scan
@@ -33,7 +33,7 @@ UNITS = {
 
 def findings(
     scan: Scan,
-    verdicts: Verdicts,
+    verdicts: PictureVerdicts,
     thresholds: Thresholds,
     choices: dict[str, str],
     title: str,
@@ -67,7 +67,7 @@ def findings(
     )
 
 
-def counts(scan: Scan, verdicts: Verdicts) -> list[tuple[str, int]]:
+def counts(scan: Scan, verdicts: PictureVerdicts) -> list[tuple[str, int]]:
     """How many rows there are, how many are left out for each first reason, and what remains."""
     dropped = Counter(
         reason.partition(",")[0]
@@ -90,7 +90,9 @@ def _test(reason: str) -> str | None:
     return next((name for name, test in TESTS.items() if test.reason == reason), None)
 
 
-def _worst_first(scan: Scan, verdicts: Verdicts, reason: str, rows: np.ndarray) -> np.ndarray:
+def _worst_first(
+    scan: Scan, verdicts: PictureVerdicts, reason: str, rows: np.ndarray
+) -> np.ndarray:
     name = _test(reason)
     if name is None:
         return rows[np.argsort(verdicts.distance[rows], kind="stable")]
@@ -99,7 +101,7 @@ def _worst_first(scan: Scan, verdicts: Verdicts, reason: str, rows: np.ndarray) 
 
 
 def _next_in_line(
-    scan: Scan, verdicts: Verdicts, thresholds: Thresholds, reason: str, count: int
+    scan: Scan, verdicts: PictureVerdicts, thresholds: Thresholds, reason: str, count: int
 ) -> np.ndarray:
     """The kept rows that came closest to failing a test."""
     name = _test(reason)
@@ -111,7 +113,7 @@ def _next_in_line(
 
 def _suspect(
     scan: Scan,
-    verdicts: Verdicts,
+    verdicts: PictureVerdicts,
     thresholds: Thresholds,
     choices: dict[str, str],
     reason: str,
@@ -137,7 +139,9 @@ def _suspect(
     )
 
 
-def _distributions(scan: Scan, verdicts: Verdicts, thresholds: Thresholds) -> list[Distribution]:
+def _distributions(
+    scan: Scan, verdicts: PictureVerdicts, thresholds: Thresholds
+) -> list[Distribution]:
     """Of what could be read and is no copy: copies would count a picture twice."""
     single = (scan.records["state"] == READ) & (verdicts.copy_of == np.arange(len(verdicts.keep)))
     found = []
@@ -154,7 +158,7 @@ def _distributions(scan: Scan, verdicts: Verdicts, thresholds: Thresholds) -> li
     return found
 
 
-def _contact_sheet(scan: Scan, verdicts: Verdicts) -> np.ndarray:
+def _contact_sheet(scan: Scan, verdicts: PictureVerdicts) -> np.ndarray:
     """Kept faces at random, row by row."""
     rows, columns = SHEET
     kept = np.flatnonzero(verdicts.keep)

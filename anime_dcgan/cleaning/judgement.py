@@ -70,7 +70,7 @@ class Thresholds:
 
 
 @dataclass(frozen=True, eq=False)
-class Verdicts:
+class PictureVerdicts:
     """For each row of a scan."""
 
     keep: np.ndarray
@@ -87,13 +87,13 @@ class Verdicts:
     """The pixels, as 32 hexadecimal digits."""
 
 
-def judge(
+def judge_pictures(
     scan: Scan,
     thresholds: Thresholds,
     holdout: float,
     seed: int,
     choices: dict[str, str] | None = None,
-) -> Verdicts:
+) -> PictureVerdicts:
     """Judge every row; `choices` by key ("keep" or "drop") have the last word.
 
     Equal and near copies are linked to groups, and a whole group falls on the same side of the
@@ -113,7 +113,7 @@ def judge(
     lowest = np.full(len(records), np.iinfo(np.uint64).max, dtype=np.uint64)
     np.minimum.at(lowest, groups, records["pixels"][:, 0])
     held_out = is_held_out(lowest[groups], holdout, seed)
-    return Verdicts(keep, reasons, copy_of, distances, held_out, keys)
+    return PictureVerdicts(keep, reasons, copy_of, distances, held_out, keys)
 
 
 def score(records: np.ndarray, name: str) -> np.ndarray:

@@ -57,7 +57,7 @@ RECORD = np.dtype(
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
+class ScanChunk:
     """What was seen of a range of pictures; a row for each face."""
 
     records: np.ndarray
@@ -200,7 +200,7 @@ def _look_and_keep(
 
 def look(
     pictures: Pictures, finder: FaceFinder | None, usual: outliers.Usual, indices: Iterable[int]
-) -> Part:
+) -> ScanChunk:
     """Measure each face of the pictures `indices`."""
     records: list[np.ndarray] = []
     faces: list[np.ndarray] = []
@@ -221,7 +221,7 @@ def look(
         for name in ("brightness", "contrast", "colour", "sharpness"):
             table[name][batch] = getattr(image_stats, name)(pixels[batch])
         table["oddness"][batch] = usual.oddness(pixels[batch])
-    return Part(table, described, problems)
+    return ScanChunk(table, described, problems)
 
 
 def _seen(

@@ -56,7 +56,7 @@ def _distribution(override: Override) -> "BaseDistribution":
     return CategoricalDistribution(list(override.sweep_string_iterator()))
 
 
-def as_words(params: dict[str, Any]) -> list[str]:
+def to_overrides(params: dict[str, Any]) -> list[str]:
     """What Optuna chose, as overrides.
 
     >>> as_words({"loss": "bce", "optimizer.lr": 2e-05})

@@ -216,11 +216,11 @@ class _Build:
         cache_dir = self.folder.parent
         with self._storage_errors():
             cache_dir.mkdir(parents=True, exist_ok=True)
-            scratch.remove_dead(cache_dir, STAGING)
+            scratch.remove_abandoned(cache_dir, STAGING)
             free = shutil.disk_usage(cache_dir).free
             if free < self._bytes_needed():
                 raise self._no_room(free)
-            staging = cache_dir / scratch.own_name(STAGING)
+            staging = cache_dir / scratch.owned_name(STAGING)
             staging.mkdir()
             return staging
 

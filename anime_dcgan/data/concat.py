@@ -12,7 +12,7 @@ from anime_dcgan.data.source import Pictures
 from anime_dcgan.system.errors import UserError
 
 
-class JoinedPictures:
+class ConcatPictures:
     """The pictures of several sources, one source after the other."""
 
     def __init__(self, sources: list[Pictures]) -> None:
@@ -49,9 +49,9 @@ class JoinedPictures:
         return {"kind": "joined", "sources": [source.identity() for source in self.sources]}
 
 
-def join_folders(paths: Iterable[str | Path], setting: str) -> JoinedPictures:
+def concat_folders(paths: Iterable[str | Path], setting: str) -> ConcatPictures:
     """The pictures of folders and archives; `UserError` names one that is wrong by `setting`."""
     try:
-        return JoinedPictures([FolderFaces(path) for path in paths])
+        return ConcatPictures([FolderFaces(path) for path in paths])
     except UserError as error:
         raise UserError(str(error).replace("data.path=", setting)) from None

@@ -7,7 +7,7 @@ import torch
 
 from anime_dcgan.data.batches import FaceBatches
 from anime_dcgan.data.faces import Faces, open_faces
-from anime_dcgan.data.source import Divided, Source
+from anime_dcgan.data.source import HasSplit, Source
 from anime_dcgan.system.errors import UserError
 
 RESIDENT_SHARE = 0.25  # of a GPU's free memory, which faces may take that stay there
@@ -41,9 +41,9 @@ class FacesDataModule(lightning.LightningDataModule):
         resident: bool | None = None,
     ) -> None:
         super().__init__()
-        if holdout is None and not isinstance(source, Divided):
+        if holdout is None and not isinstance(source, HasSplit):
             raise UserError("data.holdout=null is for manifests: use data.holdout=0.05")
-        if holdout is not None and isinstance(source, Divided):
+        if holdout is not None and isinstance(source, HasSplit):
             raise UserError(
                 f"data.holdout={holdout} has no effect on a manifest, which has a column for it:\n"
                 "python -m anime_dcgan.prepare ... holdout=... writes it anew"

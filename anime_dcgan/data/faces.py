@@ -8,7 +8,7 @@ import numpy as np
 
 from anime_dcgan.data.cache import open_cache
 from anime_dcgan.data.rows import reader
-from anime_dcgan.data.source import Divided, Source
+from anime_dcgan.data.source import HasSplit, Source
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +37,7 @@ def open_faces(
     that is `Divided`.
     """
     cache = open_cache(source, image_size, cache_dir, workers)
-    if isinstance(source, Divided):
+    if isinstance(source, HasSplit):
         held_out = source.held_out(cache.indices)
     else:
         held_out = is_held_out(cache.digests, holdout or 0.0, seed)

@@ -23,7 +23,7 @@ from urllib.parse import quote
 from PIL import Image
 
 from anime_dcgan.data.folder import FolderFaces
-from anime_dcgan.system.console import say
+from anime_dcgan.system.console import log
 from anime_dcgan.system.errors import UserError
 from anime_dcgan.system.files import write_json
 
@@ -248,11 +248,11 @@ def _tell(
     """Size and licence before the first byte; where a broken download goes on, only that."""
     called = f"{offer.file} of {repository.repo}"
     if done:
-        say(f"going on with {called} at {_megabytes(done)} of {_megabytes(offer.size)}")
+        log(f"going on with {called} at {_megabytes(done)} of {_megabytes(offer.size)}")
         return
-    say(f"fetching {called} once, {_megabytes(offer.size)}, into {folder}")
+    log(f"fetching {called} once, {_megabytes(offer.size)}, into {folder}")
     card = f"its card says {licence}" if licence else "its card says nothing"
-    say(
+    log(
         f"licence unclear: {card}, but drawings belong to their artists; "
         "mind that before you pass on any"
     )

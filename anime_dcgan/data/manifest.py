@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from anime_dcgan.data.concat import JoinedPictures, join_folders
+from anime_dcgan.data.concat import ConcatPictures, concat_folders
 from anime_dcgan.data.region import Region
 from anime_dcgan.system.errors import UserError
 
@@ -94,7 +94,7 @@ class ManifestFaces:
             )
         self.path = Path(manifest).expanduser().absolute()
         kept = _Kept(self.path)
-        self._pictures = join_folders(kept.sources, f"{self.path}: source ")
+        self._pictures = concat_folders(kept.sources, f"{self.path}: source ")
         self._indices = _look_up(kept, self._pictures)
         self._regions = kept.regions
         self._held_out = np.array(kept.held_out, dtype=bool)
@@ -167,7 +167,7 @@ class _Kept:
         return UserError(f"{self.path} has {column}={value!r} in line {line}: write {wanted}")
 
 
-def _look_up(kept: _Kept, pictures: JoinedPictures) -> np.ndarray:
+def _look_up(kept: _Kept, pictures: ConcatPictures) -> np.ndarray:
     """Index of each kept name among the joined pictures: int64, (n,)."""
     indices = np.empty(len(kept.names), dtype=np.int64)
     starts = np.cumsum([0, *map(len, pictures.sources)])

@@ -48,7 +48,7 @@ class Pictures(Source, Protocol):
 
 
 @runtime_checkable
-class Divided(Source, Protocol):
+class HasSplit(Source, Protocol):
     """A source that says itself which of its pictures are never trained on."""
 
     def held_out(self, indices: np.ndarray) -> np.ndarray:

@@ -79,7 +79,7 @@ class Model:
         return self._blocks[key]
 
 
-class Painter:
+class Renderer:
     """Draws faces of the runs below a folder.
 
     The same face is always the same pixels. Faces of seeds are those of `generate`; a face that

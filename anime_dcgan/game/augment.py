@@ -139,8 +139,8 @@ class Adaptive(Augment):
         adjust_kimg: thousands of images in which p goes from 0 to 1, if it always goes up.
         every: batches from one adjustment to the next.
         initial: p at the start.
-        most: p is never larger. The paper found that transformations do not leak into what is
-            generated while p is below 0.8 (section 2.2).
+        max_probability: upper limit of p. The paper found that the transformations do not leak into
+            the generated images while p is below 0.8 (section 2.2).
         pixels: mirror, quarter turns and shifts by whole pixels.
         geometry: scale and rotation.
         colours: brightness, contrast, luma flip, hue and saturation.
@@ -158,13 +158,13 @@ class Adaptive(Augment):
         adjust_kimg: float = 500.0,
         every: int = 4,
         initial: float = 0.0,
-        most: float = 1.0,
+        max_probability: float = 1.0,
         pixels: bool = True,
         geometry: bool = True,
         colours: bool = True,
     ) -> None:
         super().__init__()
-        _check_adaptive(target, adjust_kimg, every, initial, most)
+        _check_adaptive(target, adjust_kimg, every, initial, max_probability)
         if not (pixels or geometry or colours):
             raise UserError(
                 "augment=ada without augment.pixels, augment.geometry and augment.colours changes "
@@ -172,7 +172,7 @@ class Adaptive(Augment):
             )
         self.target = target
         self.every = every
-        self.most = most
+        self.max_probability = max_probability
         self.pixels = pixels
         self.geometry = geometry
         self.colours = colours
@@ -184,7 +184,7 @@ class Adaptive(Augment):
 
     @property
     def probability(self) -> Float[Tensor, ""]:
-        """p, in [0, most]."""
+        """p, in [0, max_probability]."""
         return self.level / self.adjust_images
 
     def forward(self, images: Images) -> Images:
@@ -200,14 +200,14 @@ class Adaptive(Augment):
         due = self.batches >= self.every
         overfits = self.signs > self.target * self.images
         step = torch.where(overfits, self.images, -self.images) * due
-        self.level.add_(step).clamp_(0, int(self.most * self.adjust_images))
+        self.level.add_(step).clamp_(0, int(self.max_probability * self.adjust_images))
         for counter in (self.batches, self.images, self.signs):
             counter.mul_(~due)
         return {"augment/probability": self.probability, "augment/overfitting": signs.mean()}
 
     def previews(self) -> dict[str, Change]:
         """At a quarter, at half and at all of the largest p."""
-        shares = [share * self.most for share in (0.25, 0.5, 1.0)]
+        shares = [share * self.max_probability for share in (0.25, 0.5, 1.0)]
         return {f"p={p:g}": functools.partial(self._changed, probability=p) for p in shares}
 
     def _changed(self, images: Images, probability: Float[Tensor, ""] | float) -> Images:
@@ -256,7 +256,7 @@ def _along(values: Tensor, axis: int) -> Tensor:
 
 
 def _check_adaptive(
-    target: float, adjust_kimg: float, every: int, initial: float, most: float
+    target: float, adjust_kimg: float, every: int, initial: float, max_probability: float
 ) -> None:
     if not 0 <= target < 1:
         raise UserError(
@@ -269,10 +269,13 @@ def _check_adaptive(
         )
     if every < 1:
         raise UserError(f"augment.every={every} never adjusts: use augment.every=4")
-    if not 0 <= most <= 1:
-        raise UserError(f"augment.most={most} is no probability: use augment.most=0.8, or 1")
-    if not 0 <= initial <= most:
+    if not 0 <= max_probability <= 1:
         raise UserError(
-            f"augment.initial={initial} is not between 0 and augment.most={most}: "
-            "use augment.initial=0"
+            f"augment.max_probability={max_probability} is not a probability: "
+            "use augment.max_probability=0.8, or 1"
+        )
+    if not 0 <= initial <= max_probability:
+        raise UserError(
+            f"augment.initial={initial} is not between 0 and "
+            f"augment.max_probability={max_probability}: use augment.initial=0"
         )

@@ -29,7 +29,7 @@ from torch.optim import Optimizer
 
 from anime_dcgan.game.augment import Augment
 from anime_dcgan.game.loss import AdversarialLoss
-from anime_dcgan.game.objective import discriminator_cost, generator_cost, parts
+from anime_dcgan.game.objective import discriminator_cost, generator_cost, microbatches
 from anime_dcgan.game.regularizer import Regularizer
 
 Real = Float[Tensor, "_ ..."]
@@ -89,15 +89,17 @@ class Game:
     def discriminator_step(self, real: Real, latents: Latents) -> None:
         """As in training."""
         self.discriminator_optimizer.zero_grad()
-        pairs = zip(parts(real, self.accumulate), parts(latents, self.accumulate), strict=True)
-        for (share, some_real), (_, some_latents) in pairs:
+        pairs = zip(
+            microbatches(real, self.accumulate), microbatches(latents, self.accumulate), strict=True
+        )
+        for (weight, some_real), (_, some_latents) in pairs:
             with self.precision():
                 with torch.no_grad():
                     fake = self.generator(some_latents)
                 paid = discriminator_cost(
                     self.discriminator, self.loss, self.regularizer, self.augment, some_real, fake
                 )
-            (share * (paid.cost + paid.penalty)).backward()
+            (weight * (paid.cost + paid.penalty)).backward()
         self._clip(self.discriminator)
         self.discriminator_optimizer.step()
         self.regularizer.after_step(self.discriminator)
@@ -105,12 +107,14 @@ class Game:
     def generator_step(self, real: Real, latents: Latents) -> None:
         """As in training."""
         self.generator_optimizer.zero_grad()
-        pairs = zip(parts(latents, self.accumulate), cycle(parts(real, self.accumulate)))
-        for (share, some_latents), (_, some_real) in pairs:
+        pairs = zip(
+            microbatches(latents, self.accumulate), cycle(microbatches(real, self.accumulate))
+        )
+        for (weight, some_latents), (_, some_real) in pairs:
             with self.precision():
                 fake = self.generator(some_latents)
                 cost = generator_cost(self.discriminator, self.loss, self.augment, some_real, fake)
-            (share * cost).backward()
+            (weight * cost).backward()
         self._clip(self.generator)
         self.generator_optimizer.step()
 

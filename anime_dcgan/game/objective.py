@@ -17,20 +17,20 @@ from torch import Tensor, nn
 from anime_dcgan.game.augment import Augment
 from anime_dcgan.game.loss import AdversarialLoss
 from anime_dcgan.game.regularizer import Regularizer
-from anime_dcgan.model.coupling import of_real_and_fake
+from anime_dcgan.model.coupling import apply_to_both
 
 
-class Part(NamedTuple):
+class Microbatch(NamedTuple):
     """Of a batch."""
 
-    share: float
+    weight: float
     """Of the batch, in (0, 1]."""
     samples: Float[Tensor, "n ..."]
 
 
-def parts(batch: Float[Tensor, "n ..."], count: int) -> list[Part]:
+def microbatches(batch: Float[Tensor, "n ..."], count: int) -> list[Microbatch]:
     """The batch in `count` parts as equal as can be; in fewer where there are fewer samples."""
-    return [Part(len(samples) / len(batch), samples) for samples in batch.chunk(count)]
+    return [Microbatch(len(samples) / len(batch), samples) for samples in batch.chunk(count)]
 
 
 class DiscriminatorCost(NamedTuple):
@@ -52,7 +52,7 @@ def discriminator_cost(
 ) -> DiscriminatorCost:
     """The discriminator's cost of telling these apart, and its penalty; they are to be added."""
     real, fake = augment(real), augment(fake)
-    logits = of_real_and_fake(discriminator, discriminator, real, fake)
+    logits = apply_to_both(discriminator, discriminator, real, fake)
     real_logits, fake_logits = (each.float() for each in logits)
     cost = loss.discriminator(real_logits, fake_logits).mean()
     penalty = regularizer.penalty(discriminator, real, fake)

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from anime_dcgan.game.double_backward import input_gradient
-from anime_dcgan.model.coupling import of_real_and_fake
+from anime_dcgan.model.coupling import apply_to_both
 from anime_dcgan.system.errors import UserError
 
 
@@ -134,7 +134,7 @@ class R1R2(WeightedPenalty):
         fake: Float[Tensor, "n ..."],
     ) -> Float[Tensor, " n"]:
         norm = partial(squared_gradient_norm, discriminator)
-        at_real, at_fake = of_real_and_fake(norm, discriminator, real, fake)
+        at_real, at_fake = apply_to_both(norm, discriminator, real, fake)
         return self.weight / 2 * (at_real + at_fake)
 
 

@@ -22,9 +22,9 @@ from anime_dcgan.data.rows import read_rows
 from anime_dcgan.metric import neighbours, variety
 from anime_dcgan.metric.base import Description, Metric
 from anime_dcgan.sampling import image
-from anime_dcgan.system.console import say
+from anime_dcgan.system.console import log
 from anime_dcgan.system.errors import UserError
-from anime_dcgan.system.files import replacing
+from anime_dcgan.system.files import atomic_write
 
 BATCH = 250  # images described at a time
 LATENT_SEED = 0x5EED  # of the latents that are measured; no other face is drawn from them
@@ -178,7 +178,7 @@ class Evaluator:
 
     def _save(self, references: References) -> None:
         """Where it cannot be kept, the next run describes the real faces again."""
-        with contextlib.suppress(OSError, RuntimeError), replacing(self._file) as partial:
+        with contextlib.suppress(OSError, RuntimeError), atomic_write(self._file) as partial:
             torch.save(vars(references), partial)
 
 
@@ -187,7 +187,7 @@ def _progress(total: int) -> Iterator[Callable[[int], None]]:
     """A bar that is gone when all is done; a line where there is no terminal."""
     console = Console(stderr=True)
     if not console.is_terminal:
-        say(f"describing {total:,} real faces")
+        log(f"describing {total:,} real faces")
     columns = (TextColumn("describing real faces"), BarColumn(), MofNCompleteColumn())
     with Progress(
         *columns,

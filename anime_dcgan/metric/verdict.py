@@ -12,7 +12,7 @@ from typing import Literal
 
 from anime_dcgan.system.errors import UserError
 
-Name = Literal["learning", "equilibrium", "cycling", "diverging", "collapsed"]
+VerdictName = Literal["learning", "equilibrium", "cycling", "diverging", "collapsed"]
 SMALL_PART = 0.01  # of the whole way that the distance has come: less is rest, however near to 0
 
 
@@ -36,10 +36,10 @@ class Observation:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class TrainingVerdict:
     """What is to be thought of the pair, why, and since when."""
 
-    name: Name
+    name: VerdictName
     reasons: list[str]
     since: Observation | None = None
     """Where an equilibrium was reached."""
@@ -81,11 +81,13 @@ class Rules:
             )
 
 
-def judge(history: Sequence[Observation], rules: Rules | None = None) -> Verdict:
+def judge_training(history: Sequence[Observation], rules: Rules | None = None) -> TrainingVerdict:
     """The verdict on a course, earliest observation first; nothing is remembered between calls."""
     rules = rules or Rules()
     if len(history) < rules.patience:
-        return Verdict("learning", [f"{len(history)} of {rules.patience} observations were made"])
+        return TrainingVerdict(
+            "learning", [f"{len(history)} of {rules.patience} observations were made"]
+        )
     course = _Course(history, rules)
     return course.gone_wrong() or course.still_learning() or course.at_rest()
 
@@ -102,16 +104,16 @@ class _Course:
         self.diversities = _smoothed([seen.diversity for seen in history], rules.patience)
         self.best = min(self.distances)
 
-    def gone_wrong(self) -> Verdict | None:
+    def gone_wrong(self) -> TrainingVerdict | None:
         now, before = self.diversities[-1], min(1.0, max(self.diversities))
         if now < self.rules.collapsed * before:
-            return Verdict(
+            return TrainingVerdict(
                 "collapsed",
                 [f"the samples are {now:.0%} as varied as real images; they were {before:.0%}"],
             )
         nearest = min(seen.distance for seen in self.recent)
         if nearest > self.rules.diverged * self.best:
-            return Verdict(
+            return TrainingVerdict(
                 "diverging",
                 [
                     f"the distance is {nearest:.4g} or more since "
@@ -120,7 +122,7 @@ class _Course:
             )
         return None
 
-    def still_learning(self) -> Verdict | None:
+    def still_learning(self) -> TrainingVerdict | None:
         since = self._rest_begins()
         now = self.history[-1].images
         lasted = now - self.history[since].images
@@ -129,29 +131,31 @@ class _Course:
             return None
         said = f"the distance, smoothed, is {self.best:.4g}"
         if lasted == 0:
-            return Verdict("learning", [f"{said} and still falls"])
+            return TrainingVerdict("learning", [f"{said} and still falls"])
         ago = f"{lasted / 1000:,.0f} thousand images ago"
-        return Verdict("learning", [f"{said} since {ago}, too short a rest to be sure"])
+        return TrainingVerdict("learning", [f"{said} since {ago}, too short a rest to be sure"])
 
-    def at_rest(self) -> Verdict:
+    def at_rest(self) -> TrainingVerdict:
         start = self._rest_begins()
         since = self.history[start]
         rest = f"the distance, smoothed, has been {self.best:.4g} since epoch {since.epoch:g}"
         diversity, gap = self.diversities[-1], self.gaps[-1]
         if diversity < self.rules.alike:
             varied = f"the samples are {diversity:.0%} as varied as real images"
-            return Verdict("collapsed", [rest, varied])
+            return TrainingVerdict("collapsed", [rest, varied])
         distances = [seen.distance for seen in self.history[start:]]
         lower, middle, upper = quantiles(distances, n=4, method="inclusive")
         swing = (upper - lower) / max(middle, 1e-12)
         if swing > self.rules.swing and upper > SMALL_PART * max(self.distances):
             swings = f"it swings by {swing:.0%} of itself"
-            return Verdict("cycling", [rest, swings])
+            return TrainingVerdict("cycling", [rest, swings])
         peak = max(self.gaps)
         gaps = f"the duality gap is {gap:.3g}, {gap / max(peak, 1e-12):.0%} of its largest"
         if gap > self.rules.gap_share * peak:
-            return Verdict("cycling", [rest, f"{gaps}: each player still gains on the other"])
-        return Verdict("equilibrium", [rest, gaps], since)
+            return TrainingVerdict(
+                "cycling", [rest, f"{gaps}: each player still gains on the other"]
+            )
+        return TrainingVerdict("equilibrium", [rest, gaps], since)
 
     def _rest_begins(self) -> int:
         """The first observation from which on the distance fell by next to nothing."""

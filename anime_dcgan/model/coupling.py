@@ -28,7 +28,7 @@ def can_share_a_batch(network: nn.Module, *sizes: int) -> bool:
     return filled and not has_batch_norm(network)
 
 
-def of_real_and_fake(
+def apply_to_both(
     judge: Callable[[Images], PerImage], discriminator: nn.Module, real: Images, fake: Images
 ) -> tuple[PerImage, PerImage]:
     """What `judge` finds in each image by way of the discriminator.

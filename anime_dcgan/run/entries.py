@@ -18,7 +18,7 @@ from anime_dcgan.run.record import (
     read_equilibrium,
     read_quality,
 )
-from anime_dcgan.run.settings import telling
+from anime_dcgan.run.settings import distinguishing
 from anime_dcgan.system.errors import first_line
 
 NOT_THE_METHOD = ("faces", "headline", "training")
@@ -92,7 +92,7 @@ def read_entry(run: Path, notes: list[str]) -> Entry | None:
     own: list[str] = []
     try:
         config = yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8"))
-        settings = telling(config)
+        settings = distinguishing(config)
     except (OSError, ValueError, AttributeError, yaml.YAMLError) as error:
         notes.append(f"{run} is left out: config.yaml cannot be read ({first_line(error)})")
         return None

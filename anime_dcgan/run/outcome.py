@@ -7,7 +7,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from anime_dcgan.system.files import read_object, write_json, write_or_tell
+from anime_dcgan.system.files import read_object, write_json, write_or_warn
 
 FINISHED, FAILURE = "finished.json", "failure.json"
 
@@ -21,7 +21,7 @@ def write_finished(run_dir: Path, config: DictConfig, images: int, epochs: float
         "max_epochs": config.trainer.max_epochs,
     }
     path = run_dir / FINISHED
-    write_or_tell(lambda: write_json(path, content), path, "a sweep would go on with this run")
+    write_or_warn(lambda: write_json(path, content), path, "a sweep would go on with this run")
     (run_dir / FAILURE).unlink(missing_ok=True)
 
 
@@ -43,7 +43,7 @@ def write_failure(run_dir: Path, message: str, traceback: str | None = None) -> 
     if traceback is not None:
         content["traceback"] = traceback
     path = run_dir / FAILURE
-    write_or_tell(lambda: write_json(path, content), path)
+    write_or_warn(lambda: write_json(path, content), path)
 
 
 def read_failure(run_dir: Path) -> str | None:

@@ -4,14 +4,14 @@ from typing import Any
 
 from anime_dcgan.system.errors import UserError
 
-DECISIVE = (
+RESUME_CRITICAL = (
     *("model", "loss", "regularizer", "optimizer", "schedule", "augment", "gan", "seed"),
     *("data.source", "data.image_size", "data.batch_size", "data.holdout"),
     "trainer.limit_train_batches",
 )
 """The settings that decide what is trained. Budgets, cadences and devices may change."""
 
-MEANS = (".fused", ".foreach", ".cuda_graphs")
+EXECUTION_ONLY = (".fused", ".foreach", ".cuda_graphs")
 """Endings of settings that choose how the same steps are computed."""
 
 UNSAID = {
@@ -28,9 +28,9 @@ def check_same(before: dict[str, Any], now: dict[str, Any]) -> None:
     old, new = UNSAID | flatten(before), UNSAID | flatten(now)
     decisive = [
         key
-        for place in DECISIVE
+        for place in RESUME_CRITICAL
         for key in {**old, **new}
-        if _is_below(key, place) and not key.endswith(MEANS)
+        if _is_below(key, place) and not key.endswith(EXECUTION_ONLY)
     ]
     for key in decisive:
         if old.get(key) != new.get(key):
@@ -41,7 +41,7 @@ def check_same(before: dict[str, Any], now: dict[str, Any]) -> None:
             )
 
 
-TELLING = (
+DISTINGUISHING = (
     *("model", "loss", "regularizer", "augment", "optimizer", "schedule", "gan", "data", "trainer"),
     *("max_kimg", "seed"),
 )
@@ -53,15 +53,19 @@ REPEATED = (
 """Settings that say again what others say, or that change no face."""
 
 
-def telling(config: dict[str, Any]) -> dict[str, Any]:
+def distinguishing(config: dict[str, Any]) -> dict[str, Any]:
     """The settings by which a person tells two runs apart, flat; lists as text, no repetitions."""
     said = {
         key: value if isinstance(value, bool | int | float | str | None) else str(value)
         for key, value in flatten(config).items()
-        if any(_is_below(key, place) for place in TELLING)
+        if any(_is_below(key, place) for place in DISTINGUISHING)
         and not any(_is_below(key, place) for place in REPEATED)
     }
-    return {key: value for key, value in said.items() if not key.endswith(("._partial_", *MEANS))}
+    return {
+        key: value
+        for key, value in said.items()
+        if not key.endswith(("._partial_", *EXECUTION_ONLY))
+    }
 
 
 def _is_below(key: str, place: str) -> bool:

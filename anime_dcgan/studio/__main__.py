@@ -13,7 +13,7 @@ from omegaconf import DictConfig
 
 from anime_dcgan.cli.command import command
 from anime_dcgan.run.runs import find_run
-from anime_dcgan.system.console import say
+from anime_dcgan.system.console import log
 from anime_dcgan.system.errors import UserError
 
 LOOPBACK_ADDRESSES = ("127.0.0.1", "localhost", "::1")
@@ -105,9 +105,9 @@ def _address(listening: socket.socket, host: str, token: str | None) -> str:
 def _serve(app: Any, listening: socket.socket, address: str, browser: bool) -> None:
     import uvicorn
 
-    say(f"the studio is open at {address} (Ctrl-C closes it)")
+    log(f"the studio is open at {address} (Ctrl-C closes it)")
     if "token=" in address:
-        say(
+        log(
             "warning: it may be reached from other machines, unencrypted; "
             "whoever has this address may draw, and change what is kept"
         )

@@ -11,14 +11,14 @@ from fastapi.responses import FileResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
 
 import anime_dcgan
-from anime_dcgan.explore.renderer import NotThere, Painter
+from anime_dcgan.explore.renderer import NotThere, Renderer
 from anime_dcgan.studio import schemas
 from anime_dcgan.studio.context import Studio
-from anime_dcgan.studio.jobs import Jobs, TooManyJobs
+from anime_dcgan.studio.jobs import JobQueue, TooManyJobs
 from anime_dcgan.studio.library import Library
-from anime_dcgan.studio.render_queue import Busy, Gate
+from anime_dcgan.studio.render_queue import Busy, RenderQueue
 from anime_dcgan.studio.routes import faces, jobs, kept, mixing, runs
-from anime_dcgan.studio.security import LOOPBACK, Guard
+from anime_dcgan.studio.security import LOOPBACK, SecurityMiddleware
 from anime_dcgan.studio.store import Missing, Store, Taken
 from anime_dcgan.system.errors import UserError
 
@@ -42,11 +42,11 @@ def create_app(settings: Settings) -> FastAPI:
     """The studio as an ASGI application. Its database is opened, and migrated, here."""
     settings.folder.mkdir(parents=True, exist_ok=True)
     studio = Studio(
-        painter=Painter(settings.outputs),
+        renderer=Renderer(settings.outputs),
         library=Library(settings.outputs, settings.only),
         store=Store(settings.folder / "studio.sqlite"),
-        gate=Gate(),
-        jobs=Jobs(settings.folder / "jobs"),
+        gate=RenderQueue(),
+        jobs=JobQueue(settings.folder / "jobs"),
     )
 
     @contextlib.asynccontextmanager
@@ -76,7 +76,7 @@ def create_app(settings: Settings) -> FastAPI:
     def page() -> FileResponse:
         return FileResponse(STATIC / "index.html", headers={"cache-control": "no-cache"})
 
-    app.add_middleware(Guard, hosts=settings.hosts, token=settings.token)
+    app.add_middleware(SecurityMiddleware, hosts=settings.hosts, token=settings.token)
     return app
 
 

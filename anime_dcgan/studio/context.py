@@ -7,11 +7,11 @@ from typing import Annotated, TypeVar
 from fastapi import Depends, HTTPException, Query, Request
 
 from anime_dcgan.explore.face import Face, moves_from_text
-from anime_dcgan.explore.renderer import Painter
+from anime_dcgan.explore.renderer import Renderer
 from anime_dcgan.studio import schemas
-from anime_dcgan.studio.jobs import Jobs
+from anime_dcgan.studio.jobs import JobQueue
 from anime_dcgan.studio.library import Library
-from anime_dcgan.studio.render_queue import Gate
+from anime_dcgan.studio.render_queue import RenderQueue
 from anime_dcgan.studio.store import Store
 
 T = TypeVar("T")
@@ -21,11 +21,11 @@ T = TypeVar("T")
 class Studio:
     """The parts of a running studio."""
 
-    painter: Painter
+    renderer: Renderer
     library: Library
     store: Store
-    gate: Gate
-    jobs: Jobs
+    gate: RenderQueue
+    jobs: JobQueue
 
     async def draw(self, work: Callable[[], T]) -> T:
         """`work`, in the thread that draws, when it is its turn."""

@@ -14,7 +14,7 @@ from typing import Literal
 
 from anime_dcgan.explore.face import Face
 from anime_dcgan.system import scratch
-from anime_dcgan.system.console import say
+from anime_dcgan.system.console import log
 from anime_dcgan.system.errors import UserError, first_line
 
 State = Literal["waiting", "running", "done", "failed", "cancelled"]
@@ -66,17 +66,17 @@ class Job:
         return (time.monotonic() - self.started) * (1 - self.progress) / self.progress
 
 
-class Jobs:
+class JobQueue:
     """The queue of jobs and the thread that does them.
 
     Their files lie in a folder of this studio's own below `place` while it runs.
     """
 
     def __init__(self, place: Path) -> None:
-        scratch.remove_dead(place, OWN)  # of studios that were killed
+        scratch.remove_abandoned(place, OWN)  # of studios that were killed
         for nameless in set(place.glob("*")) - set(place.glob(f"{OWN}-*")):
             scratch.remove(nameless)  # of earlier versions, which did not tell whose it was
-        self.folder = place / scratch.own_name(OWN)
+        self.folder = place / scratch.owned_name(OWN)
         self._jobs: dict[str, Job] = {}
         self._queue: Queue[Job | None] = Queue()
         self._lock = threading.Lock()
@@ -143,7 +143,7 @@ class Jobs:
             return "cancelled"
         except Exception as error:  # a job's failure is the job's: the studio goes on
             if not isinstance(error, UserError | OSError):
-                say(traceback.format_exc())
+                log(traceback.format_exc())
             job.error = first_line(error)
             shutil.rmtree(job.folder, ignore_errors=True)
             return "failed"

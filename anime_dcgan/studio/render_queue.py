@@ -14,7 +14,7 @@ class Busy(Exception):
     """More are waiting than the studio takes in."""
 
 
-class Gate:
+class RenderQueue:
     """One thread that draws, and a queue in front of it, first come, first served.
 
     Always the same thread, because the threads of a matrix product belong to the one that asks.

@@ -44,7 +44,7 @@ ALWAYS = {
 }
 
 
-class Guard:
+class SecurityMiddleware:
     """Refuses what does not come from the studio's own page, or from a script that has the token.
 
     Parameters:

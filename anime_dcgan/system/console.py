@@ -9,7 +9,7 @@ def is_first_process() -> bool:
     return os.environ.get("LOCAL_RANK", "0") == "0" and os.environ.get("NODE_RANK", "0") == "0"
 
 
-def say(message: str) -> None:
+def log(message: str) -> None:
     """Print a line, once in a distributed run."""
     if is_first_process():
         print(message, file=sys.stderr, flush=True)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from anime_dcgan.system.console import say
+from anime_dcgan.system.console import log
 
 try:
     import fcntl
@@ -17,7 +17,7 @@ except ImportError:  # on Windows
 
 
 @contextlib.contextmanager
-def replacing(path: Path, shared: bool = True) -> Iterator[Path]:
+def atomic_write(path: Path, shared: bool = True) -> Iterator[Path]:
     """A file to write beside `path`, whose place it takes at the end of the block.
 
     A crash or a full disk leaves what was there. `OSError` if so. Where `path` is not shared with
@@ -36,12 +36,12 @@ def replacing(path: Path, shared: bool = True) -> Iterator[Path]:
 
 def write_text(path: Path, text: str) -> None:
     """Replace what is at `path`, as `replacing`."""
-    with replacing(path) as partial:
+    with atomic_write(path) as partial:
         partial.write_text(text, encoding="utf-8", errors="replace")
 
 
 @contextlib.contextmanager
-def held(path: Path) -> Iterator[bool]:
+def try_lock(path: Path) -> Iterator[bool]:
     """Whether this process alone has the file `path`, until the end of the block or of the process.
 
     Where the system has no such locks, every process has it.
@@ -80,12 +80,12 @@ def sync(path: Path) -> None:
             os.close(handle)
 
 
-def write_or_tell(write: Callable[[], None], path: Path, consequence: str = "") -> None:
+def write_or_warn(write: Callable[[], None], path: Path, consequence: str = "") -> None:
     """Say it in a line where `path` cannot be written, with what follows from that."""
     try:
         write()
     except OSError as error:
-        say(f"{path} could not be written ({error}){'; ' if consequence else ''}{consequence}")
+        log(f"{path} could not be written ({error}){'; ' if consequence else ''}{consequence}")
 
 
 def read_object(path: Path) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import sys
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # malloc.h
 
 
-def keep_freed() -> None:
+def retain_freed_memory() -> None:
     """Let this process keep the memory that it frees, instead of handing it to the system.
 
     glibc maps each large block anew, and the system clears it page by page: of the report's pair

@@ -13,12 +13,12 @@ ABANDONED_SECONDS = 24 * 3600
 """What another machine's process has not changed for so long is taken for dead."""
 
 
-def own_name(kind: str) -> str:
+def owned_name(kind: str) -> str:
     """A name for a file or folder of this process alone, which tells whose it is."""
     return f"{kind}-{os.getpid()}-{_host()}-{secrets.token_hex(4)}"
 
 
-def remove_dead(place: Path, kind: str) -> None:
+def remove_abandoned(place: Path, kind: str) -> None:
     """Delete what processes left at `place` that did not end: theirs is gone, or was another
     machine's and has been silent for long."""
     for path in place.glob(f"{kind}-*-*-*"):

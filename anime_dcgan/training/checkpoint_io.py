@@ -7,7 +7,7 @@ import torch
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 from anime_dcgan.run import checkpoint as reader
-from anime_dcgan.system.files import replacing, sync
+from anime_dcgan.system.files import atomic_write, sync
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
@@ -21,7 +21,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None
     ) -> None:
         try:
-            with replacing(Path(path), shared=False) as partial:
+            with atomic_write(Path(path), shared=False) as partial:
                 with partial.open("wb") as file:
                     torch.save(checkpoint, file)
                 sync(partial)

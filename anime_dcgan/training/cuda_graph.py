@@ -27,7 +27,7 @@ Step = Callable[[Batch], Figures]
 Stepping = Sequence[LightningOptimizer]
 
 
-def hindrance(trainer: Trainer) -> str | None:
+def unsupported_reason(trainer: Trainer) -> str | None:
     """Why the steps of this training cannot be recorded; None where they can."""
     if trainer.strategy.root_device.type != "cuda":
         return "this training does not run on a CUDA GPU"

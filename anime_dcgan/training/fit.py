@@ -15,9 +15,9 @@ from anime_dcgan.cli.command import instantiate
 from anime_dcgan.data.datamodule import FacesDataModule
 from anime_dcgan.run.outcome import write_finished
 from anime_dcgan.system import precision
-from anime_dcgan.system.console import say
+from anime_dcgan.system.console import log
 from anime_dcgan.system.errors import UserError
-from anime_dcgan.system.malloc import keep_freed
+from anime_dcgan.system.malloc import retain_freed_memory
 from anime_dcgan.training.callbacks.interrupt import Interrupted
 from anime_dcgan.training.callbacks.periodic import epoch_now
 from anime_dcgan.training.callbacks.progress import ProgressBar
@@ -40,7 +40,7 @@ def fit(
     Raises `UserError` for what the user can mend and `Interrupted` after Ctrl-C.
     """
     _keep_quiet()
-    keep_freed()
+    retain_freed_memory()
     _refuse_settings_of_one_optimizer(config.trainer)
     if not 0 <= config.seed < 2**63:
         raise UserError(f"seed={config.seed} seeds nothing: use a whole number from 0 on, seed=0")
@@ -59,7 +59,7 @@ def _make_trainer(config: DictConfig, more: Sequence[Callback], run_dir: Path) -
     settings = config.trainer.copy()
     if settings.precision == "auto":
         settings.precision, reason = precision.choose(settings.accelerator)
-        say(f"precision {settings.precision}: {reason}")
+        log(f"precision {settings.precision}: {reason}")
     callbacks = [instantiate(node) for node in (config.callbacks or {}).values() if node]
     loggers: list[Logger] = [instantiate(node) for node in (config.logger or {}).values() if node]
     return instantiate(

@@ -24,7 +24,7 @@ from anime_dcgan.game.objective import (
     DiscriminatorCost,
     discriminator_cost,
     generator_cost,
-    parts,
+    microbatches,
 )
 from anime_dcgan.game.regularizer import Regularizer, WeightClip
 from anime_dcgan.model.base import Discriminator, Generator
@@ -127,10 +127,10 @@ class GAN(lightning.LightningModule):
             )
 
     def on_train_start(self) -> None:
-        hindrance = cuda_graph.hindrance(self.trainer)
-        if self.cuda_graphs and hindrance:
-            raise UserError(f"gan.cuda_graphs=true: {hindrance}; use gan.cuda_graphs=null")
-        if self.cuda_graphs is not False and not hindrance:
+        unsupported_reason = cuda_graph.unsupported_reason(self.trainer)
+        if self.cuda_graphs and unsupported_reason:
+            raise UserError(f"gan.cuda_graphs=true: {unsupported_reason}; use gan.cuda_graphs=null")
+        if self.cuda_graphs is not False and not unsupported_reason:
             self._recorder = cuda_graph.StepRecorder()
 
     def on_train_end(self) -> None:
@@ -179,16 +179,16 @@ class GAN(lightning.LightningModule):
         regularizer = self.regularizer.at(self.discriminator_steps)
         with self.toggled_optimizer(optimizer):
             optimizer.zero_grad()
-            latents = parts(self._latents(len(real)), self.accumulate)
-            pairs = zip(parts(real, self.accumulate), latents, strict=True)
-            for (share, some_real), (_, some_latents) in pairs:
+            latents = microbatches(self._latents(len(real)), self.accumulate)
+            pairs = zip(microbatches(real, self.accumulate), latents, strict=True)
+            for (weight, some_real), (_, some_latents) in pairs:
                 with torch.no_grad():
                     fake = self.generator(some_latents)
                 paid = discriminator_cost(
                     self.discriminator, self.loss, regularizer, self.augment, some_real, fake
                 )
-                self.manual_backward(share * (paid.cost + paid.penalty))
-                means.append((share, _figures(self.loss, paid)))
+                self.manual_backward(weight * (paid.cost + paid.penalty))
+                means.append((weight, _figures(self.loss, paid)))
                 real_logits.append(paid.real_logits.detach())
             norm = self._clip_gradient(self.discriminator, "gradient_norm/discriminator")
             optimizer.step()
@@ -205,12 +205,14 @@ class GAN(lightning.LightningModule):
         with self.toggled_optimizer(optimizer):
             optimizer.zero_grad()
             latents = self._latents(round(self.fakes_per_real * len(real)))
-            pairs = zip(parts(latents, self.accumulate), cycle(parts(real, self.accumulate)))
-            for (share, some_latents), (_, some_real) in pairs:
+            pairs = zip(
+                microbatches(latents, self.accumulate), cycle(microbatches(real, self.accumulate))
+            )
+            for (weight, some_latents), (_, some_real) in pairs:
                 fake = self.generator(some_latents)
                 cost = generator_cost(self.discriminator, self.loss, self.augment, some_real, fake)
-                self.manual_backward(share * cost)
-                means.append((share, {"loss/generator": cost.detach()}))
+                self.manual_backward(weight * cost)
+                means.append((weight, {"loss/generator": cost.detach()}))
             norm = self._clip_gradient(self.generator, "gradient_norm/generator")
             optimizer.step()
         return _over_the_batch(means) | norm
@@ -292,7 +294,7 @@ def _over_the_batch(means: list[Means]) -> dict[str, Tensor]:
     """The same figures, of all parts together."""
     (_, names) = means[0]
     return {
-        name: torch.stack([share * figures[name] for share, figures in means]).sum()
+        name: torch.stack([weight * figures[name] for weight, figures in means]).sum()
         for name in names
     }
 

@@ -16,9 +16,9 @@ from anime_dcgan.cli.command import mistake
 from anime_dcgan.cli.overrides import command_line
 from anime_dcgan.run.outcome import best_distance, write_failure
 from anime_dcgan.run.settings import check_same
-from anime_dcgan.system.console import is_first_process, say
+from anime_dcgan.system.console import is_first_process, log
 from anime_dcgan.system.errors import UserError
-from anime_dcgan.system.files import held, write_text
+from anime_dcgan.system.files import try_lock, write_text
 
 if TYPE_CHECKING:
     from lightning import Callback
@@ -74,7 +74,7 @@ def _alone(run_dir: Path) -> Iterator[None]:
     with _writing_to(run_dir):
         run_dir.mkdir(parents=True, exist_ok=True)
         (run_dir / LOCK).touch()
-    with held(run_dir / LOCK) as alone:
+    with try_lock(run_dir / LOCK) as alone:
         if not alone:
             raise UserError(
                 f"{run_dir} is being trained by another command: wait for it, or name another "
@@ -126,4 +126,4 @@ def write_report_of(run_dir: Path) -> None:
     try:
         write_report(run_dir, run_dir / "report.html")
     except UserError as error:
-        say(str(error))
+        log(str(error))

@@ -23,7 +23,7 @@ from omegaconf import DictConfig, OmegaConf
 from anime_dcgan.cli.command import INTERRUPTED, in_sweep, print_error
 from anime_dcgan.cli.overrides import own_overrides, place, quoted
 from anime_dcgan.run.outcome import FAILURE, FINISHED, best_distance, is_finished, read_failure
-from anime_dcgan.system.console import say
+from anime_dcgan.system.console import log
 from anime_dcgan.system.errors import UserError
 from anime_dcgan.training.job import check_same_run, last_checkpoint, record_failure, train_in
 
@@ -37,7 +37,7 @@ def train_job(run_dir: Path, config: DictConfig) -> float:
     _take_over(run_dir, config)
     if is_finished(run_dir, config):
         check_same_run(run_dir, config)
-        say(f"{run_dir} is finished already")
+        log(f"{run_dir} is finished already")
         return best_distance(run_dir)
     words = own_overrides(list(HydraConfig.get().overrides.task))
     if config.trainer.devices != 1:
@@ -57,7 +57,7 @@ def _take_over(run_dir: Path, config: DictConfig) -> None:
     wanted = OmegaConf.to_yaml(config, resolve=True)
     for other in run_dir.parent.glob("*/config.yaml"):
         if other.read_text().replace(str(other.parent), str(run_dir)) == wanted:
-            say(f"{other.parent} has these settings: it becomes {run_dir.name}")
+            log(f"{other.parent} has these settings: it becomes {run_dir.name}")
             shutil.rmtree(other.parent / ".hydra")
             (run_dir / ".hydra").rename(other.parent / ".hydra")
             run_dir.rmdir()
@@ -84,7 +84,7 @@ def _train_apart(run_dir: Path, words: list[str]) -> float:
     return best_distance(run_dir)
 
 
-class Jobs(Callback):
+class SweepCallback(Callback):
     """Hydra's callback: names the folder of each job, keeps its failure, and sums up in the end.
 
     Launchers pickle it together with the jobs. Made anew in their processes it registers there,

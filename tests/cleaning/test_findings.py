@@ -8,7 +8,7 @@ import pytest
 
 from anime_dcgan.cleaning.findings import SHEET, counts, findings
 from anime_dcgan.cleaning.image_stats import SIDE
-from anime_dcgan.cleaning.judgement import TESTS, Thresholds, Verdicts, judge
+from anime_dcgan.cleaning.judgement import TESTS, PictureVerdicts, Thresholds, judge_pictures
 from anime_dcgan.cleaning.scan import FACELESS, UNREADABLE, Scan
 from anime_dcgan.page.review import Findings, Suspect
 from tests.cleaning.conftest import Shown, descriptors_of, records_of
@@ -62,13 +62,13 @@ THRESHOLDS = Thresholds(small=25, dark=30, flat=15, grey=2, blurred=0.35, odd=4)
 
 
 @pytest.fixture
-def verdicts(scan: Scan) -> Verdicts:
-    return judge(scan, THRESHOLDS, 0.2, 0)
+def verdicts(scan: Scan) -> PictureVerdicts:
+    return judge_pictures(scan, THRESHOLDS, 0.2, 0)
 
 
 def found(
     scan: Scan,
-    verdicts: Verdicts,
+    verdicts: PictureVerdicts,
     limit: int = 1000,
     next_in_line: int = 0,
     choices: dict[str, str] | None = None,
@@ -82,7 +82,7 @@ def by_reason(suspects: list[Suspect]) -> dict[str, list[Suspect]]:
     return {reason: [one for one in suspects if one.reason == reason] for reason in reasons}
 
 
-def test_every_picture_is_counted_once(scan: Scan, verdicts: Verdicts):
+def test_every_picture_is_counted_once(scan: Scan, verdicts: PictureVerdicts):
     named = counts(scan, verdicts)
     assert named[0] == ("all", COUNT)
     assert sum(number for _, number in named[1:]) == COUNT
@@ -94,19 +94,19 @@ def test_every_picture_is_counted_once(scan: Scan, verdicts: Verdicts):
     assert found(scan, verdicts).counts == named
 
 
-def test_what_a_person_decided_is_counted_once_as_well(scan: Scan, verdicts: Verdicts):
+def test_what_a_person_decided_is_counted_once_as_well(scan: Scan, verdicts: PictureVerdicts):
     drop = int(np.flatnonzero(verdicts.keep)[0])
     keep = verdicts.reasons.index("dark")
     choices = {verdicts.keys[drop]: "drop", verdicts.keys[keep]: "keep"}
     before = dict(counts(scan, verdicts))
-    named = dict(counts(scan, judge(scan, THRESHOLDS, 0.2, 0, choices)))
+    named = dict(counts(scan, judge_pictures(scan, THRESHOLDS, 0.2, 0, choices)))
     assert named["dropped by you"] == 1
     assert named["dark"] == before["dark"] - 1
     assert sum(named.values()) == 2 * COUNT
 
 
 def test_the_suspects_of_a_reason_are_those_it_dropped_and_the_worst_come_first(
-    scan: Scan, verdicts: Verdicts
+    scan: Scan, verdicts: PictureVerdicts
 ):
     groups = by_reason(found(scan, verdicts).suspects)
     assert list(groups) == ["near copy", *TESTS]
@@ -120,7 +120,9 @@ def test_the_suspects_of_a_reason_are_those_it_dropped_and_the_worst_come_first(
         assert set(beyond) == {reason == "odd"}
 
 
-def test_no_more_suspects_than_the_limit_and_the_others_are_counted(scan: Scan, verdicts: Verdicts):
+def test_no_more_suspects_than_the_limit_and_the_others_are_counted(
+    scan: Scan, verdicts: PictureVerdicts
+):
     whole, short = found(scan, verdicts), found(scan, verdicts, limit=2)
     assert whole.left_out == {}
     every, shortened = by_reason(whole.suspects), by_reason(short.suspects)
@@ -133,7 +135,7 @@ def test_no_more_suspects_than_the_limit_and_the_others_are_counted(scan: Scan, 
 
 @pytest.mark.parametrize("test", TESTS)
 def test_next_in_line_are_the_kept_ones_that_came_closest(
-    scan: Scan, verdicts: Verdicts, test: str
+    scan: Scan, verdicts: PictureVerdicts, test: str
 ):
     field = {"small": "width"}.get(test, TESTS[test].score)
     kept = np.minimum(scan.records[field], SIDE if test == "small" else np.inf)[verdicts.keep]
@@ -144,7 +146,9 @@ def test_next_in_line_are_the_kept_ones_that_came_closest(
     assert {one.key for one in close} <= set(np.array(verdicts.keys)[verdicts.keep])
 
 
-def test_next_in_line_come_after_the_suspects_and_not_for_copies(scan: Scan, verdicts: Verdicts):
+def test_next_in_line_come_after_the_suspects_and_not_for_copies(
+    scan: Scan, verdicts: PictureVerdicts
+):
     groups = by_reason(found(scan, verdicts, limit=2, next_in_line=3).suspects)
     for reason, suspects in groups.items():
         flags = [True, True] if reason == "near copy" else [True, True, False, False, False]
@@ -153,15 +157,15 @@ def test_next_in_line_come_after_the_suspects_and_not_for_copies(scan: Scan, ver
 
 def test_a_test_that_is_left_out_shows_nothing(scan: Scan):
     thresholds = Thresholds(near_copy=None, dark=None)
-    verdicts = judge(scan, thresholds, 0.2, 0)
+    verdicts = judge_pictures(scan, thresholds, 0.2, 0)
     groups = by_reason(found(scan, verdicts, next_in_line=5, thresholds=thresholds).suspects)
     assert groups.keys() == TESTS.keys() - {"dark"}
 
 
-def test_a_suspect_is_shown_with_what_is_known_of_it(scan: Scan, verdicts: Verdicts):
+def test_a_suspect_is_shown_with_what_is_known_of_it(scan: Scan, verdicts: PictureVerdicts):
     row = verdicts.reasons.index("dark")
     choices = {verdicts.keys[row]: "keep"}
-    decided = judge(scan, THRESHOLDS, 0.2, 0, choices)
+    decided = judge_pictures(scan, THRESHOLDS, 0.2, 0, choices)
     suspects = by_reason(found(scan, decided, choices=choices).suspects)["dark"]
     (one,) = (suspect for suspect in suspects if suspect.key == verdicts.keys[row])
     record = scan.records[row]
@@ -172,7 +176,7 @@ def test_a_suspect_is_shown_with_what_is_known_of_it(scan: Scan, verdicts: Verdi
     np.testing.assert_array_equal(one.face, scan.pictures.picture(row))
 
 
-def test_a_near_copy_is_shown_beside_the_one_that_is_kept(scan: Scan, verdicts: Verdicts):
+def test_a_near_copy_is_shown_beside_the_one_that_is_kept(scan: Scan, verdicts: PictureVerdicts):
     copies = by_reason(found(scan, verdicts).suspects)["near copy"]
     for one in copies:
         row = verdicts.keys.index(one.key)
@@ -184,7 +188,9 @@ def test_a_near_copy_is_shown_beside_the_one_that_is_kept(scan: Scan, verdicts: 
         assert (one.score, one.threshold) == (verdicts.distance[row], 0.03)
 
 
-def test_the_contact_sheet_holds_each_kept_face_once_and_no_other(scan: Scan, verdicts: Verdicts):
+def test_the_contact_sheet_holds_each_kept_face_once_and_no_other(
+    scan: Scan, verdicts: PictureVerdicts
+):
     sheet = found(scan, verdicts).contact
     kept = np.flatnonzero(verdicts.keep).tolist()
     assert 20 < len(kept) <= SHEET[0] * SHEET[1]
@@ -195,7 +201,7 @@ def test_the_contact_sheet_holds_each_kept_face_once_and_no_other(scan: Scan, ve
 def test_a_full_contact_sheet_is_drawn_at_random_from_all(scan_of: ScanOf):
     count = 400
     scan = scan_of(records_of(count), pictures=shown(count))
-    verdicts = judge(scan, Thresholds(near_copy=None), 0.0, 0)
+    verdicts = judge_pictures(scan, Thresholds(near_copy=None), 0.0, 0)
     sheet = found(scan, verdicts).contact
     assert sheet.shape == (SHEET[0] * SIDE, SHEET[1] * SIDE, 3)
     rows = rows_on(sheet)
@@ -203,14 +209,14 @@ def test_a_full_contact_sheet_is_drawn_at_random_from_all(scan_of: ScanOf):
     assert 150 < np.mean(rows) < 250
 
 
-def test_a_contact_sheet_of_nothing_is_black(scan: Scan, verdicts: Verdicts):
+def test_a_contact_sheet_of_nothing_is_black(scan: Scan, verdicts: PictureVerdicts):
     verdicts.keep[:] = False
     assert not found(scan, verdicts).contact.any()
 
 
-def test_distributions_hold_every_picture_that_is_no_copy(scan: Scan, verdicts: Verdicts):
+def test_distributions_hold_every_picture_that_is_no_copy(scan: Scan, verdicts: PictureVerdicts):
     choice = {verdicts.keys[verdicts.reasons.index("near copy")]: "keep"}
-    decided = judge(scan, THRESHOLDS, 0.2, 0, choice)
+    decided = judge_pictures(scan, THRESHOLDS, 0.2, 0, choice)
     shown = found(scan, decided, choices=choice).distributions
     single = decided.copy_of == np.arange(COUNT)
     single[READABLE:] = False
@@ -224,7 +230,7 @@ def test_distributions_hold_every_picture_that_is_no_copy(scan: Scan, verdicts: 
 
 
 def test_what_could_not_be_read_is_noted_in_the_order_of_the_pictures(
-    scan: Scan, verdicts: Verdicts
+    scan: Scan, verdicts: PictureVerdicts
 ):
     assert found(scan, verdicts).notes == ["shown-200: truncated", "shown-201: Is a directory"]
     scan.problems.update({index: "broken" for index in range(100)})

@@ -7,7 +7,7 @@ from dataclasses import fields
 import numpy as np
 import pytest
 
-from anime_dcgan.cleaning.judgement import TESTS, Thresholds, Verdicts, judge
+from anime_dcgan.cleaning.judgement import TESTS, PictureVerdicts, Thresholds, judge_pictures
 from anime_dcgan.cleaning.scan import FACELESS, UNREADABLE, Scan
 from anime_dcgan.system.errors import UserError
 from tests.cleaning.conftest import descriptors_of, records_of
@@ -37,11 +37,11 @@ def judged(
     thresholds: Thresholds = DEFAULTS,
     holdout: float = 0.3,
     seed: int = 0,
-) -> Verdicts:
-    return judge(scan, thresholds, holdout, seed, choices)
+) -> PictureVerdicts:
+    return judge_pictures(scan, thresholds, holdout, seed, choices)
 
 
-def key(verdicts: Verdicts, row: int) -> str:
+def key(verdicts: PictureVerdicts, row: int) -> str:
     return verdicts.keys[row]
 
 
@@ -257,7 +257,7 @@ def test_copies_never_fall_on_both_sides_of_the_split(scan_of: ScanOf):
     assert 0.25 < np.mean([True in side for side in sides]) < 0.75
 
 
-def by_key(verdicts: Verdicts) -> dict[str, bool]:
+def by_key(verdicts: PictureVerdicts) -> dict[str, bool]:
     """Whether it is held out."""
     return dict(zip(verdicts.keys, verdicts.held_out.tolist(), strict=True))
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from anime_dcgan.cleaning.judgement import COPY, Thresholds, judge
+from anime_dcgan.cleaning.judgement import COPY, Thresholds, judge_pictures
 from anime_dcgan.cleaning.scan import scan
 from anime_dcgan.data.folder import FolderFaces
 
@@ -15,7 +15,7 @@ FILES, DISTINCT = 29_984, 22_968  # by comparing all decoded pixels
 @pytest.mark.skipif(not ARCHIVE.exists(), reason=f"no {ARCHIVE.name}")
 def test_all_copies_in_a_real_archive_are_found(tmp_path: Path):
     seen = scan(FolderFaces(ARCHIVE), tmp_path, finder=None, workers=None, name=ARCHIVE.name)
-    verdicts = judge(seen, Thresholds(near_copy=None), holdout=0.05, seed=0)
+    verdicts = judge_pictures(seen, Thresholds(near_copy=None), holdout=0.05, seed=0)
     copies = sum(reason.startswith(COPY) for reason in verdicts.reasons)
     assert len(verdicts.keep) == FILES
     assert FILES - copies == DISTINCT

@@ -9,7 +9,7 @@ from PIL import Image
 
 from anime_dcgan.cleaning import copies, image_stats, outliers
 from anime_dcgan.cleaning import scan as scanning
-from anime_dcgan.cleaning.judgement import Thresholds, judge
+from anime_dcgan.cleaning.judgement import Thresholds, judge_pictures
 from anime_dcgan.cleaning.scan import FACELESS, READ, UNREADABLE, Scan, region_of, scan
 from anime_dcgan.data.decoding import centre_square, fit
 from anime_dcgan.data.folder import FolderFaces
@@ -217,7 +217,7 @@ def test_a_crash_in_the_sample_leaves_nothing(whole: Scan, folder: Path, tmp_pat
 def test_other_thresholds_read_nothing_anew(folder: Path, cache: Path):
     counted = Counted(FolderFaces(folder))
     result = scan(counted, cache, None, 1, "faces")
-    strict, mild = (judge(result, Thresholds(dark=dark), 0.1, 0) for dark in (255, 0))
+    strict, mild = (judge_pictures(result, Thresholds(dark=dark), 0.1, 0) for dark in (255, 0))
     assert not strict.keep.any()
     assert mild.keep.any()
     assert counted.read_ones == []
@@ -251,7 +251,7 @@ def test_another_name_or_order_moves_no_picture_to_the_other_side(
     again, _ = scanned(renamed, tmp_path / "scan")
     sides = []
     for result in (whole, again):
-        verdicts = judge(result, Thresholds(odd=None), 0.5, 0)
+        verdicts = judge_pictures(result, Thresholds(odd=None), 0.5, 0)
         sides.append(set(zip(verdicts.keys, verdicts.held_out.tolist(), strict=True)))
     assert sides[0] == sides[1]
     assert {held_out for _, held_out in sides[0]} == {True, False}

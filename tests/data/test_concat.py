@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from anime_dcgan.data.concat import JoinedPictures
+from anime_dcgan.data.concat import ConcatPictures
 from anime_dcgan.data.folder import FolderFaces
 from anime_dcgan.data.source import Pictures
 from tests.data.test_folder import encoded, make_tar, make_zip, plain
@@ -33,8 +33,8 @@ def sources(tmp_path: Path) -> list[FolderFaces]:
 
 
 @pytest.fixture
-def joined(sources: list[FolderFaces]) -> Iterator[JoinedPictures]:
-    yield JoinedPictures(list(sources))
+def joined(sources: list[FolderFaces]) -> Iterator[ConcatPictures]:
+    yield ConcatPictures(list(sources))
     for source in sources:
         source.close()
 
@@ -43,7 +43,7 @@ ORDER = [10, 11, 9, 12, 13]
 """By name within a source: "10.png" comes before "9.png"."""
 
 
-def test_the_sources_follow_each_other(joined: JoinedPictures):
+def test_the_sources_follow_each_other(joined: ConcatPictures):
     assert isinstance(joined, Pictures)
     assert len(joined) == 6
     assert [joined.name(index) for index in range(6)] == [f"{side}.png" for side in (8, *ORDER)]
@@ -51,7 +51,7 @@ def test_the_sources_follow_each_other(joined: JoinedPictures):
     assert places == [(0, 0), (1, 0), (1, 1), (1, 2), (2, 0), (2, 1)]
 
 
-def test_name_picture_and_bytes_are_those_of_one_picture(joined: JoinedPictures):
+def test_name_picture_and_bytes_are_those_of_one_picture(joined: ConcatPictures):
     for index, side in enumerate((8, *ORDER)):
         assert joined.read(index, 4).size == (4, 4)
         assert joined.read(index, 4).getpixel((0, 0)) == (side, 0, 0)
@@ -61,19 +61,19 @@ def test_name_picture_and_bytes_are_those_of_one_picture(joined: JoinedPictures)
 
 
 def test_one_source_is_what_it_was(sources: list[FolderFaces]):
-    alone = JoinedPictures([sources[1]])
+    alone = ConcatPictures([sources[1]])
     assert [alone.name(index) for index in range(3)] == [
         sources[1].name(index) for index in range(3)
     ]
 
 
-def test_a_number_that_is_none_of_a_picture_is_a_mistake_of_ours(joined: JoinedPictures):
+def test_a_number_that_is_none_of_a_picture_is_a_mistake_of_ours(joined: ConcatPictures):
     for index in (-1, 6):
         with pytest.raises(AssertionError):
             joined.name(index)
 
 
-def test_a_copy_in_another_process_reads_the_same(joined: JoinedPictures):
+def test_a_copy_in_another_process_reads_the_same(joined: ConcatPictures):
     copy = pickle.loads(pickle.dumps(joined))
     assert [copy.picture(index).tobytes() for index in range(6)] == [
         joined.picture(index).tobytes() for index in range(6)
@@ -86,11 +86,11 @@ def test_the_identity_follows_each_source_and_their_order(
     sources: list[FolderFaces], tmp_path: Path
 ):
     seen = [
-        JoinedPictures(list(chosen)).identity()
+        ConcatPictures(list(chosen)).identity()
         for chosen in (sources, sources[::-1], sources[:2], sources[1:])
     ]
-    assert JoinedPictures(list(sources)).identity() == seen[0]
+    assert ConcatPictures(list(sources)).identity() == seen[0]
     Image.new("RGB", (3, 3)).save(tmp_path / "one" / "8.png")
-    seen.append(JoinedPictures([FolderFaces(tmp_path / "one"), *sources[1:]]).identity())
+    seen.append(ConcatPictures([FolderFaces(tmp_path / "one"), *sources[1:]]).identity())
     assert all(one != other for one, other in pairwise(seen))
     assert seen[-1] not in seen[:-1]

@@ -14,7 +14,7 @@ from PIL import Image
 
 from anime_dcgan.data.folder import FolderFaces
 from anime_dcgan.data.manifest import COLUMNS, ManifestFaces, read_manifest, write_manifest
-from anime_dcgan.data.source import Divided
+from anime_dcgan.data.source import HasSplit
 from anime_dcgan.system.errors import UserError
 from tests.data.test_folder import encoded, make_tar, make_zip, plain
 
@@ -89,7 +89,7 @@ def shade(faces: ManifestFaces, index: int) -> int:
 def test_what_is_kept_comes_in_the_order_of_the_rows(folder: Path):
     lines = "@,c.png,,keep,train\n@,b.png,,drop,\n@,a.png,,keep,holdout\n"
     faces = ManifestFaces(manifest(folder, lines))
-    assert isinstance(faces, Divided)
+    assert isinstance(faces, HasSplit)
     assert [faces.name(index) for index in range(len(faces))] == ["c.png", "a.png"]
     assert [shade(faces, index) for index in range(2)] == [100, 0]
     assert faces.held_out(np.array([0, 1, 1])).tolist() == [False, True, True]

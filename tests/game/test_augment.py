@@ -337,7 +337,9 @@ def test_p_goes_from_0_to_1_within_adjust_kimg_in_steps_of_some_batches():
 
 
 def test_p_stays_below_its_limit():
-    assert observe(Adaptive(adjust_kimg=0.1, every=1, most=0.8), SURE, 50) == pytest.approx(0.8)
+    assert observe(
+        Adaptive(adjust_kimg=0.1, every=1, max_probability=0.8), SURE, 50
+    ) == pytest.approx(0.8)
 
 
 @pytest.mark.parametrize(("positive", "rises"), [(17, True), (15, False), (10, False)])
@@ -508,7 +510,7 @@ def test_an_older_checkpoint_goes_on_without_augmentation_and_no_other_way():
         *((Adaptive, "adjust_kimg", value) for value in (0.0, -1.0)),
         (Adaptive, "every", 0),
         *((Adaptive, "initial", value) for value in (-0.1, 1.5)),
-        *((Adaptive, "most", value) for value in (-0.1, 1.5)),
+        *((Adaptive, "max_probability", value) for value in (-0.1, 1.5)),
         *((Flip, "probability", value) for value in (-0.1, 1.5)),
         *((DiffAugment, name, 1.5) for name in OFF),
         *((DiffAugment, name, -0.5) for name in OFF),
@@ -523,7 +525,7 @@ def test_adaptive_with_nothing_to_do_is_refused():
     with pytest.raises(UserError, match="use augment=none"):
         Adaptive(pixels=False, geometry=False, colours=False)
     with pytest.raises(UserError, match=r"augment\.initial=0\.9"):
-        Adaptive(initial=0.9, most=0.8)
+        Adaptive(initial=0.9, max_probability=0.8)
 
 
 # The preview
@@ -560,7 +562,9 @@ def test_a_preview_is_drawn_and_nothing_is_trained(call, tmp_path: Path):
 
 
 def test_a_preview_of_ada_shows_how_strong_it_may_become(call, tmp_path: Path):
-    result = call("train", *PREVIEW, "augment=ada", "augment.most=0.8", "run=a", cwd=tmp_path)
+    result = call(
+        "train", *PREVIEW, "augment=ada", "augment.max_probability=0.8", "run=a", cwd=tmp_path
+    )
     assert "as it is; 3 times p=0.2; 3 times p=0.4; 3 times p=0.8" in result.stdout
     faces = cells(tmp_path / "outputs/a/preview.png").astype(float)
     change = np.abs(faces[:, 1:] - faces[:, :1]).mean((0, 2, 3, 4))

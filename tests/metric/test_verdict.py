@@ -9,7 +9,7 @@ import torch
 
 from anime_dcgan.game.loss import WGAN
 from anime_dcgan.game.regularizer import R1, Regularizer
-from anime_dcgan.metric.verdict import Observation, Rules, judge
+from anime_dcgan.metric.verdict import Observation, Rules, judge_training
 from anime_dcgan.system.errors import UserError
 from tests.games import Games, dirac, play, ring
 
@@ -34,7 +34,7 @@ def with_linear_loss(games: Games) -> Games:
     ids=["cross-entropy", "linear"],
 )
 def test_the_dirac_gan_with_r1_comes_to_an_equilibrium(games: Games):
-    verdict = judge(list(play(*games, steps=1000, every=50)))
+    verdict = judge_training(list(play(*games, steps=1000, every=50)))
     assert verdict.name == "equilibrium"
     assert verdict.since is not None
     assert verdict.since.distance < 0.02  # it began at 1
@@ -47,14 +47,14 @@ def test_the_dirac_gan_with_r1_comes_to_an_equilibrium(games: Games):
 )
 def test_the_dirac_gan_without_r1_is_never_called_an_equilibrium(games: Games):
     course = list(play(*games, steps=1500, every=50))
-    verdicts = [judge(course[:end]).name for end in range(1, len(course) + 1)]
+    verdicts = [judge_training(course[:end]).name for end in range(1, len(course) + 1)]
     assert "cycling" in verdicts
     assert "equilibrium" not in verdicts
 
 
 def test_a_ring_of_gaussians_with_r1_comes_to_an_equilibrium():
     course = list(play(*ring(R1(0.5)), steps=4800, every=200, halflife=100))
-    verdict = judge(course)
+    verdict = judge_training(course)
     assert verdict.name == "equilibrium"
     assert verdict.since is not None
     assert verdict.since.distance < 1.5 * min(seen.distance for seen in course)
@@ -62,7 +62,7 @@ def test_a_ring_of_gaussians_with_r1_comes_to_an_equilibrium():
 
 def test_a_ring_of_gaussians_without_r1_collapses():
     course = list(play(*ring(Regularizer()), steps=2000, every=200))
-    verdicts = [judge(course[:end]).name for end in range(1, len(course) + 1)]
+    verdicts = [judge_training(course[:end]).name for end in range(1, len(course) + 1)]
     assert verdicts[-1] == "collapsed"
     assert "equilibrium" not in verdicts
 
@@ -90,7 +90,7 @@ def levelling(count: int, noise: float = 0.02, bottom: float = 20.0) -> list[flo
 
 def test_a_curve_that_levels_off_is_an_equilibrium_where_it_levelled_off():
     distances = levelling(40)
-    verdict = judge(course(*distances))
+    verdict = judge_training(course(*distances))
     assert verdict.name == "equilibrium"
     assert verdict.since is not None
     assert 8 <= verdict.since.epoch <= 18
@@ -100,21 +100,21 @@ def test_a_curve_that_levels_off_is_an_equilibrium_where_it_levelled_off():
 
 def test_it_is_not_called_before_the_rest_has_lasted():
     distances = levelling(40)
-    names = [judge(course(*distances[:end])).name for end in range(1, 41)]
+    names = [judge_training(course(*distances[:end])).name for end in range(1, 41)]
     assert set(names[:12]) == {"learning"}
-    assert "too short a rest" in judge(course(*distances[:19])).reasons[0]
+    assert "too short a rest" in judge_training(course(*distances[:19])).reasons[0]
     assert set(names) == {"learning", "equilibrium"}
     assert set(names[-10:]) == {"equilibrium"}
     assert set(names[names.index("equilibrium") :]) == {"equilibrium"}
 
 
 def test_a_curve_that_still_falls_is_learning():
-    assert judge(course(*(100 * 0.97**i for i in range(60)))).name == "learning"
-    steep = judge(course(*(100 * 0.7**i for i in range(12))))
+    assert judge_training(course(*(100 * 0.97**i for i in range(60)))).name == "learning"
+    steep = judge_training(course(*(100 * 0.7**i for i in range(12))))
     assert steep.name == "learning"
     assert "still falls" in steep.reasons[0]
-    assert judge(course(100.0, 50.0)).name == "learning"
-    assert judge([]).name == "learning"
+    assert judge_training(course(100.0, 50.0)).name == "learning"
+    assert judge_training([]).name == "learning"
 
 
 SLOW = (  # a real one, docs/equilibrium.md: every 20 thousand images; it later came to 17.06
@@ -136,7 +136,7 @@ def test_a_slow_fall_is_learning_until_its_rest_has_lasted():
         Observation(20_000 * (i + 1), 1.0 + i, distance, gap)
         for i, (distance, gap) in enumerate(zip(SLOW, GAPS, strict=True))
     ]
-    *before, called = [judge(history[:end]) for end in range(1, len(history) + 1)]
+    *before, called = [judge_training(history[:end]) for end in range(1, len(history) + 1)]
     assert {verdict.name for verdict in before} == {"learning"}  # also where it had lasted 32 %
     assert called.name == "equilibrium"
     assert called.since is not None
@@ -144,25 +144,28 @@ def test_a_slow_fall_is_learning_until_its_rest_has_lasted():
 
 
 def test_a_level_distance_with_a_gap_that_stays_is_none():
-    verdict = judge(course(*levelling(40), gaps=(1.0,) * 40))
+    verdict = judge_training(course(*levelling(40), gaps=(1.0,) * 40))
     assert verdict.name == "cycling"
     assert any("gap" in reason for reason in verdict.reasons)
 
 
 def test_a_distance_that_rises_for_good_diverges_and_one_peak_does_not():
     falling = levelling(20)
-    assert judge(course(*falling, *(falling[-1] * 1.2**i for i in range(10)))).name == "diverging"
-    assert judge(course(*falling, 3 * falling[-1], *falling[-6:])).name != "diverging"
+    assert (
+        judge_training(course(*falling, *(falling[-1] * 1.2**i for i in range(10)))).name
+        == "diverging"
+    )
+    assert judge_training(course(*falling, 3 * falling[-1], *falling[-6:])).name != "diverging"
 
 
 def test_samples_that_become_alike_have_collapsed():
-    verdict = judge(course(*levelling(26), diversities=[1.0] * 20 + [0.2]))
+    verdict = judge_training(course(*levelling(26), diversities=[1.0] * 20 + [0.2]))
     assert verdict.name == "collapsed"
     assert "20%" in verdict.reasons[0]
 
 
 def test_samples_that_always_were_alike_are_no_equilibrium():
-    assert judge(course(*levelling(40), diversities=[0.2])).name == "collapsed"
+    assert judge_training(course(*levelling(40), diversities=[0.2])).name == "collapsed"
 
 
 COLLAPSE = {  # a real one, docs/results.md: distances and diversities at its first ten epochs
@@ -181,7 +184,7 @@ COLLAPSE = {  # a real one, docs/results.md: distances and diversities at its fi
 def test_faces_that_became_one_face_in_several_colours_have_collapsed(metric: str):
     distances, diversities = COLLAPSE[metric]
     history = course(*distances, gaps=[1.0] * 10, diversities=diversities)
-    names = [judge(history[:end]).name for end in range(1, 11)]
+    names = [judge_training(history[:end]).name for end in range(1, 11)]
     assert names[-1] == "collapsed"
     assert "collapsed" not in names[:5]  # until epoch 5 the faces differ in more than colour
 
@@ -202,13 +205,13 @@ HEALTHY = {  # likewise of best_small, at eleven of its first 25 epochs
 def test_a_run_whose_faces_grow_more_varied_has_not_collapsed(metric: str):
     distances, diversities = HEALTHY[metric]
     history = course(*distances, gaps=[1.0] * 11, diversities=diversities)
-    assert {judge(history[:end]).name for end in range(1, 12)} == {"learning"}
+    assert {judge_training(history[:end]).name for end in range(1, 12)} == {"learning"}
 
 
 @pytest.mark.parametrize("scale", [1e-3, 1.0, 1e4])
 def test_the_scale_of_a_distance_does_not_matter(scale: float):
-    verdict = judge(course(*(scale * distance for distance in levelling(40))))
-    unscaled = judge(course(*levelling(40)))
+    verdict = judge_training(course(*(scale * distance for distance in levelling(40))))
+    unscaled = judge_training(course(*levelling(40)))
     assert verdict.name == unscaled.name == "equilibrium"
     assert verdict.since is not None
     assert unscaled.since is not None

@@ -11,7 +11,7 @@ from anime_dcgan.game.loss import BCE
 from anime_dcgan.game.objective import discriminator_cost
 from anime_dcgan.game.regularizer import R1R2, GradientPenalty, Regularizer
 from anime_dcgan.model import coupling, dcgan, radford
-from anime_dcgan.model.coupling import can_share_a_batch, has_batch_norm, of_real_and_fake
+from anime_dcgan.model.coupling import apply_to_both, can_share_a_batch, has_batch_norm
 
 REAL, FAKE = torch.randn(2, 6, 3, 16, 16, generator=torch.Generator().manual_seed(0))
 CRITIC = partial(radford.Discriminator, width=4, batch_norm=False, image_size=16)
@@ -79,6 +79,6 @@ def test_as_many_real_as_fake_images_are_not_needed():
     def sums(images: Tensor) -> Tensor:
         return images.flatten(1).sum(1)
 
-    of_real, of_fake = of_real_and_fake(sums, nn.Identity(), REAL, FAKE[:2])
+    of_real, of_fake = apply_to_both(sums, nn.Identity(), REAL, FAKE[:2])
     torch.testing.assert_close(of_real, sums(REAL))
     torch.testing.assert_close(of_fake, sums(FAKE[:2]))

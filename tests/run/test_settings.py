@@ -2,7 +2,7 @@
 
 import pytest
 
-from anime_dcgan.run.settings import check_same, telling
+from anime_dcgan.run.settings import check_same, distinguishing
 from anime_dcgan.system.errors import UserError
 
 
@@ -13,7 +13,7 @@ def test_how_the_same_steps_are_computed_decides_nothing():
         "gan": {"optimizer": {"generator": {"lr": 1e-4, "fused": True}}},
     }
     check_same(before, now)
-    assert telling({"optimizer": {"fused": True}}) == {}
+    assert distinguishing({"optimizer": {"fused": True}}) == {}
     with pytest.raises(UserError, match=r"optimizer\.lr=0\.0001, not"):
         check_same(before, now | {"optimizer": {"lr": 2e-4}})
 

@@ -16,7 +16,7 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
-from anime_dcgan.studio.jobs import KEPT, MOST_WAITING, OWN, Job, Jobs, TooManyJobs
+from anime_dcgan.studio.jobs import KEPT, MOST_WAITING, OWN, Job, JobQueue, TooManyJobs
 from anime_dcgan.system import scratch
 
 FACE = {"run": "a", "epoch": "10", "seed": 5}
@@ -115,7 +115,7 @@ def test_a_job_that_is_not_wanted_any_more_ends_and_leaves_nothing(client: TestC
 
 @pytest.fixture
 def jobs(tmp_path: Path):
-    made = Jobs(tmp_path / "jobs")
+    made = JobQueue(tmp_path / "jobs")
     yield made
     made.close()
     assert not (tmp_path / "jobs").exists()
@@ -128,7 +128,7 @@ def wait(job: Job, *states: str) -> None:
         time.sleep(0.005)
 
 
-def test_jobs_come_one_after_the_other_and_few_may_wait(jobs: Jobs):
+def test_jobs_come_one_after_the_other_and_few_may_wait(jobs: JobQueue):
     go = threading.Event()
 
     def wait_for_it(job: Job) -> None:
@@ -147,7 +147,7 @@ def test_jobs_come_one_after_the_other_and_few_may_wait(jobs: Jobs):
 
 
 def test_a_failure_is_told_in_a_line_and_the_next_job_is_done(
-    jobs: Jobs, capsys: pytest.CaptureFixture[str]
+    jobs: JobQueue, capsys: pytest.CaptureFixture[str]
 ):
     def fail(job: Job) -> None:
         (job.folder / "half").write_text("made")
@@ -160,7 +160,7 @@ def test_a_failure_is_told_in_a_line_and_the_next_job_is_done(
     wait(jobs.submit("zip", lambda job: None), "done")
 
 
-def test_old_files_are_forgotten(jobs: Jobs):
+def test_old_files_are_forgotten(jobs: JobQueue):
     def write(job: Job) -> None:
         job.file = job.folder / "a"
         job.file.write_text("a")
@@ -182,10 +182,10 @@ def test_what_a_killed_studio_left_is_cleared_away_and_that_of_another_is_not(
     for pid in (killed.pid, os.getppid()):
         with monkeypatch.context() as context:
             context.setattr(os, "getpid", lambda pid=pid: pid)
-            folders.append(tmp_path / scratch.own_name(OWN))
+            folders.append(tmp_path / scratch.owned_name(OWN))
         (folders[-1] / "job").mkdir(parents=True)
     (tmp_path / "old").mkdir()
-    jobs = Jobs(tmp_path)
+    jobs = JobQueue(tmp_path)
     assert not (tmp_path / "old").exists()
     jobs.close()
     assert [folder.exists() for folder in folders] == [False, True]

@@ -74,7 +74,7 @@ def test_scripts_bring_the_token_in_a_header(open_client: TestClient):
 
 def test_no_page_of_all_names_is_open_without_a_token(outputs: Path, tmp_path: Path):
     with pytest.raises(AssertionError):
-        security.Guard(lambda *_: None, hosts=None, token=None)  # type: ignore[arg-type]
+        security.SecurityMiddleware(lambda *_: None, hosts=None, token=None)  # type: ignore[arg-type]
 
 
 def test_large_bodies_are_refused_before_they_are_read(client: TestClient):

@@ -29,8 +29,8 @@ def make_trainer(
     )
 
 
-def hindrance(**differing) -> str | None:
-    return cuda_graph.hindrance(make_trainer(**differing))
+def unsupported_reason(**differing) -> str | None:
+    return cuda_graph.unsupported_reason(make_trainer(**differing))
 
 
 @pytest.mark.parametrize(
@@ -43,13 +43,13 @@ def hindrance(**differing) -> str | None:
     ],
 )
 def test_what_cannot_be_recorded_is_told(differing, reason):
-    assert hindrance() is None
-    assert reason in (hindrance(**differing) or "")
+    assert unsupported_reason() is None
+    assert reason in (unsupported_reason(**differing) or "")
 
 
 def test_nothing_is_recorded_while_anomalies_are_looked_for():
     with pytest.warns(UserWarning), torch.autograd.detect_anomaly(check_nan=False):
-        assert "detect_anomaly" in (hindrance() or "")
+        assert "detect_anomaly" in (unsupported_reason() or "")
 
 
 def test_graphs_that_cannot_be_had_are_refused_with_what_mends_it(train: Train):

@@ -19,7 +19,7 @@ from omegaconf import OmegaConf
 from anime_dcgan.run import outcome
 from anime_dcgan.run.checkpoint import read
 from anime_dcgan.system.paths import CONF_DIR
-from anime_dcgan.training.sweep import LONGEST_NAME, Jobs, file_name, varied_keys
+from anime_dcgan.training.sweep import LONGEST_NAME, SweepCallback, file_name, varied_keys
 from tests.conftest import Result
 from tests.test_commands import TINY, run
 
@@ -71,7 +71,7 @@ def test_one_run_of_a_sweep_is_named_by_what_the_file_varies():
 
 
 def test_folders_are_named_in_the_processes_of_a_launcher_too():
-    there = pickle.loads(pickle.dumps(Jobs({"loss"})))
+    there = pickle.loads(pickle.dumps(SweepCallback({"loss"})))
     assert there.folder_name(["sweep=losses", "loss=bce", "seed=0"]) == "loss=bce"
     assert there.folder_name([]) == "job"
     config = OmegaConf.create({"words": ["loss=bce", "seed=1"], "name": "${varied:${words}}"})

@@ -35,7 +35,7 @@ async def wall(
         studio,
         request,
         like,
-        lambda: pictures.sprite(studio.painter.wall(like, seed, count), columns),
+        lambda: pictures.sprite(studio.renderer.wall(like, seed, count), columns),
     )
 
 
@@ -55,7 +55,7 @@ async def face(
 
     def draw() -> bytes:
         kept = studio.store.find(face) if download else None
-        pixels = studio.painter.draw([face])[0]
+        pixels = studio.renderer.draw([face])[0]
         return pictures.portrait(pixels, face, kept.story if kept else "", scale)
 
     if download:
@@ -75,7 +75,7 @@ async def sheet(studio: StudioHere, wanted: schemas.SheetRequest) -> Response:
     faces = to_faces(wanted.faces)
     content = await studio.draw(
         lambda: pictures.grid(
-            studio.painter.draw(faces), wanted.columns, wanted.scale, wanted.padding
+            studio.renderer.draw(faces), wanted.columns, wanted.scale, wanted.padding
         )
     )
     return Png(content)
@@ -85,7 +85,7 @@ async def _answer(
     studio: Studio, request: Request, face: Face, draw: Callable[[], bytes]
 ) -> Response:
     """The picture, unless the browser has it: it is the same as long as its checkpoint is."""
-    state = studio.painter.checkpoint(face.run, face.epoch).stat()
+    state = studio.renderer.checkpoint(face.run, face.epoch).stat()
     words = f"{request.url.query} {state.st_mtime_ns} {state.st_size}"
     tag = f'"{hashlib.sha256(words.encode()).hexdigest()[:20]}"'
     headers = {"etag": tag, "cache-control": "private, no-cache"}

@@ -14,7 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from anime_dcgan.data.decoding import decode
 from anime_dcgan.explore import projection
 from anime_dcgan.explore.face import Face
-from anime_dcgan.explore.renderer import Painter, face_of_latent
+from anime_dcgan.explore.renderer import Renderer, face_of_latent
 from anime_dcgan.sampling import image, sample
 from anime_dcgan.studio import pictures, schemas
 from anime_dcgan.studio.context import Studio, StudioHere, one_generator, to_faces
@@ -34,11 +34,11 @@ def film(studio: StudioHere, wanted: schemas.FilmRequest) -> schemas.JobModel:
     if len(faces) * wanted.frames_per_face > schemas.MOST_FRAMES:
         most = schemas.MOST_FRAMES
         raise HTTPException(400, f"a film has at most {most} frames: fewer faces, or fewer between")
-    studio.painter.checkpoint(faces[0].run, faces[0].epoch)
+    studio.renderer.checkpoint(faces[0].run, faces[0].epoch)
 
     def work(job: Job) -> None:
         path = job.folder / f"film.{wanted.format}"
-        frames = _frames(studio.painter, faces, wanted.frames_per_face, wanted.scale, job)
+        frames = _frames(studio.renderer, faces, wanted.frames_per_face, wanted.scale, job)
         sample.write_film(frames, path, wanted.frames_per_second)
         job.file = path
 
@@ -49,12 +49,12 @@ def film(studio: StudioHere, wanted: schemas.FilmRequest) -> schemas.JobModel:
 def archive(studio: StudioHere, wanted: schemas.ZipRequest) -> schemas.JobModel:
     """Many faces as PNGs in one archive, each with its metadata."""
     faces = _wanted_faces(wanted)
-    studio.painter.checkpoint(faces[0].run, faces[0].epoch)
+    studio.renderer.checkpoint(faces[0].run, faces[0].epoch)
 
     def work(job: Job) -> None:
         path = job.folder / "faces.zip"
         names = (_name(number, face) for number, face in enumerate(faces))
-        sample.write_archive(_portraits(studio.painter, faces, job), names, path)
+        sample.write_archive(_portraits(studio.renderer, faces, job), names, path)
         job.file = path
 
     return schemas.JobModel.of(studio.jobs.submit("zip", work))
@@ -71,11 +71,11 @@ async def project(
 ) -> schemas.JobModel:
     """The latent whose face comes nearest to a picture."""
     like = Face(run, epoch, weights, seed=0)
-    size = await studio.draw(lambda: studio.painter.draw([like]).shape[1])
+    size = await studio.draw(lambda: studio.renderer.draw([like]).shape[1])
     picture = await run_in_threadpool(_decode, await file.read(), size)
 
     def work(job: Job) -> None:
-        generator = studio.painter.model(*like.generator).generator
+        generator = studio.renderer.model(*like.generator).generator
         target = image.to_float(torch.from_numpy(np.array(picture))[None])[0]
         for found in projection.project(generator, target, steps):
             job.at(found.step, steps)
@@ -145,19 +145,19 @@ def _name(number: int, face: Face) -> str:
     return f"{number:05d}.png" if face.seed is None else f"{number:05d}-seed={face.seed}.png"
 
 
-def _portraits(painter: Painter, faces: list[Face], job: Job) -> Iterator[bytes]:
+def _portraits(renderer: Renderer, faces: list[Face], job: Job) -> Iterator[bytes]:
     for start in range(0, len(faces), AT_A_TIME):
         some = faces[start : start + AT_A_TIME]
-        for face, pixels in zip(some, painter.draw(some), strict=True):
+        for face, pixels in zip(some, renderer.draw(some), strict=True):
             yield pictures.portrait(pixels, face, "")
         job.at(start + len(some), len(faces))
 
 
 def _frames(
-    painter: Painter, faces: list[Face], frames_per_face: int, scale: int, job: Job
+    renderer: Renderer, faces: list[Face], frames_per_face: int, scale: int, job: Job
 ) -> Iterator[np.ndarray]:
-    generator = painter.model(*faces[0].generator).generator
-    frames = sample.film_through(generator, painter.latents(faces), frames_per_face)
+    generator = renderer.model(*faces[0].generator).generator
+    frames = sample.film_through(generator, renderer.latents(faces), frames_per_face)
     for number, pixels in enumerate(frames, 1):
         yield pixels.repeat(scale, axis=0).repeat(scale, axis=1)
         job.at(number, len(faces) * frames_per_face)

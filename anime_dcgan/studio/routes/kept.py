@@ -175,4 +175,4 @@ def _thumb(studio: Studio, face: Face) -> bytes:
     kept = studio.store.find(face)
     if kept is not None:
         return studio.store.thumb(kept.id)
-    return pictures.portrait(studio.painter.draw([face])[0], face, "")
+    return pictures.portrait(studio.renderer.draw([face])[0], face, "")

@@ -18,7 +18,7 @@ async def mix(studio: StudioHere, wanted: schemas.MixRequest) -> schemas.Faces:
     """In-between faces, from each parent to the next, ends included."""
     parents = to_faces(wanted.parents)
     one_generator(parents)
-    way = await studio.draw(lambda: mixing.between(studio.painter.latents(parents), wanted.steps))
+    way = await studio.draw(lambda: mixing.between(studio.renderer.latents(parents), wanted.steps))
     faces = [face_of_latent(parents[0], latent) for latent in way]
     for number, parent in enumerate(parents):  # the ends are themselves, with seed and moves
         faces[number * wanted.steps] = parent
@@ -30,7 +30,9 @@ async def blend(studio: StudioHere, wanted: schemas.BlendRequest) -> schemas.One
     """One face that has its shares of several."""
     parents = to_faces(wanted.parents)
     one_generator(parents)
-    latent = await studio.draw(lambda: mixing.blend(studio.painter.latents(parents), wanted.shares))
+    latent = await studio.draw(
+        lambda: mixing.blend(studio.renderer.latents(parents), wanted.shares)
+    )
     return schemas.OneFace(face=schemas.face_model(face_of_latent(parents[0], latent)))
 
 
@@ -41,7 +43,7 @@ async def breed(studio: StudioHere, wanted: schemas.BreedRequest) -> schemas.Fac
     one_generator(parents)
     children = await studio.draw(
         lambda: mixing.breed(
-            studio.painter.latents(parents), wanted.children, wanted.variation, wanted.seed
+            studio.renderer.latents(parents), wanted.children, wanted.variation, wanted.seed
         )
     )
     return schemas.Faces.of([face_of_latent(parents[0], latent) for latent in children])
@@ -58,7 +60,7 @@ async def directions(
 ) -> schemas.Directions:
     """The directions of a generator, the strongest first, under the names they were given."""
     found = await studio.draw(
-        lambda: studio.painter.model(run, epoch, weights).directions(method)[:count]
+        lambda: studio.renderer.model(run, epoch, weights).directions(method)[:count]
     )
     names = studio.store.direction_names(run, epoch, weights)
     return schemas.Directions(
@@ -74,5 +76,5 @@ async def directions(
 @router.put("/api/directions/name", status_code=204)
 def name_direction(studio: StudioHere, wanted: schemas.NameRequest) -> None:
     """Name a direction of a generator, or take its name away."""
-    studio.painter.checkpoint(wanted.run, wanted.epoch)
+    studio.renderer.checkpoint(wanted.run, wanted.epoch)
     studio.store.name_direction(wanted.run, wanted.epoch, wanted.weights, wanted.id, wanted.name)

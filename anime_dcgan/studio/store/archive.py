@@ -19,7 +19,7 @@ from typing import Any, BinaryIO
 
 from anime_dcgan.studio.store.checks import LARGEST_THUMB
 from anime_dcgan.system.errors import UserError
-from anime_dcgan.system.files import replacing, sync
+from anime_dcgan.system.files import atomic_write, sync
 
 MOST_FACES = 10_000  # with ancestors
 LARGEST_FILE = 128 * 2**20  # bytes; a face of 64 px takes some 9000
@@ -41,7 +41,7 @@ def picture_name(number: int) -> str:
 @contextlib.contextmanager
 def written(path: Path) -> Iterator[zipfile.ZipFile]:
     """A new zip, which takes the place of `path` when all is written, and leaves nothing if not."""
-    with replacing(path) as partial:
+    with atomic_write(path) as partial:
         with zipfile.ZipFile(partial, "w") as archive:
             yield archive
         sync(partial)

@@ -10,9 +10,9 @@ from lightning import Trainer
 from torch import nn
 
 from anime_dcgan.run.runs import by_epoch, file_stem
-from anime_dcgan.system.console import say
+from anime_dcgan.system.console import log
 from anime_dcgan.system.errors import UserError
-from anime_dcgan.system.files import replacing, sync
+from anime_dcgan.system.files import atomic_write, sync
 from anime_dcgan.training.callbacks.budget import images_in_all, images_in_epoch
 from anime_dcgan.training.callbacks.periodic import Periodic, epoch_now
 from anime_dcgan.training.gan import GAN
@@ -20,7 +20,7 @@ from anime_dcgan.training.gan import GAN
 LAST = "last.ckpt"
 
 
-class Snapshot(Periodic):
+class Checkpointer(Periodic):
     """Saves `epoch=0070.ckpt` files, and `last.ckpt` also in between and when the training ends.
 
     When one cannot be saved, the ones before it stay, and the training goes on.
@@ -100,7 +100,7 @@ class Snapshot(Periodic):
             if name != LAST and trainer.is_global_zero:
                 failure = self._also_as_last(name)
         if failure is not None:
-            say(
+            log(
                 f"{name} could not be saved ({failure}); the checkpoints before it are untouched, "
                 "training goes on and tries again"
             )
@@ -113,7 +113,7 @@ class Snapshot(Periodic):
     def _also_as_last(self, name: str) -> str | None:
         """Why that failed, or None."""
         try:
-            with replacing(self.folder / LAST, shared=False) as partial:
+            with atomic_write(self.folder / LAST, shared=False) as partial:
                 partial.unlink(missing_ok=True)
                 try:
                     os.link(self.folder / name, partial)
@@ -139,7 +139,7 @@ class Snapshot(Periodic):
         count = min(count, self.keep or count)
         needed, free = count * size, shutil.disk_usage(self.folder).free
         if needed > free:
-            say(
+            log(
                 f"{count} checkpoints of {size / 1e6:.0f} MB need {needed / 1e9:.1f} GB, but "
                 f"{free / 1e9:.1f} GB are free: callbacks.checkpointer.keep=10 keeps the newest ten"
             )

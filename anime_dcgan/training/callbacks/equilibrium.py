@@ -14,10 +14,10 @@ from torch import Tensor
 from anime_dcgan.data.faces import Faces
 from anime_dcgan.data.rows import read_rows
 from anime_dcgan.game.duality import DualityGap, Game, duality_gap
-from anime_dcgan.metric.verdict import Observation, Rules, judge
+from anime_dcgan.metric.verdict import Observation, Rules, judge_training
 from anime_dcgan.sampling.image import to_float
 from anime_dcgan.system.errors import UserError
-from anime_dcgan.system.files import read_list, write_json, write_or_tell
+from anime_dcgan.system.files import read_list, write_json, write_or_warn
 from anime_dcgan.training.callbacks.periodic import callbacks_of
 from anime_dcgan.training.callbacks.quality import Quality, Row
 from anime_dcgan.training.gan import GAN
@@ -50,7 +50,7 @@ class Equilibrium(Callback):
         self.count = count
         self.rules = rules or Rules()
         self.history: list[Row] = []
-        self.verdict = judge([], self.rules)
+        self.verdict = judge_training([], self.rules)
 
     @property
     def summary(self) -> str:
@@ -111,7 +111,7 @@ class Equilibrium(Callback):
         self._log(trainer, changed=before != self.verdict.name or len(self.history) == 1)
 
     def _judge(self) -> None:
-        self.verdict = judge([Observation.of_row(row) for row in self.history], self.rules)
+        self.verdict = judge_training([Observation.of_row(row) for row in self.history], self.rules)
 
     def _gap(self, trainer: Trainer, module: GAN) -> DualityGap:
         faces: Faces = trainer.datamodule.faces  # pyright: ignore[reportAttributeAccessIssue]
@@ -142,7 +142,7 @@ class Equilibrium(Callback):
             "images": since and since.images,
             "history": self.history,
         }
-        write_or_tell(lambda: write_json(self.file, content), self.file, "training goes on")
+        write_or_warn(lambda: write_json(self.file, content), self.file, "training goes on")
 
     def _log(self, trainer: Trainer, changed: bool) -> None:
         row = self.history[-1]

@@ -8,7 +8,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
 
-from anime_dcgan.run.settings import telling
+from anime_dcgan.run.settings import distinguishing
 from anime_dcgan.training.callbacks.periodic import callbacks_of
 from anime_dcgan.training.callbacks.provenance import Provenance
 from anime_dcgan.training.callbacks.quality import Quality
@@ -70,7 +70,7 @@ def _settings(trainer: Trainer) -> dict[str, Any]:
     return {
         key: "null" if value is None else value
         for provenance in callbacks_of(trainer, Provenance)
-        for key, value in telling(provenance.config).items()
+        for key, value in distinguishing(provenance.config).items()
     }
 
 

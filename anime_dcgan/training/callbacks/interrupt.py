@@ -7,7 +7,7 @@ from typing import Any
 
 from lightning import Callback, Trainer
 
-from anime_dcgan.training.callbacks.checkpointer import Snapshot
+from anime_dcgan.training.callbacks.checkpointer import Checkpointer
 from anime_dcgan.training.callbacks.periodic import callbacks_of
 from anime_dcgan.training.gan import GAN
 
@@ -34,8 +34,8 @@ class SaveOnInterrupt(Callback):
     ) -> None:
         if not trainer.strategy.reduce_boolean_decision(self._signalled, all=False):
             return
-        for snapshot in callbacks_of(trainer, Snapshot):
-            snapshot.save_last(trainer, pl_module)
+        for checkpointer in callbacks_of(trainer, Checkpointer):
+            checkpointer.save_last(trainer, pl_module)
         raise Interrupted
 
     def teardown(self, trainer: Trainer, pl_module: GAN, stage: str) -> None:

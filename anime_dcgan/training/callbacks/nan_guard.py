@@ -13,7 +13,7 @@ from anime_dcgan.training.gan import GAN
 STEPS_BETWEEN_CHECKS = 50  # on an accelerator each look at a loss waits for the device
 
 
-class StopOnNonFinite(Callback):
+class NaNGuard(Callback):
     """Stops with the step at which a loss became NaN or infinite, and the last good checkpoint."""
 
     def __init__(self, folder: str) -> None:

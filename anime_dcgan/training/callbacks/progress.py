@@ -129,7 +129,7 @@ def _figures(trainer: Trainer) -> str:
 
 def _verdict(trainer: Trainer) -> list[str]:
     """The last distance and what is thought of the course so far, once something was measured."""
-    return [judge.summary for judge in callbacks_of(trainer, Equilibrium) if judge.history]
+    return [each.summary for each in callbacks_of(trainer, Equilibrium) if each.history]
 
 
 def _duration(seconds: float) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 from lightning import Callback, Trainer
 
 from anime_dcgan.training.callbacks.budget import images_in_all
-from anime_dcgan.training.callbacks.checkpointer import Snapshot
+from anime_dcgan.training.callbacks.checkpointer import Checkpointer
 from anime_dcgan.training.callbacks.interrupt import Interrupted
 from anime_dcgan.training.callbacks.periodic import callbacks_of
 from anime_dcgan.training.callbacks.quality import Quality
@@ -44,6 +44,6 @@ class Prune(Callback):
                 bad = self.report(number, quality.headline(row))
                 self._told = number
         if bad and module.images_seen < (images_in_all(trainer) or math.inf):
-            for snapshot in callbacks_of(trainer, Snapshot):
-                snapshot.save_last(trainer, module)
+            for checkpointer in callbacks_of(trainer, Checkpointer):
+                checkpointer.save_last(trainer, module)
             raise Pruned

@@ -10,9 +10,9 @@ from lightning import Trainer
 
 from anime_dcgan.metric.base import Metric
 from anime_dcgan.metric.evaluator import Evaluator, Pixels, TooFewFaces, Values, draw
-from anime_dcgan.system.console import say
-from anime_dcgan.system.files import write_json, write_or_tell
-from anime_dcgan.training.callbacks.checkpointer import Snapshot
+from anime_dcgan.system.console import log
+from anime_dcgan.system.files import write_json, write_or_warn
+from anime_dcgan.training.callbacks.checkpointer import Checkpointer
 from anime_dcgan.training.callbacks.periodic import Periodic, callbacks_of, epoch_now
 from anime_dcgan.training.gan import GAN
 
@@ -94,7 +94,7 @@ class Quality(Periodic):
                 device="cpu" if on_mps else pl_module.device,
             )
         except TooFewFaces as error:
-            say(f"the faces are not measured: {error}")
+            log(f"the faces are not measured: {error}")
         else:
             self.rows = self._rows_before(pl_module.images_seen, self._evaluator)
 
@@ -122,13 +122,13 @@ class Quality(Periodic):
             self._write(self._evaluator)
             self._log(trainer, row, self._evaluator.references.floor)
         if trainer.strategy.broadcast(better):
-            for snapshot in callbacks_of(trainer, Snapshot):
-                snapshot.save_best(trainer, module)
+            for checkpointer in callbacks_of(trainer, Checkpointer):
+                checkpointer.save_best(trainer, module)
 
     def on_train_end(self, trainer: Trainer, pl_module: GAN) -> None:
         if self._evaluator is not None and self._faces is not None:
             sheet = self._evaluator.neighbour_sheet(self._faces)
-            write_or_tell(lambda: sheet.save(self.neighbours), self.neighbours)
+            write_or_warn(lambda: sheet.save(self.neighbours), self.neighbours)
 
     def _measure(self, evaluator: Evaluator, trainer: Trainer, module: GAN) -> Row:
         start, hours = time.monotonic(), self.hours
@@ -151,7 +151,7 @@ class Quality(Periodic):
     def _write(self, evaluator: Evaluator) -> None:
         floor = evaluator.references.floor
         content = {"metric": self._settings(evaluator), "floor": floor, "rows": self.rows}
-        write_or_tell(lambda: write_json(self.file, content), self.file, "training goes on")
+        write_or_warn(lambda: write_json(self.file, content), self.file, "training goes on")
 
     def _settings(self, evaluator: Evaluator) -> dict[str, Any]:
         return {**evaluator.settings, "headline": self.metric.headline}
@@ -167,14 +167,14 @@ class Quality(Periodic):
                 return [row for row in content["rows"] if row["images"] <= images]
             kept = self.file.with_stem(f"{self.file.stem}-until-{images}")
             self.file.replace(kept)
-            say(f"measured otherwise than before: the values so far are kept in {kept}")
+            log(f"measured otherwise than before: the values so far are kept in {kept}")
         except OSError:
             pass  # nothing was measured, or it cannot be read
         except (ValueError, KeyError, TypeError):
             kept = self.file.with_stem(f"{self.file.stem}-damaged")
             with contextlib.suppress(OSError):
                 self.file.replace(kept)
-                say(f"{self.file} is damaged and kept as {kept}: measuring begins anew")
+                log(f"{self.file} is damaged and kept as {kept}: measuring begins anew")
         return []
 
     def _log(self, trainer: Trainer, row: Row, floor: Values) -> None:

@@ -15,7 +15,7 @@ from anime_dcgan.run.runs import by_epoch, file_stem
 from anime_dcgan.sampling import image
 from anime_dcgan.sampling.latent import latents_of_seeds
 from anime_dcgan.system.errors import UserError
-from anime_dcgan.system.files import replacing, write_or_tell
+from anime_dcgan.system.files import atomic_write, write_or_warn
 from anime_dcgan.training.callbacks.periodic import Periodic, epoch_now
 from anime_dcgan.training.gan import GAN, Weights
 
@@ -86,10 +86,10 @@ def _write(path: Path, write: Callable[[Path], None]) -> None:
     """What `write` writes; pictures are worth no training."""
 
     def replace() -> None:
-        with replacing(path) as file:
+        with atomic_write(path) as file:
             write(file)
 
-    write_or_tell(replace, path, "training goes on")
+    write_or_warn(replace, path, "training goes on")
 
 
 def _open(path: Path) -> Image.Image:

@@ -34,7 +34,7 @@ def open_faces(
     """The faces of `source`, decoded where they are not in the cache yet (as `open_cache` says).
 
     `holdout` is the share, in [0, 1), that is held out; it and `seed` mean nothing for a source
-    that is `Divided`.
+    that is `HasSplit`.
     """
     cache = open_cache(source, image_size, cache_dir, workers)
     if isinstance(source, HasSplit):

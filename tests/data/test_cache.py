@@ -287,7 +287,7 @@ def test_interrupt_propagates_and_cleans_up(tmp_path: Path, workers: int) -> Non
 def test_two_builds_at_once_both_end_with_the_cache(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(scratch, "remove_dead", lambda place, kind: None)
+    monkeypatch.setattr(scratch, "remove_abandoned", lambda place, kind: None)
     together = threading.Barrier(2)
 
     class Together(Shades):

@@ -7,9 +7,9 @@ import pytest
 
 PROGRAM = """
 import resource, numpy as np
-from anime_dcgan.system.malloc import keep_freed
+from anime_dcgan.system.malloc import retain_freed_memory
 if {keep}:
-    keep_freed()
+    retain_freed_memory()
 def faults():
     np.ones(64 * 2**20, np.uint8)
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt

@@ -18,7 +18,7 @@ needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CU
 def make_trainer(
     device: str = "cuda", world_size: int = 1, scaler: object = None, fused: bool | None = True
 ) -> Trainer:
-    """With what `hindrance` looks at."""
+    """With what `unsupported_reason` looks at."""
     return Mock(
         Trainer,
         strategy=SimpleNamespace(root_device=torch.device(device)),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import DictConfig, ListConfig
 
 from anime_dcgan.cli.command import check_switch, command, instantiate
-from anime_dcgan.run.runs import by_epoch, find_checkpoint, find_run
+from anime_dcgan.run.runs import WEIGHTS, by_epoch, find_checkpoint, find_run
 from anime_dcgan.system.console import log
 from anime_dcgan.system.errors import UserError
 from anime_dcgan.system.files import read_list, write_json, write_or_warn, write_text
@@ -56,7 +56,7 @@ def _check(config: DictConfig) -> None:
         raise UserError("epochs=[] are none: use epochs=all, or epochs=5,10")
     if config.metric is None:
         raise UserError("metric=none measures nothing: use metric=swd, fd or fid")
-    if config.weights not in ("ema", "raw"):
+    if config.weights not in WEIGHTS:
         raise UserError(f"weights={config.weights} is unknown: use weights=ema or weights=raw")
     if config.out is not None and Path(str(config.out)).suffix not in (".csv", ".json"):
         raise UserError(f"out={config.out}: use an ending of .csv or .json")

@@ -13,7 +13,8 @@ from typing import Any
 from omegaconf import DictConfig
 
 from anime_dcgan.cli.command import check_switch, check_whole_number, command
-from anime_dcgan.run.runs import find_checkpoint, find_run
+from anime_dcgan.run.runs import WEIGHTS, find_checkpoint, find_run
+from anime_dcgan.sampling.seeds import MAX_SEED
 from anime_dcgan.system import scratch
 from anime_dcgan.system.console import log
 from anime_dcgan.system.errors import UserError
@@ -22,7 +23,6 @@ from anime_dcgan.system.malloc import retain_freed_memory
 FILMS = (".gif", ".mp4")
 FILES = (".png", ".zip", *FILMS)
 FACE = re.compile(r"seed=\d+\.png")
-MAX_SEED = 2**32 - 1
 LARGEST_SCALE = 64
 PRECISIONS = ("32-true", "bf16-mixed", "auto")
 
@@ -71,7 +71,7 @@ def _check(config: DictConfig) -> None:
         raise UserError(f"scale={config.scale} is too large: use scale={LARGEST_SCALE} or less")
     if config.seed + config.n - 1 > MAX_SEED:
         raise UserError(f"seed + n goes beyond {MAX_SEED}: use a smaller seed=... or n=...")
-    if config.weights not in ("ema", "raw"):
+    if config.weights not in WEIGHTS:
         raise UserError(f"weights={config.weights} is unknown: use weights=ema or weights=raw")
     if config.precision not in PRECISIONS:
         raise UserError(

@@ -12,14 +12,13 @@ import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
-from typing import Any, Literal, cast
+from typing import Any, cast
 from urllib.parse import parse_qsl, urlencode
 
+from anime_dcgan.run.runs import WEIGHTS, Weights
+from anime_dcgan.sampling.seeds import MAX_SEED
 from anime_dcgan.system.errors import UserError
 
-Weights = Literal["ema", "raw"]
-
-MAX_SEED = 2**32 - 1
 MAX_LATENT_DIM = 4096
 MAX_MOVES = 64
 FARTHEST_MOVE = 10.0  # standard deviations of the latent
@@ -194,7 +193,7 @@ def check_epoch(epoch: Any) -> None:
 
 
 def check_weights(weights: Any) -> None:
-    if weights not in ("ema", "raw"):
+    if weights not in WEIGHTS:
         raise UserError(f"weights={weights!s:.20} is unknown: use ema or raw")
 
 

@@ -12,7 +12,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from anime_dcgan.sampling.latent import MAX_SEED, slerp
+from anime_dcgan.sampling.latent import slerp
+from anime_dcgan.sampling.seeds import MAX_SEED
 from anime_dcgan.system.errors import UserError
 
 

@@ -14,23 +14,19 @@ from torch import Tensor
 
 from anime_dcgan.explore import directions
 from anime_dcgan.explore.directions import Direction
-from anime_dcgan.explore.face import Face, Weights, check_run, decode_latent, encode_latent
+from anime_dcgan.explore.face import Face, check_run, decode_latent, encode_latent
 from anime_dcgan.model.base import Generator
 from anime_dcgan.run.checkpoint import load_generator
-from anime_dcgan.run.runs import find_checkpoint
+from anime_dcgan.run.runs import Weights, find_checkpoint
 from anime_dcgan.sampling import image
 from anime_dcgan.sampling.latent import latent_of_seed, latents_of_seeds
 from anime_dcgan.sampling.sample import BLOCK
 from anime_dcgan.sampling.sample import faces as faces_of_seeds
 from anime_dcgan.system import precision
-from anime_dcgan.system.errors import UserError
+from anime_dcgan.system.errors import NotFoundError, UserError
 
 KEPT = 4  # generators in memory
 BLOCKS = 32  # of walls, of each generator in memory: 6 MB at 64 px
-
-
-class NotThere(UserError):
-    """A run or an epoch that does not exist, or not any more."""
 
 
 Pixels = UInt8[np.ndarray, "n h w 3"]
@@ -108,7 +104,7 @@ class Renderer:
         try:
             state = path.stat()
         except OSError:
-            raise NotThere(f"{run} has no checkpoint epoch={epoch} any more") from None
+            raise NotFoundError(f"{run} has no checkpoint epoch={epoch} any more") from None
         key = (path, weights, state.st_mtime_ns, state.st_size)
         with self._lock:
             if key not in self._models:
@@ -125,11 +121,8 @@ class Renderer:
         folder = self.outputs / run
         root = self.outputs.resolve()
         if not (folder / "checkpoints").is_dir() or not folder.resolve().is_relative_to(root):
-            raise NotThere(f"there is no run {run} below {self.outputs}")
-        try:
-            path = find_checkpoint(folder, epoch)
-        except UserError as error:
-            raise NotThere(str(error)) from None
+            raise NotFoundError(f"there is no run {run} below {self.outputs}")
+        path = find_checkpoint(folder, epoch)
         if not path.resolve().is_relative_to(root):
             raise UserError(f"epoch={epoch} of {run} lies outside {self.outputs}")
         return path

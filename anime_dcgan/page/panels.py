@@ -2,13 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from statistics import fmean, median
+from statistics import median
 from typing import Literal
 
 from anime_dcgan.run.record import Quality, Record
-from anime_dcgan.run.scalars import Points
+from anime_dcgan.run.scalars import Points, thin
 
-MOST_POINTS = 300  # of a curve; longer ones are averaged
 FARTHEST_SCALES = 20  # between the distances of one panel
 FLOOR = "Dashed: the floor, real faces held against real faces."
 
@@ -213,10 +212,3 @@ def _measured(quality: Quality | None) -> list[Curve]:
 
 def _named(curves: Mapping[str, Points], names: Mapping[str, str]) -> list[Curve]:
     return [Curve(name, thin(curves[key])) for key, name in names.items() if curves.get(key)]
-
-
-def thin(points: Points, most: int = MOST_POINTS) -> Points:
-    """At most `most` points: the means of as many neighbours as that takes."""
-    width = -(-len(points) // most)
-    chunks = [points[start : start + width] for start in range(0, len(points), max(width, 1))]
-    return [(fmean(x for x, _ in chunk), fmean(y for _, y in chunk)) for chunk in chunks]

@@ -7,12 +7,13 @@ code that it names: it is loaded with `weights_only=True`, and only classes of
 
 import pickle
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 
 from anime_dcgan.model.base import Generator
 from anime_dcgan.run import trusted
+from anime_dcgan.run.runs import Weights
 from anime_dcgan.system.errors import UserError, first_line
 
 MODEL_PACKAGE = "anime_dcgan.model"
@@ -46,7 +47,7 @@ def read(path: Path, mmap: bool = True) -> dict[str, Any]:
     return contents
 
 
-def load_generator(path: Path, weights: Literal["ema", "raw"] = "ema") -> Generator:
+def load_generator(path: Path, weights: Weights = "ema") -> Generator:
     """The generator of a checkpoint, averaged or raw, on the CPU, frozen, in evaluation mode.
 
     Raises `UserError` for a file that is missing, damaged, foreign or unsafe.

@@ -2,8 +2,13 @@
 
 import re
 from pathlib import Path
+from typing import Literal, get_args
 
-from anime_dcgan.system.errors import UserError
+from anime_dcgan.system.errors import NotFoundError, UserError
+
+Weights = Literal["ema", "raw"]
+"""The two sets of generator weights in a checkpoint: the moving average, and those trained."""
+WEIGHTS: tuple[Weights, ...] = get_args(Weights)
 
 
 def file_stem(epoch: float) -> str:
@@ -60,7 +65,7 @@ def find_checkpoint(run: Path, epoch: str) -> Path:
     if not path.is_file():
         kept = [f"{epoch_of(kept):g}" for kept in by_epoch(folder, ".ckpt")]
         kept += [name for name in ("best", "last") if (folder / f"{name}.ckpt").is_file()]
-        raise UserError(
+        raise NotFoundError(
             f"{run} has no checkpoint epoch={epoch}; it has: {_shorten(kept) or 'none'}"
         )
     return path

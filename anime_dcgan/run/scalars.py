@@ -7,12 +7,20 @@ import re
 import struct
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from statistics import fmean
 
 Points = list[tuple[float, float]]
 """(images seen, value), images ascending."""
 
 WANTED = {"loss/discriminator", "loss/generator", "accuracy/real", "accuracy/fake", "epoch"}
 LONGEST_EVENT = 65_536  # bytes; what is longer is a picture
+
+
+def thin(points: Points, max_points: int = 300) -> Points:
+    """Return at most `max_points` points, each the mean of equally many neighbours."""
+    width = -(-len(points) // max_points)
+    chunks = [points[start : start + width] for start in range(0, len(points), max(width, 1))]
+    return [(fmean(x for x, _ in chunk), fmean(y for _, y in chunk)) for chunk in chunks]
 
 
 def read_scalars(run: Path, notes: list[str]) -> dict[str, Points]:

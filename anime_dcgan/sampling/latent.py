@@ -6,9 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from anime_dcgan.sampling.seeds import MAX_SEED
 from anime_dcgan.system.errors import UserError
-
-MAX_SEED = 2**32 - 1  # the Mersenne Twister of torch takes 32 bits
 
 
 def latent_of_seed(seed: int, latent_dim: int) -> Float[Tensor, " latent_dim"]:

@@ -11,7 +11,7 @@ from fastapi.responses import FileResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
 
 import anime_dcgan
-from anime_dcgan.explore.renderer import NotThere, Renderer
+from anime_dcgan.explore.renderer import Renderer
 from anime_dcgan.studio import schemas
 from anime_dcgan.studio.context import Studio
 from anime_dcgan.studio.jobs import JobQueue, TooManyJobs
@@ -19,11 +19,11 @@ from anime_dcgan.studio.library import Library
 from anime_dcgan.studio.render_queue import Busy, RenderQueue
 from anime_dcgan.studio.routes import faces, jobs, kept, mixing, runs
 from anime_dcgan.studio.security import LOOPBACK, SecurityMiddleware
-from anime_dcgan.studio.store import Missing, Store, Taken
-from anime_dcgan.system.errors import UserError
+from anime_dcgan.studio.store import Store, Taken
+from anime_dcgan.system.errors import NotFoundError, UserError
 
 STATIC = Path(__file__).parent / "static"
-STATUSES: dict[type[Exception], int] = {NotThere: 404, Missing: 404, Taken: 409, UserError: 400}
+STATUSES: dict[type[Exception], int] = {NotFoundError: 404, Taken: 409, UserError: 400}
 """Of what a user can mend; the first kind that fits."""
 
 

@@ -8,6 +8,7 @@ from fastapi import Depends, HTTPException, Query, Request
 
 from anime_dcgan.explore.face import Face, moves_from_text
 from anime_dcgan.explore.renderer import Renderer
+from anime_dcgan.run.runs import Weights
 from anime_dcgan.studio import schemas
 from anime_dcgan.studio.jobs import JobQueue
 from anime_dcgan.studio.library import Library
@@ -42,7 +43,7 @@ StudioHere = Annotated[Studio, Depends(_studio)]
 def query_face(
     run: schemas.RunName,
     epoch: schemas.Epoch,
-    weights: schemas.WeightsName = "ema",
+    weights: Weights = "ema",
     seed: schemas.Seed | None = None,
     latent: Annotated[str | None, Query(max_length=schemas.LONGEST_LATENT)] = None,
     truncation: schemas.Truncation = 1.0,

@@ -11,7 +11,6 @@ from typing import Any
 import yaml
 
 from anime_dcgan.explore.face import check_run
-from anime_dcgan.explore.renderer import NotThere
 from anime_dcgan.run.outcome import FINISHED
 from anime_dcgan.run.record import (
     Equilibrium,
@@ -21,8 +20,9 @@ from anime_dcgan.run.record import (
     read_record,
 )
 from anime_dcgan.run.runs import by_epoch, epoch_of
+from anime_dcgan.run.scalars import thin
 from anime_dcgan.run.settings import flatten
-from anime_dcgan.system.errors import first_line
+from anime_dcgan.system.errors import NotFoundError, first_line
 
 NO_RUNS = {"checkpoints", "samples", "tensorboard", "csv", ".hydra", ".studio", "cache"}
 DEEPEST = 6  # folders below the one of all runs
@@ -98,12 +98,12 @@ class Library:
         return sorted(wanted, key=lambda run: (-run.updated, run.name))
 
     def details(self, name: str) -> Details:
-        """One of them; raises `NotThere`."""
+        """One of them; raises `NotFoundError`."""
         check_run(name)
         folder = self.outputs / name
         inside = folder.resolve().is_relative_to(self.outputs.resolve())
         if not inside or not (folder / "checkpoints").is_dir() or self.only not in (None, name):
-            raise NotThere(f"there is no run {name}")
+            raise NotFoundError(f"there is no run {name}")
         with self._lock:
             run = self._read(folder)
         record = read_record(folder)
@@ -164,12 +164,6 @@ def read_run(folder: Path, name: str, updated: float) -> Run:
 def epoch_name(epoch: float) -> str:
     """As `find_checkpoint` takes it: 70, or 70.25."""
     return f"{epoch:.3f}".rstrip("0").rstrip(".")
-
-
-def thin(points: list[tuple[float, float]], most: int = 400) -> list[tuple[float, float]]:
-    """At most so many of them, evenly, the last one always."""
-    step = -(-len(points) // most) or 1
-    return points[::-1][::step][::-1]
 
 
 def _run_folders(outputs: Path) -> Iterator[Path]:

@@ -6,7 +6,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from anime_dcgan.explore.face import FARTHEST_MOVE, MAX_SEED, Face
+from anime_dcgan.explore.face import FARTHEST_MOVE, Face
+from anime_dcgan.run.runs import Weights
+from anime_dcgan.sampling.seeds import MAX_SEED
 from anime_dcgan.studio.jobs import Job as StudioJob
 from anime_dcgan.studio.library import Run as StudioRun
 from anime_dcgan.studio.store import Collection as StoreCollection
@@ -18,7 +20,6 @@ MOST_IN_ZIP, MOST_FRAMES, LONGEST_STORY, LONGEST_LATENT = 10_000, 600, 20_000, 2
 
 RunName = Annotated[str, Field(min_length=1, max_length=500, examples=["2026-11-24_10-00-00"])]
 Epoch = Annotated[str, Field(pattern=r"^(best|last|[0-9]{1,7}(\.[0-9]{1,6})?)$", examples=["70"])]
-WeightsName = Literal["ema", "raw"]
 Seed = Annotated[int, Field(ge=0, le=MAX_SEED)]
 Truncation = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Step = Annotated[float, Field(ge=-FARTHEST_MOVE, le=FARTHEST_MOVE, allow_inf_nan=False)]
@@ -44,7 +45,7 @@ class FaceModel(Strict):
 
     run: RunName
     epoch: Epoch
-    weights: WeightsName = "ema"
+    weights: Weights = "ema"
     seed: Seed | None = None
     latent: Annotated[str, Field(max_length=LONGEST_LATENT)] | None = None
     truncation: Truncation = 1.0
@@ -144,7 +145,7 @@ class Directions(BaseModel):
 class NameRequest(Strict):
     run: RunName
     epoch: Epoch
-    weights: WeightsName = "ema"
+    weights: Weights = "ema"
     id: DirectionId
     name: Annotated[str, Field(min_length=1, max_length=200)] | None
 
@@ -163,7 +164,7 @@ class ZipRequest(Strict):
     faces: Annotated[list[FaceModel], Field(min_length=1, max_length=MOST_ON_SHEET)] | None = None
     run: RunName | None = None
     epoch: Epoch | None = None
-    weights: WeightsName = "ema"
+    weights: Weights = "ema"
     truncation: Truncation = 1.0
     moves: Moves = {}
     seed: Annotated[int, Field(ge=0, le=MAX_SEED - MOST_IN_ZIP)] = 0

@@ -9,6 +9,10 @@ class UserError(ValueError):
     """
 
 
+class NotFoundError(UserError):
+    """A run, checkpoint or record that was asked for does not exist, or no longer does."""
+
+
 def first_line(error: BaseException) -> str:
     """What an error says first; its kind, where it says nothing.
 

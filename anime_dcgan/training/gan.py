@@ -7,7 +7,7 @@ Lightning's `global_step` counts the steps of every optimizer.
 import copy
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import cycle
-from typing import Any, Literal
+from typing import Any
 
 import lightning
 import numpy as np
@@ -29,13 +29,13 @@ from anime_dcgan.game.objective import (
 from anime_dcgan.game.regularizer import Regularizer, WeightClip
 from anime_dcgan.model.base import Discriminator, Generator
 from anime_dcgan.model.coupling import has_batch_norm
+from anime_dcgan.run.runs import Weights
 from anime_dcgan.sampling.image import to_float
 from anime_dcgan.system import precision
 from anime_dcgan.system.errors import UserError
 from anime_dcgan.training import cuda_graph, ema
 from anime_dcgan.training.schedule import Schedule
 
-Weights = Literal["ema", "raw"]
 MakeOptimizer = Callable[[Iterable[nn.Parameter]], Optimizer]
 SAMPLE_BATCH = 64  # images that `sample` draws at a time
 

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from anime_dcgan.explore.face import FARTHEST_MOVE, MAX_SEED, Face, decode_latent, encode_latent
+from anime_dcgan.explore.face import FARTHEST_MOVE, Face, decode_latent, encode_latent
+from anime_dcgan.sampling.seeds import MAX_SEED
 from anime_dcgan.system.errors import UserError
 
 GOOD = {"run": "sweep/loss=bce,seed=0", "epoch": "70", "seed": 5}

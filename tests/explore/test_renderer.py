@@ -8,11 +8,11 @@ import pytest
 import torch
 
 from anime_dcgan.explore.face import Face
-from anime_dcgan.explore.renderer import BLOCKS, KEPT, NotThere, Renderer, face_of_latent
+from anime_dcgan.explore.renderer import BLOCKS, KEPT, Renderer, face_of_latent
 from anime_dcgan.run.checkpoint import load_generator
 from anime_dcgan.sampling import sample
 from anime_dcgan.sampling.sample import BLOCK
-from anime_dcgan.system.errors import UserError
+from anime_dcgan.system.errors import NotFoundError, UserError
 from tests.checkpoints import make_checkpoint
 
 
@@ -128,9 +128,9 @@ def test_faces_of_several_runs_come_in_their_order(outputs: Path):
 
 def test_what_is_not_there_is_said(outputs: Path):
     renderer = Renderer(outputs)
-    with pytest.raises(NotThere, match="no run b"):
+    with pytest.raises(NotFoundError, match="no run b"):
         renderer.draw([Face("b", "1", seed=0)])
-    with pytest.raises(NotThere, match="epoch=9"):
+    with pytest.raises(NotFoundError, match="epoch=9"):
         renderer.draw([face(epoch="9")])
     with pytest.raises(UserError, match=r"latent of 2 numbers.*6"):
         renderer.draw([Face("sweep/a", "1", latent="AAAAAAAAAAA")])

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from anime_dcgan.page.panels import HOURS, Curve, Mark, Panel, marks_of, panels_of, thin
+from anime_dcgan.page.panels import HOURS, Curve, Mark, Panel, marks_of, panels_of
 from anime_dcgan.page.plot import VARIABLES, draw
 from anime_dcgan.run.record import read_record
 from tests.run_folder import (
@@ -65,13 +65,6 @@ def test_the_history_of_the_verdict_stands_in_for_what_is_missing(tmp_path: Path
     assert set(titles(tmp_path)) == {"Distance", "Accuracy of the discriminator", "Diversity"}
     write_events(tmp_path, {"accuracy/fake": [(1, 0.25)]})
     assert titles(tmp_path)["Accuracy of the discriminator"] == ["on fake"]
-
-
-def test_long_curves_are_averaged():
-    points = thin([(float(x), float(x % 2)) for x in range(1000)], most=100)
-    assert len(points) == 100
-    assert points[0] == (4.5, 0.5)
-    assert thin([], most=3) == []
 
 
 @pytest.mark.parametrize("scale", ["plain", "distance", "ratio", "percentage"])

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from anime_dcgan.run.scalars import read_scalars
+from anime_dcgan.run.scalars import read_scalars, thin
 from tests.run_folder import write_events
 
 
@@ -70,3 +70,10 @@ def test_the_table_of_the_csv_logger(tmp_path: Path):
     table.write_text("step,loss/generator\n1,0.5\n2,half\n")
     assert read_scalars(tmp_path, notes) == {"loss/generator": [(1, 0.5)]}
     assert "metrics.csv is damaged" in notes[0]
+
+
+def test_long_curves_are_averaged():
+    points = thin([(float(x), float(x % 2)) for x in range(1000)], max_points=100)
+    assert len(points) == 100
+    assert points[0] == (4.5, 0.5)
+    assert thin([], max_points=3) == []

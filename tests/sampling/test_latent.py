@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from anime_dcgan.sampling.latent import MAX_SEED, latent_of_seed, latents_of_seeds, slerp
+from anime_dcgan.sampling.latent import latent_of_seed, latents_of_seeds, slerp
+from anime_dcgan.sampling.seeds import MAX_SEED
 from anime_dcgan.system.errors import UserError
 
 

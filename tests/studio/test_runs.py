@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
-from anime_dcgan.studio.library import STILL_RUNNING, Library, epoch_name, thin
+from anime_dcgan.studio.library import STILL_RUNNING, Library, epoch_name
 from tests.checkpoints import make_checkpoint
 from tests.studio.conftest import make_outputs
 
@@ -88,10 +88,3 @@ def test_epochs_are_named_as_the_commands_take_them():
     assert [epoch_name(epoch) for epoch in (7.0, 70.25, 1234567.0, 0.5)] == [
         *("7", "70.25", "1234567", "0.5")
     ]
-
-
-def test_long_curves_are_thinned_and_keep_their_end():
-    points = [(float(number), 0.0) for number in range(1001)]
-    thinned = thin(points, 100)
-    assert len(thinned) <= 100 and thinned[-1] == points[-1] and thinned == sorted(thinned)
-    assert thin([]) == []

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from anime_dcgan.explore.face import Face
-from anime_dcgan.studio.store import Missing, Store, Taken
+from anime_dcgan.studio.store import Store, Taken
 from anime_dcgan.studio.store.checks import canonical, checked_how
-from anime_dcgan.system.errors import UserError
+from anime_dcgan.system.errors import NotFoundError, UserError
 from tests.studio.store_things import encoded, face, png
 
 
@@ -83,7 +83,7 @@ def test_a_removed_face_is_gone_and_its_id_is_not_given_again(store: Store):
     store.remove(kept.id)
     assert store.find(face(5)) is None
     for forgotten in (store.get, store.thumb, store.remove, store.change, store.family):
-        with pytest.raises(Missing, match=f"no kept face {kept.id}"):
+        with pytest.raises(NotFoundError, match=f"no kept face {kept.id}"):
             forgotten(kept.id)
     assert store.keep(face(6), png()).id > kept.id
 
@@ -92,15 +92,15 @@ def test_a_removed_face_is_gone_and_its_id_is_not_given_again(store: Store):
 def test_ids_that_nothing_has(store: Store, id: int):
     kept = store.keep(face(5), png())
     for ask in (store.get, store.thumb, store.remove, store.change, store.family):
-        with pytest.raises(Missing):
+        with pytest.raises(NotFoundError):
             ask(id)
     for ask in (store.collection, store.delete_collection, lambda id: store.browse(collection=id)):
-        with pytest.raises(Missing, match="collection"):
+        with pytest.raises(NotFoundError, match="collection"):
             ask(id)
     for ask in (store.add_to_collection, store.take_from_collection):
-        with pytest.raises(Missing):
+        with pytest.raises(NotFoundError):
             ask(id, kept.id)
-    with pytest.raises(Missing):
+    with pytest.raises(NotFoundError):
         store.rename_collection(id, "name")
 
 
@@ -241,7 +241,7 @@ def test_a_removed_face_is_in_no_collection(store: Store):
     store.add_to_collection(group.id, kept.id)
     store.remove(kept.id)
     assert store.collection(group.id).count == 0
-    with pytest.raises(Missing):
+    with pytest.raises(NotFoundError):
         store.add_to_collection(group.id, kept.id)
 
 

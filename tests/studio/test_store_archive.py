@@ -13,13 +13,12 @@ from hypothesis import strategies as st
 
 from anime_dcgan.studio.store import (
     Kept,
-    Missing,
     Store,
     archive,
     export_collection,
     import_collection,
 )
-from anime_dcgan.system.errors import UserError
+from anime_dcgan.system.errors import NotFoundError, UserError
 from tests.studio.store_things import face, png, query
 
 
@@ -162,7 +161,7 @@ def test_an_empty_collection(store: Store, other: Store, tmp_path: Path):
 
 
 def test_a_collection_that_is_not_there(store: Store, tmp_path: Path):
-    with pytest.raises(Missing):
+    with pytest.raises(NotFoundError):
         export_collection(store, 5, tmp_path / "a.zip")
     assert not list(tmp_path.glob("*.zip*"))
 

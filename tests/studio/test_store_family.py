@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from anime_dcgan.studio.store import Edge, Kept, Missing, Parent, Store
+from anime_dcgan.studio.store import Edge, Kept, Parent, Store
 from anime_dcgan.studio.store import family as family_module
-from anime_dcgan.system.errors import UserError
+from anime_dcgan.system.errors import NotFoundError, UserError
 from tests.studio.store_things import face, png, query
 
 
@@ -101,9 +101,9 @@ def test_a_removed_ancestor_stays_hidden_while_others_descend_from_it(store: Sto
     store.remove(middle.id)
     assert store.find(face(2)) is None
     assert [one.face.seed for one in store.browse().kept] == [1, 3]
-    with pytest.raises(Missing):
+    with pytest.raises(NotFoundError):
         store.get(middle.id)
-    with pytest.raises(Missing):
+    with pytest.raises(NotFoundError):
         store.change(middle.id, story="x")
     hidden = next(node for node in store.family(child.id).nodes if node.id == middle.id)
     assert (hidden.hidden, hidden.story, hidden.favourite) == (True, "", False)
@@ -140,7 +140,7 @@ def test_a_hidden_parent_that_is_replaced_goes(store: Store):
     keep(store, 2, 1)
     store.remove(first.id)
     keep(store, 2, 3)
-    with pytest.raises(Missing):
+    with pytest.raises(NotFoundError):
         store.thumb(first.id)
 
 

@@ -6,7 +6,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from anime_dcgan.explore.face import MAX_SEED, Face
+from anime_dcgan.explore.face import Face
+from anime_dcgan.sampling.seeds import MAX_SEED
 from anime_dcgan.studio import pictures, schemas
 from anime_dcgan.studio.context import QueryFace, Studio, StudioHere, to_faces
 

@@ -15,6 +15,7 @@ from anime_dcgan.data.decoding import decode
 from anime_dcgan.explore import projection
 from anime_dcgan.explore.face import Face
 from anime_dcgan.explore.renderer import Renderer, face_of_latent
+from anime_dcgan.run.runs import Weights
 from anime_dcgan.sampling import image, sample
 from anime_dcgan.studio import pictures, schemas
 from anime_dcgan.studio.context import Studio, StudioHere, one_generator, to_faces
@@ -66,7 +67,7 @@ async def project(
     file: Annotated[UploadFile, File(description="a picture of a face")],
     run: Annotated[schemas.RunName, Form()],
     epoch: Annotated[schemas.Epoch, Form()],
-    weights: Annotated[schemas.WeightsName, Form()] = "ema",
+    weights: Annotated[Weights, Form()] = "ema",
     steps: Annotated[int, Form(ge=1, le=2000)] = 300,
 ) -> schemas.JobModel:
     """The latent whose face comes nearest to a picture."""

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query
 from anime_dcgan.explore import mixing
 from anime_dcgan.explore.directions import MOST, Method
 from anime_dcgan.explore.renderer import face_of_latent
+from anime_dcgan.run.runs import Weights
 from anime_dcgan.studio import schemas
 from anime_dcgan.studio.context import StudioHere, one_generator, to_faces
 
@@ -54,7 +55,7 @@ async def directions(
     studio: StudioHere,
     run: schemas.RunName,
     epoch: schemas.Epoch,
-    weights: schemas.WeightsName = "ema",
+    weights: Weights = "ema",
     method: Method = "sefa",
     count: Annotated[int, Query(ge=1, le=MOST)] = 10,
 ) -> schemas.Directions:

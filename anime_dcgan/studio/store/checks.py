@@ -8,8 +8,8 @@ from typing import Any, get_args
 from PIL import Image
 
 from anime_dcgan.explore.face import Face
-from anime_dcgan.studio.store.records import How, Missing
-from anime_dcgan.system.errors import UserError
+from anime_dcgan.studio.store.records import How
+from anime_dcgan.system.errors import NotFoundError, UserError
 
 LONGEST_STORY = 20_000
 LONGEST_NAME = 200
@@ -23,7 +23,7 @@ PNG = b"\x89PNG\r\n\x1a\n"
 def checked_id(id: int, what: str) -> int:
     """An id that the database can hold; otherwise nothing has it."""
     if not 0 < id < 2**63:
-        raise Missing(f"there is no {what} {id!s:.20}")
+        raise NotFoundError(f"there is no {what} {id!s:.20}")
     return id
 
 

@@ -8,7 +8,8 @@ from anime_dcgan.studio.store import schema
 from anime_dcgan.studio.store.checks import LONGEST_NAME
 from anime_dcgan.studio.store.faces import now
 from anime_dcgan.studio.store.reading import load
-from anime_dcgan.studio.store.records import Collection, Missing, Taken
+from anime_dcgan.studio.store.records import Collection, Taken
+from anime_dcgan.system.errors import NotFoundError
 
 COLLECTIONS, MEMBERS = schema.collections, schema.members
 
@@ -23,7 +24,7 @@ def everything(connection: Connection) -> list[Collection]:
 def load_collection(connection: Connection, id: int) -> Collection:
     row = connection.execute(_counted().where(COLLECTIONS.c.id == id)).one_or_none()
     if row is None:
-        raise Missing(f"there is no collection {id}")
+        raise NotFoundError(f"there is no collection {id}")
     return Collection(*row)
 
 
@@ -49,7 +50,7 @@ def rename(connection: Connection, id: int, name: str) -> None:
 def drop(connection: Connection, id: int) -> None:
     """The faces in it stay kept."""
     if not connection.execute(delete(COLLECTIONS).where(COLLECTIONS.c.id == id)).rowcount:
-        raise Missing(f"there is no collection {id}")
+        raise NotFoundError(f"there is no collection {id}")
 
 
 def add(connection: Connection, collection: int, face: int) -> None:

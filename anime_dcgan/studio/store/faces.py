@@ -9,7 +9,8 @@ from anime_dcgan.explore.face import Face
 from anime_dcgan.studio.store import schema
 from anime_dcgan.studio.store.family import forget_the_forgotten, link
 from anime_dcgan.studio.store.reading import load
-from anime_dcgan.studio.store.records import How, Missing
+from anime_dcgan.studio.store.records import How
+from anime_dcgan.system.errors import NotFoundError
 
 FACES = schema.kept
 
@@ -66,7 +67,7 @@ def change(connection: Connection, id: int, story: str | None, favourite: bool |
     given = {name: value for name, value in values.items() if value is not None}
     visible = update(FACES).where(FACES.c.id == id, ~FACES.c.hidden)
     if given and not connection.execute(visible.values(**given, updated=now())).rowcount:
-        raise Missing(f"there is no kept face {id}")
+        raise NotFoundError(f"there is no kept face {id}")
 
 
 def remove(connection: Connection, id: int) -> None:

@@ -7,7 +7,8 @@ from sqlalchemy import Connection, delete, insert, select, text
 
 from anime_dcgan.studio.store import schema
 from anime_dcgan.studio.store.reading import among, loaded
-from anime_dcgan.studio.store.records import Edge, Family, Missing
+from anime_dcgan.studio.store.records import Edge, Family
+from anime_dcgan.system.errors import NotFoundError
 
 MOST_RELATIVES = 500
 """In either direction; the nearest are kept."""
@@ -74,13 +75,13 @@ def has_parents(connection: Connection, id: int) -> bool:
 
 
 def relatives(connection: Connection, id: int) -> Family:
-    """`Missing` if there is no such face, hidden or not."""
+    """`NotFoundError` if there is no such face, hidden or not."""
     near = MOST_RELATIVES + 1
     above, below = ancestors(connection, [id], near), descendants(connection, [id], near)
     query = select(schema.kept).where(schema.kept.c.id.in_(among(above | below)))
     nodes = loaded(connection, query.order_by(schema.kept.c.id))
     if not nodes:
-        raise Missing(f"there is no kept face {id}")
+        raise NotFoundError(f"there is no kept face {id}")
     here = {node.id for node in nodes}
     edges = [
         Edge(node.id, parent.id, parent.share, node.how)

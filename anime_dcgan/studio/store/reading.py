@@ -8,16 +8,17 @@ from sqlalchemy import Connection, Select, func, select
 
 from anime_dcgan.explore.face import Face
 from anime_dcgan.studio.store import schema
-from anime_dcgan.studio.store.records import Kept, Missing, Page, Parent
+from anime_dcgan.studio.store.records import Kept, Page, Parent
+from anime_dcgan.system.errors import NotFoundError
 
 FACES = schema.kept
 
 
 def load(connection: Connection, id: int) -> Kept:
-    """`Missing` if it is not there, or hidden."""
+    """`NotFoundError` if it is not there, or hidden."""
     found = loaded(connection, select(FACES).where(FACES.c.id == id, ~FACES.c.hidden))
     if not found:
-        raise Missing(f"there is no kept face {id}")
+        raise NotFoundError(f"there is no kept face {id}")
     return found[0]
 
 

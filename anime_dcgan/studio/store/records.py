@@ -9,10 +9,6 @@ from anime_dcgan.system.errors import UserError
 How = Literal["breed", "mix", "edit", "projection"]
 
 
-class Missing(UserError):
-    """There is no such kept face or collection."""
-
-
 class Taken(UserError):
     """Another collection has this name."""
 

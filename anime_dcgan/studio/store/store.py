@@ -20,15 +20,15 @@ from anime_dcgan.studio.store.checks import (
 )
 from anime_dcgan.studio.store.database import Database
 from anime_dcgan.studio.store.family import forget_the_forgotten, relatives
-from anime_dcgan.studio.store.records import Collection, Family, How, Kept, Missing, Page
-from anime_dcgan.system.errors import UserError
+from anime_dcgan.studio.store.records import Collection, Family, How, Kept, Page
+from anime_dcgan.system.errors import NotFoundError, UserError
 
 
 class Store:
-    """What the studio remembers, in one SQLite file, which is made or migrated as needed.
+    """The studio's database in one SQLite file, created or migrated as needed.
 
-    `Missing` is raised for ids that nothing has, `Taken` for a name of another collection, and
-    `UserError` for all else that a user can mend.
+    Raises `NotFoundError` for an unknown id, `Taken` if another collection has the name, and
+    `UserError` for any other mistake of the caller.
     """
 
     def __init__(self, path: Path) -> None:
@@ -88,7 +88,7 @@ class Store:
         return found[0] if found else None
 
     def get(self, id: int) -> Kept:
-        """`Missing` also for one that is hidden."""
+        """`NotFoundError` also for one that is hidden."""
         with self.database.read() as connection:
             return reading.load(connection, checked_id(id, "kept face"))
 
@@ -100,7 +100,7 @@ class Store:
                 query.where(schema.thumbs.c.kept == checked_id(id, "kept face"))
             )
         if png is None:
-            raise Missing(f"there is no kept face {id}")
+            raise NotFoundError(f"there is no kept face {id}")
         return png
 
     def change(self, id: int, story: str | None = None, favourite: bool | None = None) -> Kept:

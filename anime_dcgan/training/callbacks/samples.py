@@ -11,13 +11,13 @@ from lightning import Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
 from PIL import Image
 
-from anime_dcgan.run.runs import by_epoch, file_stem
+from anime_dcgan.run.runs import Weights, by_epoch, file_stem
 from anime_dcgan.sampling import image
 from anime_dcgan.sampling.latent import latents_of_seeds
 from anime_dcgan.system.errors import UserError
 from anime_dcgan.system.files import atomic_write, write_or_warn
 from anime_dcgan.training.callbacks.periodic import Periodic, epoch_now
-from anime_dcgan.training.gan import GAN, Weights
+from anime_dcgan.training.gan import GAN
 
 MAX_FRAMES = 150  # of the animation; longer runs are thinned out evenly
 FRAMES_PER_SECOND = 8

@@ -7,9 +7,10 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from anime_dcgan.game.duality import Game, duality_gap
+from anime_dcgan.game.duality import duality_gap
 from anime_dcgan.game.loss import BCE
 from anime_dcgan.game.regularizer import Regularizer
+from anime_dcgan.game.step import Game
 from anime_dcgan.metric.variety import diversity
 from anime_dcgan.metric.verdict import Observation
 
@@ -146,10 +147,9 @@ def play(
         return torch.randn(count, truth.latent_dim, generator=random)
 
     for step in range(1, steps + 1):
-        game.to_train()
         real = truth.real(batch, random)
-        game.discriminator_step(real, draw(batch))
-        game.generator_step(real, draw(batch))
+        game.discriminator_step(real, draw, step - 1)
+        game.generator_step(real, draw)
         average.update_parameters(game.generator)
         if step % every == 0:
             batches = [truth.real(batch, random) for _ in range(answer)]

@@ -24,7 +24,7 @@ Change = Callable[[Images], Images]
 class Augment(nn.Module):
     """Base of all augmentations, and on its own the one that does nothing."""
 
-    reads_signs: ClassVar[bool] = False
+    uses_logit_signs: ClassVar[bool] = False
     """Whether it learns from the sign of the discriminator's logits."""
 
     def forward(self, images: Float[Tensor, "n ..."]) -> Float[Tensor, "n ..."]:
@@ -146,7 +146,7 @@ class Adaptive(Augment):
         colours: brightness, contrast, luma flip, hue and saturation.
     """
 
-    reads_signs = True
+    uses_logit_signs = True
     level: Int[Tensor, ""]
     batches: Int[Tensor, ""]
     images: Int[Tensor, ""]

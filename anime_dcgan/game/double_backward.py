@@ -1,12 +1,12 @@
-"""The gradient of a network in its input, which is to be differentiated once more in its weights.
+"""Gradients of a network with respect to its input that can be differentiated again cheaply.
 
-So the penalties on a critic's slope are trained. The gradient of a convolution or a leaky ReLU does
-not depend on its input but for the sides of zero on which the values lie. Torch's second derivative
-hands zeros down to the input all the same, and with them goes a whole backward pass through the
-network; here nothing is handed down. The gradient of a convolution is written as a transposed
-convolution besides, whose own gradients are faster than the second derivative of a convolution.
+Gradient penalties differentiate the input gradient with respect to the weights. The gradients of
+convolutions and leaky ReLUs depend on their input only through signs, but torch's second derivative
+still propagates zeros to the input, which costs a whole backward pass through the network. The
+functions below propagate nothing. They also write the gradient of a convolution as a transposed
+convolution, whose own gradients are faster than the second derivative of a convolution.
 
-On a CPU a penalty takes half of the time that it took with torch's own second derivative
+On a CPU a penalty takes half of the time that it takes with torch's own second derivative
 (benchmarks/results/training.md).
 """
 
@@ -21,20 +21,28 @@ from torch.overrides import TorchFunctionMode
 
 
 def input_gradient(network: nn.Module, inputs: Float[Tensor, "n ..."]) -> Float[Tensor, "n ..."]:
-    """d sum(network(x)) / d x at `inputs`, differentiable in the network's weights.
+    """Return d sum(network(x)) / dx at `inputs`, differentiable with respect to the weights."""
+    return outputs_and_input_gradient(network, inputs)[1]
 
-    Any network will do; layers that are not known here are differentiated by torch.
+
+def outputs_and_input_gradient(
+    network: nn.Module, inputs: Float[Tensor, "n ..."]
+) -> tuple[Float[Tensor, " n"], Float[Tensor, "n ..."]]:
+    """Return network(x) and d sum(network(x)) / dx at `inputs`.
+
+    Both are differentiable with respect to the network's weights, not with respect to `inputs`.
+    Convolutions and leaky ReLUs use the gradients of this module, other layers torch's own.
     """
     inputs = inputs.detach().requires_grad_(True)
     with torch.enable_grad():
         with _OwnGradients():
             outputs = network(inputs)
         (gradient,) = torch.autograd.grad(outputs.sum(), inputs, create_graph=True)
-    return gradient
+    return outputs, gradient
 
 
 class _OwnGradients(TorchFunctionMode):
-    """Convolutions and leaky ReLUs that are called meanwhile have the gradients below."""
+    """Give convolutions and leaky ReLUs called inside this context the gradients below."""
 
     def __torch_function__(
         self,
@@ -73,7 +81,7 @@ def _leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = Fal
 
 
 class _Conv2d(torch.autograd.Function):
-    """A convolution. While a gradient is being recorded, it has that of its input alone."""
+    """Convolution that computes only its input gradient while a graph of it is recorded."""
 
     @staticmethod
     def forward(
@@ -97,31 +105,33 @@ class _Conv2d(torch.autograd.Function):
         stride, padding, dilation, groups = ctx.numbers
         others = (None,) * 4
         if torch.is_grad_enabled():
-            cut_off = [  # pixels at the end that no kernel reached
+            output_padding = [  # trailing pixels that no kernel position reached
                 (size + 2 * border - step * (kernel - 1) - 1) % move
                 for size, border, step, kernel, move in zip(
                     input.shape[2:], padding, dilation, weight.shape[2:], stride, strict=True
                 )
             ]
-            of_input = F.conv_transpose2d(
-                gradient, weight, None, stride, padding, cut_off, groups, dilation
+            input_gradient = F.conv_transpose2d(
+                gradient, weight, None, stride, padding, output_padding, groups, dilation
             )
-            return of_input, None, None, *others
+            return input_gradient, None, None, *others
         needed = ctx.needs_input_grad[:3]
-        found = torch.ops.aten.convolution_backward(
+        gradients = torch.ops.aten.convolution_backward(
             *(gradient, input, weight, [len(weight)], stride, padding, dilation),
             *(False, [0, 0], groups, needed),
         )
-        return *found, *others
+        return *gradients, *others
 
 
 class _LeakyReLU(torch.autograd.Function):
-    """Its gradient is one of two constants, and has none itself but in what is handed back."""
+    """Leaky ReLU whose gradient, one of two constants, does not depend on its input again."""
 
     @staticmethod
     def forward(ctx: Any, input: Tensor, slope: float) -> Tensor:
         output = F.leaky_relu(input, slope)
-        ctx.save_for_backward(output)  # of the input's sign, and the next layer keeps it anyway
+        ctx.save_for_backward(
+            output
+        )  # it has the sign of the input, and the next layer keeps it anyway
         ctx.slope = slope
         return output
 

@@ -29,7 +29,7 @@ class AdversarialLoss:
         self.relativistic = relativistic
 
     @property
-    def knows_signs(self) -> bool:
+    def separates_at_zero(self) -> bool:
         """Whether 0 lies between real and fake logits; else only their differences count."""
         return self.bounded and not self.relativistic
 
@@ -57,7 +57,7 @@ class AdversarialLoss:
         whether it lies above or below the middle between the means of both.
         """
         boundary: Tensor | float = 0.0
-        if not self.knows_signs:
+        if not self.separates_at_zero:
             boundary = (real_logits.float().mean() + fake_logits.float().mean()) / 2
         right = real_logits > boundary, fake_logits < boundary
         return right[0].float().mean(), right[1].float().mean()

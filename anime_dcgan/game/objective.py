@@ -1,11 +1,8 @@
-"""What each player's step minimises: the loss, and for the discriminator the regularizer.
+"""The cost that each player's step minimises: the loss, plus the discriminator's penalty.
 
-Both look through the augmentation: the discriminator is shown augmented images alone, real and
-fake, each with draws of its own, and the generator's gradient comes back through it. Penalties are
-taken at the augmented images and on the slope there, where the discriminator is used.
-
-A step may take its batch in parts, one after the other in memory: the gradient of the mean over the
-batch is the sum of the gradients of the parts' means, each times its part's share of the batch.
+Both players' costs are computed on augmented images: the discriminator sees real and fake images
+through independent draws of the augmentation, and the generator's gradient flows back through it.
+Penalties are evaluated at the augmented images, where the discriminator is used.
 """
 
 from typing import NamedTuple
@@ -17,26 +14,15 @@ from torch import Tensor, nn
 from anime_dcgan.game.augment import Augment
 from anime_dcgan.game.loss import AdversarialLoss
 from anime_dcgan.game.regularizer import Regularizer
-from anime_dcgan.model.coupling import apply_to_both
-
-
-class Microbatch(NamedTuple):
-    """Of a batch."""
-
-    weight: float
-    """Of the batch, in (0, 1]."""
-    samples: Float[Tensor, "n ..."]
-
-
-def microbatches(batch: Float[Tensor, "n ..."], count: int) -> list[Microbatch]:
-    """The batch in `count` parts as equal as can be; in fewer where there are fewer samples."""
-    return [Microbatch(len(samples) / len(batch), samples) for samples in batch.chunk(count)]
 
 
 class DiscriminatorCost(NamedTuple):
-    """Means over the batch, and the logits that they come from."""
+    """Loss and penalty, both means over the batch, and the logits behind them.
 
-    cost: Float[Tensor, ""]
+    The discriminator minimises their sum.
+    """
+
+    loss: Float[Tensor, ""]
     penalty: Float[Tensor, ""]
     real_logits: Float[Tensor, " n"]
     fake_logits: Float[Tensor, " n"]
@@ -50,15 +36,15 @@ def discriminator_cost(
     real: Float[Tensor, "n ..."],
     fake: Float[Tensor, "n ..."],
 ) -> DiscriminatorCost:
-    """The discriminator's cost of telling these apart, and its penalty; they are to be added."""
+    """Return the discriminator's cost on as many real as fake samples."""
     real, fake = augment(real), augment(fake)
-    logits = apply_to_both(discriminator, discriminator, real, fake)
-    real_logits, fake_logits = (each.float() for each in logits)
-    cost = loss.discriminator(real_logits, fake_logits).mean()
-    penalty = regularizer.penalty(discriminator, real, fake)
+    evaluated = regularizer.logits_and_penalty(discriminator, real, fake)
+    real_logits, fake_logits = evaluated.real_logits.float(), evaluated.fake_logits.float()
+    mean_loss = loss.discriminator(real_logits, fake_logits).mean()
+    penalty = evaluated.penalty
     if not isinstance(penalty, Tensor):
-        penalty = cost.new_full((), penalty)  # as_tensor would wait for a copy to the GPU
-    return DiscriminatorCost(cost, penalty.mean(), real_logits, fake_logits)
+        penalty = mean_loss.new_full((), penalty)  # as_tensor would wait for a copy to the GPU
+    return DiscriminatorCost(mean_loss, penalty.mean(), real_logits, fake_logits)
 
 
 def generator_cost(
@@ -68,9 +54,9 @@ def generator_cost(
     real: Float[Tensor, "m ..."],
     fake: Float[Tensor, "n ..."],
 ) -> Float[Tensor, ""]:
-    """The generator's cost of these fakes, mean over the batch.
+    """Return the generator's mean cost on these fakes.
 
-    The real images, as many, are looked at where the loss is relativistic.
+    A relativistic loss compares them with `real`, of the same size; other losses ignore `real`.
     """
     fake_logits = discriminator(augment(fake)).float()
     if not loss.relativistic:

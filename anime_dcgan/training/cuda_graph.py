@@ -25,6 +25,7 @@ Batch = UInt8[Tensor, "n h w 3"]
 Figures = dict[str, Tensor]
 Step = Callable[[Batch], Figures]
 Stepping = Sequence[LightningOptimizer]
+Take = Callable[[Hashable, Step, Batch, Stepping], Figures]
 
 
 def unsupported_reason(trainer: Trainer) -> str | None:
@@ -40,6 +41,22 @@ def unsupported_reason(trainer: Trainer) -> str | None:
     if not all(group.get("fused") for each in trainer.optimizers for group in each.param_groups):
         return "its optimizer is none of torch's with fused=true"
     return None
+
+
+def take_eagerly(kind: Hashable, step: Step, batch: Batch, stepping: Stepping) -> Figures:
+    """Take a training step kernel by kernel, as `StepRecorder.take` does at first."""
+    return step(batch)
+
+
+def step_taker(trainer: Trainer, graphs: bool | None) -> Take:
+    """Return how the steps of this training are taken: as CUDA graphs or eagerly.
+
+    `graphs` is the setting `gan.cuda_graphs`; True raises `UserError` where that cannot be done.
+    """
+    reason = unsupported_reason(trainer)
+    if graphs and reason:
+        raise UserError(f"gan.cuda_graphs=true: {reason}; use gan.cuda_graphs=null")
+    return take_eagerly if graphs is False or reason else StepRecorder().take
 
 
 class StepRecorder:

@@ -60,7 +60,8 @@ def _make_trainer(config: DictConfig, more: Sequence[Callback], run_dir: Path) -
     if settings.precision == "auto":
         settings.precision, reason = precision.choose(settings.accelerator)
         log(f"precision {settings.precision}: {reason}")
-    callbacks = [instantiate(node) for node in (config.callbacks or {}).values() if node]
+    nodes = (config.callbacks or {}).values()  # an experiment may set keys of absent callbacks
+    callbacks = [instantiate(node) for node in nodes if node and "_target_" in node]
     loggers: list[Logger] = [instantiate(node) for node in (config.logger or {}).values() if node]
     return instantiate(
         settings,

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from anime_dcgan.game.regularizer import (
     R1,
@@ -12,6 +12,7 @@ from anime_dcgan.game.regularizer import (
     WeightClip,
     squared_gradient_norm,
 )
+from anime_dcgan.model import radford
 from anime_dcgan.system.errors import UserError
 
 IMAGES = torch.randn(2, 5, 3, 4, 4, generator=torch.Generator().manual_seed(0))
@@ -119,3 +120,40 @@ def test_senseless_settings_are_refused():
         GradientPenalty(weight=-1.0)
     with pytest.raises(UserError, match=r"regularizer\.interval=1"):
         R1(interval=0)
+
+
+class Counted(radford.Discriminator):
+    """Counts its forward passes."""
+
+    passes = 0
+
+    def forward(self, images: Tensor) -> Tensor:
+        self.passes += 1
+        return super().forward(images)
+
+
+def evaluated(regularizer: Regularizer, fast: bool, own: bool) -> tuple[list[Tensor], int]:
+    """The logits, the penalty, the gradients of both, and the number of forward passes."""
+    torch.manual_seed(0)
+    critic = Counted(width=4, batch_norm=False, image_size=16, minibatch_std=4)
+    real, fake = torch.randn(2, 8, 3, 16, 16)
+    method = type(regularizer) if own else Regularizer
+    with torch.autocast("cpu", torch.bfloat16, enabled=fast):
+        found = method.logits_and_penalty(regularizer, critic, real, fake)
+    cost = found.real_logits.float() - found.fake_logits.float().square() + found.penalty
+    gradients = torch.autograd.grad(cost.mean(), list(critic.parameters()))
+    penalty = torch.as_tensor(found.penalty)
+    return [found.real_logits, found.fake_logits, penalty, *gradients], critic.passes
+
+
+def test_logits_and_penalty_from_one_forward_pass_are_those_of_two():
+    once, passes = evaluated(R1R2(weight=2.0), fast=False, own=True)
+    twice, separate_passes = evaluated(R1R2(weight=2.0), fast=False, own=False)
+    assert (passes, separate_passes) == (1, 2)
+    torch.testing.assert_close(once, twice, rtol=1e-5, atol=1e-7)
+
+
+def test_the_penalty_stays_in_float32_where_the_training_does_not():
+    (real_logits, _, penalty, *_), passes = evaluated(R1R2(), fast=True, own=True)
+    assert passes == 2
+    assert (real_logits.dtype, penalty.dtype) == (torch.bfloat16, torch.float32)

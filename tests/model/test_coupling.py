@@ -1,4 +1,4 @@
-"""Real and fake images in one batch: the same, wherever that can be."""
+"""Real and fake images are evaluated as one batch where the results are the same."""
 
 from functools import partial
 
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from anime_dcgan.game.augment import Augment
 from anime_dcgan.game.loss import BCE
 from anime_dcgan.game.objective import discriminator_cost
-from anime_dcgan.game.regularizer import R1R2, GradientPenalty, Regularizer
+from anime_dcgan.game.regularizer import R1, R1R2, GradientPenalty, Regularizer
 from anime_dcgan.model import coupling, dcgan, radford
 from anime_dcgan.model.coupling import apply_to_both, can_share_a_batch, has_batch_norm
 
@@ -18,11 +18,13 @@ CRITIC = partial(radford.Discriminator, width=4, batch_norm=False, image_size=16
 IN_ONE = {
     "dcgan": partial(dcgan.Discriminator, width=4, dropout=0.0, image_size=16),
     "radford": CRITIC,
-    "compares threes": partial(CRITIC, minibatch_std=3),
+    "std over groups of 3": partial(CRITIC, minibatch_std=3),
 }
 APART = {
     "batch_norm": partial(CRITIC, batch_norm=True),
-    "compares fours": partial(CRITIC, minibatch_std=4),  # which six images are not made of
+    "std over groups of 4": partial(
+        CRITIC, minibatch_std=4
+    ),  # six images are not whole groups of 4
 }
 
 
@@ -32,50 +34,58 @@ def test_discriminator_with_batch_norm_is_recognised():
 
 
 @pytest.mark.parametrize("make", APART.values(), ids=APART)
-def test_images_that_would_meet_others_than_before_stay_apart(make):
+def test_batches_stay_separate_where_samples_would_be_coupled_differently(make):
     assert not can_share_a_batch(make(), 6, 6)
-    assert seen_at_once(make(), R1R2()) == [6, 6, 6, 6]
+    assert batch_sizes(make(), R1R2()) == [6, 6]
+    assert batch_sizes(make(), R1R2(), fast=True) == [6, 6, 6, 6]
+    assert batch_sizes(make(), R1()) == [6, 6, 6]
 
 
 @pytest.mark.parametrize("make", IN_ONE.values(), ids=IN_ONE)
-def test_all_others_are_one_batch(make):
+def test_other_discriminators_see_one_batch(make):
     assert can_share_a_batch(make(), 6, 6)
-    assert seen_at_once(make(), R1R2()) == [12, 12]
+    assert batch_sizes(make(), R1R2()) == [12]  # logits and penalty from one forward pass
+    assert batch_sizes(make(), R1R2(), fast=True) == [12, 12]
+    assert batch_sizes(make(), R1()) == [12, 6]
 
 
-def test_each_batch_is_to_be_made_of_groups():
+def test_each_batch_must_consist_of_whole_groups():
     critic = CRITIC(minibatch_std=3)
     assert can_share_a_batch(critic, 3, 6, 9)
     assert not can_share_a_batch(critic, 6, 4)
 
 
-def seen_at_once(discriminator: nn.Module, regularizer: Regularizer) -> list[int]:
+def batch_sizes(
+    discriminator: nn.Module, regularizer: Regularizer, fast: bool = False
+) -> list[int]:
+    """Return the sizes of the batches that the discriminator sees in one step."""
     sizes: list[int] = []
-    discriminator.register_forward_pre_hook(lambda _, given: sizes.append(len(given[0])))
-    discriminator_cost(discriminator, BCE(), regularizer, Augment(), REAL, FAKE)
+    discriminator.register_forward_pre_hook(lambda _, inputs: sizes.append(len(inputs[0])))
+    with torch.autocast("cpu", torch.bfloat16, enabled=fast):
+        discriminator_cost(discriminator, BCE(), regularizer, Augment(), REAL, FAKE)
     return sizes
 
 
 @pytest.mark.parametrize("regularizer", [Regularizer(), R1R2(), GradientPenalty()])
 @pytest.mark.parametrize("make", IN_ONE.values(), ids=IN_ONE)
-def test_one_batch_costs_and_teaches_the_same(make, regularizer, monkeypatch):
+def test_one_batch_gives_the_same_cost_and_gradients(make, regularizer, monkeypatch):
     discriminator = make()
 
     def cost_and_gradients() -> list[Tensor]:
-        torch.manual_seed(0)  # of the gradient penalty
+        torch.manual_seed(0)  # for the draws of the gradient penalty
         discriminator.zero_grad()
-        paid = discriminator_cost(discriminator, BCE(), regularizer, Augment(), REAL, FAKE)
-        (paid.cost + paid.penalty).backward()
+        cost = discriminator_cost(discriminator, BCE(), regularizer, Augment(), REAL, FAKE)
+        (cost.loss + cost.penalty).backward()
         gradients = [weight.grad.clone() for weight in discriminator.parameters()]
-        return [value.detach() for value in paid] + gradients
+        return [value.detach() for value in cost] + gradients
 
-    joined = cost_and_gradients()
+    shared = cost_and_gradients()
     monkeypatch.setattr(coupling, "can_share_a_batch", lambda *_: False)
-    for ours, apart in zip(joined, cost_and_gradients(), strict=True):
-        torch.testing.assert_close(ours, apart, rtol=1e-4, atol=1e-5)
+    for ours, separate in zip(shared, cost_and_gradients(), strict=True):
+        torch.testing.assert_close(ours, separate, rtol=1e-4, atol=1e-5)
 
 
-def test_as_many_real_as_fake_images_are_not_needed():
+def test_real_and_fake_batches_may_differ_in_size():
     def sums(images: Tensor) -> Tensor:
         return images.flatten(1).sum(1)
 

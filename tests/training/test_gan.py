@@ -12,7 +12,6 @@ from anime_dcgan.game.loss import BCE, WGAN, AdversarialLoss
 from anime_dcgan.game.regularizer import R1, GradientPenalty, Regularizer, WeightClip
 from anime_dcgan.model import dcgan, radford
 from anime_dcgan.system.errors import UserError
-from anime_dcgan.training.callbacks import equilibrium
 from anime_dcgan.training.gan import GAN
 from tests.conftest import Train, assert_same_weights
 
@@ -70,8 +69,8 @@ def test_images_are_counted_as_real_ones_seen_and_the_generator_waits_for_the_cr
 
 def test_the_reports_scheme_judges_the_generator_on_a_full_batch(train: Train, monkeypatch):
     counts = []
-    draw = GAN._latents
-    monkeypatch.setattr(GAN, "_latents", lambda self, n: counts.append(n) or draw(self, n))
+    draw = GAN._draw_latents
+    monkeypatch.setattr(GAN, "_draw_latents", lambda self, n: counts.append(n) or draw(self, n))
     train("gan.fakes_per_real=2", "trainer.max_epochs=1", "callbacks=none")
     assert counts == [8, 16] * 4
 
@@ -197,12 +196,6 @@ def test_two_batches_that_add_up_to_one_make_the_step_of_one(train: Train, setti
     torch.testing.assert_close(parts.state_dict(), whole.state_dict(), rtol=1e-4, atol=1e-6)
     with pytest.raises(AssertionError):
         torch.testing.assert_close(small.state_dict(), whole.state_dict(), rtol=1e-4, atol=1e-6)
-
-
-def test_the_duality_gap_is_taken_by_the_steps_of_the_training(train: Train):
-    module = train("gan.accumulate=2", "gan.clip_gradient_norm=0.5", "max_kimg=0.016")
-    game = equilibrium._game(module.trainer, module)
-    assert (game.accumulate, game.clip_gradient_norm) == (2, 0.5)
 
 
 def test_figures_of_parts_are_those_of_the_whole_batch(train: Train):

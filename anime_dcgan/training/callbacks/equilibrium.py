@@ -1,5 +1,6 @@
 """How far the pair is from an equilibrium, and the verdict on the training."""
 
+import dataclasses
 import time
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,8 @@ from torch import Tensor
 
 from anime_dcgan.data.faces import Faces
 from anime_dcgan.data.rows import read_rows
-from anime_dcgan.game.duality import DualityGap, Game, duality_gap
+from anime_dcgan.game.duality import DualityGap, duality_gap
+from anime_dcgan.game.step import Game
 from anime_dcgan.metric.verdict import Observation, Rules, judge_training
 from anime_dcgan.sampling.image import to_float
 from anime_dcgan.system.errors import UserError
@@ -131,7 +133,9 @@ class Equilibrium(Callback):
         with torch.random.fork_rng(devices=devices):
             torch.manual_seed(int(random.integers(2**32)))
             batches = [real(answering, size) for _ in range(self.steps)]
-            return duality_gap(_game(trainer, module), batches, latents, real(judged, self.count))
+            game = _game(trainer, module)
+            judged_on = real(judged, self.count)
+            return duality_gap(game, batches, latents, judged_on, module.discriminator_steps)
 
     def _write(self) -> None:
         since = self.verdict.since
@@ -157,18 +161,14 @@ class Equilibrium(Callback):
 
 
 def _game(trainer: Trainer, module: GAN) -> Game:
+    """Return the game of the training with torch's own optimizers, for copies to play."""
     generator_optimizer, discriminator_optimizer = trainer.optimizers
-    return Game(
-        module.generator,
-        module.discriminator,
-        generator_optimizer,
-        discriminator_optimizer,
-        module.loss,
-        module.regularizer,
-        module.augment,
-        trainer.precision_plugin.forward_context,
-        module.accumulate,
-        module.clip_gradient_norm,
+    return dataclasses.replace(
+        module.game(),
+        generator_optimizer=generator_optimizer,
+        discriminator_optimizer=discriminator_optimizer,
+        precision=trainer.precision_plugin.forward_context,
+        backward=Tensor.backward,
     )
 
 

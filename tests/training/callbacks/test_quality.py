@@ -157,7 +157,7 @@ def test_the_gap_is_taken_on_faces_that_are_held_out(train: Train, monkeypatch):
     """Nothing of the training set, and no image on both sides."""
     used: list[set[bytes]] = []
 
-    def gap(game: Any, batches: Any, draw_latents: Any, real: Any) -> DualityGap:
+    def gap(game: Any, batches: Any, draw_latents: Any, real: Any, step: int) -> DualityGap:
         answered = {image.numpy().tobytes() for batch in batches for image in batch}
         used.extend([answered, {image.numpy().tobytes() for image in real}])
         return DualityGap(0.0, 0.0)

@@ -1,0 +1,64 @@
+"""Combinations of networks, loss, regularizer and augmentation that cannot work together."""
+
+from torch import nn
+from torch.nn.utils.parametrize import is_parametrized
+
+from anime_dcgan.game.augment import Augment
+from anime_dcgan.game.loss import AdversarialLoss
+from anime_dcgan.game.regularizer import Regularizer, WeightClip
+from anime_dcgan.model.coupling import has_batch_norm
+from anime_dcgan.system.errors import UserError
+
+
+def check_compatibility(
+    discriminator: nn.Module,
+    loss: AdversarialLoss,
+    regularizer: Regularizer,
+    augment: Augment,
+    fakes_per_real: float,
+) -> None:
+    """Raise `UserError` if the parts of a game contradict each other mathematically."""
+    _check_gradient_per_sample(discriminator, regularizer)
+    _check_bounded(discriminator, loss, regularizer)
+    if isinstance(regularizer, WeightClip) and has_spectral_norm(discriminator):
+        raise UserError(
+            "regularizer=weight_clip has no effect on weights that are divided by their spectral "
+            "norm: use model.discriminator.spectral_norm=false or regularizer=none"
+        )
+    if loss.relativistic and fakes_per_real != 1:
+        raise UserError(
+            "a relativistic loss pairs each fake image with one real image, which "
+            f"gan.fakes_per_real={fakes_per_real} does not allow: use gan.fakes_per_real=1"
+        )
+    if augment.uses_logit_signs and not loss.separates_at_zero:
+        name = "a relativistic loss" if loss.relativistic else type(loss).__name__
+        raise UserError(
+            "augment=ada reads from the signs of logits how confident the discriminator is, but "
+            f"{name} depends on differences of logits only: use augment=diffaugment"
+        )
+
+
+def has_spectral_norm(network: nn.Module) -> bool:
+    """Return True if any weight of the network is divided by its spectral norm."""
+    return any(is_parametrized(module, "weight") for module in network.modules())
+
+
+def _check_gradient_per_sample(discriminator: nn.Module, regularizer: Regularizer) -> None:
+    if regularizer.per_sample_gradients and has_batch_norm(discriminator):
+        raise UserError(
+            f"{type(regularizer).__name__} needs the gradient of each sample on its own, but this "
+            "discriminator has batch normalisation, which mixes the samples: use "
+            "model.discriminator.batch_norm=false (or model=dcgan, or regularizer=none)"
+        )
+
+
+def _check_bounded(
+    discriminator: nn.Module, loss: AdversarialLoss, regularizer: Regularizer
+) -> None:
+    lipschitz = has_spectral_norm(discriminator) and not has_batch_norm(discriminator)
+    if not (loss.bounded or regularizer.bounds or lipschitz):
+        raise UserError(
+            f"{type(loss).__name__} rewards ever larger logits, and nothing bounds this "
+            "discriminator: use regularizer=weight_clip or gradient_penalty, or "
+            "model.discriminator.spectral_norm=true without batch normalisation"
+        )

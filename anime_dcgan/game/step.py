@@ -1,0 +1,181 @@
+"""One step of each player, in plain torch.
+
+`training.gan.GAN` takes these steps with Lightning's optimizers and backward pass, and the duality
+gap takes them with copies of the players. There is no second implementation.
+
+A step may process its batch as microbatches, so that only one of them has to fit into memory: the
+gradient of the mean over the batch is the sum of the microbatches' mean gradients, each weighted by
+the microbatch's share of the batch.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field
+from itertools import cycle
+from typing import Any, NamedTuple, Protocol, runtime_checkable
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn.utils import clip_grad_norm_
+
+from anime_dcgan.game.augment import Augment
+from anime_dcgan.game.loss import AdversarialLoss
+from anime_dcgan.game.objective import DiscriminatorCost, discriminator_cost, generator_cost
+from anime_dcgan.game.regularizer import Regularizer
+
+Metrics = dict[str, Tensor]
+"""Scalars by name, detached."""
+DrawLatents = Callable[[int], Float[Tensor, "_ latent_dim"]]
+"""Returns the given number of new latents."""
+
+
+@runtime_checkable
+class Optimizer(Protocol):
+    """The methods of an optimizer, torch's or Lightning's, that a step calls."""
+
+    def zero_grad(self) -> None: ...
+
+    def step(self) -> Any: ...
+
+
+class Microbatch(NamedTuple):
+    """A microbatch and its share of the full batch, in (0, 1]."""
+
+    weight: float
+    samples: Float[Tensor, "n ..."]
+
+
+def microbatches(batch: Float[Tensor, "n ..."], count: int) -> list[Microbatch]:
+    """Split a batch into `count` microbatches of nearly equal size, or fewer if it is smaller."""
+    return [Microbatch(len(samples) / len(batch), samples) for samples in batch.chunk(count)]
+
+
+@dataclass(frozen=True)
+class Game:
+    """Two players with their optimizers, and the rules that they play by.
+
+    Parameters:
+        fakes_per_real: size of the generator's batch over that of the real batch.
+        accumulate: number of microbatches per step.
+        clip_gradient_norm: max gradient norm per player; None disables clipping.
+        precision: context in which the networks and their costs are computed.
+        backward: computes the gradients of a scalar cost.
+    """
+
+    generator: nn.Module
+    discriminator: nn.Module
+    generator_optimizer: Optimizer
+    discriminator_optimizer: Optimizer
+    loss: AdversarialLoss
+    regularizer: Regularizer
+    augment: Augment = field(default_factory=Augment)
+    fakes_per_real: float = 1.0
+    accumulate: int = 1
+    clip_gradient_norm: float | None = None
+    precision: Callable[[], AbstractContextManager[object]] = nullcontext
+    backward: Callable[[Tensor], Any] = Tensor.backward
+
+    def discriminator_step(
+        self, real: Float[Tensor, "n ..."], draw_latents: DrawLatents, step: int
+    ) -> tuple[Metrics, Float[Tensor, " n"]]:
+        """Update the discriminator once; the generator stays as it is.
+
+        Parameters:
+            real: batch of real samples; as many fake ones are generated.
+            step: index of this discriminator step, from 0; lazy regularizers depend on it.
+
+        Returns:
+            Means over the batch by name, and the logits of the real samples.
+        """
+        means: list[tuple[float, Metrics]] = []
+        real_logits: list[Tensor] = []
+        regularizer = self.regularizer.at(step)
+        self.discriminator_optimizer.zero_grad()
+        latents = microbatches(draw_latents(len(real)), self.accumulate)
+        pairs = zip(microbatches(real, self.accumulate), latents, strict=True)
+        for (weight, some_real), (_, some_latents) in pairs:
+            with self.precision():
+                with torch.no_grad():
+                    fake = self.generator(some_latents)
+                cost = discriminator_cost(
+                    self.discriminator, self.loss, regularizer, self.augment, some_real, fake
+                )
+            self.backward(weight * (cost.loss + cost.penalty))
+            means.append((weight, _discriminator_metrics(self.loss, cost)))
+            real_logits.append(cost.real_logits.detach())
+        norm = self._clip_gradient("discriminator")
+        self.discriminator_optimizer.step()
+        self.regularizer.after_step(self.discriminator)
+        return _batch_means(means) | norm, torch.cat(real_logits)
+
+    def generator_step(self, real: Float[Tensor, "n ..."], draw_latents: DrawLatents) -> Metrics:
+        """Update the generator once; the discriminator stays as it is.
+
+        Parameters:
+            real: batch of real samples; it sets the number of fakes, and a relativistic loss
+                compares the fakes with it.
+
+        Returns:
+            Means over the batch by name.
+        """
+        means: list[tuple[float, Metrics]] = []
+        self.generator_optimizer.zero_grad()
+        latents = draw_latents(round(self.fakes_per_real * len(real)))
+        reals = cycle(microbatches(real, self.accumulate))
+        pairs = zip(microbatches(latents, self.accumulate), reals, strict=False)  # endless
+        with _frozen(self.discriminator):
+            for (weight, some_latents), (_, some_real) in pairs:
+                with self.precision():
+                    fake = self.generator(some_latents)
+                    cost = generator_cost(
+                        self.discriminator, self.loss, self.augment, some_real, fake
+                    )
+                self.backward(weight * cost)
+                means.append((weight, {"loss/generator": cost.detach()}))
+        norm = self._clip_gradient("generator")
+        self.generator_optimizer.step()
+        return _batch_means(means) | norm
+
+    def _clip_gradient(self, player: str) -> Metrics:
+        """Clip the player's gradient; return its norm before clipping."""
+        if self.clip_gradient_norm is None:
+            return {}
+        network: nn.Module = getattr(self, player)
+        norm = clip_grad_norm_(network.parameters(), self.clip_gradient_norm)
+        return {f"gradient_norm/{player}": norm.detach()}
+
+
+@contextmanager
+def _frozen(network: nn.Module) -> Iterator[None]:
+    """Let gradients flow through a network without computing those of its weights."""
+    trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    for parameter in trained:
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter in trained:
+            parameter.requires_grad_(True)
+
+
+def _discriminator_metrics(loss: AdversarialLoss, cost: DiscriminatorCost) -> Metrics:
+    real_logits, fake_logits = cost.real_logits.detach(), cost.fake_logits.detach()
+    on_real, on_fake = loss.accuracy(real_logits, fake_logits)
+    return {
+        "loss/discriminator": cost.loss.detach(),
+        "loss/penalty": cost.penalty.detach(),
+        "logit/real": real_logits.mean(),
+        "logit/fake": fake_logits.mean(),
+        "accuracy/real": on_real,
+        "accuracy/fake": on_fake,
+    }
+
+
+def _batch_means(means: list[tuple[float, Metrics]]) -> Metrics:
+    """Combine the weighted means over microbatches into means over the batch."""
+    (_, names) = means[0]
+    return {
+        name: torch.stack([weight * metrics[name] for weight, metrics in means]).sum()
+        for name in names
+    }

@@ -1,0 +1,90 @@
+"""The training and the duality gap take the same step, for every recipe."""
+
+import copy
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from anime_dcgan.game import duality
+from anime_dcgan.game.step import Game
+from anime_dcgan.system.paths import CONF_DIR
+from anime_dcgan.training.callbacks import equilibrium
+from anime_dcgan.training.gan import GAN
+from tests.conftest import Train
+
+RECIPES = sorted(path.stem for path in (CONF_DIR / "experiment").glob("*.yaml"))
+MODELS = {"original": "dcgan"}
+OTHERS = {
+    "accumulate": ("gan.accumulate=2", "gan.fakes_per_real=2", "gan.clip_gradient_norm=0.5"),
+    "wgan": ("loss=wgan",),
+    "wgan_gp": ("loss=wgan_gp", "model=dcgan"),
+    "ada": ("augment=ada", "augment.initial=0.5"),
+}
+
+
+def draw(module: GAN, count: int) -> Tensor:
+    """Latents that depend on their number alone."""
+    random = torch.Generator().manual_seed(count)
+    return torch.randn(count, module.generator.latent_dim, generator=random)
+
+
+def weights(network: nn.Module) -> dict[str, Tensor]:
+    return copy.deepcopy(network.state_dict())
+
+
+def responses(module: GAN, real: Tensor, monkeypatch: pytest.MonkeyPatch) -> list[Game]:
+    """The games whose values make up the gap: the first, and one after each player's response."""
+    games: list[Game] = []
+    with monkeypatch.context() as patch:
+        patch.setattr(duality, "value", lambda game, *_: games.append(game) or 0.0)
+        torch.manual_seed(0)
+        game = equilibrium._game(module.trainer, module)
+        duality.duality_gap(
+            game, [real], lambda count: draw(module, count), real, module.discriminator_steps
+        )
+    return games
+
+
+def check_steps(module: GAN, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = torch.rand(module.accumulate * 8, 3, 16, 16) * 2 - 1
+    monkeypatch.setattr(module, "_draw_latents", lambda count: draw(module, count))
+    _, response, _ = responses(module, real, monkeypatch)
+    with monkeypatch.context() as patch:  # so that the generator meets the random state of seed 0
+        patch.setattr(Game, "discriminator_step", lambda *_: None)
+        _, _, generator_response = responses(module, real, monkeypatch)
+    before = weights(module.generator)
+    with module.trainer.precision_plugin.forward_context():
+        torch.manual_seed(0)
+        module.generator_step(real)
+        moved = weights(module.generator)
+        module.generator.load_state_dict(before)
+        torch.manual_seed(0)
+        module.discriminator_step(real)
+    for ours, theirs in (
+        (moved, weights(generator_response.generator)),
+        (weights(module.discriminator), weights(response.discriminator)),
+    ):
+        torch.testing.assert_close(ours, theirs, rtol=0, atol=0)
+    assert any(not torch.equal(before[name], moved[name]) for name in before)
+
+
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_every_recipe(recipe: str, precision: str, train: Train, monkeypatch: pytest.MonkeyPatch):
+    module = train(
+        *(f"experiment={recipe}", f"trainer.precision={precision}"),
+        *("callbacks=none", "max_kimg=0.016", "trainer.max_epochs=-1"),
+        model=MODELS.get(recipe, "radford"),
+    )
+    for module.discriminator_steps in (0, 1):  # with a lazy penalty and without
+        check_steps(module, monkeypatch)
+
+
+@pytest.mark.parametrize("settings", OTHERS.values(), ids=OTHERS.keys())
+def test_other_ways_to_play(
+    settings: tuple[str, ...], train: Train, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    module = train(*settings, "callbacks=none", "max_kimg=0.016", "trainer.max_epochs=-1")
+    check_steps(module, monkeypatch)

@@ -22,9 +22,7 @@ IN_ONE = {
 }
 APART = {
     "batch_norm": partial(CRITIC, batch_norm=True),
-    "std over groups of 4": partial(
-        CRITIC, minibatch_std=4
-    ),  # six images are not whole groups of 4
+    "std over groups of 4": partial(CRITIC, minibatch_std=4),
 }
 
 

@@ -19,13 +19,18 @@ from anime_dcgan.system.paths import CONF_DIR
 from anime_dcgan.training.gan import GAN
 from tests.conftest import Train, compose_train
 
-GROUPS = {folder.name: folder for folder in CONF_DIR.iterdir() if folder.is_dir()}
+GROUPS = {
+    folder.name: folder
+    for folder in CONF_DIR.iterdir()
+    if folder.is_dir() and folder.name != "hydra"
+}
 OPTIONS = [
     (group, path.stem)
     for group, folder in sorted(GROUPS.items())
     for path in sorted(folder.glob("*.yaml"))
     if path.stem != "base"
 ]
+COMMANDS = ("compare", "evaluate", "generate", "prepare", "report", "studio")
 PREPARE = {"crop": r"anime_dcgan\.cleaning\.crop\."}
 """Groups of the command `prepare`, with what they wrap."""
 LIBRARIES = {
@@ -122,6 +127,15 @@ def test_every_job_of_a_sweep_is_one_that_can_be_trained(name: str):
 def test_every_primary_config_composes(name: str):
     with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
         assert isinstance(compose(name), DictConfig)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_commands_that_write_no_run_folder_share_their_hydra_settings(name: str):
+    with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
+        hydra = compose(name, return_hydra_config=True).hydra
+    assert (hydra.job.name, hydra.run.dir, hydra.output_subdir) == (name, ".", None)
+    assert hydra.job_logging == hydra.hydra_logging
+    assert hydra.job.chdir is False
 
 
 def options(group: str) -> list[str]:

@@ -574,7 +574,7 @@ def test_a_folder_that_may_not_be_listed_is_named(
         ([SOURCE, "data=anime_faces"], "what to prepare. Give source=FOLDER"),
         (["source=empty"], "source=.*empty holds no pictures"),
         (["source=[pile,nowhere]"], "source=.*nowhere cannot be used: No such file or directory"),
-        (["source=text.txt"], "source=.*text.txt is neither a folder nor an archive"),
+        (["source=text.txt"], "source=.*text.txt is neither a folder nor a supported archive"),
         (["source=broken.zip"], "source=.*broken.zip is a broken archive"),
         (["source=[pile,./pile]"], "source=.*pile.* names no source, or one twice"),
         (["source="], "source=.* names no source"),

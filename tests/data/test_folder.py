@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from anime_dcgan.data import folder
+from anime_dcgan.data import picture_files
 from anime_dcgan.data.decoding import centre_square, fit
 from anime_dcgan.data.folder import FolderFaces
 from anime_dcgan.data.source import Unreadable
@@ -278,7 +278,7 @@ def test_our_limit_holds_below_that_of_pillow(tmp_path: Path) -> None:
 
 
 def test_file_that_is_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(folder, "MAX_FILE_BYTES", 50)
+    monkeypatch.setattr(picture_files, "MAX_FILE_BYTES", 50)
     assert "limit" in reason(tmp_path, "face.png", encoded(plain()))
 
 
@@ -412,7 +412,7 @@ def test_outward_names_are_only_names(
 def test_members_that_are_too_large(
     tmp_path: Path, ending: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(folder, "MAX_FILE_BYTES", 10_000)
+    monkeypatch.setattr(picture_files, "MAX_FILE_BYTES", 10_000)
     members = {"a.png": encoded(plain()), "bomb.png": bytes(10_001)}
     faces = FolderFaces(str(make_archive(tmp_path / f"faces{ending}", members)))
     faces.read(0, 8)
@@ -462,7 +462,7 @@ def test_no_path(path: str | None) -> None:
 def test_paths_that_cannot_be_used(tmp_path: Path) -> None:
     assert "No such file" in user_error(str(tmp_path / "nowhere"))
     (tmp_path / "text.txt").write_text("text")
-    assert "neither a folder nor an archive" in user_error(str(tmp_path / "text.txt"))
+    assert "neither a folder nor a supported archive" in user_error(str(tmp_path / "text.txt"))
     assert "Not a directory" in user_error(str(tmp_path / "text.txt" / "below"))
     message = user_error(str(tmp_path))
     assert "holds no pictures" in message

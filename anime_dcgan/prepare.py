@@ -88,7 +88,7 @@ def _check(config: DictConfig) -> None:
 
 def _choices(kept: Path, review: Any) -> dict[str, str]:
     """By key of the pixels, "keep" or "drop": those of earlier times and those of the review."""
-    from anime_dcgan.page.review import read_choices
+    from anime_dcgan.cleaning.choices import read_choices
 
     try:
         earlier = read_choices(kept) if kept.exists() else {}

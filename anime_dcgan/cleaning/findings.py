@@ -2,9 +2,12 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
+from jaxtyping import Real, UInt8
 
+from anime_dcgan.cleaning.choices import CHOICES
 from anime_dcgan.cleaning.image_stats import SIDE
 from anime_dcgan.cleaning.judgement import (
     CHOSEN,
@@ -18,7 +21,6 @@ from anime_dcgan.cleaning.judgement import (
     score,
 )
 from anime_dcgan.cleaning.scan import READ, Scan
-from anime_dcgan.page.review import Distribution, Findings, Suspect
 
 SHEET = (8, 20)  # rows and columns of the contact sheet
 UNITS = {
@@ -29,6 +31,61 @@ UNITS = {
     "oddness": ("Oddness", "deviations above the usual"),
     "side": ("Shorter side", "px"),
 }
+
+
+@dataclass(frozen=True, eq=False)
+class Suspect:
+    """A picture that one reason speaks against, or that is next in line for that.
+
+    `key` is the hex digest of its pixels, under which a choice is kept, `name` its path in the
+    source, `width` and `height` its own size in px, `twin` what it is a copy of, which is kept, and
+    `choice` an earlier decision, "keep" or "drop". Without one, what is `flagged` is dropped.
+    """
+
+    key: str
+    name: str
+    reason: str
+    score: float
+    threshold: float
+    flagged: bool
+    width: int
+    height: int
+    face: UInt8[np.ndarray, "side side 3"]
+    twin: UInt8[np.ndarray, "twin_side twin_side 3"] | None = None
+    twin_name: str | None = None
+    choice: str | None = None
+
+    def __post_init__(self) -> None:
+        assert self.choice in (None, *CHOICES), self.choice
+
+
+@dataclass(frozen=True, eq=False)
+class Distribution:
+    """What one test measured of the pictures that it kept and of those that it dropped."""
+
+    name: str
+    unit: str
+    kept: Real[np.ndarray, " kept"]
+    dropped: Real[np.ndarray, " dropped"]
+    threshold: float | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Findings:
+    """All that the page shows.
+
+    `counts` are numbers of pictures by name, all of them first; `suspects` come worst first within
+    a reason; `left_out` counts those of a reason that the page has no room for; `contact` is a
+    sheet of kept pictures.
+    """
+
+    title: str
+    counts: list[tuple[str, int]]
+    suspects: list[Suspect]
+    contact: UInt8[np.ndarray, "height width 3"]
+    left_out: dict[str, int] = field(default_factory=dict)
+    distributions: list[Distribution] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 def findings(

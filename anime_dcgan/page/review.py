@@ -6,7 +6,6 @@ import io
 import json
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,77 +13,15 @@ import numpy as np
 from jaxtyping import Float, Int, Real, UInt8
 from PIL import Image
 
+from anime_dcgan.cleaning.findings import Distribution, Findings, Suspect
 from anime_dcgan.page import formatting
 from anime_dcgan.page.render import render, write_page
-from anime_dcgan.system.errors import UserError
 
-CHOICES = ("keep", "drop")
 QUALITY = 85  # of the JPEGs, whose colours are not subsampled
 BARS = 48  # of a histogram
 OUTLIERS = 0.1  # per cent at either end that the outermost bars collect
 MOST_TICKS = 5
 WIDTH, HALF, LABELS = 360, 56, 16  # of a histogram: one side of its axis, the line of its ticks
-
-
-@dataclass(frozen=True, eq=False)
-class Suspect:
-    """A picture that one reason speaks against, or that is next in line for that.
-
-    `key` is the hex digest of its pixels, under which a choice is kept, `name` its path in the
-    source, `width` and `height` its own size in px, `twin` what it is a copy of, which is kept, and
-    `choice` an earlier decision, "keep" or "drop". Without one, what is `flagged` is dropped.
-    """
-
-    key: str
-    name: str
-    reason: str
-    score: float
-    threshold: float
-    flagged: bool
-    width: int
-    height: int
-    face: UInt8[np.ndarray, "side side 3"]
-    twin: UInt8[np.ndarray, "twin_side twin_side 3"] | None = None
-    twin_name: str | None = None
-    choice: str | None = None
-
-    def __post_init__(self) -> None:
-        assert self.choice in (None, *CHOICES), self.choice
-
-
-@dataclass(frozen=True, eq=False)
-class Distribution:
-    """What one test measured of the pictures that it kept and of those that it dropped."""
-
-    name: str
-    unit: str
-    kept: Real[np.ndarray, " kept"]
-    dropped: Real[np.ndarray, " dropped"]
-    threshold: float | None = None
-
-    @property
-    def description(self) -> str:
-        """The histogram in words, for those who do not see it."""
-        limit = "" if self.threshold is None else f", threshold {formatting.number(self.threshold)}"
-        return f"{self.name}: {len(self.kept):,} kept, {len(self.dropped):,} dropped{limit}"
-
-
-@dataclass(frozen=True, eq=False)
-class Findings:
-    """All that the page shows.
-
-    `counts` are numbers of pictures by name, all of them first; `suspects` come worst first within
-    a reason; `left_out` counts those of a reason that the page has no room for; `contact` is a
-    sheet of kept pictures.
-    """
-
-    title: str
-    counts: list[tuple[str, int]]
-    suspects: list[Suspect]
-    contact: UInt8[np.ndarray, "height width 3"]
-    left_out: dict[str, int] = field(default_factory=dict)
-    distributions: list[Distribution] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
 
 
 def write_review(findings: Findings, out: Path) -> None:
@@ -99,7 +36,7 @@ def write_review(findings: Findings, out: Path) -> None:
         total=findings.counts[0][1] if findings.counts else 0,
         reasons=reasons,
         histograms=[
-            (one, Markup(draw_histogram(one)))
+            (one, describe(one), Markup(draw_histogram(one)))
             for one in findings.distributions
             if len(_finite(one.kept)) + len(_finite(one.dropped))
         ],
@@ -107,28 +44,6 @@ def write_review(findings: Findings, out: Path) -> None:
         data=Markup(_json(_data(findings, reasons))),
     )
     write_page(out, page)
-
-
-def read_choices(path: Path) -> dict[str, str]:
-    """ "keep" or "drop" by key, from the file that the page saved; UserError if it is not one."""
-    try:
-        raw = json.loads(path.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        reason = error.strerror or error
-        raise UserError(
-            f"review={path} cannot be read: {reason}; give the review.json that the page saved"
-        ) from None
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"review={path} is no JSON ({error}): save it anew from the page") from None
-    choices = raw.get("choices") if isinstance(raw, dict) else None
-    if not isinstance(choices, dict):
-        raise UserError(f"review={path} holds no `choices`: give the review.json of the page")
-    for key, choice in choices.items():
-        if choice not in CHOICES:
-            raise UserError(
-                f"review={path} says {choice!r:.40} of {key:.40}: keep or drop is known"
-            )
-    return choices
 
 
 def _reasons(findings: Findings) -> dict[str, list[Suspect]]:
@@ -210,6 +125,15 @@ def histogram(
     edges = np.linspace(low, high, BARS + 1)
     counts = [np.histogram(one.clip(low, high), edges)[0] for one in (kept, dropped)]
     return counts[0], counts[1], edges
+
+
+def describe(distribution: Distribution) -> str:
+    """Return the histogram as text, for screen readers."""
+    kept, dropped = len(distribution.kept), len(distribution.dropped)
+    text = f"{distribution.name}: {kept:,} kept, {dropped:,} dropped"
+    if distribution.threshold is None:
+        return text
+    return f"{text}, threshold {formatting.number(distribution.threshold)}"
 
 
 def draw_histogram(distribution: Distribution) -> str:

@@ -6,11 +6,10 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from anime_dcgan.cleaning.findings import SHEET, counts, findings
+from anime_dcgan.cleaning.findings import SHEET, Findings, Suspect, counts, findings
 from anime_dcgan.cleaning.image_stats import SIDE
 from anime_dcgan.cleaning.judgement import TESTS, PictureVerdicts, Thresholds, judge_pictures
 from anime_dcgan.cleaning.scan import FACELESS, UNREADABLE, Scan
-from anime_dcgan.page.review import Findings, Suspect
 from tests.cleaning.conftest import Shown, descriptors_of, records_of
 
 ScanOf = Callable[..., Scan]

@@ -15,16 +15,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
+from anime_dcgan.cleaning.findings import Distribution, Findings, Suspect
 from anime_dcgan.data.drawn import draw_face, sample_factors
-from anime_dcgan.page.review import (
-    Distribution,
-    Findings,
-    Suspect,
-    draw_histogram,
-    histogram,
-    read_choices,
-    write_review,
-)
+from anime_dcgan.page.review import draw_histogram, histogram, write_review
 from anime_dcgan.system.errors import UserError
 from anime_dcgan.system.paths import CONF_DIR
 from tests.run_folder import Page
@@ -231,39 +224,11 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path, out: str):
         write_review(findings_of([]), tmp_path / out)
 
 
-def test_choices_are_read_back(tmp_path: Path):
-    path = tmp_path / "review.json"
-    path.write_text('\ufeff{"choices": {"ab": "keep", "cd": "drop"}}\n', encoding="utf-8")
-    assert read_choices(path) == {"ab": "keep", "cd": "drop"}
-    path.write_text('{"choices": {}}')
-    assert read_choices(path) == {}
-
-
-@pytest.mark.parametrize(
-    "contents",
-    [
-        *("", "{", "[]", "null", '{"choices": []}', '{"other": {}}', "[" * 100_000),
-        *('{"choices": {"a": "Keep"}}', '{"choices": {"a": null}}', '{"choices": {"a": []}}'),
-        *('{"choices": {"a": "keep", "b": 1}}', b"\xff\xfe\x00"),
-    ],
-)
-def test_what_is_no_file_of_choices_is_told_in_a_line(tmp_path: Path, contents: str | bytes):
-    path = tmp_path / "review.json"
-    path.write_bytes(contents if isinstance(contents, bytes) else contents.encode())
-    with pytest.raises(UserError, match=r"^review=.*review\.json [^\n]*$"):
-        read_choices(path)
-
-
-@pytest.mark.parametrize("name", ["missing.json", "."])
-def test_a_file_that_is_not_there_is_told_in_a_line(tmp_path: Path, name: str):
-    with pytest.raises(UserError, match=r"^review=[^\n]* cannot be read: [^\n]*$"):
-        read_choices(tmp_path / name)
-
-
 def test_neither_torch_nor_matplotlib_is_loaded(tmp_path: Path):
     program = (
         "import sys\nfrom pathlib import Path\nimport numpy as np\n"
-        "from anime_dcgan.page.review import Findings, write_review\n"
+        "from anime_dcgan.cleaning.findings import Findings\n"
+        "from anime_dcgan.page.review import write_review\n"
         f"write_review(Findings('a', [], [], np.zeros((4, 4, 3), np.uint8)), "
         f"Path({str(tmp_path / 'page.html')!r}))\n"
         "heavy = {'torch', 'torchvision', 'lightning', 'matplotlib'}\n"

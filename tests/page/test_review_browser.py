@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from anime_dcgan.page.review import Suspect, read_choices, write_review
+from anime_dcgan.cleaning.choices import read_choices
+from anime_dcgan.cleaning.findings import Suspect
+from anime_dcgan.page.review import write_review
 from tests.chromium import (
     CONTROL,
     DOWN,

@@ -41,7 +41,7 @@ def test_the_wheel_holds_package_configuration_and_console_scripts(wheel: Path):
     templates = (ROOT / "anime_dcgan" / "page" / "template").iterdir()
     assert {f"anime_dcgan/page/template/{path.name}" for path in templates} <= names
     studio = ROOT / "anime_dcgan" / "studio"
-    files = [*studio.glob("static/*"), *studio.glob("store/migrations/versions/*.py")]
+    files = [*studio.glob("static/**/*.*"), *studio.glob("store/migrations/versions/*.py")]
     assert {str(path.relative_to(ROOT)) for path in files} <= names
 
 

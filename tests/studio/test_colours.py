@@ -7,7 +7,7 @@ import pytest
 
 import anime_dcgan.studio
 
-STYLE = Path(anime_dcgan.studio.__file__).parent / "static" / "base.css"
+STYLE = Path(anime_dcgan.studio.__file__).parent / "static" / "style" / "base.css"
 TEXT = ("ink", "quiet", "link", "good", "busy", "warn", "bad")
 DRAWN = ("line", "curve", "verdict", "best", "heart")
 

@@ -1,24 +1,24 @@
 /** The studio starts: settings, runs, views, keys. */
 
-import { getState, onConnection } from "./api.js";
-import { closeMenus } from "./dom.js";
-import { editView } from "./edit-view.js";
-import { epochsView } from "./epochs-view.js";
-import { faceView } from "./face-view.js";
-import { familyView } from "./family-view.js";
-import { loadFavourites } from "./favourites.js";
-import { able, filmView } from "./film-view.js";
-import { keptView } from "./kept-view.js";
-import { listen, showKeys } from "./keys.js";
-import { mixView } from "./mix-view.js";
-import { sayError } from "./notice.js";
-import { pictureView } from "./picture-view.js";
-import { again, link, start } from "./router.js";
-import { onRuns, runNamed, usable, usualEpoch, watchRuns } from "./runs.js";
-import { nothingYet, runsView } from "./runs-view.js";
-import { THEMES, apply, change, setting } from "./settings.js";
-import { showTray } from "./tray.js";
-import { wallView } from "./wall-view.js";
+import { getState, onConnection } from "./state/api.js";
+import { closeMenus } from "./ui/dom.js";
+import { editView } from "./views/edit.js";
+import { epochsView } from "./views/epochs.js";
+import { faceView } from "./views/face.js";
+import { familyView } from "./views/family.js";
+import { loadFavourites } from "./state/favourites.js";
+import { able, filmView } from "./views/film.js";
+import { keptView } from "./views/saved.js";
+import { listen, showKeys } from "./ui/shortcuts.js";
+import { mixView } from "./views/mix.js";
+import { sayError } from "./ui/notice.js";
+import { pictureView } from "./views/projection.js";
+import { again, link, start } from "./state/router.js";
+import { onRuns, runNamed, usable, usualEpoch, watchRuns } from "./state/runs.js";
+import { nothingYet, runsView } from "./views/runs.js";
+import { THEMES, apply, change, setting } from "./state/settings.js";
+import { showTray } from "./state/selection.js";
+import { wallView } from "./views/wall.js";
 
 const VIEWS = {
   wall: wallView, face: faceView, epochs: epochsView, edit: editView, mix: mixView, film: filmView,

@@ -1,13 +1,13 @@
 /** The family of a face: ancestors above, descendants below. */
 
-import { getFamily } from "./api.js";
-import { drawn, element } from "./dom.js";
-import { nameOf, toQuery } from "./face.js";
-import { toggleFavourite } from "./favourites.js";
-import { sayError } from "./notice.js";
-import { go, leaveTo } from "./router.js";
-import { toggleTray } from "./tray.js";
-import { onFocused } from "./wall-view.js";
+import { getFamily } from "../state/api.js";
+import { drawn, element } from "../ui/dom.js";
+import { nameOf, toQuery } from "../state/face.js";
+import { toggleFavourite } from "../state/favourites.js";
+import { sayError } from "../ui/notice.js";
+import { go, leaveTo } from "../state/router.js";
+import { toggleTray } from "../state/selection.js";
+import { onFocused } from "./wall.js";
 
 const [SIDE, GAP, ROW] = [88, 20, 150];
 

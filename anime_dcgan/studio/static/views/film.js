@@ -1,13 +1,13 @@
 /** A film that leads from face to face, or a zip of just these faces. */
 
-import { makeFilm, makeZip } from "./api.js";
-import { button, choice, counted, element, labelled, range } from "./dom.js";
-import { toQuery } from "./face.js";
-import { addJob } from "./jobs.js";
-import { sayError } from "./notice.js";
-import { go } from "./router.js";
-import { parentsOf } from "./mix-view.js";
-import { paintFaces, tile, walkable } from "./tiles.js";
+import { makeFilm, makeZip } from "../state/api.js";
+import { button, choice, counted, element, labelled, range } from "../ui/dom.js";
+import { toQuery } from "../state/face.js";
+import { addJob } from "../state/jobs.js";
+import { sayError } from "../ui/notice.js";
+import { go } from "../state/router.js";
+import { parentsOf } from "./mix.js";
+import { paintFaces, tile, walkable } from "../ui/tiles.js";
 
 /** What the server can do; set once it has said so. */
 export const able = { mp4: false };

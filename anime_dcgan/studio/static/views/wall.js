@@ -1,18 +1,18 @@
 /** The wall: faces without end, one seed after the other. */
 
-import { drawAhead, takeNext } from "./ahead.js";
-import { makeZip, wallPicture } from "./api.js";
-import { button, choice, counted, element, labelled, menu, numberBox, range, release } from "./dom.js";
-import { LAST_SEED, generatorOf, toQuery } from "./face.js";
-import { toggleFavourite } from "./favourites.js";
-import { addJob } from "./jobs.js";
-import { sayError } from "./notice.js";
-import { generatorPicker } from "./picker.js";
-import { go, link, replace } from "./router.js";
-import { RENDERINGS, SIDES, change, setting } from "./settings.js";
-import { epochText, runNamed } from "./runs.js";
-import { COLUMNS, focusFace, keepMarked, seedTiles, walkable } from "./tiles.js";
-import { toggleTray } from "./tray.js";
+import { drawAhead, takeNext } from "../state/prefetch.js";
+import { makeZip, wallPicture } from "../state/api.js";
+import { button, choice, counted, element, labelled, menu, numberBox, range, release } from "../ui/dom.js";
+import { LAST_SEED, generatorOf, toQuery } from "../state/face.js";
+import { toggleFavourite } from "../state/favourites.js";
+import { addJob } from "../state/jobs.js";
+import { sayError } from "../ui/notice.js";
+import { generatorPicker } from "../ui/generator-picker.js";
+import { go, link, replace } from "../state/router.js";
+import { RENDERINGS, SIDES, change, setting } from "../state/settings.js";
+import { epochText, runNamed } from "../state/runs.js";
+import { COLUMNS, focusFace, keepMarked, seedTiles, walkable } from "../ui/tiles.js";
+import { toggleTray } from "../state/selection.js";
 
 const CHUNK = 64;
 const AT_A_TIME = 16; // the first faces are there while the next ones are drawn

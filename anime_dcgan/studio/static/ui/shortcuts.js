@@ -1,8 +1,8 @@
 /** Keys: what they do in each view, and the list of them. */
 
 import { element, button } from "./dom.js";
-import { current } from "./router.js";
-import { toggleRendering } from "./settings.js";
+import { current } from "../state/router.js";
+import { toggleRendering } from "../state/settings.js";
 
 const EVERYWHERE = [
   ["?", "These keys"], ["S", "Pixels or smooth"], ["Esc", "Back"], ["1 … 6", "Faces, Epochs, Mix, Picture, Kept, Runs"],

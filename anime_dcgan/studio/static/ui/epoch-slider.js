@@ -1,8 +1,8 @@
 /** A slider over the saved epochs of a run, with a few of them to be seen above it. */
 
-import { wallPicture } from "./api.js";
+import { wallPicture } from "../state/api.js";
 import { button, element } from "./dom.js";
-import { epochText, stopsOf } from "./runs.js";
+import { epochText, stopsOf } from "../state/runs.js";
 
 const SEEN = 8;
 const FACES = 4;

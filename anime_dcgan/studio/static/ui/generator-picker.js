@@ -1,7 +1,7 @@
 /** Which generator draws: run, epoch, and averaged or raw weights. */
 
 import { choice, element, labelled } from "./dom.js";
-import { epochText, onRuns, runNamed, stopsOf, usable, usualEpoch } from "./runs.js";
+import { epochText, onRuns, runNamed, stopsOf, usable, usualEpoch } from "../state/runs.js";
 
 /**
  * Three controls. `onchange({run, epoch, weights})` is called with what was chosen; another run

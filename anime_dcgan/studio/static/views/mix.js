@@ -1,16 +1,16 @@
 /** Mixing: what lies between parents, what they have in common, and what children they have. */
 
-import { blend, breed, keep, mix } from "./api.js";
-import { button, counted, element, range, release } from "./dom.js";
-import { fromQuery, nameOf, pictureOf, randomSeed, toQuery } from "./face.js";
-import { learn, toggleFavourite } from "./favourites.js";
-import { liveImage } from "./edit-view.js";
-import { latestOnly } from "./latest.js";
-import { announce, say, sayError } from "./notice.js";
-import { go, link, note, replace } from "./router.js";
-import { keepMarked, paintFaces, tile, walkable } from "./tiles.js";
-import { mixWords, toggleTray, tray } from "./tray.js";
-import { onFocused } from "./wall-view.js";
+import { blend, breed, keep, mix } from "../state/api.js";
+import { button, counted, element, range, release } from "../ui/dom.js";
+import { fromQuery, nameOf, pictureOf, randomSeed, toQuery } from "../state/face.js";
+import { learn, toggleFavourite } from "../state/favourites.js";
+import { liveImage } from "./edit.js";
+import { latestOnly } from "../state/scheduling.js";
+import { announce, say, sayError } from "../ui/notice.js";
+import { go, link, note, replace } from "../state/router.js";
+import { keepMarked, paintFaces, tile, walkable } from "../ui/tiles.js";
+import { mixWords, toggleTray, tray } from "../state/selection.js";
+import { onFocused } from "./wall.js";
 
 const MOST = 8;
 

@@ -2,7 +2,7 @@
 
 import { findKept, changeKept, keep, listKept } from "./api.js";
 import { toQuery } from "./face.js";
-import { announce, sayError } from "./notice.js";
+import { announce, sayError } from "../ui/notice.js";
 
 const known = new Map();
 const listeners = new Set();

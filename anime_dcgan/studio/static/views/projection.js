@@ -1,14 +1,14 @@
 /** From a picture: the face of a generator that comes nearest to it. */
 
-import { cancelJob, keep, project } from "./api.js";
-import { button, element, range } from "./dom.js";
-import { toQuery } from "./face.js";
-import { learn } from "./favourites.js";
-import { liveImage } from "./edit-view.js";
-import { followJob, isOver, jobText } from "./jobs.js";
-import { announce, say, sayError } from "./notice.js";
-import { generatorPicker } from "./picker.js";
-import { go, replace } from "./router.js";
+import { cancelJob, keep, project } from "../state/api.js";
+import { button, element, range } from "../ui/dom.js";
+import { toQuery } from "../state/face.js";
+import { learn } from "../state/favourites.js";
+import { liveImage } from "./edit.js";
+import { followJob, isOver, jobText } from "../state/jobs.js";
+import { announce, say, sayError } from "../ui/notice.js";
+import { generatorPicker } from "../ui/generator-picker.js";
+import { go, replace } from "../state/router.js";
 
 const LARGEST = 10485760;
 

@@ -1,6 +1,6 @@
 /** Into which collections a face goes. */
 
-import { addCollection, collect, findKept, keep, listCollections, uncollect } from "./api.js";
+import { addCollection, collect, findKept, keep, listCollections, uncollect } from "../state/api.js";
 import { button, element, menu } from "./dom.js";
 import { sayError } from "./notice.js";
 

@@ -1,16 +1,16 @@
 /** One face, as large as the screen lets it be. */
 
-import { getPicture } from "./api.js";
-import { button, element, release } from "./dom.js";
-import { LAST_SEED, faceOfSeed, fromQuery, generatorOf, nameOf, pictureOf, randomSeed, toQuery } from "./face.js";
-import { isFavourite, onFavourites, toggleFavourite } from "./favourites.js";
-import { collectionMenu } from "./collect.js";
-import { announce, say, sayError } from "./notice.js";
-import { go, leaveTo, link, replace } from "./router.js";
-import { epochText, runNamed } from "./runs.js";
-import { toggleRendering } from "./settings.js";
-import { storyBox } from "./story.js";
-import { inTray, onTray, toggleTray } from "./tray.js";
+import { getPicture } from "../state/api.js";
+import { button, element, release } from "../ui/dom.js";
+import { LAST_SEED, faceOfSeed, fromQuery, generatorOf, nameOf, pictureOf, randomSeed, toQuery } from "../state/face.js";
+import { isFavourite, onFavourites, toggleFavourite } from "../state/favourites.js";
+import { collectionMenu } from "../ui/collection-menu.js";
+import { announce, say, sayError } from "../ui/notice.js";
+import { go, leaveTo, link, replace } from "../state/router.js";
+import { epochText, runNamed } from "../state/runs.js";
+import { toggleRendering } from "../state/settings.js";
+import { storyBox } from "../ui/story-box.js";
+import { inTray, onTray, toggleTray } from "../state/selection.js";
 
 const DOWNLOAD_SCALE = 8;
 

@@ -1,8 +1,8 @@
 /** Work that takes a while: it is shown at the edge of the page until it is done. */
 
 import { cancelJob, getJob } from "./api.js";
-import { button, element } from "./dom.js";
-import { announce, sayError } from "./notice.js";
+import { button, element } from "../ui/dom.js";
+import { announce, sayError } from "../ui/notice.js";
 
 const PERIOD = 400; // ms
 const OVER = new Set(["done", "failed", "cancelled"]);

@@ -1,9 +1,9 @@
 /** All runs: what they are, how far they are, and what was made of them. */
 
-import { element } from "./dom.js";
-import { imagesText, nameParts, onRuns, runs, settingsText, stopsOf, usualEpoch } from "./runs.js";
-import { wallPicture } from "./api.js";
-import { link } from "./router.js";
+import { element } from "../ui/dom.js";
+import { imagesText, nameParts, onRuns, runs, settingsText, stopsOf, usualEpoch } from "../state/runs.js";
+import { wallPicture } from "../state/api.js";
+import { link } from "../state/router.js";
 
 const FACES = 8;
 

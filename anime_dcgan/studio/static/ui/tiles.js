@@ -1,10 +1,10 @@
 /** Faces in rows: each a button with its part of a sprite, and arrows that move among them. */
 
-import { getPicture, getSheet, wallPicture } from "./api.js";
+import { getPicture, getSheet, wallPicture } from "../state/api.js";
 import { element } from "./dom.js";
-import { faceOfSeed, nameOf, toQuery } from "./face.js";
-import { inTray, onTray } from "./tray.js";
-import { isFavourite, onFavourites } from "./favourites.js";
+import { faceOfSeed, nameOf, toQuery } from "../state/face.js";
+import { inTray, onTray } from "../state/selection.js";
+import { isFavourite, onFavourites } from "../state/favourites.js";
 import { paint } from "./sprite.js";
 
 export const COLUMNS = 8;

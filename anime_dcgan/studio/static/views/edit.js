@@ -1,15 +1,15 @@
 /** Editing: a face that changes under the hand while sliders move it. */
 
-import { getPicture, keep } from "./api.js";
-import { button, element, range, release } from "./dom.js";
-import { fromQuery, generatorOf, nameOf, pictureOf, toQuery } from "./face.js";
-import { learn, toggleFavourite } from "./favourites.js";
-import { stepsOf } from "./history.js";
-import { latestOnly } from "./latest.js";
-import { say, sayError } from "./notice.js";
-import { go, leaveTo, link, note } from "./router.js";
-import { directionSliders } from "./sliders.js";
-import { toggleTray } from "./tray.js";
+import { getPicture, keep } from "../state/api.js";
+import { button, element, range, release } from "../ui/dom.js";
+import { fromQuery, generatorOf, nameOf, pictureOf, toQuery } from "../state/face.js";
+import { learn, toggleFavourite } from "../state/favourites.js";
+import { stepsOf } from "../state/undo-history.js";
+import { latestOnly } from "../state/scheduling.js";
+import { say, sayError } from "../ui/notice.js";
+import { go, leaveTo, link, note } from "../state/router.js";
+import { directionSliders } from "../ui/direction-sliders.js";
+import { toggleTray } from "../state/selection.js";
 
 /** @see router.start */
 export function editView(place) {

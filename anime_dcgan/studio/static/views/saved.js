@@ -2,17 +2,17 @@
 
 import {
   collect, forget, importCollection, listCollections, listKept, removeCollection, renameCollection, uncollect,
-} from "./api.js";
-import { newCollection } from "./collect.js";
-import { button, choice, counted, element, menu } from "./dom.js";
-import { nameOf, toQuery } from "./face.js";
-import { learn, toggleFavourite } from "./favourites.js";
-import { debounced } from "./latest.js";
-import { say, sayError } from "./notice.js";
-import { go, link, replace } from "./router.js";
-import { keepMarked, mark, walkable } from "./tiles.js";
-import { inTray, setTray, toggleTray, tray } from "./tray.js";
-import { lookControls, onFocused } from "./wall-view.js";
+} from "../state/api.js";
+import { newCollection } from "../ui/collection-menu.js";
+import { button, choice, counted, element, menu } from "../ui/dom.js";
+import { nameOf, toQuery } from "../state/face.js";
+import { learn, toggleFavourite } from "../state/favourites.js";
+import { debounced } from "../state/scheduling.js";
+import { say, sayError } from "../ui/notice.js";
+import { go, link, replace } from "../state/router.js";
+import { keepMarked, mark, walkable } from "../ui/tiles.js";
+import { inTray, setTray, toggleTray, tray } from "../state/selection.js";
+import { lookControls, onFocused } from "./wall.js";
 
 const PAGE = 100;
 

@@ -1,11 +1,11 @@
 /** The tray: faces that were chosen for something, kept in mind while one goes from view to view. */
 
-import { sayError, say } from "./notice.js";
-import { button, counted, element, release } from "./dom.js";
+import { sayError, say } from "../ui/notice.js";
+import { button, counted, element, release } from "../ui/dom.js";
 import { getSheet } from "./api.js";
 import { nameOf, toQuery } from "./face.js";
 import { go } from "./router.js";
-import { paint } from "./sprite.js";
+import { paint } from "../ui/sprite.js";
 
 const listeners = new Set();
 let faces = [];

@@ -1,6 +1,6 @@
 /** Sliders along the directions of a generator, with names that people gave them. */
 
-import { getDirections, nameDirection } from "./api.js";
+import { getDirections, nameDirection } from "../state/api.js";
 import { button, element } from "./dom.js";
 import { announce, sayError } from "./notice.js";
 

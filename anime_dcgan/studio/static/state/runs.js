@@ -1,7 +1,7 @@
 /** The runs, asked for again and again, so that a training that goes on is seen to go on. */
 
 import { getRuns } from "./api.js";
-import { counted } from "./dom.js";
+import { counted } from "../ui/dom.js";
 
 const SECONDS = 3;
 const listeners = new Set();

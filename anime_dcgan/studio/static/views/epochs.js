@@ -1,20 +1,20 @@
 /** How faces became what they are: the same seeds over the epochs of a run, or of two. */
 
-import { getRun } from "./api.js";
-import { button, element, menu, numberBox, release } from "./dom.js";
-import { LAST_SEED, randomSeed, toQuery } from "./face.js";
-import { toggleFavourite } from "./favourites.js";
-import { distanceCurve } from "./curve.js";
-import { epochSlider } from "./epoch-slider.js";
-import { latestOnly } from "./latest.js";
-import { sayError } from "./notice.js";
-import { generatorPicker } from "./picker.js";
-import { go, note, replace } from "./router.js";
-import { onRuns, runNamed } from "./runs.js";
-import { verdictLine } from "./runs-view.js";
-import { keepMarked, seedTiles, walkable } from "./tiles.js";
-import { toggleTray } from "./tray.js";
-import { lookControls, onFocused } from "./wall-view.js";
+import { getRun } from "../state/api.js";
+import { button, element, menu, numberBox, release } from "../ui/dom.js";
+import { LAST_SEED, randomSeed, toQuery } from "../state/face.js";
+import { toggleFavourite } from "../state/favourites.js";
+import { distanceCurve } from "../ui/distance-curve.js";
+import { epochSlider } from "../ui/epoch-slider.js";
+import { latestOnly } from "../state/scheduling.js";
+import { sayError } from "../ui/notice.js";
+import { generatorPicker } from "../ui/generator-picker.js";
+import { go, note, replace } from "../state/router.js";
+import { onRuns, runNamed } from "../state/runs.js";
+import { verdictLine } from "./runs.js";
+import { keepMarked, seedTiles, walkable } from "../ui/tiles.js";
+import { toggleTray } from "../state/selection.js";
+import { lookControls, onFocused } from "./wall.js";
 
 const SHOWN = 32;
 

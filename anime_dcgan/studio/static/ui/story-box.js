@@ -1,9 +1,9 @@
 /** The story of a face: a box that saves itself. */
 
-import { changeKept, findKept, keep } from "./api.js";
+import { changeKept, findKept, keep } from "../state/api.js";
 import { element } from "./dom.js";
-import { learn } from "./favourites.js";
-import { debounced } from "./latest.js";
+import { learn } from "../state/favourites.js";
+import { debounced } from "../state/scheduling.js";
 import { sayError } from "./notice.js";
 
 const REST = 700; // ms without a key until it is saved

@@ -1,9 +1,8 @@
-"""What the discriminator sees in place of an image: the same for real and fake, in both steps.
+"""Differentiable augmentation of all images that the discriminator sees, real and fake.
 
-An augmentation is applied to every image that the discriminator is shown, and the gradient flows
-through it to the generator: augmenting the real ones alone would teach the generator to draw
-augmented faces (arXiv 2006.10738, section 3). All draws come from torch's random state, which
-`GAN` seeds for each step.
+The gradient flows through the augmentation to the generator. Augmenting the real images alone would
+teach the generator to produce augmented faces (arXiv 2006.10738, section 3). All random draws come
+from torch's global random state, which `GAN` seeds before each step.
 """
 
 import functools
@@ -14,7 +13,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from anime_dcgan.game.transformations import moved, recoloured
+from anime_dcgan.game.transformations import transform_colours, transform_geometry
 from anime_dcgan.system.errors import UserError
 
 Images = Float[Tensor, "n 3 h w"]
@@ -22,40 +21,41 @@ Change = Callable[[Images], Images]
 
 
 class Augment(nn.Module):
-    """Base of all augmentations, and on its own the one that does nothing."""
+    """Base class of all augmentations; on its own it does nothing."""
 
     uses_logit_signs: ClassVar[bool] = False
-    """Whether it learns from the sign of the discriminator's logits."""
+    """True if it adapts to the signs of the discriminator's logits."""
 
     def forward(self, images: Float[Tensor, "n ..."]) -> Float[Tensor, "n ..."]:
-        """The images as the discriminator sees them: same shape and type, differentiable.
+        """Return the images as the discriminator sees them: same shape and dtype, differentiable.
 
-        Nothing is remembered, so that whoever plays the same game on the side changes nothing.
+        The module keeps no state of the call, so that the duality gap can use it during training.
         """
         return images
 
     def observe(self, real_logits: Float[Tensor, "..."]) -> dict[str, Tensor]:
-        """Learn from a discriminator step, of all processes; returns figures to be logged."""
+        """Adapt to the real logits of a discriminator step, of all processes; return metrics."""
         return {}
 
     def previews(self) -> dict[str, Change]:
-        """What it may do to an image in the course of a training, by a short name."""
+        """Return the transformations that images may undergo during a training, by short name."""
         return {"augmented": self}
 
 
 class Flip(Augment):
-    """Mirrors each image, real and fake, with a probability of its own.
+    """Mirror each image, real or fake, independently with the same probability.
 
-    The discriminator then cannot tell a face from its mirror image, and nothing in the data decides
-    which of the two the generator draws: what always lies on one side may come to lie on the other.
-    The faces of the data set are mirrored nowhere else.
+    The discriminator then cannot distinguish a face from its mirror image, so the generator may
+    draw either: a feature that is always on one side may appear on the other. The faces of the data
+    set are not mirrored anywhere else.
     """
 
     def __init__(self, probability: float = 0.5) -> None:
         super().__init__()
         if not 0 <= probability <= 1:
             raise UserError(
-                f"augment.probability={probability} is no probability: use augment.probability=0.5"
+                f"augment.probability={probability} is not a probability: "
+                "use augment.probability=0.5"
             )
         self.probability = probability
 
@@ -67,17 +67,19 @@ class Flip(Augment):
 class DiffAugment(Augment):
     """Colour, translation and cutout of every image: Zhao et al. 2020, arXiv 2006.10738.
 
-    Each is switched off by 0. They follow each other in the order of the parameters. Colour may
-    leave [-1, 1]: pixels clipped to it would have no gradient.
+    A value of 0 disables a transformation. They are applied in the order of the parameters. Colours
+    may leave [-1, 1], since clipped pixels would have no gradient.
 
     Parameters:
-        brightness: what is added to a whole image lies in [-brightness, brightness].
-        saturation: distances from grey are multiplied by a factor in [1 - it, 1 + it].
-        contrast: distances from the image's mean likewise.
-        translation: farthest shift, by whole pixels, as a share of the side; 0, which is mid-grey,
-            comes in.
-        cutout: side of the square that becomes 0, as a share of the image's; it may lie partly
-            outside.
+        brightness: a number in [-brightness, brightness] is added to the whole image.
+        saturation: differences from grey are multiplied by a factor in [1 - saturation,
+            1 + saturation].
+        contrast: differences from the image's mean are multiplied by a factor in [1 - contrast,
+            1 + contrast].
+        translation: max shift in whole pixels, as a fraction of the side; the border is filled
+            with 0, mid-grey.
+        cutout: side of the square that is set to 0, as a fraction of the image's side; the square
+            may lie partly outside.
     """
 
     def __init__(
@@ -96,11 +98,11 @@ class DiffAugment(Augment):
             "translation": (translation, 0.125),
             "cutout": (cutout, 0.5),
         }
-        for name, (value, usual) in settings.items():
+        for name, (value, default) in settings.items():
             if not 0 <= value <= 1:
                 raise UserError(
-                    f"augment.{name}={value} is not in [0, 1]: use augment.{name}={usual}, or 0 "
-                    "to switch it off"
+                    f"augment.{name}={value} is not in [0, 1]: use augment.{name}={default}, or 0 "
+                    "to disable it"
                 )
         self.brightness = brightness
         self.saturation = saturation
@@ -127,21 +129,21 @@ class DiffAugment(Augment):
 
 
 class Adaptive(Augment):
-    """As much augmentation as keeps the discriminator from overfitting: arXiv 2006.06676.
+    """Adaptive discriminator augmentation (ADA): Karras et al. 2020, arXiv 2006.06676.
 
     Each transformation of `transformations.py` is applied to each image with probability p. The
-    discriminator overfits where it is sure of the training images: r_t = E[sign(D_train)],
-    equation 1 of the paper. Every few batches p goes up where r_t is above its target, and down
-    where it is not. p is part of the checkpoint.
+    heuristic r_t = E[sign(D_train)], equation 1 of the paper, measures how much the discriminator
+    overfits. Every few batches p rises if r_t is above its target, and falls otherwise. p is saved
+    in checkpoints.
 
     Parameters:
-        target: of r_t, in [0, 1).
-        adjust_kimg: thousands of images in which p goes from 0 to 1, if it always goes up.
-        every: batches from one adjustment to the next.
+        target: target of r_t, in [0, 1).
+        adjust_kimg: thousands of images in which p rises from 0 to 1 if r_t stays above target.
+        every: number of batches between adjustments.
         initial: p at the start.
         max_probability: upper limit of p. The paper found that the transformations do not leak into
             the generated images while p is below 0.8 (section 2.2).
-        pixels: mirror, quarter turns and shifts by whole pixels.
+        pixels: mirroring, quarter turns and shifts by whole pixels.
         geometry: scale and rotation.
         colours: brightness, contrast, luma flip, hue and saturation.
     """
@@ -177,7 +179,7 @@ class Adaptive(Augment):
         self.geometry = geometry
         self.colours = colours
         self.adjust_images = round(1000 * adjust_kimg)
-        # whole numbers, which no precision of the training rounds; p is level / adjust_images
+        # integers, which no training precision rounds; p is level / adjust_images
         self.register_buffer("level", torch.tensor(round(initial * self.adjust_images)))
         for name in ("batches", "images", "signs"):  # since the last adjustment
             self.register_buffer(name, torch.tensor(0))
@@ -192,7 +194,7 @@ class Adaptive(Augment):
 
     @torch.no_grad()
     def observe(self, real_logits: Float[Tensor, "..."]) -> dict[str, Tensor]:
-        """Count the signs, and adjust p when it is time. Nothing is read back from a GPU."""
+        """Count signs, and adjust p after every few batches, without waiting for the GPU."""
         signs = real_logits.sign()
         self.batches += 1
         self.images += signs.numel()
@@ -206,30 +208,30 @@ class Adaptive(Augment):
         return {"augment/probability": self.probability, "augment/overfitting": signs.mean()}
 
     def previews(self) -> dict[str, Change]:
-        """At a quarter, at half and at all of the largest p."""
-        shares = [share * self.max_probability for share in (0.25, 0.5, 1.0)]
-        return {f"p={p:g}": functools.partial(self._changed, probability=p) for p in shares}
+        """Return the augmentation at a quarter, half and all of `max_probability`."""
+        levels = [fraction * self.max_probability for fraction in (0.25, 0.5, 1.0)]
+        return {f"p={p:g}": functools.partial(self._changed, probability=p) for p in levels}
 
     def _changed(self, images: Images, probability: Float[Tensor, ""] | float) -> Images:
         with torch.autocast(images.device.type, enabled=False):
             changed = images.float()
             if self.pixels or self.geometry:
-                changed = moved(changed, probability, self.pixels, self.geometry)
+                changed = transform_geometry(changed, probability, self.pixels, self.geometry)
             if self.colours:
-                changed = recoloured(changed, probability)
+                changed = transform_colours(changed, probability)
             return changed.to(images.dtype)
 
 
 def _symmetric(images: Images) -> Float[Tensor, "n 1 1 1"]:
-    """A number in [-1, 1) for each image."""
+    """Draw a number in [-1, 1) for each image."""
     return 2 * torch.rand(len(images), 1, 1, 1, device=images.device) - 1
 
 
-def _translated(images: Images, share: float) -> Images:
-    """Each image shifted by whole pixels, at most that share of its side; 0 comes in."""
+def _translated(images: Images, fraction: float) -> Images:
+    """Shift each image by whole pixels, at most that fraction of its side, padding with 0."""
     for axis in (2, 3):
-        farthest = int(share * images.shape[axis])
-        shift = torch.randint(-farthest, farthest + 1, (len(images), 1), device=images.device)
+        max_shift = int(fraction * images.shape[axis])
+        shift = torch.randint(-max_shift, max_shift + 1, (len(images), 1), device=images.device)
         source = torch.arange(images.shape[axis], device=images.device) - shift
         inside = (source >= 0) & (source < images.shape[axis])
         index = source.clamp(0, images.shape[axis] - 1)
@@ -237,21 +239,22 @@ def _translated(images: Images, share: float) -> Images:
     return images
 
 
-def _cut_out(images: Images, share: float) -> Images:
-    """Each image with a square of 0 in it, of that share of its sides, around any of its points."""
+def _cut_out(images: Images, fraction: float) -> Images:
+    """Set a square of that fraction of the sides to 0, centred at a random point of each image."""
     hidden = torch.ones((), dtype=torch.bool, device=images.device)
     for axis in (2, 3):
         length = images.shape[axis]
-        side = round(share * length)
+        side = round(fraction * length)
         last = length + 1 - side % 2  # an even side has its centre between two pixels
         start = torch.randint(0, last, (len(images), 1), device=images.device) - side // 2
-        place = torch.arange(length, device=images.device)
-        hidden = hidden & _along((place >= start) & (place < start + side), axis)
+        position = torch.arange(length, device=images.device)
+        inside = (position >= start) & (position < start + side)
+        hidden = hidden & _along(inside, axis)
     return images.masked_fill(hidden, 0.0)
 
 
 def _along(values: Tensor, axis: int) -> Tensor:
-    """Values (n, length) of the rows (axis 2) or columns (3), to be spread over images."""
+    """Reshape values (n, length) per row (axis 2) or column (axis 3) to broadcast over images."""
     return values[:, None, :, None] if axis == 2 else values[:, None, None, :]
 
 
@@ -260,15 +263,15 @@ def _check_adaptive(
 ) -> None:
     if not 0 <= target < 1:
         raise UserError(
-            f"augment.target={target} is no mean sign in [0, 1) that real logits could have and "
+            f"augment.target={target} is not in [0, 1), the mean signs that real logits can "
             "exceed: use augment.target=0.6"
         )
     if round(1000 * adjust_kimg) < 1:
         raise UserError(
-            f"augment.adjust_kimg={adjust_kimg} is less than an image: use augment.adjust_kimg=500"
+            f"augment.adjust_kimg={adjust_kimg} is less than one image: use augment.adjust_kimg=500"
         )
     if every < 1:
-        raise UserError(f"augment.every={every} never adjusts: use augment.every=4")
+        raise UserError(f"augment.every={every} is less than one batch: use augment.every=4")
     if not 0 <= max_probability <= 1:
         raise UserError(
             f"augment.max_probability={max_probability} is not a probability: "

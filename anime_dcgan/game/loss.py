@@ -1,8 +1,8 @@
-"""What each player pays for a logit, per sample; higher logits always mean "more real".
+"""Adversarial losses: each player's cost per sample; higher logits always mean "more real".
 
-A *margin* says how far a logit lies on the side that its player wants; `cost` is what that player
-pays for it. The discriminator wants real logits high and fake ones low, the generator wants fake
-ones high.
+The *margin* of a logit is its value in the direction that a player wants: the discriminator wants
+real logits high and fake logits low, the generator wants fake logits high. `cost` maps a margin to
+the cost of its player.
 """
 
 from typing import ClassVar
@@ -14,29 +14,29 @@ from anime_dcgan.system.errors import UserError
 
 
 class AdversarialLoss:
-    """Base of all losses: a subclass says `cost`, and what differs from it.
+    """Base class of all losses. Subclasses implement `cost` and override the rest where needed.
 
     Parameters:
-        relativistic: a margin is how much more real a real image looks than the fake one that it
-            is paired with, for both players: Jolicoeur-Martineau 2018, arXiv 1807.00734, and the
-            loss of R3GAN with cross-entropy, arXiv 2501.05441, equation 2.
+        relativistic: for both players the margin is the difference between the logits of a real
+            image and of the fake image that it is paired with: Jolicoeur-Martineau 2018, arXiv
+            1807.00734. With cross-entropy it is the loss of R3GAN, arXiv 2501.05441, equation 2.
     """
 
     bounded: ClassVar[bool] = True
-    """Whether the discriminator stops gaining somewhere, however large its logits grow."""
+    """True if the discriminator cannot gain without end by ever larger logits."""
 
     def __init__(self, relativistic: bool = False) -> None:
         self.relativistic = relativistic
 
     @property
     def separates_at_zero(self) -> bool:
-        """Whether 0 lies between real and fake logits; else only their differences count."""
+        """True if 0 separates real from fake logits; otherwise only their differences matter."""
         return self.bounded and not self.relativistic
 
     def discriminator(
         self, real_logits: Float[Tensor, " n"], fake_logits: Float[Tensor, " n"]
     ) -> Float[Tensor, " n"]:
-        """The discriminator's cost of each pair of a real and a fake image."""
+        """Return the discriminator's cost of each pair of a real and a fake image."""
         if self.relativistic:
             return self.real_cost(real_logits - fake_logits)
         return self.real_cost(real_logits) + self.cost(-fake_logits)
@@ -44,48 +44,48 @@ class AdversarialLoss:
     def generator(
         self, fake_logits: Float[Tensor, " n"], real_logits: Float[Tensor, " n"] | float = 0.0
     ) -> Float[Tensor, " n"]:
-        """The generator's cost of each fake image; the real ones count in a relativistic loss."""
+        """Return the generator's cost of each fake image; only a relativistic loss uses real."""
         margin = fake_logits - real_logits if self.relativistic else fake_logits
         return self.generator_cost(margin)
 
     def accuracy(
         self, real_logits: Float[Tensor, " n"], fake_logits: Float[Tensor, " m"]
     ) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
-        """Shares of real and of fake images, in [0, 1], that are told for what they are.
+        """Return the fractions of real and of fake images that are classified correctly, in [0, 1].
 
-        By the sign of the logit, which is the report's accuracy; where signs say nothing, by
-        whether it lies above or below the middle between the means of both.
+        The boundary is 0, as in the report, or, where signs carry no meaning, the midpoint between
+        the means of real and fake logits.
         """
         boundary: Tensor | float = 0.0
         if not self.separates_at_zero:
             boundary = (real_logits.float().mean() + fake_logits.float().mean()) / 2
-        right = real_logits > boundary, fake_logits < boundary
-        return right[0].float().mean(), right[1].float().mean()
+        correct = real_logits > boundary, fake_logits < boundary
+        return correct[0].float().mean(), correct[1].float().mean()
 
     def cost(self, margin: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
-        """What a player pays at a margin; falls as the margin grows."""
+        """Return the cost of a player at a margin; it falls as the margin grows."""
         raise NotImplementedError
 
     def real_cost(self, margin: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
-        """What the discriminator pays at the margin of a real image."""
+        """Return the discriminator's cost at the margin of a real image."""
         return self.cost(margin)
 
     def generator_cost(self, margin: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
-        """What the generator pays at a margin."""
+        """Return the generator's cost at a margin."""
         return self.cost(margin)
 
 
 class BCE(AdversarialLoss):
     """Binary cross-entropy: Goodfellow et al., arXiv 1406.2661, equation 1 and section 3.
 
-    `-log sigmoid(margin)`, the mean over the two halves of the discriminator's batch as the
-    report (and Keras) takes it is half of the sum here; Adam does not notice the factor.
+    The cost is -log sigmoid(margin). The discriminator's cost is the sum over real and fake images;
+    the report, like Keras, takes the mean, which is half of it. Adam is invariant to that factor.
 
     Parameters:
         smoothing: real images are labelled 1 - smoothing, fake ones 0: one-sided label smoothing,
             Salimans et al. 2016, arXiv 1606.03498, section 3.4; in [0, 0.5).
         saturating: the generator minimises log(1 - sigmoid(margin)), as in equation 1, instead of
-            -log sigmoid(margin); its gradient vanishes where the discriminator is sure.
+            -log sigmoid(margin); its gradient vanishes where the discriminator is confident.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class BCE(AdversarialLoss):
         super().__init__(relativistic)
         if not 0 <= smoothing < 0.5:
             raise UserError(
-                f"loss.smoothing={smoothing} leaves no real images: use loss.smoothing=0.1, or 0"
+                f"loss.smoothing={smoothing} is not in [0, 0.5): use loss.smoothing=0.1, or 0"
             )
         self.smoothing = smoothing
         self.saturating = saturating
@@ -112,7 +112,7 @@ class BCE(AdversarialLoss):
 class Hinge(AdversarialLoss):
     """Hinge loss: Lim & Ye 2017, arXiv 1705.02894; Miyato et al. 2018, arXiv 1802.05957, 16-17.
 
-    The discriminator pays nothing beyond a margin of 1; the generator's cost is linear.
+    The discriminator's cost is 0 beyond a margin of 1; the generator's cost is linear.
     """
 
     def cost(self, margin: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
@@ -125,7 +125,8 @@ class Hinge(AdversarialLoss):
 class LSGAN(AdversarialLoss):
     """Least squares: Mao et al. 2016, arXiv 1611.04076, equation 2 with a = -1 and b = c = 1.
 
-    So 0 lies between real and fake, as for every loss here. Margins beyond 1 cost again.
+    With this coding 0 separates real from fake, as for the other losses. Margins beyond 1 are
+    penalised again.
     """
 
     def cost(self, margin: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
@@ -135,7 +136,7 @@ class LSGAN(AdversarialLoss):
 class WGAN(AdversarialLoss):
     """The Wasserstein critic's difference of means: arXiv 1701.07875, algorithm 1.
 
-    The negated discriminator's loss estimates the earth mover's distance up to the constant K
+    The negated loss of the critic estimates the earth mover's distance up to the Lipschitz constant
     of the critic, which a regularizer or spectral normalisation must bound.
     """
 

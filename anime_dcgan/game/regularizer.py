@@ -124,7 +124,9 @@ class GradientPenalty(WeightedPenalty):
         fraction = torch.rand(len(real), *[1] * (real.ndim - 1), device=real.device)
         between = torch.lerp(fake.float(), real.float(), fraction)
         squared_norm = squared_gradient_norm(discriminator, between)
-        return self.weight * ((squared_norm + 1e-12).sqrt() - 1) ** 2  # sqrt is steep at 0
+        return (
+            self.weight * ((squared_norm + 1e-12).sqrt() - 1) ** 2
+        )  # sqrt is not differentiable at 0
 
 
 class R1(WeightedPenalty):

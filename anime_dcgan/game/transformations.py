@@ -1,11 +1,11 @@
-"""The transformations of adaptive augmentation, each applied to an image with the same probability.
+"""Transformations of adaptive augmentation, each applied to an image with the same probability.
 
-Karras et al. 2020, arXiv 2006.06676, appendix B, with its ranges. Of its 18 those are here that
-make sense at 32 to 64 px: no anisotropic scaling, no shift by fractions of pixels, no filtering, no
-noise and no cutout. All that move pixels are one affine map, and those of colour are one matrix. An
-image that nothing is chosen for stays as it is, bit by bit.
+They and their ranges are those of Karras et al. 2020, arXiv 2006.06676, appendix B. Of its 18
+transformations, this module has those that make sense at 32 to 64 px: no anisotropic scaling,
+fractional shifts, filtering, noise or cutout. The geometric ones are combined into one affine map,
+the colour ones into one matrix. An image for which none is chosen is returned bit by bit.
 
-Images are square, in [-1, 1]; colour may leave that range, since clipped pixels would have no
+Images are square, in [-1, 1]; colours may leave that range, since clipped pixels would have no
 gradient.
 """
 
@@ -20,17 +20,17 @@ Images = Float[Tensor, "n 3 size size"]
 Numbers = Float[Tensor, " n"]
 Probability = Float[Tensor, ""] | float
 
-FARTHEST = 0.125  # shift, as a share of the side
-SCALE, CONTRAST, SATURATION = 0.2, 0.5, 1.0  # standard deviations of the factors' log2
-BRIGHTNESS = 0.2  # standard deviation of what is added
+MAX_SHIFT = 0.125  # fraction of the side
+SCALE, CONTRAST, SATURATION = 0.2, 0.5, 1.0  # standard deviations of log2 of the factors
+BRIGHTNESS = 0.2  # standard deviation of the added value
 
 
-def moved(
+def transform_geometry(
     images: Images, probability: Probability, pixels: bool = True, geometry: bool = True
 ) -> Images:
-    """Mirrored, turned, shifted by whole pixels (`pixels`), scaled and rotated (`geometry`).
+    """Mirror, turn and shift by whole pixels (`pixels`), scale and rotate (`geometry`).
 
-    What comes in from outside is the image's own reflection.
+    Outside its borders an image is continued by its reflection.
     """
     source = torch.eye(3, device=images.device).expand(len(images), 3, 3)
     if pixels:
@@ -44,8 +44,8 @@ def moved(
     return torch.where(chosen[:, None, None, None], sampled, images)
 
 
-def recoloured(images: Images, probability: Probability) -> Images:
-    """Brightness, contrast, luma flip, hue and saturation."""
+def transform_colours(images: Images, probability: Probability) -> Images:
+    """Change brightness, contrast, luma flip, hue and saturation."""
     matrix = _brightness_and_contrast(images, probability)
     for transformation in (_luma_flip, _hue, _saturation):
         matrix = transformation(images, probability) @ matrix
@@ -53,9 +53,8 @@ def recoloured(images: Images, probability: Probability) -> Images:
     return torch.einsum("nij,njhw->nihw", linear, images) + offset[:, :, None, None]
 
 
-# What moves pixels: each matrix says where in the source a place of the result comes from, in
-# coordinates from -1 to 1. That is the inverse of the transformation, whose parameters are
-# distributed as its own.
+# Geometry: each matrix maps a position in the result to its position in the source, in coordinates
+# from -1 to 1. That is the inverse of the transformation; its parameters are distributed alike.
 
 
 def _mirror(images: Images, probability: Probability) -> Float[Tensor, "n 3 3"]:
@@ -73,7 +72,7 @@ def _quarter_turn(images: Images, probability: Probability) -> Float[Tensor, "n 
 def _shift(images: Images, probability: Probability) -> Float[Tensor, "n 3 3"]:
     size = images.shape[-1]
     across, down = (
-        (FARTHEST * size * (2 * _uniform(images) - 1)).round() * (2 / size) for _ in range(2)
+        (MAX_SHIFT * size * (2 * _uniform(images) - 1)).round() * (2 / size) for _ in range(2)
     )
     chosen = _sometimes(torch.ones_like(across), 0.0, probability)
     one = torch.ones_like(across)
@@ -103,7 +102,7 @@ def _affine(
     return torch.stack([xx, xy, x, yx, yy, y, zero, zero, one], 1).unflatten(1, (3, 3))
 
 
-# Of colour: matrices on (red, green, blue, 1). The luma axis v is (1, 1, 1) / sqrt(3).
+# Colour: matrices on (red, green, blue, 1). The luma axis v is (1, 1, 1) / sqrt(3).
 
 
 def _brightness_and_contrast(images: Images, probability: Probability) -> Float[Tensor, "n 4 4"]:
@@ -114,13 +113,13 @@ def _brightness_and_contrast(images: Images, probability: Probability) -> Float[
 
 
 def _luma_flip(images: Images, probability: Probability) -> Float[Tensor, "n 4 4"]:
-    """1 - 2 v v^T: Householder's reflection, dark becomes bright and the colour stays."""
+    """Householder reflection 1 - 2 v v^T, which swaps dark and bright and keeps the hue."""
     flipped = _sometimes(_coin(images), 0.0, probability)[:, None, None]
     return _homogeneous(torch.eye(3, device=images.device) - 2 * flipped * _luma(images))
 
 
 def _hue(images: Images, probability: Probability) -> Float[Tensor, "n 4 4"]:
-    """A rotation about v by Rodrigues' formula, 1 + sin K + (1 - cos) K^2 with K x = v cross x."""
+    """Rotation about v by Rodrigues' formula, 1 + sin K + (1 - cos) K^2 with K x = v cross x."""
     angle = _sometimes(_angle(images), 0.0, probability)[:, None, None]
     one, zero = torch.ones((), device=images.device), torch.zeros((), device=images.device)
     rows = [zero, -one, one, one, zero, -one, -one, one, zero]
@@ -130,7 +129,7 @@ def _hue(images: Images, probability: Probability) -> Float[Tensor, "n 4 4"]:
 
 
 def _saturation(images: Images, probability: Probability) -> Float[Tensor, "n 4 4"]:
-    """v v^T + factor (1 - v v^T): what is not grey is multiplied."""
+    """Matrix v v^T + factor (1 - v v^T), which scales the part that is not grey."""
     factor = _sometimes(_log_normal(images, SATURATION), 1.0, probability)[:, None, None]
     identity = torch.eye(3, device=images.device)
     return _homogeneous(identity + (factor - 1) * (identity - _luma(images)))
@@ -143,7 +142,7 @@ def _luma(images: Images) -> Float[Tensor, "3 3"]:
 def _homogeneous(
     linear: Float[Tensor, "n 3 3"], offset: Numbers | None = None
 ) -> Float[Tensor, "n 4 4"]:
-    """The matrix that also adds the same to all three colours."""
+    """Return the 4x4 matrix of a linear map plus an offset common to the three channels."""
     count = len(linear)
     matrix = torch.eye(4, device=linear.device).repeat(count, 1, 1)
     matrix[:, :3, :3] = linear
@@ -152,11 +151,11 @@ def _homogeneous(
     return matrix
 
 
-# Draws, one for each image.
+# Random draws, one for each image.
 
 
 def _sometimes(values: Numbers, otherwise: float, probability: Probability) -> Numbers:
-    """Each value with the probability, on its own; never at 0, always at 1."""
+    """Take each value independently with the probability: never at 0, always at 1."""
     chosen = torch.rand_like(values) < probability
     return torch.where(chosen, values, otherwise)
 
@@ -178,5 +177,5 @@ def _normal(images: Images) -> Numbers:
 
 
 def _log_normal(images: Images, deviation: float) -> Numbers:
-    """2^x with x normal of that deviation."""
+    """Draw 2^x, with x normal of that standard deviation."""
     return torch.exp2(deviation * _normal(images))

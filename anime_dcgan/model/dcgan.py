@@ -1,7 +1,7 @@
-"""The pair of the student report of 2022, layer by layer as its Keras notebook built it.
+"""Generator and discriminator of the student report of 2022, layer by layer.
 
-Glorot-uniform kernels, zero biases and "same" padding are Keras' defaults (Glorot & Bengio 2010).
-Images are NCHW in [-1, 1]. The pair works at any size that is a multiple of 4.
+Glorot-uniform kernels (Glorot & Bengio 2010), zero biases and "same" padding are the defaults of
+Keras, which the report used. Images are NCHW in [-1, 1]; their size is any multiple of 4.
 """
 
 import torch
@@ -13,7 +13,7 @@ from anime_dcgan.model import base
 from anime_dcgan.model.layers import SubpixelConv, Upsample, normalise_spectrally
 from anime_dcgan.system.errors import UserError
 
-LEAK = 0.2  # slope of every LeakyReLU below zero
+LEAK = 0.2  # negative slope of every LeakyReLU
 
 
 def _keras_initialisation(module: nn.Module) -> None:
@@ -26,16 +26,16 @@ def _keras_initialisation(module: nn.Module) -> None:
 def _quarter(image_size: int) -> int:
     if image_size < 8 or image_size % 4:
         raise UserError(
-            f"model=dcgan halves its images twice, so data.image_size={image_size} does not fit: "
-            "use a multiple of 4 from 8 on, for example data.image_size=64"
+            f"model=dcgan halves images twice, which data.image_size={image_size} does not allow: "
+            "use a multiple of 4 that is at least 8, for example data.image_size=64"
         )
     return image_size // 4
 
 
 class Generator(base.Generator):
-    """Linear, two doubling transposed convolutions, a 7x7 convolution, tanh.
+    """Linear layer, two transposed convolutions that double the size, a 7x7 convolution, tanh.
 
-    Parameters: `width` channels in the doubling layers (128), twice as many in the first map.
+    The transposed convolutions have `width` channels, the first map twice as many.
     """
 
     def __init__(self, latent_dim: int = 100, width: int = 128, image_size: int = 64) -> None:
@@ -50,7 +50,7 @@ class Generator(base.Generator):
         self.apply(_keras_initialisation)
 
     def forward(self, latents: Float[Tensor, "n latent_dim"]) -> Float[Tensor, "n 3 h w"]:
-        """Images in [-1, 1]."""
+        """Return images in [-1, 1]."""
         x = leaky_relu_(self.project(latents), LEAK)
         x = x.unflatten(1, self.first_map).permute(0, 3, 1, 2)  # Keras' h, w, c: channels_last
         x = leaky_relu_(self.upsample_1(x), LEAK)
@@ -59,7 +59,7 @@ class Generator(base.Generator):
 
 
 class KerasSameConv(nn.Conv2d):
-    """3x3 convolution of stride 2 that pads as Keras' "same" does: below and to the right."""
+    """3x3 convolution of stride 2, padded below and to the right as by Keras' "same"."""
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__(in_channels, out_channels, kernel_size=3, stride=2)
@@ -69,9 +69,11 @@ class KerasSameConv(nn.Conv2d):
 
 
 class Discriminator(base.Discriminator):
-    """Three 3x3 convolutions, dropout (the report's listing has it twice), Linear.
+    """Three 3x3 convolutions, dropout and a linear layer.
 
-    `spectral_norm` divides each weight by its largest singular value.
+    Parameters:
+        dropout: probability of each of the report's two consecutive dropout layers.
+        spectral_norm: True divides each weight by its largest singular value.
     """
 
     def __init__(
@@ -91,7 +93,7 @@ class Discriminator(base.Discriminator):
             KerasSameConv(width, width),
             nn.LeakyReLU(LEAK, inplace=True),
             nn.Flatten(),
-            nn.Dropout(1 - (1 - dropout) ** 2),  # two independent masks in a row make this one
+            nn.Dropout(1 - (1 - dropout) ** 2),  # equals two independent masks in a row
             nn.Linear(_quarter(image_size) ** 2 * width, 1),
         )
         self.apply(_keras_initialisation)
@@ -99,5 +101,5 @@ class Discriminator(base.Discriminator):
             normalise_spectrally(self)
 
     def forward(self, images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, " n"]:
-        """Raw logits; higher means more real."""
+        """Return raw logits; higher means more real."""
         return self.layers(images).squeeze(1)

@@ -26,18 +26,18 @@ def _radford_initialisation(module: nn.Module) -> None:
 
 
 def _channels(width: int, image_size: int) -> list[int]:
-    """Channels of the maps from image_size/2 px down to 4 px: width, 2 width, 4 width, ..."""
+    """Return the channels of the maps from image_size/2 px to 4 px: width, 2 width, 4 width..."""
     doublings = image_size.bit_length() - 3  # from 4 px to image_size
     if image_size < 8 or image_size != 4 * 2**doublings:
         raise UserError(
-            f"model=radford doubles from 4 px, so data.image_size={image_size} does not fit: "
-            "use a power of two from 8 on, for example data.image_size=64"
+            f"model=radford doubles from 4 px, which data.image_size={image_size} does not allow: "
+            "use a power of two that is at least 8, for example data.image_size=64"
         )
     return [width * 2**stage for stage in range(doublings)]
 
 
 class Generator(base.Generator):
-    """Project and reshape to 4x4, then double up to the image size; ReLU, tanh at the end."""
+    """Projection to 4x4, then transposed convolutions up to the image size; ReLU, final tanh."""
 
     def __init__(self, latent_dim: int = 100, width: int = 64, image_size: int = 64) -> None:
         super().__init__(latent_dim)
@@ -57,22 +57,22 @@ class Generator(base.Generator):
         self.apply(_radford_initialisation)
 
     def forward(self, latents: Float[Tensor, "n latent_dim"]) -> Float[Tensor, "n 3 h w"]:
-        """Images in [-1, 1]."""
+        """Return images in [-1, 1]."""
         x = self.project(latents).unflatten(1, (4, 4, -1)).permute(0, 3, 1, 2)
         x = torch.relu(self.normalise(x))
         return torch.tanh(self.to_rgb(self.stages(x)))
 
 
 class Discriminator(base.Discriminator):
-    """Halve down to 4x4, then one 4x4 convolution to the logit; LeakyReLU 0.2.
+    """Strided convolutions down to 4x4, then a 4x4 convolution to the logit; LeakyReLU 0.2.
 
     Parameters:
-        batch_norm: False leaves the normalisation out, as gradient penalties need it.
-        spectral_norm: divides each weight by its largest singular value.
-        minibatch_std: images that are compared with each other at 4x4, where a 3x3 convolution more
-            looks at how much they differ, as in Karras et al. 2018, arXiv 1710.10196, table 2;
-            0 for none. A penalty on an image's gradient then has the images beside it in view, as
-            in StyleGAN.
+        batch_norm: False omits batch normalisation, as gradient penalties require.
+        spectral_norm: True divides each weight by its largest singular value.
+        minibatch_std: group size of a minibatch standard deviation at 4x4, followed by an
+            additional 3x3 convolution, as in Karras et al. 2018, arXiv 1710.10196, table 2; 0
+            omits both. As in StyleGAN, the gradient of an image's logit then depends on the other
+            images of its group.
     """
 
     def __init__(
@@ -87,8 +87,8 @@ class Discriminator(base.Discriminator):
         base.check_width("discriminator", width)
         if minibatch_std < 0:
             raise UserError(
-                f"model.discriminator.minibatch_std={minibatch_std} is no number of images: "
-                "use model.discriminator.minibatch_std=4, or 0 for none"
+                f"model.discriminator.minibatch_std={minibatch_std} is negative: "
+                "use model.discriminator.minibatch_std=4, or 0 to omit it"
             )
         channels = _channels(width, image_size)
         layers: list[nn.Module] = [
@@ -114,5 +114,5 @@ class Discriminator(base.Discriminator):
             normalise_spectrally(self)
 
     def forward(self, images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, " n"]:
-        """Raw logits; higher means more real."""
+        """Return raw logits; higher means more real."""
         return self.to_logit(self.layers(images)).flatten()

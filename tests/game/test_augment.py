@@ -1,4 +1,4 @@
-"""What is done to the images that the discriminator sees, next to slow and plain ways to do it."""
+"""Augmentation of the images that the discriminator sees, compared with plain implementations."""
 
 import dataclasses
 import itertools
@@ -43,7 +43,7 @@ def only(**settings: float) -> DiffAugment:
 
 
 def noise(count: int = 8, size: int = SIZE) -> Tensor:
-    """Nowhere 0."""
+    """Return images without a value of 0."""
     random = torch.Generator().manual_seed(0)
     return torch.rand(count, 3, size, size, generator=random) * 0.8 + 0.1
 
@@ -55,7 +55,7 @@ def seeded(augment: nn.Module, images: Tensor, seed: int = 0) -> Tensor:
 
 @each
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_shape_and_type_stay_and_all_is_finite(augment: Augment, dtype: torch.dtype):
+def test_shape_and_dtype_are_kept_and_values_are_finite(augment: Augment, dtype: torch.dtype):
     images = noise().to(dtype)
     changed = seeded(augment, images)
     assert (changed.shape, changed.dtype) == (images.shape, dtype)
@@ -64,7 +64,7 @@ def test_shape_and_type_stay_and_all_is_finite(augment: Augment, dtype: torch.dt
 
 
 @each
-def test_a_seed_decides_and_each_image_gets_its_own_draws(augment: Augment):
+def test_draws_depend_on_the_seed_and_differ_between_images(augment: Augment):
     same_image = noise(1).expand(64, -1, -1, -1)
     changed = seeded(augment, same_image)
     assert torch.equal(changed, seeded(augment, same_image))
@@ -74,8 +74,8 @@ def test_a_seed_decides_and_each_image_gets_its_own_draws(augment: Augment):
 
 
 @each
-def test_the_gradient_is_that_of_the_difference_quotient(augment: Augment):
-    """All of them are affine in the image, so that finite differences are exact."""
+def test_the_gradient_equals_finite_differences(augment: Augment):
+    """Every augmentation is affine in the image, so that finite differences are exact."""
     images, direction = noise().requires_grad_(True), torch.randn(8, 3, SIZE, SIZE)
     weights = torch.randn(8, 3, SIZE, SIZE)
     torch.manual_seed(0)
@@ -88,7 +88,7 @@ def test_the_gradient_is_that_of_the_difference_quotient(augment: Augment):
 
 
 @each
-def test_autocast_does_not_make_it_coarse(augment: Augment):
+def test_autocast_does_not_reduce_the_precision(augment: Augment):
     images = noise()
     with torch.autocast("cpu", torch.bfloat16):
         coarse = seeded(augment, images)
@@ -99,7 +99,7 @@ def test_autocast_does_not_make_it_coarse(augment: Augment):
     "augment",
     [Augment(), Flip(0.0), only(), Adaptive(), Adaptive(colours=False), Adaptive(geometry=False)],
 )
-def test_switched_off_nothing_changes_by_a_bit(augment: Augment):
+def test_a_disabled_augmentation_changes_no_bit(augment: Augment):
     images = noise()
     assert torch.equal(seeded(augment, images), images)
 
@@ -107,7 +107,7 @@ def test_switched_off_nothing_changes_by_a_bit(augment: Augment):
 # Flip
 
 
-def test_flipped_images_are_mirrored_and_as_many_as_the_probability_says():
+def test_images_are_mirrored_with_the_given_probability():
     images = noise(4000, size=2)
     share = {}
     for probability in (0.2, 0.5):
@@ -119,7 +119,7 @@ def test_flipped_images_are_mirrored_and_as_many_as_the_probability_says():
     assert torch.equal(seeded(Flip(1.0), images), images[..., [1, 0]])
 
 
-def test_real_and_fake_are_drawn_each_on_its_own():
+def test_real_and_fake_images_get_independent_draws():
     images, flip = noise(32), Flip()
     torch.manual_seed(0)
     assert not torch.equal(flip(images), flip(images))
@@ -173,7 +173,7 @@ def _check_factor(image: Tensor, changed: Tensor, per_pixel: bool) -> float:
     return factor
 
 
-def test_translation_is_by_whole_pixels_up_to_an_eighth_and_zero_comes_in():
+def test_translation_shifts_by_whole_pixels_up_to_an_eighth_and_pads_with_zero():
     images = noise(300)
     changed = seeded(only(translation=0.125), images).numpy()
     found = Counter()
@@ -198,7 +198,7 @@ def _shifted(image: np.ndarray, down: int, across: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize(("share", "side"), [(0.5, 8), (0.2, 3)])
-def test_cutout_blanks_one_square_around_any_point_and_nothing_else(share: float, side: int):
+def test_cutout_sets_one_square_around_any_point_to_zero(share: float, side: int):
     """A square that lies partly outside leaves a smaller rectangle."""
     images = noise(600)
     changed = seeded(only(cutout=share), images)
@@ -218,10 +218,10 @@ def test_cutout_blanks_one_square_around_any_point_and_nothing_else(share: float
 # The transformations of adaptive augmentation
 
 
-def test_moves_by_pixels_are_mirrors_turns_and_shifts_with_the_reflection_around():
+def test_pixel_transformations_are_mirrors_turns_and_shifts_with_reflected_borders():
     images = noise(12)
     torch.manual_seed(0)
-    changed = transformations.moved(images, 1.0, geometry=False).numpy()
+    changed = transformations.transform_geometry(images, 1.0, geometry=False).numpy()
     found = set()
     for image, result in zip(images.numpy(), changed, strict=True):
         wide = np.pad(image, ((0, 0), (2, 2), (2, 2)), mode="symmetric")
@@ -242,7 +242,7 @@ def test_moves_by_pixels_are_mirrors_turns_and_shifts_with_the_reflection_around
 
 @pytest.fixture
 def fixed(monkeypatch):
-    """`fixed(_angle=1.0)`: every draw of that kind is this number."""
+    """Return a function that fixes draws: `fixed(_angle=1.0)` makes every angle 1."""
 
     def fix(**draws: float) -> None:
         for name, value in draws.items():
@@ -257,13 +257,13 @@ def fixed(monkeypatch):
 
 def test_a_rotation_by_a_right_angle_is_a_quarter_turn(fixed):
     fixed(_angle=math.pi / 2, _log_normal=1.0)
-    turned = transformations.moved(noise(), 1.0, pixels=False)
+    turned = transformations.transform_geometry(noise(), 1.0, pixels=False)
     assert any(torch.allclose(turned, noise().rot90(k, (2, 3)), atol=1e-4) for k in (1, 3))
 
 
 def test_scaling_enlarges_as_bilinear_interpolation_does(fixed):
     fixed(_angle=0.0, _log_normal=0.5)
-    enlarged = transformations.moved(noise(), 1.0, pixels=False)
+    enlarged = transformations.transform_geometry(noise(), 1.0, pixels=False)
     whole = nn.functional.interpolate(noise(), scale_factor=2, mode="bilinear")
     quarter = SIZE // 2
     assert torch.allclose(enlarged, whole[..., quarter:-quarter, quarter:-quarter], atol=1e-5)
@@ -289,10 +289,12 @@ NEUTRAL = {"_normal": 0.0, "_log_normal": 1.0, "_coin": 0.0, "_angle": 0.0}
         ),
     ],
 )
-def test_colour_matrices_are_what_they_are_called(fixed, draws, expected):
+def test_colour_matrices_do_what_their_names_say(fixed, draws, expected):
     fixed(**(NEUTRAL | draws))
     images = noise() * 2 - 1
-    assert torch.allclose(transformations.recoloured(images, 1.0), expected(images), atol=1e-5)
+    assert torch.allclose(
+        transformations.transform_colours(images, 1.0), expected(images), atol=1e-5
+    )
 
 
 def test_each_transformation_is_applied_with_the_probability():
@@ -302,7 +304,7 @@ def test_each_transformation_is_applied_with_the_probability():
         assert share == pytest.approx(probability, abs=0.03 if 0 < probability < 1 else 0)
     images = noise(2000, size=8)
     torch.manual_seed(0)
-    changed = transformations.moved(images, torch.tensor(0.5), geometry=False)
+    changed = transformations.transform_geometry(images, torch.tensor(0.5), geometry=False)
     unmoved = (changed == images).flatten(1).all(1).float().mean().item()
     # half are not chosen, or the coin says no; a quarter turn of 0; a shift of 0 each way
     assert unmoved == pytest.approx(0.75 * (1 - 0.5 * 0.75) * (1 - 0.5 * (1 - 0.25)), abs=0.05)
@@ -329,7 +331,7 @@ def observe(augment: Adaptive, signs: list[float], batches: int = 1) -> float:
 SURE, LOST = [3.0] * 10, [-0.1] * 10
 
 
-def test_p_goes_from_0_to_1_within_adjust_kimg_in_steps_of_some_batches():
+def test_p_rises_from_0_to_1_within_adjust_kimg():
     augment = Adaptive(adjust_kimg=0.2, every=4)
     course = [observe(augment, SURE) for _ in range(24)]
     steps = [0.0] * 3 + [0.2] * 4 + [0.4] * 4 + [0.6] * 4 + [0.8] * 4 + [1.0] * 4 + [1.0]
@@ -338,21 +340,21 @@ def test_p_goes_from_0_to_1_within_adjust_kimg_in_steps_of_some_batches():
     assert observe(augment, LOST, 100) == 0.0
 
 
-def test_p_stays_below_its_limit():
+def test_p_does_not_exceed_max_probability():
     assert observe(
         Adaptive(adjust_kimg=0.1, every=1, max_probability=0.8), SURE, 50
     ) == pytest.approx(0.8)
 
 
 @pytest.mark.parametrize(("positive", "rises"), [(17, True), (15, False), (10, False)])
-def test_p_rises_where_the_mean_sign_is_above_the_target(positive: int, rises: bool):
-    """17 of 20 are a mean sign of 0.7, 15 of 20 one of 0.5."""
+def test_p_rises_if_the_mean_sign_is_above_the_target(positive: int, rises: bool):
+    """With 17 of 20 positive the mean sign is 0.7, with 15 it is 0.5."""
     augment = Adaptive(adjust_kimg=0.2, every=1, initial=0.5)
     p = observe(augment, [0.01] * positive + [-100.0] * (20 - positive))
     assert p == pytest.approx(0.6 if rises else 0.4)
 
 
-def test_adaptive_goes_on_exactly_from_its_state_between_adjustments():
+def test_adaptive_resumes_exactly_between_adjustments():
     whole, first, rest = (Adaptive(adjust_kimg=0.3, every=4) for _ in range(3))
     batches = [SURE] * 9 + [LOST] * 4
     for signs in batches:
@@ -366,7 +368,7 @@ def test_adaptive_goes_on_exactly_from_its_state_between_adjustments():
     assert whole.probability > 0
 
 
-def test_no_precision_of_the_training_rounds_p():
+def test_p_is_not_rounded_by_any_training_precision():
     augment = Adaptive(initial=0.3).to(torch.bfloat16)
     assert augment.probability == torch.tensor(0.3)
 
@@ -375,7 +377,7 @@ def test_no_precision_of_the_training_rounds_p():
 
 
 class Double(Augment):
-    """Images times two; counts its calls."""
+    """Doubles images and counts its calls."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -387,13 +389,13 @@ class Double(Augment):
 
 
 class Square(nn.Module):
-    """D(x) = |x|^2 / 2, whose gradient is x."""
+    """The critic D(x) = |x|^2 / 2, whose gradient is x."""
 
     def forward(self, images: Tensor) -> Tensor:
         return images.flatten(1).square().sum(1) / 2
 
 
-def test_logits_and_penalties_are_taken_at_augmented_images():
+def test_logits_and_penalties_are_computed_at_augmented_images():
     real, fake = noise(4), noise(5)[1:]
     paid = discriminator_cost(Square(), BCE(), R1(weight=2), Double(), real, fake)
     assert torch.allclose(paid.real_logits, Square()(2 * real))
@@ -414,7 +416,7 @@ def test_a_relativistic_loss_compares_with_augmented_real_images():
     assert double.calls == [4, 4]
 
 
-def test_both_steps_of_a_training_show_augmented_images_alone(train: Train, monkeypatch):
+def test_the_discriminator_sees_only_augmented_images_in_both_steps(train: Train, monkeypatch):
     calls = []
     forward = Augment.forward
     monkeypatch.setattr(
@@ -425,7 +427,7 @@ def test_both_steps_of_a_training_show_augmented_images_alone(train: Train, monk
 
 
 @pytest.mark.parametrize("loss", [WGAN(), BCE(relativistic=True)])
-def test_adaptive_wants_a_loss_whose_logits_have_a_sign(loss):
+def test_adaptive_requires_a_loss_whose_logits_have_meaningful_signs(loss):
     settings = {"regularizer": R1(), "loss": loss}
     with pytest.raises(UserError, match="use augment=diffaugment"):
         make(**settings, augment=Adaptive())
@@ -440,7 +442,7 @@ def linear_game(augment: Augment) -> Game:
     return Game(generator, discriminator, first, second, BCE(), Regularizer(), augment)
 
 
-def test_the_gap_sees_what_the_training_sees_and_leaves_p_and_the_draws_alone():
+def test_the_duality_gap_augments_images_and_changes_neither_p_nor_the_random_state():
     augment = Adaptive(initial=0.5, adjust_kimg=0.01, every=1)
     before = {name: value.clone() for name, value in augment.state_dict().items()}
     game, real, latents = linear_game(augment), noise(), torch.randn(8, 2)
@@ -460,7 +462,7 @@ ADA = ("augment=ada", "augment.adjust_kimg=0.3", "augment.every=2", "augment.ini
 
 @pytest.mark.parametrize("images", [24, 40])
 def test_a_training_with_ada_resumes_bit_equal(train: Train, tmp_path: Path, images: int):
-    """At 24 and 40 images an adjustment is half counted; each moves p by 16 / 300."""
+    """At 24 and 40 images the next adjustment is half due; each moves p by 16 / 300."""
     whole = train(*ADA, "trainer.max_epochs=2", "callbacks=none", run="whole")
     train(*ADA, "trainer.max_epochs=2", f"max_kimg={images / 1000}", run="parts")
     last = tmp_path / "parts/checkpoints/last.ckpt"
@@ -471,7 +473,7 @@ def test_a_training_with_ada_resumes_bit_equal(train: Train, tmp_path: Path, ima
     assert parts.augment.level.item() not in (150, 0)
 
 
-def test_p_and_what_drives_it_are_logged(train: Train, tmp_path: Path):
+def test_p_and_the_overfitting_heuristic_are_logged(train: Train, tmp_path: Path):
     settings = ("logger=csv", "metric=none", "callbacks.scalars.every_kimg=0.016")
     module = train(*ADA, *settings)
     lines = (tmp_path / "run/csv/metrics.csv").read_text().splitlines()
@@ -489,7 +491,7 @@ def test_p_and_what_drives_it_are_logged(train: Train, tmp_path: Path):
 
 
 @pytest.mark.parametrize("name", ["flip", "diffaugment"])
-def test_every_augmentation_trains_and_the_seed_decides(train: Train, name: str):
+def test_every_augmentation_trains_reproducibly(train: Train, name: str):
     settings = (f"augment={name}", "callbacks=none", "trainer.max_epochs=1")
     one, same, without = train(*settings, run="a"), train(*settings, run="b"), train(*settings[1:])
     assert_same_weights(one, same)
@@ -518,12 +520,12 @@ def test_an_older_checkpoint_goes_on_without_augmentation_and_no_other_way():
         *((DiffAugment, name, -0.5) for name in OFF),
     ],
 )
-def test_bad_settings_are_refused_with_what_mends_them(kind, setting: str, value: float):
+def test_invalid_settings_are_refused_with_a_fix(kind, setting: str, value: float):
     with pytest.raises(UserError, match=rf"augment\.{setting}={value} .*use augment\.{setting}="):
         kind(**{setting: value})
 
 
-def test_adaptive_with_nothing_to_do_is_refused():
+def test_adaptive_without_any_transformation_is_refused():
     with pytest.raises(UserError, match="use augment=none"):
         Adaptive(pixels=False, geometry=False, colours=False)
     with pytest.raises(UserError, match=r"augment\.initial=0\.9"):
@@ -536,7 +538,7 @@ PREVIEW = ("preview=true", "data.count=40", "data.image_size=16", "trainer=cpu")
 
 
 def cells(path: Path, scale: int = 4) -> np.ndarray:
-    """The faces on a sheet, (rows, columns, 16, 16, 3)."""
+    """Return the faces on a sheet, shape (rows, columns, 16, 16, 3)."""
     with Image.open(path) as picture:
         sheet = np.asarray(picture)[GRID_PADDING:, GRID_PADDING:]
     side = SIZE * scale + GRID_PADDING
@@ -544,7 +546,7 @@ def cells(path: Path, scale: int = 4) -> np.ndarray:
     return sheet.swapaxes(1, 2)[:, :, :-GRID_PADDING:scale, :-GRID_PADDING:scale]
 
 
-def test_a_preview_is_drawn_and_nothing_is_trained(call, tmp_path: Path):
+def test_a_preview_is_written_and_nothing_is_trained(call, tmp_path: Path):
     result = call("train", *PREVIEW, "augment=flip", "run=a", cwd=tmp_path)
     path = tmp_path / "outputs/a/preview.png"
     assert str(path) in result.stdout
@@ -563,7 +565,7 @@ def test_a_preview_is_drawn_and_nothing_is_trained(call, tmp_path: Path):
     assert path.read_bytes() != before
 
 
-def test_a_preview_of_ada_shows_how_strong_it_may_become(call, tmp_path: Path):
+def test_a_preview_of_ada_shows_several_strengths(call, tmp_path: Path):
     result = call(
         "train", *PREVIEW, "augment=ada", "augment.max_probability=0.8", "run=a", cwd=tmp_path
     )
@@ -573,6 +575,6 @@ def test_a_preview_of_ada_shows_how_strong_it_may_become(call, tmp_path: Path):
     assert change[:3].mean() < change[6:].mean()
 
 
-def test_a_preview_tells_mistakes_in_a_line(call, tmp_path: Path):
+def test_a_preview_reports_errors_in_one_line(call, tmp_path: Path):
     result = call("train", *PREVIEW, "augment=ada", "augment.target=2", cwd=tmp_path, status=2)
     assert "error: augment.target=2" in result.stderr

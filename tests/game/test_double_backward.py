@@ -1,4 +1,4 @@
-"""Gradients in the input against torch's own, and what they are spared."""
+"""Input gradients compared with torch's own, and the operations that they save."""
 
 from collections.abc import Callable
 
@@ -15,7 +15,7 @@ SIZE = 16
 
 
 class Odd(nn.Module):
-    """Layers with every argument that a convolution has, and some that are not known."""
+    """Convolutions with all kinds of arguments, and layers that are differentiated by torch."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -55,14 +55,14 @@ def images() -> Tensor:
 
 
 def trained(gradient: Tensor, network: nn.Module) -> list[Tensor]:
-    """What a penalty on the slope gives each weight."""
+    """Return the gradient of a gradient penalty with respect to each weight."""
     cost = (gradient.flatten(1).square().sum(1).sqrt() - 1).square().mean()
     weights = list(network.parameters())
     return list(torch.autograd.grad(cost, weights, allow_unused=True, materialize_grads=True))
 
 
 @pytest.mark.parametrize("critic", CRITICS)
-def test_it_is_torchs_own_and_trains_the_weights_alike(critic: str):
+def test_input_gradient_and_its_gradients_equal_those_of_torch(critic: str):
     torch.manual_seed(0)
     network = CRITICS[critic]().double()
     found, expected = input_gradient(network, images()), torchs_own(network, images())
@@ -86,13 +86,13 @@ def convolutions(gradient: Callable[[nn.Module, Tensor], Tensor]) -> int:
     return counted.count
 
 
-def test_no_backward_pass_is_taken_with_zeros():
+def test_no_backward_pass_propagates_zeros():
     layers = 3  # at 16 px: two that halve, and that to the logit
-    assert convolutions(input_gradient) == 3 * layers  # forward, its gradient, and that one's
+    assert convolutions(input_gradient) == 3 * layers  # forward, input gradient, and its gradient
     assert convolutions(torchs_own) > 4 * layers
 
 
-def test_the_inputs_are_left_as_they_were():
+def test_the_inputs_are_not_changed():
     inputs = images()
     before = inputs.clone()
     input_gradient(CRITICS["radford"]().double(), inputs)
@@ -101,7 +101,7 @@ def test_the_inputs_are_left_as_they_were():
     torch.testing.assert_close(inputs, before, rtol=0, atol=0)
 
 
-def test_layers_are_torchs_again_afterwards():
+def test_the_functions_are_restored_afterwards():
     network = CRITICS["radford"]()
     input_gradient(network, images().float())
     pending, names = [network(images().float()).grad_fn], set()
@@ -109,5 +109,5 @@ def test_layers_are_torchs_again_afterwards():
         node = pending.pop()
         names.add(node.name())
         pending += [before for before, _ in node.next_functions if before is not None]
-    assert {"ConvolutionBackward0", "LeakyReluBackward1"} <= names  # 1: in place
+    assert {"ConvolutionBackward0", "LeakyReluBackward1"} <= names  # in-place variant
     assert not any(name.startswith("_") for name in names)

@@ -1,4 +1,4 @@
-"""The duality gap, where it is known in closed form, and that taking it changes nothing."""
+"""The duality gap compared with closed forms, and its absence of side effects."""
 
 import copy
 import dataclasses
@@ -24,9 +24,9 @@ def draw_eight(count: int) -> Tensor:
     return torch.randn(count, 8)
 
 
-def linear_game(place: float, slope: float, regularizer: Regularizer | None = None) -> Game:
-    """The Dirac-GAN with a linear loss: its value is -slope * place."""
-    generator, discriminator = Point(place), Slope(slope)
+def linear_game(position: float, slope: float, regularizer: Regularizer | None = None) -> Game:
+    """Return the Dirac-GAN with a linear loss, whose value is -slope * position."""
+    generator, discriminator = Point(position), Slope(slope)
     return Game(
         generator,
         discriminator,
@@ -37,19 +37,19 @@ def linear_game(place: float, slope: float, regularizer: Regularizer | None = No
     )
 
 
-@pytest.mark.parametrize(("place", "slope"), [(1.0, 0.5), (-2.0, 1.0), (0.3, 0.0), (0.0, 0.0)])
+@pytest.mark.parametrize(("position", "slope"), [(1.0, 0.5), (-2.0, 1.0), (0.3, 0.0), (0.0, 0.0)])
 @pytest.mark.parametrize("steps", [1, 4])
-def test_each_player_gains_what_gradient_steps_on_a_bilinear_game_gain(place, slope, steps):
-    """k steps of rate r move the slope by -k r place, and the place by k r slope."""
+def test_each_player_gains_as_in_gradient_steps_on_a_bilinear_game(position, slope, steps):
+    """With learning rate r, k steps move the slope by -k r position, the position by k r slope."""
     zeros = torch.zeros(6, 1)
-    gap = duality_gap(linear_game(place, slope), [zeros] * steps, draw, zeros)
-    assert gap.discriminator == pytest.approx(0.1 * steps * place**2, abs=1e-6)
+    gap = duality_gap(linear_game(position, slope), [zeros] * steps, draw, zeros)
+    assert gap.discriminator == pytest.approx(0.1 * steps * position**2, abs=1e-6)
     assert gap.generator == pytest.approx(0.1 * steps * slope**2, abs=1e-6)
     assert gap.total == pytest.approx(gap.discriminator + gap.generator)
 
 
-def test_an_optimizer_keeps_what_it_has_beside_its_groups():
-    """As AdaBelief does; torch's own copy of an optimizer forgets it."""
+def test_copies_of_optimizers_keep_additional_attributes():
+    """AdaBelief has such attributes, which deepcopy of a torch optimizer loses."""
     adabelief = pytest.importorskip("pytorch_optimizer").AdaBelief
     game = linear_game(1.0, 0.5)
     game = dataclasses.replace(
@@ -63,14 +63,14 @@ def test_an_optimizer_keeps_what_it_has_beside_its_groups():
     assert gap.generator > 0
 
 
-def test_the_regularizer_holds_the_answer_back_too():
+def test_the_regularizer_applies_to_the_response():
     zeros = torch.zeros(6, 1)
     gap = duality_gap(linear_game(10.0, 0.5, WeightClip(limit=0.6)), [zeros] * 4, draw, zeros)
     assert gap.discriminator == pytest.approx((0.5 + 0.6) * 10, rel=1e-5)
 
 
-def test_the_answer_is_clipped_as_the_training_is():
-    """The slope's gradient is the place: 2, of which a limit of 0.5 leaves a quarter."""
+def test_gradients_of_the_response_are_clipped_as_in_training():
+    """The slope's gradient is the position, 2, which a limit of 0.5 reduces to a quarter."""
     zeros = torch.zeros(6, 1)
     game = dataclasses.replace(linear_game(2.0, 0.25), clip_gradient_norm=0.5)
     gap = duality_gap(game, [zeros] * 4, draw, zeros)
@@ -78,22 +78,22 @@ def test_the_answer_is_clipped_as_the_training_is():
     assert gap.generator == pytest.approx(0.1 * 4 * 0.25**2, rel=1e-4)
 
 
-def test_answers_in_parts_are_those_of_whole_batches():
+def test_responses_in_microbatches_equal_those_of_whole_batches():
     game, truth = ring(R1())
     batches = [truth.real(30, torch.Generator().manual_seed(seed)) for seed in range(4)]
 
     def gap(accumulate: int) -> DualityGap:
         torch.manual_seed(0)
-        parts = dataclasses.replace(game, accumulate=accumulate)
+        divided = dataclasses.replace(game, accumulate=accumulate)
         return duality_gap(
-            parts, batches[:3], lambda n: torch.randn(n, truth.latent_dim), batches[3]
+            divided, batches[:3], lambda n: torch.randn(n, truth.latent_dim), batches[3]
         )
 
     assert dataclasses.astuple(gap(4)) == pytest.approx(dataclasses.astuple(gap(1)), rel=1e-4)
 
 
-def test_at_an_equilibrium_of_cross_entropy_neither_gains():
-    """A discriminator that knows nothing, and a generator at the truth: value -2 log 2, gap 0."""
+def test_neither_player_gains_at_the_equilibrium_of_cross_entropy():
+    """With a constant discriminator and the true generator the value is -2 log 2, the gap 0."""
     game = dataclasses.replace(linear_game(0.0, 0.0), loss=BCE())
     zeros = torch.zeros(6, 1)
     assert value(copy_game(game), zeros, draw(6)) == pytest.approx(
@@ -102,7 +102,7 @@ def test_at_an_equilibrium_of_cross_entropy_neither_gains():
     assert duality_gap(game, [zeros] * 3, draw, zeros).total == pytest.approx(0, abs=1e-7)
 
 
-def test_the_players_and_their_optimizers_stay_as_they_are():
+def test_players_and_optimizers_are_not_changed():
     game, truth = ring(GradientPenalty())
     random = torch.Generator().manual_seed(0)
     game.discriminator_step(truth.real(16, random), draw_eight, 0)
@@ -122,8 +122,8 @@ def test_the_players_and_their_optimizers_stay_as_they_are():
     assert all(parameter.requires_grad for parameter in game.discriminator.parameters())
 
 
-def test_the_answers_go_on_with_the_optimizers_own_state():
-    """Adam's second moments of past steps hold the first step of an answer back."""
+def test_responses_start_from_the_state_of_the_optimizers():
+    """Adam's second moments from past steps shorten the first step of a response."""
     game, truth = ring(Regularizer())
     random = torch.Generator().manual_seed(0)
     game.discriminator_step(1000 * truth.real(16, random), draw_eight, 0)
@@ -139,7 +139,7 @@ def test_the_answers_go_on_with_the_optimizers_own_state():
     assert gain(game) != pytest.approx(gain(fresh))
 
 
-def test_the_value_is_taken_without_dropout_and_with_the_statistics_of_the_batch():
+def test_the_value_uses_no_dropout_and_batch_statistics():
     generator = nn.Sequential(nn.Linear(1, 4), nn.BatchNorm1d(4), nn.Linear(4, 2))
     discriminator = nn.Sequential(nn.Dropout(0.9), nn.Linear(2, 1), nn.Flatten(0))
     first, second = (

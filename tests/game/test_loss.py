@@ -1,4 +1,4 @@
-"""Losses against formulas that were written down elsewhere."""
+"""Losses compared with independent implementations and published formulas."""
 
 import pytest
 import torch
@@ -10,7 +10,7 @@ from anime_dcgan.system.errors import UserError
 REAL, FAKE = torch.randn(2, 32, generator=torch.Generator().manual_seed(0))
 
 
-def test_bce_is_binary_cross_entropy_with_real_as_one_and_fake_as_zero():
+def test_bce_is_binary_cross_entropy_with_labels_one_and_zero():
     expected = binary_cross_entropy_with_logits(REAL, torch.ones(32), reduction="none")
     expected += binary_cross_entropy_with_logits(FAKE, torch.zeros(32), reduction="none")
     torch.testing.assert_close(BCE().discriminator(REAL, FAKE), expected)
@@ -23,7 +23,7 @@ def test_wgan_is_the_difference_of_the_means():
     torch.testing.assert_close(WGAN().generator(FAKE).mean(), -FAKE.mean())
 
 
-def test_one_sided_label_smoothing_labels_real_images_less_than_one():
+def test_one_sided_label_smoothing_lowers_the_label_of_real_images():
     expected = binary_cross_entropy_with_logits(REAL, torch.full((32,), 0.9), reduction="none")
     expected += binary_cross_entropy_with_logits(FAKE, torch.zeros(32), reduction="none")
     torch.testing.assert_close(BCE(smoothing=0.1).discriminator(REAL, FAKE), expected)
@@ -33,7 +33,7 @@ def test_one_sided_label_smoothing_labels_real_images_less_than_one():
             BCE(smoothing=wrong)
 
 
-def test_the_saturating_generator_minimises_what_the_discriminator_maximises():
+def test_the_saturating_generator_minimises_the_discriminators_objective():
     expected = torch.log(1 - torch.sigmoid(FAKE))
     torch.testing.assert_close(BCE(saturating=True).generator(FAKE), expected)
     sure = torch.tensor([-10.0], requires_grad=True)
@@ -42,14 +42,14 @@ def test_the_saturating_generator_minimises_what_the_discriminator_maximises():
     assert abs(vanished) < 1e-4 < 0.9 < abs(whole)
 
 
-def test_hinge_pays_nothing_beyond_its_margin():
+def test_hinge_is_zero_beyond_the_margin():
     real, fake = torch.tensor([-1.0, 0.5, 1.0, 3.0]), torch.tensor([0.5, -0.5, -2.0, 2.0])
     expected = torch.tensor([2 + 1.5, 0.5 + 0.5, 0.0, 3.0])
     torch.testing.assert_close(Hinge().discriminator(real, fake), expected)
     torch.testing.assert_close(Hinge().generator(fake), -fake)
 
 
-def test_least_squares_are_those_to_one_and_minus_one():
+def test_least_squares_targets_are_one_and_minus_one():
     ones = torch.ones(32)
     expected = mse_loss(REAL, ones, reduction="none") + mse_loss(FAKE, -ones, reduction="none")
     torch.testing.assert_close(LSGAN().discriminator(REAL, FAKE), expected / 2)
@@ -57,14 +57,14 @@ def test_least_squares_are_those_to_one_and_minus_one():
     torch.testing.assert_close(LSGAN().generator(FAKE), wished)
 
 
-def test_least_squares_with_labels_zero_and_one_are_the_same_but_for_scale():
-    """The usual coding, equation 9 of the paper, of a discriminator that gives (logit + 1) / 2."""
+def test_least_squares_with_labels_zero_and_one_differs_by_a_factor():
+    """Equation 9 of the paper, with a discriminator that returns (logit + 1) / 2."""
     usual = ((REAL + 1) / 2 - 1).square() / 2 + ((FAKE + 1) / 2).square() / 2
     torch.testing.assert_close(LSGAN().discriminator(REAL, FAKE), 4 * usual)
 
 
-def test_relativistic_cross_entropy_asks_which_of_two_is_real():
-    """arXiv 2501.05441, equation 2, with f(t) = -log(1 + exp(-t))."""
+def test_relativistic_cross_entropy_compares_pairs():
+    """It is arXiv 2501.05441, equation 2, with f(t) = -log(1 + exp(-t))."""
     loss = BCE(relativistic=True)
     expected = torch.log(1 + torch.exp(FAKE - REAL))
     torch.testing.assert_close(loss.discriminator(REAL, FAKE), expected)
@@ -89,7 +89,7 @@ def test_sign_law(loss):
     assert torch.autograd.grad(loss.generator(fake, real).sum(), fake)[0] < 0
 
 
-def test_accuracy_counts_the_right_side_of_zero():
+def test_accuracy_counts_logits_on_the_correct_side_of_zero():
     logits = torch.tensor([-2.0, -1.0, 3.0, 4.0])
     for loss in (BCE(), Hinge(), LSGAN()):
         on_real, on_fake = loss.accuracy(logits[1:], logits)
@@ -98,7 +98,7 @@ def test_accuracy_counts_the_right_side_of_zero():
 
 @pytest.mark.parametrize("loss", [BCE(relativistic=True), WGAN()], ids=["relativistic", "wgan"])
 @pytest.mark.parametrize("shift", [-100.0, 0.0, 100.0])
-def test_where_zero_says_nothing_accuracy_does_not_depend_on_it(
+def test_accuracy_is_invariant_to_an_offset_where_zero_has_no_meaning(
     loss: AdversarialLoss, shift: float
 ):
     real, fake = torch.tensor([1.0, 2.0, 3.0, 4.0]), torch.tensor([-4.0, 0.0, 1.0, 2.0, 1.0])

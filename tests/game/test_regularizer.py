@@ -1,4 +1,4 @@
-"""Regularizers against closed forms: for a linear critic the gradient is its weight."""
+"""Regularizers compared with closed forms: the gradient of a linear critic is its weight."""
 
 import pytest
 import torch
@@ -44,7 +44,7 @@ def test_gradient_penalty_of_a_linear_critic():
     torch.testing.assert_close(penalty, expected.expand(5).detach(), check_stride=False)
 
 
-def test_r1_is_taken_at_real_images_alone():
+def test_r1_depends_on_real_images_only():
     linear = R1(weight=10).penalty(LinearCritic(), *IMAGES)
     expected = 5 * LinearCritic().weight.square().sum()
     torch.testing.assert_close(linear, expected.expand(5).detach(), check_stride=False)
@@ -52,13 +52,13 @@ def test_r1_is_taken_at_real_images_alone():
     torch.testing.assert_close(quadratic, 2 * IMAGES[0].flatten(1).square().sum(1))
 
 
-def test_r2_is_the_same_at_fake_images():
+def test_r2_is_the_same_penalty_at_fake_images():
     both = R1R2(weight=4).penalty(QuadraticCritic(), *IMAGES)
     torch.testing.assert_close(both, 2 * IMAGES.flatten(2).square().sum((0, 2)))
 
 
 @pytest.mark.parametrize("regularizer", [GradientPenalty, R1, R1R2])
-def test_a_lazy_penalty_weighs_the_same_over_many_steps(regularizer):
+def test_a_lazy_penalty_has_the_same_mean_weight(regularizer):
     always, lazy = regularizer(weight=3), regularizer(weight=3, interval=4)
     critic = QuadraticCritic()
     torch.manual_seed(0)
@@ -105,7 +105,7 @@ def test_weight_clip_clips_every_weight():
     assert (critic.weight.abs() < 0.5).any()
 
 
-def test_none_does_nothing():
+def test_the_base_class_does_nothing():
     critic = LinearCritic()
     before = critic.weight.clone()
     Regularizer().after_step(critic)
@@ -113,7 +113,7 @@ def test_none_does_nothing():
     assert torch.equal(critic.weight, before)
 
 
-def test_senseless_settings_are_refused():
+def test_invalid_settings_are_refused():
     with pytest.raises(UserError, match=r"regularizer\.limit=0\.01"):
         WeightClip(limit=0.0)
     with pytest.raises(UserError, match=r"regularizer\.weight=10"):
@@ -123,7 +123,7 @@ def test_senseless_settings_are_refused():
 
 
 class Counted(radford.Discriminator):
-    """Counts its forward passes."""
+    """A discriminator that counts its forward passes."""
 
     passes = 0
 
@@ -132,8 +132,8 @@ class Counted(radford.Discriminator):
         return super().forward(images)
 
 
-def evaluated(regularizer: Regularizer, fast: bool, own: bool) -> tuple[list[Tensor], int]:
-    """The logits, the penalty, the gradients of both, and the number of forward passes."""
+def evaluate(regularizer: Regularizer, fast: bool, own: bool) -> tuple[list[Tensor], int]:
+    """Return logits, penalty and their gradients, and the number of forward passes."""
     torch.manual_seed(0)
     critic = Counted(width=4, batch_norm=False, image_size=16, minibatch_std=4)
     real, fake = torch.randn(2, 8, 3, 16, 16)
@@ -146,14 +146,14 @@ def evaluated(regularizer: Regularizer, fast: bool, own: bool) -> tuple[list[Ten
     return [found.real_logits, found.fake_logits, penalty, *gradients], critic.passes
 
 
-def test_logits_and_penalty_from_one_forward_pass_are_those_of_two():
-    once, passes = evaluated(R1R2(weight=2.0), fast=False, own=True)
-    twice, separate_passes = evaluated(R1R2(weight=2.0), fast=False, own=False)
+def test_logits_and_penalty_from_one_forward_pass_equal_those_of_two():
+    once, passes = evaluate(R1R2(weight=2.0), fast=False, own=True)
+    twice, separate_passes = evaluate(R1R2(weight=2.0), fast=False, own=False)
     assert (passes, separate_passes) == (1, 2)
     torch.testing.assert_close(once, twice, rtol=1e-5, atol=1e-7)
 
 
-def test_the_penalty_stays_in_float32_where_the_training_does_not():
-    (real_logits, _, penalty, *_), passes = evaluated(R1R2(), fast=True, own=True)
+def test_the_penalty_is_computed_in_float32_under_autocast():
+    (real_logits, _, penalty, *_), passes = evaluate(R1R2(), fast=True, own=True)
     assert passes == 2
     assert (real_logits.dtype, penalty.dtype) == (torch.bfloat16, torch.float32)

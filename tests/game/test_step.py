@@ -1,4 +1,4 @@
-"""The training and the duality gap take the same step, for every recipe."""
+"""Tests that the training and the duality gap take the same steps, for every recipe."""
 
 import copy
 from pathlib import Path
@@ -25,7 +25,7 @@ OTHERS = {
 
 
 def draw(module: GAN, count: int) -> Tensor:
-    """Latents that depend on their number alone."""
+    """Return latents that depend on their number alone."""
     random = torch.Generator().manual_seed(count)
     return torch.randn(count, module.generator.latent_dim, generator=random)
 
@@ -35,7 +35,7 @@ def weights(network: nn.Module) -> dict[str, Tensor]:
 
 
 def responses(module: GAN, real: Tensor, monkeypatch: pytest.MonkeyPatch) -> list[Game]:
-    """The games whose values make up the gap: the first, and one after each player's response."""
+    """Return the games whose values make up the gap: at first, and after each response."""
     games: list[Game] = []
     with monkeypatch.context() as patch:
         patch.setattr(duality, "value", lambda game, *_: games.append(game) or 0.0)

@@ -1,4 +1,4 @@
-"""The two pairs: sizes of the report and of the paper, shapes, padding, initialisation."""
+"""Tests of both pairs of networks: parameter counts, shapes, padding and initialisation."""
 
 import math
 
@@ -38,14 +38,14 @@ def test_shapes_and_range_at_every_size(pair, image_size):
 
 
 @pytest.mark.parametrize(("pair", "image_size"), [(dcgan, 66), (dcgan, 4), (radford, 48)])
-def test_a_size_that_does_not_fit_is_refused_with_one_that_does(pair, image_size):
+def test_an_unsupported_image_size_is_refused_with_a_supported_one(pair, image_size):
     with pytest.raises(UserError, match="data.image_size=64"):
         pair.Generator(image_size=image_size)
     with pytest.raises(UserError, match="data.image_size=64"):
         pair.Discriminator(image_size=image_size)
 
 
-def test_strided_convolution_pads_as_keras_does():
+def test_strided_convolution_pads_like_keras():
     """Keras' "same" with stride 2 on an even size pads one row below and one column right only."""
     layer = dcgan.KerasSameConv(1, 1)
     nn.init.ones_(layer.weight)
@@ -71,7 +71,7 @@ def sum_of(image: torch.Tensor, top: int, left: int) -> float:
         (SubpixelConv(2, 1, 1), nn.Conv2d(2, 1, 1)),
     ],
 )
-def test_a_layer_of_ours_equals_torchs_and_its_gradients(layer, reference):
+def test_a_layer_and_its_gradients_equal_those_of_torch(layer, reference):
     layer, reference = layer.double(), reference.double()
     reference.load_state_dict(layer.state_dict())
     x = torch.randn(2, layer.in_channels, 6, 8, dtype=torch.double)
@@ -83,7 +83,7 @@ def test_a_layer_of_ours_equals_torchs_and_its_gradients(layer, reference):
 
 
 @pytest.mark.parametrize("pair", [dcgan, radford])
-def test_spectral_normalisation_leaves_each_layer_a_largest_singular_value_of_one(pair):
+def test_spectral_normalisation_makes_the_largest_singular_value_of_each_layer_one(pair):
     torch.manual_seed(0)
     discriminator = pair.Discriminator(width=4, image_size=16, spectral_norm=True)
     plain = pair.Discriminator(width=4, image_size=16)
@@ -96,8 +96,8 @@ def test_spectral_normalisation_leaves_each_layer_a_largest_singular_value_of_on
         assert largest.item() == pytest.approx(1, abs=0.02)
 
 
-def test_minibatch_std_adds_the_mean_deviation_within_each_group():
-    """Groups are images 0, 1, 2 and 3, 4, 5: real and fake ones of a batch stay apart."""
+def test_minibatch_std_appends_the_mean_deviation_within_each_group():
+    """The groups are images 0, 1, 2 and 3, 4, 5: real and fake images of a batch do not mix."""
     maps = torch.randn(6, 5, 4, 4)
     out = MinibatchStd(3)(maps)
     torch.testing.assert_close(out[:, :5], maps)
@@ -106,15 +106,15 @@ def test_minibatch_std_adds_the_mean_deviation_within_each_group():
         torch.testing.assert_close(out[group, 5], torch.full((3, 4, 4), float(expected)))
 
 
-def test_minibatch_std_divides_any_batch():
-    """9 images in groups of 3 where 5 are asked for; a single one differs from none."""
+def test_minibatch_std_accepts_any_batch_size():
+    """With group=5, 9 images form groups of 3; a single image has a deviation of 0."""
     maps = torch.randn(9, 2, 4, 4)
     torch.testing.assert_close(MinibatchStd(5)(maps), MinibatchStd(3)(maps))
     torch.testing.assert_close(MinibatchStd(20)(maps), MinibatchStd(9)(maps))
     assert MinibatchStd(4)(maps[:1])[0, 2].max().item() == pytest.approx(0, abs=1e-3)
 
 
-def test_a_discriminator_with_minibatch_std_judges_faces_by_what_is_beside_them():
+def test_with_minibatch_std_a_logit_depends_on_the_other_images_of_the_group():
     torch.manual_seed(0)
     discriminator = radford.Discriminator(4, batch_norm=False, image_size=16, minibatch_std=4)
     faces = torch.rand(4, 3, 16, 16)
@@ -122,8 +122,8 @@ def test_a_discriminator_with_minibatch_std_judges_faces_by_what_is_beside_them(
     assert abs(alike - discriminator(faces)[0]) > 10 * abs(alike - discriminator(faces[:1])[0])
 
 
-def test_minibatch_std_has_slopes_where_all_images_are_the_same():
-    """For the penalties, which differentiate twice."""
+def test_minibatch_std_is_twice_differentiable_at_equal_images():
+    """Gradient penalties need the second derivative."""
     maps = torch.ones(4, 1, 2, 2, requires_grad=True)
     (slope,) = torch.autograd.grad(MinibatchStd(4)(maps).sum(), maps, create_graph=True)
     slope.square().sum().backward()
@@ -131,12 +131,12 @@ def test_minibatch_std_has_slopes_where_all_images_are_the_same():
     assert maps.grad.isfinite().all()
 
 
-def test_minibatch_std_of_a_negative_number_is_refused():
+def test_a_negative_minibatch_std_is_refused():
     with pytest.raises(UserError, match="minibatch_std=4, or 0"):
         radford.Discriminator(minibatch_std=-1)
 
 
-def test_dropout_of_the_report_is_the_two_in_a_row():
+def test_dropout_equals_the_two_consecutive_layers_of_the_report():
     """Two masks that keep 0.6 each keep 0.36 of the values, scaled by 1 / 0.36."""
     (dropout,) = (m for m in dcgan.Discriminator().modules() if isinstance(m, nn.Dropout))
     kept = dropout(torch.ones(200_000))
@@ -144,7 +144,7 @@ def test_dropout_of_the_report_is_the_two_in_a_row():
     assert kept.max().item() == pytest.approx(1 / 0.36, rel=1e-4)
 
 
-def test_report_pair_starts_as_keras_starts_it():
+def test_report_pair_is_initialised_like_keras():
     convolution = dcgan.Generator().to_rgb
     limit = math.sqrt(6 / ((128 + 3) * 7 * 7))  # Glorot & Bengio 2010, equation 16
     assert convolution.weight.abs().max().item() == pytest.approx(limit, rel=1e-2)
@@ -153,7 +153,7 @@ def test_report_pair_starts_as_keras_starts_it():
     assert not convolution.bias.any()
 
 
-def test_radford_pair_starts_as_the_paper_says():
+def test_radford_pair_is_initialised_as_in_the_paper():
     generator = radford.Generator()
     assert generator.project.weight.std().item() == pytest.approx(0.02, rel=1e-2)
     assert generator.normalise.weight.mean().item() == pytest.approx(1.0, abs=0.01)

@@ -1,4 +1,4 @@
-"""The game: who moves when, and what stays as it is meanwhile."""
+"""Tests of the order of steps, the weights that each step leaves alone, and refused settings."""
 
 import copy
 from collections.abc import Callable, Mapping
@@ -36,7 +36,7 @@ def make(
 
 @pytest.fixture(params=["dcgan", "radford"])
 def trained(request, train: Train) -> GAN:
-    """A module that a trainer has equipped with optimizers."""
+    """Return a module with the optimizers of a trainer."""
     return train("trainer.max_epochs=1", model=request.param)
 
 
@@ -58,7 +58,7 @@ def test_a_generator_step_leaves_the_discriminator_bit_identical(trained: GAN):
         assert_same_weights(generator, trained.generator)
 
 
-def test_images_are_counted_as_real_ones_seen_and_the_generator_waits_for_the_critic(train: Train):
+def test_real_images_are_counted_and_the_generator_moves_every_critic_steps(train: Train):
     module = train("gan.critic_steps=3", "trainer.max_epochs=2")  # 32 faces: 4 batches of 8
     assert module.images_seen == 64
     assert module.discriminator_steps == 8
@@ -67,7 +67,7 @@ def test_images_are_counted_as_real_ones_seen_and_the_generator_waits_for_the_cr
     assert optimizer.state[weight]["step"] == 2  # after steps 3 and 6
 
 
-def test_the_reports_scheme_judges_the_generator_on_a_full_batch(train: Train, monkeypatch):
+def test_fakes_per_real_sets_the_size_of_the_generators_batch(train: Train, monkeypatch):
     counts = []
     draw = GAN._draw_latents
     monkeypatch.setattr(GAN, "_draw_latents", lambda self, n: counts.append(n) or draw(self, n))
@@ -75,7 +75,7 @@ def test_the_reports_scheme_judges_the_generator_on_a_full_batch(train: Train, m
     assert counts == [8, 16] * 4
 
 
-def test_ema_lags_behind_the_generator_and_is_not_trained(train: Train):
+def test_ema_lags_behind_the_generator_and_has_no_gradients(train: Train):
     module = train()
     with pytest.raises(AssertionError):
         assert_same_weights(module.generator_ema, module.generator)
@@ -84,7 +84,7 @@ def test_ema_lags_behind_the_generator_and_is_not_trained(train: Train):
     assert_same_weights(followed.generator_ema, followed.generator)
 
 
-def test_sampling_borrows_and_never_alters():
+def test_sampling_changes_neither_weights_nor_random_state():
     module = make(radford)
     module.train()
     before, state = copy.deepcopy(module.state_dict()), torch.get_rng_state()
@@ -95,7 +95,7 @@ def test_sampling_borrows_and_never_alters():
     assert all(torch.equal(before[name], value) for name, value in module.state_dict().items())
 
 
-def test_gradient_penalty_through_batch_norm_is_refused_with_what_mends_it():
+def test_gradient_penalty_through_batch_norm_is_refused_with_a_fix():
     with pytest.raises(UserError, match="model.discriminator.batch_norm=false"):
         make(radford, GradientPenalty())
     make(radford, GradientPenalty(), discriminator={"batch_norm": False})
@@ -104,7 +104,7 @@ def test_gradient_penalty_through_batch_norm_is_refused_with_what_mends_it():
 SPECTRAL = {"spectral_norm": True}
 
 
-def test_a_critic_that_nothing_bounds_is_refused_with_what_mends_it():
+def test_an_unbounded_critic_is_refused_with_a_fix():
     with pytest.raises(UserError, match=r"regularizer=weight_clip .*spectral_norm=true"):
         make(loss=WGAN())
     with pytest.raises(UserError, match="without batch normalisation"):
@@ -115,18 +115,18 @@ def test_a_critic_that_nothing_bounds_is_refused_with_what_mends_it():
         make(dcgan, regularizer, WGAN())
 
 
-def test_clipping_weights_that_are_normalised_is_refused():
+def test_clipping_normalised_weights_is_refused():
     with pytest.raises(UserError, match=r"spectral_norm=false or regularizer=none"):
         make(dcgan, WeightClip(), discriminator=SPECTRAL)
 
 
-def test_a_relativistic_loss_wants_a_fake_for_each_real_image():
+def test_a_relativistic_loss_requires_one_fake_per_real_image():
     with pytest.raises(UserError, match=r"gan\.fakes_per_real=1"):
         make(loss=BCE(relativistic=True), fakes_per_real=2.0)
     make(loss=BCE(relativistic=True))
 
 
-def test_a_lazy_penalty_is_taken_in_its_steps_alone(train: Train):
+def test_a_lazy_penalty_is_computed_every_interval_steps(train: Train):
     module = train("regularizer=r1", "regularizer.interval=2", "trainer.max_epochs=1")
     real = torch.rand(8, 3, 16, 16) * 2 - 1
     penalties = []
@@ -143,7 +143,7 @@ def test_a_lazy_penalty_is_taken_in_its_steps_alone(train: Train):
         *(("accumulate", 0), ("clip_gradient_norm", 0.0)),
     ],
 )
-def test_senseless_settings_are_refused(setting, value):
+def test_invalid_settings_are_refused(setting, value):
     with pytest.raises(UserError, match=f"gan.{setting}="):
         make(**{setting: value})
 
@@ -153,8 +153,8 @@ def as_vector(player: nn.Module) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("limit", [1e-3, 1e3])
-def test_clipping_bounds_how_far_either_player_moves(train: Train, limit: float):
-    """Plain gradient descent moves by the rate times the length of the gradient, or the limit."""
+def test_gradient_clipping_bounds_the_step_of_each_player(train: Train, limit: float):
+    """Plain gradient descent moves by the learning rate times the gradient norm, or the limit."""
     module = train(
         *("optimizer=sgd", "optimizer.momentum=0", "optimizer.lr=0.5", "callbacks=none"),
         *("gan.accumulate=2", f"gan.clip_gradient_norm={limit}", "trainer.max_epochs=1"),
@@ -172,7 +172,7 @@ def test_clipping_bounds_how_far_either_player_moves(train: Train, limit: float)
         assert moved == pytest.approx(0.5 * min(norm, limit), rel=1e-3)
 
 
-def test_scaled_gradients_are_not_clipped(train: Train):
+def test_clipping_scaled_gradients_is_refused(train: Train):
     module = train("gan.clip_gradient_norm=1", "max_kimg=0", "callbacks=none")
     plugin: Any = module.trainer.precision_plugin
     plugin.scaler = object()  # as trainer.precision=16-mixed has one
@@ -181,8 +181,8 @@ def test_scaled_gradients_are_not_clipped(train: Train):
 
 
 @pytest.mark.parametrize("setting", ["gan.fakes_per_real=1.5", "loss.relativistic=true"])
-def test_two_batches_that_add_up_to_one_make_the_step_of_one(train: Train, setting: str):
-    """Networks without batch normalisation and dropout: equal up to the rounding of sums."""
+def test_two_accumulated_batches_equal_one_large_batch(train: Train, setting: str):
+    """Without batch normalisation and dropout they are equal up to rounding."""
     settings = (
         *("optimizer=sgd", "optimizer.lr=0.5", "model.discriminator.dropout=0"),
         *("gan.critic_steps=2", "gan.ema_halflife_kimg=0.1", "gan.clip_gradient_norm=0.5"),
@@ -198,21 +198,21 @@ def test_two_batches_that_add_up_to_one_make_the_step_of_one(train: Train, setti
         torch.testing.assert_close(small.state_dict(), whole.state_dict(), rtol=1e-4, atol=1e-6)
 
 
-def test_figures_of_parts_are_those_of_the_whole_batch(train: Train):
+def test_metrics_of_microbatches_equal_those_of_the_whole_batch(train: Train):
     settings = ("model.discriminator.dropout=0", "trainer.max_epochs=1", "callbacks=none")
     module = train(*settings, "optimizer=sgd", "optimizer.lr=0")
     real = torch.rand(10, 3, 16, 16) * 2 - 1
-    figures = []
+    metrics = []
     for module.accumulate in (1, 4):  # the second in parts of 3, 3, 3 and 1
         torch.manual_seed(0)
-        figures.append(module.discriminator_step(real) | module.generator_step(real))
-    torch.testing.assert_close(figures[0], figures[1])
+        metrics.append(module.discriminator_step(real) | module.generator_step(real))
+    torch.testing.assert_close(metrics[0], metrics[1])
 
 
-def test_figures_of_a_step_are_finite_numbers(trained: GAN):
+def test_metrics_of_a_step_are_finite_scalars(trained: GAN):
     real = torch.rand(8, 3, 16, 16)
-    figures = trained.discriminator_step(real) | trained.generator_step(real)
-    assert set(figures) == {
+    metrics = trained.discriminator_step(real) | trained.generator_step(real)
+    assert set(metrics) == {
         "loss/discriminator",
         "loss/generator",
         "loss/penalty",
@@ -221,5 +221,5 @@ def test_figures_of_a_step_are_finite_numbers(trained: GAN):
         "accuracy/real",
         "accuracy/fake",
     }
-    assert all(value.shape == () and torch.isfinite(value) for value in figures.values())
-    assert not any(value.requires_grad for value in figures.values())
+    assert all(value.shape == () and torch.isfinite(value) for value in metrics.values())
+    assert not any(value.requires_grad for value in metrics.values())

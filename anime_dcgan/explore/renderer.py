@@ -18,9 +18,8 @@ from anime_dcgan.explore.face import Face, check_run, decode_latent, encode_late
 from anime_dcgan.model.base import Generator
 from anime_dcgan.run.checkpoint import load_generator
 from anime_dcgan.run.runs import Weights, find_checkpoint
-from anime_dcgan.sampling import image
 from anime_dcgan.sampling.latent import latent_of_seed, latents_of_seeds
-from anime_dcgan.sampling.sample import BLOCK
+from anime_dcgan.sampling.sample import BLOCK, sample_images
 from anime_dcgan.sampling.sample import faces as faces_of_seeds
 from anime_dcgan.system import precision
 from anime_dcgan.system.errors import NotFoundError, UserError
@@ -66,9 +65,9 @@ class Model:
         key = (first, like.truncation, str(like.moves))
         if key not in self._blocks:
             latents = latents_of_seeds(range(first, first + BLOCK), self.generator.latent_dim)
+            latents = like.truncation * latents + self.shift(like)
             with precision.autocast(fast):
-                drawn = self.generator(like.truncation * latents + self.shift(like))
-            self._blocks[key] = image.to_uint8(drawn)
+                self._blocks[key] = sample_images(self.generator, latents, BLOCK)
             while len(self._blocks) > BLOCKS:
                 self._blocks.popitem(last=False)
         self._blocks.move_to_end(key)
@@ -143,7 +142,6 @@ class Renderer:
             raise UserError("these faces differ in size: draw them apart")
         return np.stack(drawn)
 
-    @torch.inference_mode()
     def wall(self, like: Face, seed: int, count: int) -> Pixels:
         """The faces of `count` seeds in a row, truncated and moved as `like` is."""
         model = self.model(*like.generator)
@@ -152,7 +150,6 @@ class Renderer:
         return np.concatenate(blocks)[seed % BLOCK :][:count]
 
 
-@torch.inference_mode()
 def _draw(model: Model, faces: list[Face], go_on: Callable[[], None]) -> list[np.ndarray]:
     pixels: list[np.ndarray] = []
     for plain, some in groupby(faces, key=lambda face: face.plain):
@@ -164,7 +161,7 @@ def _draw(model: Model, faces: list[Face], go_on: Callable[[], None]) -> list[np
             continue
         for face in some:
             go_on()
-            pixels.append(image.to_uint8(model.generator(model.latent(face)[None]))[0])
+            pixels += list(sample_images(model.generator, model.latent(face)[None]))
     return pixels
 
 

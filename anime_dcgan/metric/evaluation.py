@@ -12,8 +12,9 @@ from anime_dcgan.data.faces import Faces, open_faces
 from anime_dcgan.data.manifest import ManifestFaces
 from anime_dcgan.data.source import Source
 from anime_dcgan.metric.base import Metric
-from anime_dcgan.metric.evaluator import Evaluator, Pixels, Values, draw
+from anime_dcgan.metric.evaluator import Evaluator, Pixels, Values
 from anime_dcgan.run import checkpoint, trusted
+from anime_dcgan.sampling.sample import sample_images
 from anime_dcgan.system import precision
 
 
@@ -76,10 +77,10 @@ class Evaluation:
     def _draw(self, path: Path) -> Pixels:
         generator = checkpoint.load_generator(path, self.weights)
         generator = generator.to(self.device).to(memory_format=torch.channels_last)
-        latents = self.evaluator.latents(generator.latent_dim).to(self.device)
+        latents = self.evaluator.latents(generator.latent_dim)
         fast = self.dtype == torch.bfloat16
-        with torch.inference_mode(), precision.autocast(fast, self.device.type):
-            return draw(generator, latents)
+        with precision.autocast(fast, self.device.type):
+            return sample_images(generator, latents)
 
 
 def _device(name: str, config: dict[str, Any]) -> tuple[torch.device, torch.dtype]:

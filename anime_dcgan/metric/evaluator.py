@@ -200,14 +200,6 @@ def _progress(total: int) -> Iterator[Callable[[int], None]]:
         yield lambda count: bar.advance(task, count)
 
 
-def draw(
-    sample: Callable[[Float[Tensor, "k latent_dim"]], Float[Tensor, "k 3 h w"]],
-    latents: Float[Tensor, "n latent_dim"],
-) -> Pixels:
-    """The faces of the latents as pixels, drawn a few at a time."""
-    return np.concatenate([image.to_uint8(sample(part)) for part in latents.split(BATCH)])
-
-
 def _in_batches(pixels: Pixels) -> Iterator[Tensor]:
     yield from torch.from_numpy(pixels).split(BATCH)
 

@@ -1,4 +1,4 @@
-"""Images inside and outside: NCHW float in [-1, 1] here, uint8 in files. Nothing else converts."""
+"""The only conversions between images, NCHW float in [-1, 1], and pixels, NHWC uint8."""
 
 import io
 import math
@@ -13,15 +13,16 @@ from PIL import Image
 from torch import Tensor
 
 GRID_PADDING = 2  # px between the faces of a grid
+MIN_FACE_SIZE = 64  # px, of a face on a grid that people look at
 
 
 def to_float(pixels: UInt8[Tensor, "n h w c"]) -> Float[Tensor, "n c h w"]:
-    """Pixels 0..255 as floats in [-1, 1]; the result is channels_last in memory, without a copy."""
+    """Convert pixels 0..255 to floats in [-1, 1]; the result is channels_last, without a copy."""
     return pixels.permute(0, 3, 1, 2).to(torch.float32).div_(127.5).sub_(1.0)
 
 
 def to_uint8(images: Float[Tensor, "n c h w"]) -> UInt8[np.ndarray, "n h w c"]:
-    """Floats in [-1, 1] (clipped) as pixels, rounded to the nearest of 0..255."""
+    """Convert floats to pixels: clip to [-1, 1], scale to 0..255 and round to nearest."""
     pixels = images.detach().float().add(1.0).mul(127.5).round_().clamp_(0, 255)
     return pixels.permute(0, 2, 3, 1).to(torch.uint8).cpu().numpy()
 
@@ -29,27 +30,32 @@ def to_uint8(images: Float[Tensor, "n c h w"]) -> UInt8[np.ndarray, "n h w c"]:
 def grid(
     pixels: UInt8[np.ndarray, "n h w 3"], columns: int | None = None, scale: int = 1
 ) -> Image.Image:
-    """The faces row by row in one picture; as square as possible unless `columns` is given.
+    """Return a picture of the faces row by row, as square as possible unless `columns` is given.
 
     Each pixel of a face becomes `scale` x `scale` pixels of the picture.
     """
     pixels = pixels.repeat(scale, axis=1).repeat(scale, axis=2)
     count, height, width, _ = pixels.shape
-    wide = min(count, columns or math.ceil(math.sqrt(count)))
-    rows = math.ceil(count / wide)
+    across = min(count, columns or math.ceil(math.sqrt(count)))
+    down = math.ceil(count / across)
     cell = np.array([height + GRID_PADDING, width + GRID_PADDING])
-    sheet_size = cell * [rows, wide] + GRID_PADDING
+    sheet_size = cell * [down, across] + GRID_PADDING
     sheet = np.full((*sheet_size, 3), 255, np.uint8)
     for index, face in enumerate(pixels):
-        top, left = cell * divmod(index, wide) + GRID_PADDING
+        top, left = cell * divmod(index, across) + GRID_PADDING
         sheet[top : top + height, left : left + width] = face
     return Image.fromarray(sheet)
 
 
-def to_png(picture: Image.Image, compress_level: int = 4) -> bytes:
-    """The picture as the contents of a PNG file.
+def visible_scale(face_size: int) -> int:
+    """Return the smallest whole scale at which a face is at least `MIN_FACE_SIZE` px high."""
+    return math.ceil(MIN_FACE_SIZE / face_size)
 
-    Level 6, which is usual, takes up to 1.7 times as long for files of the same size, to 3 %.
+
+def to_png(picture: Image.Image, compress_level: int = 4) -> bytes:
+    """Return the picture encoded as PNG.
+
+    The usual level 6 takes up to 1.7 times as long, for files whose size differs by at most 3 %.
     """
     file = io.BytesIO()
     picture.save(file, "PNG", compress_level=compress_level)
@@ -57,7 +63,7 @@ def to_png(picture: Image.Image, compress_level: int = 4) -> bytes:
 
 
 def write_gif(frames: Iterable[Image.Image], path: Path, frames_per_second: float) -> None:
-    """An endlessly repeating animation of equally large pictures."""
+    """Write pictures of one size as an endlessly looping GIF."""
     palettes = [frame.convert("P", palette=Image.Palette.ADAPTIVE, colors=256) for frame in frames]
     settings: dict[str, Any] = {"duration": round(1000 / frames_per_second), "loop": 0}
     palettes[0].save(path, "GIF", save_all=True, append_images=palettes[1:], **settings)

@@ -1,4 +1,4 @@
-"""Latents: one seed, one latent, one face, whatever else is drawn beside it."""
+"""Latents from seeds: the same seed always gives the same latent, and so the same face."""
 
 from collections.abc import Sequence
 
@@ -11,24 +11,24 @@ from anime_dcgan.system.errors import UserError
 
 
 def latent_of_seed(seed: int, latent_dim: int) -> Float[Tensor, " latent_dim"]:
-    """The standard normal latent of a seed in 0..MAX_SEED; always the same for the same seed."""
+    """Return the standard normal latent of a seed in 0..MAX_SEED; raise `UserError` otherwise."""
     if not 0 <= seed <= MAX_SEED:
         raise UserError(f"seed={seed} is outside 0..{MAX_SEED}: choose another seed=...")
     return torch.randn(latent_dim, generator=torch.Generator().manual_seed(seed))
 
 
 def latents_of_seeds(seeds: Sequence[int], latent_dim: int) -> Float[Tensor, "n latent_dim"]:
-    """The latents of several seeds, one row each."""
+    """Return the latents of several seeds, one per row."""
     return torch.stack([latent_of_seed(seed, latent_dim) for seed in seeds])
 
 
 def slerp(
     start: Float[Tensor, " latent_dim"], end: Float[Tensor, " latent_dim"], fraction: float
 ) -> Float[Tensor, " latent_dim"]:
-    """Spherical interpolation (Shoemake 1985): the norm stays where normal latents lie.
+    """Interpolate spherically (Shoemake 1985), which preserves the norm typical of normal latents.
 
     `fraction` 0 gives `start`, 1 gives `end`. Parallel and opposite latents, for which the great
-    circle is not defined, are interpolated linearly.
+    circle is undefined, are interpolated linearly.
     """
     cosine = torch.nn.functional.cosine_similarity(start, end, dim=0).clamp(-1, 1)
     angle = torch.acos(cosine)

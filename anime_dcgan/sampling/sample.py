@@ -1,5 +1,6 @@
-"""Faces from a generator: the same seed is the same face, whatever is drawn beside it."""
+"""Sampling from a generator, and writing the sampled faces to files."""
 
+import contextlib
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,80 +18,106 @@ from anime_dcgan.sampling import image
 from anime_dcgan.sampling.latent import latents_of_seeds, slerp
 from anime_dcgan.system.errors import UserError
 
-BLOCK = 16  # seeds that are always drawn together
-PACKED_TOGETHER = 128
-"""Faces that are drawn before all cores pack them: 1.12 to 1.19 times as fast as one by one on two
-cores, and 16 at a time 1.0 to 1.07 times, as drawing's own threads are awake for a while after it
-(benchmarks/results/training.md)."""
+SAMPLE_BATCH = 64  # images per forward pass
+BLOCK = 16  # neighbouring seeds that always share a forward pass
+ENCODE_BATCH = 128
+"""Faces that are drawn before all cores encode them as PNG: 1.12 to 1.19 times as fast as one by
+one on two cores, while batches of 16 reach 1.0 to 1.07 times, because the threads of the forward
+pass spin for a while after it (benchmarks/results/training.md)."""
 
-GIF_FRAMES_PER_SECOND = 50  # the fastest that viewers keep to
+MAX_GIF_FRAMES_PER_SECOND = 50  # viewers slow down faster animations
 
 Pixels = UInt8[np.ndarray, "h w 3"]
 
 
 @torch.inference_mode()
-def faces(generator: Generator, seeds: Sequence[int]) -> Iterator[Pixels]:
-    """The faces of the seeds, in order, uint8.
+def sample_images(
+    generator: Generator, latents: Float[Tensor, "n latent_dim"], batch_size: int = SAMPLE_BATCH
+) -> UInt8[np.ndarray, "n h w 3"]:
+    """Return the images of `latents` as pixels, computed on the generator's device.
 
-    A seed is always drawn in the same block of `BLOCK` neighbouring seeds and at the same place
-    in it, so that the arithmetic, and with it every last bit, does not depend on what is asked.
+    The generator runs in evaluation mode, `batch_size` images per forward pass; its mode and the
+    random state are restored, so that sampling never changes a training. The precision is float32,
+    or that of the autocast context around the call.
+    """
+    device = next(generator.parameters()).device
+    with _evaluation_mode(generator, device):
+        batches = [generator(batch.to(device)) for batch in latents.split(batch_size)]
+        return np.concatenate([image.to_uint8(images) for images in batches])
+
+
+@contextlib.contextmanager
+def _evaluation_mode(generator: Generator, device: torch.device) -> Iterator[None]:
+    training = generator.training
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        generator.eval()
+        try:
+            yield
+        finally:
+            generator.train(training)
+
+
+def faces(generator: Generator, seeds: Sequence[int]) -> Iterator[Pixels]:
+    """Yield the face of each seed, in order.
+
+    The same seed gives the same face bit by bit, whatever the other seeds are: it is always drawn
+    in the same block of `BLOCK` neighbouring seeds, at the same position.
     """
     block_number, block = -1, None
     for seed in seeds:
         if block is None or seed // BLOCK != block_number:
             block_number = seed // BLOCK
             members = range(block_number * BLOCK, (block_number + 1) * BLOCK)
-            block = image.to_uint8(generator(latents_of_seeds(members, generator.latent_dim)))
+            block = sample_images(generator, latents_of_seeds(members, generator.latent_dim), BLOCK)
         yield block[seed % BLOCK]
 
 
 def film(generator: Generator, seeds: Sequence[int], frames_per_face: int) -> Iterator[Pixels]:
-    """Frames that lead from face to face and back to the first."""
+    """Yield the frames of a film from the face of each seed to the next and back to the first."""
     return film_through(generator, latents_of_seeds(seeds, generator.latent_dim), frames_per_face)
 
 
-@torch.inference_mode()
 def film_through(
     generator: Generator, corners: Float[Tensor, "n latent_dim"], frames_per_face: int
 ) -> Iterator[Pixels]:
-    """The same for any latents, by spherical interpolation."""
+    """Yield the frames of a film through any latents, by spherical interpolation."""
     for start, end in zip(corners, corners.roll(-1, dims=0), strict=True):
         steps = [slerp(start, end, step / frames_per_face) for step in range(frames_per_face)]
-        yield from image.to_uint8(generator(torch.stack(steps)))
+        yield from sample_images(generator, torch.stack(steps), frames_per_face)
 
 
 def write_folder(pictures: Iterable[Pixels], names: Iterable[str], folder: Path) -> None:
-    """One PNG a face."""
+    """Write one PNG per face into `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name, content in zip(names, _packed(pictures), strict=True):
+    for name, content in zip(names, _encode(pictures), strict=True):
         (folder / name).write_bytes(content)
 
 
 def write_zip(pictures: Iterable[Pixels], names: Iterable[str], path: Path) -> None:
-    """One PNG a face, all in one archive (stored: PNGs are compressed already)."""
-    write_archive(_packed(pictures), names, path)
+    """Write one PNG per face into a zip archive."""
+    write_archive(_encode(pictures), names, path)
 
 
-def _packed(pictures: Iterable[Pixels]) -> Iterator[bytes]:
-    """Each as a PNG, in order, by all cores."""
+def _encode(pictures: Iterable[Pixels]) -> Iterator[bytes]:
+    """Yield each picture as PNG, in order, encoded by all cores."""
     iterator = iter(pictures)
     with ThreadPoolExecutor() as threads:
-        while together := list(islice(iterator, PACKED_TOGETHER)):
-            yield from threads.map(lambda pixels: image.to_png(Image.fromarray(pixels)), together)
+        while batch := list(islice(iterator, ENCODE_BATCH)):
+            yield from threads.map(lambda pixels: image.to_png(Image.fromarray(pixels)), batch)
 
 
 def write_archive(contents: Iterable[bytes], names: Iterable[str], path: Path) -> None:
-    """Files under their names, stored as they are."""
+    """Write files into a zip archive, stored without compression: PNGs are compressed already."""
     with zipfile.ZipFile(path, "w") as archive:
         for name, content in zip(names, contents, strict=True):
             archive.writestr(name, content)
 
 
 def write_film(frames: Iterable[Pixels], path: Path, frames_per_second: int) -> None:
-    """An endless GIF, or an MP4 (H.264), by the ending of `path`."""
+    """Write a looping GIF or an MP4 (H.264), by the file extension of `path`."""
     if path.suffix.lower() == ".gif":
-        rate = min(frames_per_second, GIF_FRAMES_PER_SECOND)
-        image.write_gif((Image.fromarray(pixels) for pixels in frames), path, rate)
+        frames_per_second = min(frames_per_second, MAX_GIF_FRAMES_PER_SECOND)
+        image.write_gif((Image.fromarray(pixels) for pixels in frames), path, frames_per_second)
     else:
         _write_mp4(frames, path, frames_per_second)
 
@@ -100,7 +127,7 @@ def _write_mp4(frames: Iterable[Pixels], path: Path, frames_per_second: int) -> 
         import imageio_ffmpeg
     except ImportError:
         raise UserError(
-            'an MP4 needs a package more: pip install "anime_dcgan[video]"; or use out=film.gif'
+            'an MP4 needs another package: pip install "anime_dcgan[video]"; or use out=film.gif'
         ) from None
     iterator = iter(frames)
     first = next(iterator)

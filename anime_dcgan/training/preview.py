@@ -1,6 +1,5 @@
 """What the discriminator sees: a sheet of training faces, as they are and augmented."""
 
-import math
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +16,6 @@ from anime_dcgan.system.errors import UserError
 
 FACES = 8  # rows of the sheet
 TIMES = 9  # that a face is augmented, in all
-SMALLEST_FACE = 64  # px on the sheet; smaller faces are enlarged by whole pixels
 
 
 def write_preview(config: DictConfig, path: Path) -> str:
@@ -35,7 +33,7 @@ def write_preview(config: DictConfig, path: Path) -> str:
     with torch.no_grad():
         columns = [images, *(change(images) for change in changes.values() for _ in range(times))]
     pixels = image.to_uint8(torch.stack(columns, 1).flatten(0, 1))
-    sheet = image.grid(pixels, len(columns), math.ceil(SMALLEST_FACE / pixels.shape[1]))
+    sheet = image.grid(pixels, len(columns), image.visible_scale(pixels.shape[1]))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         sheet.save(path)

@@ -9,7 +9,7 @@ import torch
 from anime_dcgan.data.drawn import DrawnFaces
 from anime_dcgan.data.faces import Faces, distinct_rows, open_faces
 from anime_dcgan.metric import evaluator
-from anime_dcgan.metric.evaluator import Evaluator, draw
+from anime_dcgan.metric.evaluator import Evaluator
 from anime_dcgan.metric.sliced import SlicedWasserstein
 from anime_dcgan.system.errors import UserError
 
@@ -116,15 +116,6 @@ def test_few_faces_are_measured_in_smaller_sets_and_too_few_are_refused(faces: F
         Evaluator(SlicedWasserstein(), faces, reference="test")  # type: ignore[arg-type]
 
 
-def test_latents_are_always_the_same_and_faces_are_drawn_in_parts(faces: Faces, monkeypatch):
+def test_latents_are_always_the_same(faces: Faces):
     found = Evaluator(SlicedWasserstein(), faces, count=50)
     assert torch.equal(found.latents(6), found.latents(6))
-    monkeypatch.setattr(evaluator, "BATCH", 16)
-    sizes: list[int] = []
-
-    def sample(latents: torch.Tensor) -> torch.Tensor:
-        sizes.append(len(latents))
-        return torch.ones(len(latents), 3, 4, 4)
-
-    assert (draw(sample, found.latents(6)) == 255).all()
-    assert sizes == [16, 16, 16, 2]

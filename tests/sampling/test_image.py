@@ -1,4 +1,4 @@
-"""Pixels outside, floats inside."""
+"""Tests of the conversions between images and pixels, grids and animations."""
 
 from pathlib import Path
 
@@ -9,13 +9,13 @@ from PIL import Image
 from anime_dcgan.sampling import image
 
 
-def test_every_pixel_value_survives_the_way_in_and_out():
+def test_every_pixel_value_survives_a_round_trip():
     pixels = torch.arange(256, dtype=torch.uint8).reshape(1, 16, 16, 1).expand(1, 16, 16, 3)
-    inside = image.to_float(pixels)
-    assert inside.shape == (1, 3, 16, 16)
-    assert inside.min() == -1
-    assert inside.max() == 1
-    np.testing.assert_array_equal(image.to_uint8(inside), pixels.numpy())
+    images = image.to_float(pixels)
+    assert images.shape == (1, 3, 16, 16)
+    assert images.min() == -1
+    assert images.max() == 1
+    np.testing.assert_array_equal(image.to_uint8(images), pixels.numpy())
 
 
 def test_batches_from_the_cache_arrive_channels_last():
@@ -23,7 +23,7 @@ def test_batches_from_the_cache_arrive_channels_last():
     assert image.to_float(pixels).is_contiguous(memory_format=torch.channels_last)
 
 
-def test_values_beyond_the_range_are_clipped_and_rounded_to_the_nearest():
+def test_values_are_clipped_to_the_range_and_rounded_to_nearest():
     values = torch.tensor([-3.0, 3.0, 0.999, 0.0]).reshape(1, 1, 2, 2).expand(1, 3, 2, 2)
     assert image.to_uint8(values)[0, :, :, 0].tolist() == [[0, 255], [255, 128]]
 
@@ -41,7 +41,7 @@ def test_grid_places_the_faces_row_by_row():
     assert (enlarged[28:52, 28:52] == 200).all()
 
 
-def test_gif_repeats_all_frames(tmp_path: Path):
+def test_a_gif_loops_over_all_frames(tmp_path: Path):
     frames = [Image.new("RGB", (8, 8), (shade, 0, 0)) for shade in (0, 120, 250)]
     image.write_gif(frames, tmp_path / "a.gif", frames_per_second=10)
     with Image.open(tmp_path / "a.gif") as animation:

@@ -1,5 +1,6 @@
-"""Drawing: the same seed is the same face, bit by bit."""
+"""Tests of the sampler: the same seed gives the same face, bit by bit."""
 
+import copy
 import zipfile
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from PIL import Image
 
 from anime_dcgan.model import dcgan, radford
 from anime_dcgan.sampling import sample
-from anime_dcgan.sampling.latent import latent_of_seed
+from anime_dcgan.sampling.latent import latent_of_seed, latents_of_seeds
 
 
 @pytest.fixture(params=[dcgan, radford])
@@ -19,7 +20,33 @@ def generator(request):
     return request.param.Generator(latent_dim=20, width=16, image_size=32).eval()
 
 
-def test_a_seed_is_the_same_face_whatever_is_drawn_beside_it(generator):
+@pytest.mark.parametrize("training", [True, False])
+def test_sampling_changes_neither_the_generator_nor_the_random_state(generator, training):
+    generator.train(training)
+    weights, random_state = copy.deepcopy(generator.state_dict()), torch.get_rng_state()
+    images = sample.sample_images(generator, torch.randn(70, 20, generator=torch.Generator()))
+    assert images.shape == (70, 32, 32, 3)
+    assert torch.equal(torch.get_rng_state(), random_state)
+    assert all(module.training is training for module in generator.modules())
+    assert all(torch.equal(weights[name], now) for name, now in generator.state_dict().items())
+
+
+def test_a_generator_that_draws_random_numbers_leaves_the_random_state_alone(generator):
+    generator.register_forward_pre_hook(lambda module, inputs: (inputs[0] + torch.randn(1),))
+    random_state = torch.get_rng_state()
+    sample.sample_images(generator, torch.zeros(2, 20))
+    assert torch.equal(torch.get_rng_state(), random_state)
+
+
+def test_images_are_sampled_in_batches(generator):
+    sizes: list[int] = []
+    generator.register_forward_hook(lambda module, inputs, images: sizes.append(len(images)))
+    images = sample.sample_images(generator, latents_of_seeds(range(50), 20), batch_size=16)
+    assert len(images) == 50
+    assert sizes == [16, 16, 16, 2]
+
+
+def test_a_seed_gives_the_same_face_whatever_the_other_seeds_are(generator):
     many = dict(zip(range(40), sample.faces(generator, range(40)), strict=True))
     for seeds in ([17], [39, 3, 17], range(5, 23), [17, 17]):
         for seed, face in zip(seeds, sample.faces(generator, seeds), strict=True):
@@ -27,7 +54,7 @@ def test_a_seed_is_the_same_face_whatever_is_drawn_beside_it(generator):
     assert not np.array_equal(many[0], many[16])
 
 
-def test_a_face_is_what_the_generator_makes_of_the_latent_of_its_seed(generator):
+def test_a_face_is_the_image_of_the_latent_of_its_seed(generator):
     (face,) = sample.faces(generator, [21])
     with torch.no_grad():
         expected = generator(latent_of_seed(21, 20)[None])[0].permute(1, 2, 0).numpy()
@@ -57,7 +84,7 @@ def test_folders_and_zips_hold_the_same_faces(generator, tmp_path: Path):
         np.testing.assert_array_equal(np.asarray(picture), face)
 
 
-def test_more_faces_than_are_packed_together_keep_their_order(tmp_path: Path):
+def test_faces_keep_their_order_across_batches_of_encoding(tmp_path: Path):
     pictures = [np.full((8, 8, 3), number, np.uint8) for number in range(150)]
     sample.write_zip(iter(pictures), (f"{number}.png" for number in range(150)), tmp_path / "a.zip")
     with zipfile.ZipFile(tmp_path / "a.zip") as archive:
@@ -66,7 +93,7 @@ def test_more_faces_than_are_packed_together_keep_their_order(tmp_path: Path):
             np.testing.assert_array_equal(np.asarray(found), picture)
 
 
-def test_films_as_gif_and_as_mp4(generator, tmp_path: Path):
+def test_films_are_written_as_gif_and_as_mp4(generator, tmp_path: Path):
     imageio_ffmpeg = pytest.importorskip("imageio_ffmpeg")
     for name in ("a.gif", "a.mp4"):
         sample.write_film(sample.film(generator, [1, 2], 5), tmp_path / name, 20)

@@ -9,7 +9,8 @@ from typing import Any
 from lightning import Trainer
 
 from anime_dcgan.metric.base import Metric
-from anime_dcgan.metric.evaluator import Evaluator, Pixels, TooFewFaces, Values, draw
+from anime_dcgan.metric.evaluator import Evaluator, Pixels, TooFewFaces, Values
+from anime_dcgan.sampling.sample import sample_images
 from anime_dcgan.system.console import log
 from anime_dcgan.system.files import write_json, write_or_warn
 from anime_dcgan.training.callbacks.checkpointer import Checkpointer
@@ -134,7 +135,7 @@ class Quality(Periodic):
         start, hours = time.monotonic(), self.hours
         latents = evaluator.latents(module.generator.latent_dim)
         with trainer.precision_plugin.forward_context():
-            pixels = draw(module.sample, latents)
+            pixels = sample_images(module.generator_ema, latents)
         values = evaluator.measure(pixels)
         self._faces = pixels
         seconds = time.monotonic() - start

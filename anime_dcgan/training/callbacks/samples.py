@@ -1,6 +1,5 @@
 """Grids of faces from latents that stay the same for the whole run, and their animation."""
 
-import math
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -14,6 +13,7 @@ from PIL import Image
 from anime_dcgan.run.runs import Weights, by_epoch, file_stem
 from anime_dcgan.sampling import image
 from anime_dcgan.sampling.latent import latents_of_seeds
+from anime_dcgan.sampling.sample import sample_images
 from anime_dcgan.system.errors import UserError
 from anime_dcgan.system.files import atomic_write, write_or_warn
 from anime_dcgan.training.callbacks.periodic import Periodic, epoch_now
@@ -21,7 +21,6 @@ from anime_dcgan.training.gan import GAN
 
 MAX_FRAMES = 150  # of the animation; longer runs are thinned out evenly
 FRAMES_PER_SECOND = 8
-SMALLEST_FACE = 64  # px on the sheet; smaller faces are enlarged by whole pixels
 
 
 class Samples(Periodic):
@@ -53,8 +52,9 @@ class Samples(Periodic):
             return
         latents = latents_of_seeds(range(self.count), module.generator.latent_dim)
         for weights in self.weights:
-            faces = image.to_uint8(module.sample(latents, weights))
-            sheet = image.grid(faces, scale=math.ceil(SMALLEST_FACE / faces.shape[1]))
+            generator = module.generator_ema if weights == "ema" else module.generator
+            faces = sample_images(generator, latents)
+            sheet = image.grid(faces, scale=image.visible_scale(faces.shape[1]))
             _write(self._path(trainer, weights), partial(sheet.save, format="PNG"))
             self._show(trainer, f"samples/{weights}", sheet, module.images_seen)
 

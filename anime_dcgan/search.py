@@ -44,7 +44,7 @@ from anime_dcgan.cli.search_space import Space, make_space, split, to_overrides
 from anime_dcgan.system.console import log
 from anime_dcgan.system.errors import UserError
 from anime_dcgan.system.files import write_json
-from anime_dcgan.training.job import last_checkpoint, record_failure, train_in, write_report_of
+from anime_dcgan.training.job import last_checkpoint, record_failure, train_in, write_report_or_log
 
 if TYPE_CHECKING:
     from optuna import Study, Trial
@@ -133,7 +133,7 @@ def _run_trial(study: "Study", trial: "Trial", folder: Path, fixed: list[str]) -
     try:
         distance = _train(trial, run_dir, [*own_overrides(fixed), *chosen], Prune(_report(trial)))
     except Pruned:
-        write_report_of(run_dir)
+        write_report_or_log(run_dir)
         log(f"{run_dir} is worse than the median: pruned")
         study.tell(trial, state=TrialState.PRUNED)
     except Interrupted:

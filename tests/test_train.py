@@ -239,7 +239,7 @@ def test_a_full_disk_costs_no_checkpoint_and_is_told_at_the_end(
     monkeypatch.setattr(checkpoint_io.torch, "save", save_until_full)
     with pytest.raises(UserError, match="could not be saved .* No space left"):
         train()
-    assert "training goes on" in capsys.readouterr().err
+    assert "training continues" in capsys.readouterr().err
     folder = tmp_path / "run/checkpoints"
     assert sorted(path.name for path in folder.iterdir()) == ["epoch=0001.ckpt", "last.ckpt"]
     assert read(folder / "last.ckpt")["images_seen"] == 32
@@ -255,7 +255,7 @@ def test_a_full_disk_costs_pictures_and_no_training(
     monkeypatch.setattr(Image.Image, "save", full)
     assert train().images_seen == 64
     said = capsys.readouterr().err
-    assert re.search(r"epoch=0002.png could not be written .* training goes on", said)
+    assert re.search(r"epoch=0002.png could not be written .* training continues", said)
     assert (tmp_path / "run/checkpoints/last.ckpt").exists()
     assert not list((tmp_path / "run/samples").rglob("*.*"))
 

@@ -1,4 +1,4 @@
-"""How Lightning writes and reads checkpoints here: whole or not at all, and as data only."""
+"""Checkpoint input and output for Lightning: atomic writes, and reads of data only."""
 
 from pathlib import Path
 from typing import Any
@@ -11,10 +11,9 @@ from anime_dcgan.system.files import atomic_write, sync
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
-    """A file appears under its name only once all of it is on the disk.
+    """Write checkpoints atomically, so that a crash or a full disk leaves the previous file intact.
 
-    A crash or a full disk therefore never costs the file that had the name before. Raises
-    `OSError` when it cannot be written, and `UserError` when it is unsafe or damaged.
+    Saving raises `OSError`; loading raises `UserError` if the file is unsafe or damaged.
     """
 
     def save_checkpoint(
@@ -25,10 +24,10 @@ class AtomicCheckpointIO(TorchCheckpointIO):
                 with partial.open("wb") as file:
                     torch.save(checkpoint, file)
                 sync(partial)
-        except RuntimeError as error:  # torch's writer, when the disk is full
+        except RuntimeError as error:  # from torch's writer, on a full disk
             raise OSError(f"{path}: {error}") from error
 
     def load_checkpoint(
         self, path: Any, map_location: Any = None, weights_only: bool | None = None
     ) -> dict[str, Any]:
-        return reader.read(Path(path), mmap=False)  # the optimizers keep what is read
+        return reader.read(Path(path), mmap=False)  # the optimizers keep the tensors

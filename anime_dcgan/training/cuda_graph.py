@@ -1,8 +1,8 @@
 """Training steps as CUDA graphs: recorded once, then launched by one call each.
 
-A step of a small pair is several hundred short kernels, which the processor needs longer to launch
-one by one than the GPU to run. What is computed stays the same, random draws included: they come
-from the state of torch's generator at the launch, as without a graph.
+A step of a small model consists of several hundred short kernels, which take the CPU longer to
+launch one by one than the GPU to run. The results are the same, including random numbers: these
+depend on the state of torch's generator at launch, as they do without a graph.
 """
 
 from collections import Counter
@@ -17,33 +17,34 @@ from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch import Tensor
 
 from anime_dcgan.system import precision
-from anime_dcgan.system.errors import UserError
+from anime_dcgan.system.errors import UserError, first_line
 
-EAGER_STEPS = 3  # of each kind, in which libraries choose their kernels and optimizers their state
+EAGER_STEPS = 3
+"""Eager warm-up steps per kind, so that kernels are chosen and optimizer state exists."""
 
 Batch = UInt8[Tensor, "n h w 3"]
-Figures = dict[str, Tensor]
-Step = Callable[[Batch], Figures]
+Metrics = dict[str, Tensor]
+Step = Callable[[Batch], Metrics]
 Stepping = Sequence[LightningOptimizer]
-Take = Callable[[Hashable, Step, Batch, Stepping], Figures]
+Take = Callable[[Hashable, Step, Batch, Stepping], Metrics]
 
 
 def unsupported_reason(trainer: Trainer) -> str | None:
-    """Why the steps of this training cannot be recorded; None where they can."""
+    """Return why the steps of this training cannot be recorded; None if they can."""
     if trainer.strategy.root_device.type != "cuda":
         return "this training does not run on a CUDA GPU"
     if trainer.world_size > 1:
-        return "several processes exchange their gradients in each step"
+        return "several processes exchange gradients in each step"
     if precision.scales_gradients(trainer.precision_plugin):
-        return f"trainer.precision={trainer.precision} looks at the gradients in each step"
+        return f"trainer.precision={trainer.precision} inspects the gradients in each step"
     if torch.is_anomaly_enabled():
-        return "trainer.detect_anomaly=true looks at each gradient"
+        return "trainer.detect_anomaly=true inspects each gradient"
     if not all(group.get("fused") for each in trainer.optimizers for group in each.param_groups):
-        return "its optimizer is none of torch's with fused=true"
+        return "its optimizer is not one of torch's with fused=true"
     return None
 
 
-def take_eagerly(kind: Hashable, step: Step, batch: Batch, stepping: Stepping) -> Figures:
+def take_eagerly(kind: Hashable, step: Step, batch: Batch, stepping: Stepping) -> Metrics:
     """Take a training step kernel by kernel, as `StepRecorder.take` does at first."""
     return step(batch)
 
@@ -60,22 +61,22 @@ def step_taker(trainer: Trainer, graphs: bool | None) -> Take:
 
 
 class StepRecorder:
-    """Takes training steps: those of a kind as they are at first, then as a graph."""
+    """Take training steps: the first `EAGER_STEPS` of each kind eagerly, the others as graphs."""
 
     def __init__(self) -> None:
         self._taken: Counter[Hashable] = Counter()
         self._recordings: dict[Hashable, _Recording] = {}
         self._pool = torch.cuda.graph_pool_handle()
 
-    def take(self, kind: Hashable, step: Step, batch: Batch, stepping: Stepping) -> Figures:
-        """What `step(batch)` does and returns.
+    def take(self, kind: Hashable, step: Step, batch: Batch, stepping: Stepping) -> Metrics:
+        """Do `step(batch)` and return its result.
 
         Parameters:
             kind: steps of the same kind, on batches of the same shape, run the same kernels.
-            stepping: the optimizers that it steps; Lightning counts their steps, and a graph does
-                not tell.
+            stepping: the optimizers stepped by `step`, whose steps Lightning counts; a graph does
+                not call its hooks.
 
-        Raises `UserError` where the step waits for the GPU, so that it cannot be recorded.
+        Raises `UserError` if the step waits for the GPU, so that it cannot be recorded.
         """
         kind = (kind, batch.shape)
         if kind in self._recordings:
@@ -91,53 +92,51 @@ class StepRecorder:
 
 
 class _Recording:
-    """One kind of step. Recording it launches nothing.
+    """CUDA graph of one kind of step; recording it runs nothing.
 
-    All recordings share their memory, since none is launched before the one before it has ended;
-    so what a launch returns is copied out of it.
+    All recordings share one memory pool, as launches never overlap; results are copied out of it.
     """
 
     def __init__(self, step: Step, batch: Batch, stepping: Stepping, pool: Any) -> None:
         self._batch = batch.clone()
         self._groups = [group for each in stepping for group in each.param_groups]
-        self._rates = [torch.tensor(group["lr"], device=batch.device) for group in self._groups]
-        self._rates_now = [group["lr"] for group in self._groups]
+        self._lrs = [torch.tensor(group["lr"], device=batch.device) for group in self._groups]
+        self._lr_values = [group["lr"] for group in self._groups]
         self._graph = torch.cuda.CUDAGraph()
         try:
             with (
-                self._rates_as_tensors(),
+                self._lrs_as_tensors(),
                 torch.cuda.graph(self._graph, pool, capture_error_mode="thread_local"),
             ):
-                figures = step(self._batch)
-                self._names = list(figures)
-                self._values = torch.stack([value.float() for value in figures.values()])
+                metrics = step(self._batch)
+                self._names = list(metrics)
+                self._values = torch.stack([value.float() for value in metrics.values()])
         except RuntimeError as error:
-            reason = str(error).splitlines()[0]
             raise UserError(
-                f"this training step cannot be recorded as a CUDA graph ({reason}): "
+                f"this training step cannot be recorded as a CUDA graph ({first_line(error)}): "
                 "use gan.cuda_graphs=false"
             ) from error
 
-    def launch(self, batch: Batch) -> Figures:
+    def launch(self, batch: Batch) -> Metrics:
         self._batch.copy_(batch)
         for index, group in enumerate(self._groups):
-            if group["lr"] != self._rates_now[index]:
-                self._rates_now[index] = group["lr"]
-                self._rates[index].fill_(group["lr"])
+            if group["lr"] != self._lr_values[index]:
+                self._lr_values[index] = group["lr"]
+                self._lrs[index].fill_(group["lr"])
         self._graph.replay()
         return dict(zip(self._names, self._values.clone().unbind(), strict=True))
 
     @contextmanager
-    def _rates_as_tensors(self) -> Iterator[None]:
-        """So that a graph reads the rates when it is launched; checkpoints see numbers."""
-        for group, rate in zip(self._groups, self._rates, strict=True):
-            group["lr"] = rate
+    def _lrs_as_tensors(self) -> Iterator[None]:
+        """Make learning rates tensors, which a graph reads at launch; checkpoints keep numbers."""
+        for group, lr in zip(self._groups, self._lrs, strict=True):
+            group["lr"] = lr
             if "capturable" in group:
                 group["capturable"] = True
         try:
             yield
         finally:
-            for group, rate in zip(self._groups, self._rates_now, strict=True):
-                group["lr"] = rate
+            for group, lr in zip(self._groups, self._lr_values, strict=True):
+                group["lr"] = lr
                 if "capturable" in group:
                     group["capturable"] = False

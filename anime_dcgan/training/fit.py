@@ -1,4 +1,4 @@
-"""One training, from its configuration to its end: build everything, then fit."""
+"""Run one training: build everything from the configuration, then fit."""
 
 import logging
 import warnings
@@ -34,18 +34,18 @@ def fit(
     ckpt_path: str | Path | None = None,
     callbacks: Sequence[Callback] = (),
 ) -> GAN:
-    """Train as the configuration says and return the trained module.
+    """Train as configured and return the trained module.
 
-    `callbacks` look on beside those of the configuration.
-    Raises `UserError` for what the user can mend and `Interrupted` after Ctrl-C.
+    `callbacks` run in addition to those of the configuration. Raises `UserError` for mistakes that
+    the user can fix, and `Interrupted` after Ctrl-C.
     """
-    _keep_quiet()
+    _silence_lightning()
     retain_freed_memory()
-    _refuse_settings_of_one_optimizer(config.trainer)
+    _check_trainer(config.trainer)
     if not 0 <= config.seed < 2**63:
-        raise UserError(f"seed={config.seed} seeds nothing: use a whole number from 0 on, seed=0")
+        raise UserError(f"seed={config.seed} is outside 0..2^63-1: use seed=0")
     plain: Any = OmegaConf.to_container(config, resolve=True)
-    torch.manual_seed(config.seed)  # decides the initial weights; later steps seed themselves
+    torch.manual_seed(config.seed)  # for the initial weights; each step seeds itself
     module: GAN = instantiate(config.gan)
     data: FacesDataModule = instantiate(config.datamodule)
     trainer = _make_trainer(config, [Provenance(plain), *callbacks], run_dir)
@@ -55,7 +55,7 @@ def fit(
     return module
 
 
-def _make_trainer(config: DictConfig, more: Sequence[Callback], run_dir: Path) -> Trainer:
+def _make_trainer(config: DictConfig, extra: Sequence[Callback], run_dir: Path) -> Trainer:
     settings = config.trainer.copy()
     if settings.precision == "auto":
         settings.precision, reason = precision.choose(settings.accelerator)
@@ -65,7 +65,7 @@ def _make_trainer(config: DictConfig, more: Sequence[Callback], run_dir: Path) -
     loggers: list[Logger] = [instantiate(node) for node in (config.logger or {}).values() if node]
     return instantiate(
         settings,
-        callbacks=[*callbacks, *more],
+        callbacks=[*callbacks, *extra],
         logger=loggers,
         plugins=[AtomicCheckpointIO()],
         default_root_dir=str(run_dir),
@@ -73,23 +73,23 @@ def _make_trainer(config: DictConfig, more: Sequence[Callback], run_dir: Path) -
     )
 
 
-def _refuse_settings_of_one_optimizer(trainer: DictConfig) -> None:
-    """Lightning has them for its own optimization, and here are two players."""
+def _check_trainer(trainer: DictConfig) -> None:
+    """Raise `UserError` for settings of Lightning's automatic optimization, of one optimizer."""
     clip, accumulate = trainer.get("gradient_clip_val"), trainer.get("accumulate_grad_batches", 1)
     if clip is not None:
         raise UserError(
-            f"trainer.gradient_clip_val={clip} knows one optimizer, and a GAN has two: "
+            f"trainer.gradient_clip_val={clip} applies to one optimizer, and a GAN has two: "
             f"use gan.clip_gradient_norm={clip}"
         )
     if accumulate != 1:
         raise UserError(
-            f"trainer.accumulate_grad_batches={accumulate} knows one optimizer, and a GAN has two: "
-            f"use gan.accumulate={accumulate}"
+            f"trainer.accumulate_grad_batches={accumulate} applies to one optimizer, and a GAN has "
+            f"two: use gan.accumulate={accumulate}"
         )
 
 
-def _keep_quiet() -> None:
-    """Silence what Lightning says of choices that are deliberate here, and its advertising."""
+def _silence_lightning() -> None:
+    """Silence Lightning's tips, and its warnings about choices that are deliberate here."""
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", message=".*smaller than the logging interval")
     warnings.filterwarnings("ignore", message="GPU available but not used")  # trainer=cpu

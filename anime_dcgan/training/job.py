@@ -1,6 +1,6 @@
-"""One run in its folder: what it was started with, the training, and what became of it.
+"""Train one run in its folder, and record its command, configuration, report or failure there.
 
-Lightning and torch are imported when the training begins, not with this module.
+Lightning and torch are imported when the training starts, not with this module.
 """
 
 import traceback
@@ -23,11 +23,11 @@ from anime_dcgan.system.files import try_lock, write_text
 if TYPE_CHECKING:
     from lightning import Callback
 
-LOCK = ".lock"  # of the process that trains in the folder
+LOCK = ".lock"  # held by the process that trains in the folder
 
 
 def last_checkpoint(run_dir: Path) -> Path | None:
-    """Where the run can go on from."""
+    """Return the checkpoint to resume the run from, if there is one."""
     path = run_dir / "checkpoints" / "last.ckpt"
     return path if path.exists() else None
 
@@ -35,23 +35,23 @@ def last_checkpoint(run_dir: Path) -> Path | None:
 def train_in(
     run_dir: Path,
     config: DictConfig,
-    words: list[str],
+    argv: list[str],
     ckpt_path: Path | str | None,
     callbacks: Sequence["Callback"] = (),
 ) -> float:
     """Train, and return the best distance.
 
     Parameters:
-        words: the overrides that start this run, for its `command.txt`.
-        callbacks: that look on beside those of the configuration.
+        argv: overrides that start this run, for its `command.txt`.
+        callbacks: callbacks in addition to those of the configuration.
     """
     from anime_dcgan.training.fit import Interrupted, fit
 
-    with _alone(run_dir):
+    with _exclusive(run_dir):
         if is_first_process():
             if ckpt_path is not None and ckpt_path == last_checkpoint(run_dir):
                 check_same_run(run_dir, config)
-            _write_provenance(run_dir, config, words)
+            _write_provenance(run_dir, config, argv)
         try:
             fit(config, run_dir, ckpt_path, callbacks)
         except Interrupted:
@@ -61,66 +61,66 @@ def train_in(
                 record_failure(run_dir, error)
             raise
         if is_first_process():
-            write_report_of(run_dir)
+            write_report_or_log(run_dir)
     return best_distance(run_dir)
 
 
 @contextmanager
-def _alone(run_dir: Path) -> Iterator[None]:
-    """Raise `UserError` where another command trains in the folder at this moment."""
+def _exclusive(run_dir: Path) -> Iterator[None]:
+    """Lock the folder; raise `UserError` if another command is training in it."""
     if not is_first_process():
         yield
         return
     with _writing_to(run_dir):
         run_dir.mkdir(parents=True, exist_ok=True)
         (run_dir / LOCK).touch()
-    with try_lock(run_dir / LOCK) as alone:
-        if not alone:
+    with try_lock(run_dir / LOCK) as locked:
+        if not locked:
             raise UserError(
-                f"{run_dir} is being trained by another command: wait for it, or name another "
+                f"{run_dir} is being trained by another command: wait for it, or choose another "
                 "run=..."
             )
         yield
 
 
 def check_same_run(run_dir: Path, config: DictConfig) -> None:
-    """Raise `UserError` where the folder's run was trained with other settings."""
+    """Raise `UserError` if the folder's run was trained with other settings."""
     try:
         before: Any = OmegaConf.to_container(OmegaConf.load(run_dir / "config.yaml"))
     except (OSError, ValueError, YAMLError):
-        return  # damaged; the checkpoint says it again
+        return  # damaged; the checkpoint has the settings too
     now: Any = OmegaConf.to_container(config, resolve=True)
     if isinstance(before, dict) and {"model", "gan"} <= before.keys():
         check_same(before, now)
 
 
 def record_failure(run_dir: Path, error: Exception) -> str:
-    """Write why a run failed, and return it in a line."""
-    known = mistake(error)
-    message = known or f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
-    trace = None if known else "".join(traceback.format_exception(error))
+    """Record why a run failed, and return the reason in one line."""
+    user_message = mistake(error)
+    message = user_message or f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+    trace = None if user_message else "".join(traceback.format_exception(error))
     write_failure(run_dir, message, trace)
     return message
 
 
-def _write_provenance(run_dir: Path, config: DictConfig, words: list[str]) -> None:
+def _write_provenance(run_dir: Path, config: DictConfig, argv: list[str]) -> None:
     with _writing_to(run_dir):
         write_text(run_dir / "config.yaml", OmegaConf.to_yaml(config, resolve=True))
         with (run_dir / "command.txt").open("a") as file:
-            file.write(command_line(words) + "\n")
+            file.write(command_line(argv) + "\n")
 
 
 @contextmanager
 def _writing_to(run_dir: Path) -> Iterator[None]:
-    """Raise `UserError` where that cannot be done."""
+    """Raise `UserError` if the folder cannot be written to."""
     try:
         yield
     except OSError as error:
         raise UserError(f"{run_dir} cannot be written to: {error}; name another run=...") from None
 
 
-def write_report_of(run_dir: Path) -> None:
-    """Write `report.html`, or say why it cannot be."""
+def write_report_or_log(run_dir: Path) -> None:
+    """Write `report.html`, or log why that failed."""
     from anime_dcgan.page.write import write_report
 
     try:

@@ -1,4 +1,4 @@
-"""What the discriminator sees: a sheet of training faces, as they are and augmented."""
+"""Preview of the discriminator's input: a sheet of original and augmented training faces."""
 
 from pathlib import Path
 
@@ -14,24 +14,25 @@ from anime_dcgan.game.augment import Augment
 from anime_dcgan.sampling import image
 from anime_dcgan.system.errors import UserError
 
-FACES = 8  # rows of the sheet
-TIMES = 9  # that a face is augmented, in all
+ROWS = 8  # faces on the sheet, one per row
+AUGMENTED_COLUMNS = 9  # shared by the strengths that are shown
 
 
 def write_preview(config: DictConfig, path: Path) -> str:
-    """Write the sheet, a face in a row, and say what its columns are.
+    """Write the sheet, one face per row, and return a description of its columns.
 
-    The first column is the face as it is, the others are the same face augmented several times, for
-    adaptive augmentation at each of the strengths that `Augment.previews` names.
+    The first column is the original face; the others are augmentations of it, with adaptive
+    augmentation at each of the strengths that `Augment.previews` lists.
     """
     augment: Augment = instantiate(config.augment)
-    faces = _real(config)
-    changes = augment.previews()
-    times = TIMES // len(changes)
+    faces = _choose_faces(config)
+    previews = augment.previews()
+    repeats = AUGMENTED_COLUMNS // len(previews)
     torch.manual_seed(config.seed)
     images = image.to_float(torch.from_numpy(faces))
     with torch.no_grad():
-        columns = [images, *(change(images) for change in changes.values() for _ in range(times))]
+        columns = [images]
+        columns += [apply(images) for apply in previews.values() for _ in range(repeats)]
     pixels = image.to_uint8(torch.stack(columns, 1).flatten(0, 1))
     sheet = image.grid(pixels, len(columns), image.visible_scale(pixels.shape[1]))
     try:
@@ -39,13 +40,13 @@ def write_preview(config: DictConfig, path: Path) -> str:
         sheet.save(path)
     except OSError as error:
         raise UserError(f"{path} cannot be written: {error}; name another run=...") from None
-    return "as it is; " + "; ".join(f"{times} times {name}" for name in changes)
+    return "original; " + "; ".join(f"{repeats} times {name}" for name in previews)
 
 
-def _real(config: DictConfig) -> np.ndarray:
-    """Different training faces that the seed chooses."""
+def _choose_faces(config: DictConfig) -> np.ndarray:
+    """Return distinct training faces, chosen by the seed."""
     data: FacesDataModule = instantiate(config.datamodule)
     data.setup()
     faces = data.faces
-    rows = distinct_rows(faces.images, faces.train_rows, FACES, config.seed)
+    rows = distinct_rows(faces.images, faces.train_rows, ROWS, config.seed)
     return read_rows(faces.images, np.sort(rows))

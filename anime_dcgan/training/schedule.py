@@ -1,8 +1,8 @@
-"""How the learning rates change with the images seen: a factor of what `optimizer` says.
+"""Learning-rate schedules: multipliers of the optimizer's learning rates by images seen.
 
-A schedule remembers nothing. Its factor depends on the images that the discriminator has seen as
-real and on nothing else, so that a resumed run goes on exactly, and a change of batch size, critic
-steps or devices leaves the curve where it is.
+Schedules are stateless. The multiplier depends only on the number of real images that the
+discriminator has seen, so that a resumed run continues exactly, and a change of batch size, critic
+steps or devices leaves the curve as it is.
 """
 
 import math
@@ -11,10 +11,10 @@ from anime_dcgan.system.errors import UserError
 
 
 class Schedule:
-    """Base of all schedules, and on its own the constant one; each begins with a warm-up.
+    """Base of all schedules, and by itself the constant one; each starts with a warm-up.
 
     Parameters:
-        warmup_kimg: thousands of images over which the factor rises linearly from 0 to 1.
+        warmup_kimg: thousands of images over which the multiplier rises linearly from 0 to 1.
     """
 
     def __init__(self, warmup_kimg: float = 0.0) -> None:
@@ -23,22 +23,22 @@ class Schedule:
         self.warmup_images = 1000 * warmup_kimg
 
     def factor(self, images_seen: int) -> float:
-        """Of the rates of a step before which so many images were seen; in [0, 1]."""
+        """Learning-rate multiplier in [0, 1] after `images_seen` real images."""
         if images_seen < self.warmup_images:
             return images_seen / self.warmup_images
         return self.after_warmup(images_seen - self.warmup_images)
 
     def after_warmup(self, images: float) -> float:
-        """The factor when so many images were seen since the warm-up ended; 1 at 0."""
+        """Learning-rate multiplier after `images` images since the warm-up ended; 1 at 0."""
         return 1.0
 
 
 class Decay(Schedule):
-    """Base of those that fall from 1, where the warm-up ends, to `final` at the end, and stay.
+    """Base of schedules that decay from 1, when the warm-up ends, to `final`, and stay there.
 
     Parameters:
-        total_kimg: where the end is, thousands of images from the start of the training.
-        final: share of the rates that is left there.
+        total_kimg: end of the decay, in thousands of images from the start of the training.
+        final: learning-rate multiplier in [0, 1] at the end of the decay.
     """
 
     def __init__(
@@ -47,50 +47,50 @@ class Decay(Schedule):
         super().__init__(warmup_kimg)
         if total_kimg is None:
             raise UserError(
-                f"schedule={type(self).__name__.lower()} needs to know where the training ends: "
+                f"schedule={type(self).__name__.lower()} needs the length of the training: "
                 "use max_kimg=300, or schedule.total_kimg=300"
             )
         if total_kimg <= warmup_kimg:
             raise UserError(
                 f"schedule.total_kimg={total_kimg} ends within the warm-up: use more than "
-                f"schedule.warmup_kimg={warmup_kimg} (it is max_kimg where it is not set)"
+                f"schedule.warmup_kimg={warmup_kimg} (max_kimg is its default)"
             )
         if not 0 <= final <= 1:
-            raise UserError(f"schedule.final={final} is no share in [0, 1]: use schedule.final=0")
+            raise UserError(f"schedule.final={final} is outside [0, 1]: use schedule.final=0")
         self.decay_images = 1000 * (total_kimg - warmup_kimg)
         self.final = final
 
     def after_warmup(self, images: float) -> float:
-        left = self.left(min(1.0, images / self.decay_images))
-        return self.final + (1 - self.final) * left
+        remaining = self.remaining(min(1.0, images / self.decay_images))
+        return self.final + (1 - self.final) * remaining
 
-    def left(self, progress: float) -> float:
-        """What is left of the fall, from 1 at progress 0 to 0 at progress 1."""
+    def remaining(self, progress: float) -> float:
+        """Return the remaining fraction of the decay, from 1 at progress 0 to 0 at progress 1."""
         raise NotImplementedError
 
 
 class Linear(Decay):
-    """Falls at a steady pace."""
+    """Linear decay."""
 
-    def left(self, progress: float) -> float:
+    def remaining(self, progress: float) -> float:
         return 1 - progress
 
 
 class Cosine(Decay):
-    """Falls along half a cosine: arXiv 1608.03983, equation 5, without restarts."""
+    """Cosine annealing without restarts (arXiv 1608.03983, equation 5)."""
 
-    def left(self, progress: float) -> float:
+    def remaining(self, progress: float) -> float:
         return (1 + math.cos(math.pi * progress)) / 2
 
 
 class Exponential(Schedule):
-    """Halves every `halflife_kimg` thousand images, for a training without an end."""
+    """Exponential decay with a half-life of `halflife_kimg` thousand images; needs no end."""
 
     def __init__(self, halflife_kimg: float = 100.0, warmup_kimg: float = 0.0) -> None:
         super().__init__(warmup_kimg)
         if halflife_kimg <= 0:
             raise UserError(
-                f"schedule.halflife_kimg={halflife_kimg} is not positive: "
+                f"schedule.halflife_kimg={halflife_kimg} must be positive: "
                 "use schedule.halflife_kimg=100"
             )
         self.halflife_images = 1000 * halflife_kimg

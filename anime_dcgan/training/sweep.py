@@ -1,7 +1,7 @@
-"""Several trainings by one command: what their folders are called, and what became of each.
+"""Sweeps: several trainings by one command, with a folder for each and a summary of their results.
 
-Everything is told by the files of the folders, so that jobs may run in processes of any launcher,
-and the same command goes on where the last one was stopped.
+All state lives in the files of the folders, so that any launcher can run the jobs, and the same
+command resumes a sweep that was stopped.
 """
 
 import hashlib
@@ -28,36 +28,36 @@ from anime_dcgan.system.errors import UserError
 from anime_dcgan.training.job import check_same_run, last_checkpoint, record_failure, train_in
 
 SOME_FAILED = 1  # exit status
-LONGEST_NAME = 200  # bytes; file systems take 255
-BAD_IN_NAMES = re.compile(r"[\x00-\x20/\\:*?\"'<>|]+")
+MAX_NAME_BYTES = 200  # file systems allow 255
+UNSAFE_CHARACTERS = re.compile(r"[\x00-\x20/\\:*?\"'<>|]+")
 
 
 def train_job(run_dir: Path, config: DictConfig) -> float:
-    """Train one of the runs of a sweep, as far as it is not trained; return the best distance."""
-    _take_over(run_dir, config)
+    """Train one run of a sweep, unless it is finished, and return its best distance."""
+    _adopt_same_run(run_dir, config)
     if is_finished(run_dir, config):
         check_same_run(run_dir, config)
-        log(f"{run_dir} is finished already")
+        log(f"{run_dir} is already finished")
         return best_distance(run_dir)
-    words = own_overrides(list(HydraConfig.get().overrides.task))
+    argv = own_overrides(list(HydraConfig.get().overrides.task))
     if config.trainer.devices != 1:
-        return _train_apart(run_dir, words)
+        return _train_in_subprocess(run_dir, argv)
     start = config.ckpt_path if config.ckpt_path != "last" else None
-    words = [word for word in words if not word.startswith("sweep=")]
-    return train_in(run_dir, config, [*words, place(run_dir)], last_checkpoint(run_dir) or start)
+    argv = [override for override in argv if not override.startswith("sweep=")]
+    return train_in(run_dir, config, [*argv, place(run_dir)], last_checkpoint(run_dir) or start)
 
 
-def _take_over(run_dir: Path, config: DictConfig) -> None:
-    """Make a run of this sweep that has these very settings, by a shorter name, this one.
+def _adopt_same_run(run_dir: Path, config: DictConfig) -> None:
+    """Rename a run of this sweep with exactly these settings to `run_dir`, if that is still empty.
 
-    `loss=bce` becomes `loss=bce,seed=0` where a sweep of losses is extended by seeds.
+    `loss=bce` becomes `loss=bce,seed=0` when a sweep over losses is extended to seeds.
     """
     if [path.name for path in run_dir.iterdir()] != [".hydra"]:
         return
-    wanted = OmegaConf.to_yaml(config, resolve=True)
+    requested = OmegaConf.to_yaml(config, resolve=True)
     for other in run_dir.parent.glob("*/config.yaml"):
-        if other.read_text().replace(str(other.parent), str(run_dir)) == wanted:
-            log(f"{other.parent} has these settings: it becomes {run_dir.name}")
+        if other.read_text().replace(str(other.parent), str(run_dir)) == requested:
+            log(f"renaming {other.parent} to {run_dir.name}, which has the same settings")
             shutil.rmtree(other.parent / ".hydra")
             (run_dir / ".hydra").rename(other.parent / ".hydra")
             run_dir.rmdir()
@@ -66,15 +66,15 @@ def _take_over(run_dir: Path, config: DictConfig) -> None:
             return
 
 
-def _train_apart(run_dir: Path, words: list[str]) -> float:
-    """Train in a command of its own, which Lightning can repeat to start the other processes."""
-    words = [*words, f"hydra.run.dir={quoted(str(run_dir))}", "hydra.mode=RUN"]
+def _train_in_subprocess(run_dir: Path, argv: list[str]) -> float:
+    """Train by a separate command, which Lightning can rerun to start the other processes."""
+    argv = [*argv, f"hydra.run.dir={quoted(str(run_dir))}", "hydra.mode=RUN"]
     if last_checkpoint(run_dir):
-        words.append("ckpt_path=last")
-    with subprocess.Popen([sys.executable, "-m", "anime_dcgan.train", *words]) as process:
+        argv.append("ckpt_path=last")
+    with subprocess.Popen([sys.executable, "-m", "anime_dcgan.train", *argv]) as process:
         try:
             status = process.wait()
-        except KeyboardInterrupt:  # it got the signal too, and saves
+        except KeyboardInterrupt:  # the process got the signal too and saves
             status = process.wait()
     if status == INTERRUPTED:
         raise SystemExit(INTERRUPTED)
@@ -85,10 +85,10 @@ def _train_apart(run_dir: Path, words: list[str]) -> float:
 
 
 class SweepCallback(Callback):
-    """Hydra's callback: names the folder of each job, keeps its failure, and sums up in the end.
+    """Hydra callback that names the jobs' folders, records failures and prints a summary.
 
-    Launchers pickle it together with the jobs. Made anew in their processes it registers there,
-    too, what names the folders.
+    Launchers pickle it together with the jobs; unpickling it in their processes registers the
+    resolver for the names there, too.
     """
 
     def __init__(self, keys: Iterable[str] = ()) -> None:
@@ -100,14 +100,14 @@ class SweepCallback(Callback):
         return type(self), (self.keys,)
 
     def folder_name(self, overrides: Iterable[str]) -> str:
-        """Of a job's overrides, those that the sweep varies."""
-        words = [word for word in overrides if not word.startswith("sweep=")]
-        varied = [word for word in words if word.split("=")[0] in self.keys]
-        return file_name(",".join(varied or own_overrides(words)) or "job")
+        """Return the folder's name: those of a job's overrides that the sweep varies."""
+        argv = [override for override in overrides if not override.startswith("sweep=")]
+        varied = [override for override in argv if override.split("=")[0] in self.keys]
+        return file_name(",".join(varied or own_overrides(argv)) or "job")
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         self.keys = varied_keys(config)
-        self._before = _states(Path(config.hydra.sweep.dir))
+        self._before = _job_times(Path(config.hydra.sweep.dir))
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
         if not in_sweep():
@@ -118,62 +118,61 @@ class SweepCallback(Callback):
             return
         error = job_return._return_value
         print_error(f"{run_dir.name}: {record_failure(run_dir, error)}")
-        job_return.status = JobStatus.COMPLETED  # the other jobs go on
+        job_return.status = JobStatus.COMPLETED  # so that the other jobs continue
         job_return.return_value = math.inf
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         folder = Path(config.hydra.sweep.dir)
-        after = _states(folder)
-        changed = {run: state for run, state in after.items() if state != self._before.get(run)}
-        failed = _sum_up(folder, changed, self._before)
-        if failed:
+        after = _job_times(folder)
+        changed = {run: times for run, times in after.items() if times != self._before.get(run)}
+        if _print_summary(folder, changed, self._before):
             raise SystemExit(SOME_FAILED)
 
 
 def varied_keys(config: DictConfig) -> frozenset[str]:
-    """What a sweep varies: by its file, and by the command line, which beats it.
+    """Return the keys that a sweep varies, by its file and the command line, which wins.
 
-    Where it leaves one value of each, what the file would vary.
+    If the command line leaves a single value for each, return the keys of the file.
     """
     params = config.hydra.sweeper.get("params") or {}
-    words = [f"{key}={value}" for key, value in params.items()]
-    words += list(config.hydra.overrides.task)
-    parsed = OverridesParser.create().parse_overrides(words)
+    argv = [f"{key}={value}" for key, value in params.items()]
+    argv += list(config.hydra.overrides.task)
+    parsed = OverridesParser.create().parse_overrides(argv)
     last = {override.get_key_element(): override.is_sweep_override() for override in parsed}
     return frozenset(key for key, varies in last.items() if varies) or frozenset(params)
 
 
-def file_name(words: str) -> str:
-    """A name for a folder; where something is replaced or cut, a hash keeps it unique.
+def file_name(text: str) -> str:
+    """Return a valid folder name for `text`; a hash keeps it unique if characters change.
 
     >>> file_name("loss=bce,seed=0")
     'loss=bce,seed=0'
     >>> file_name("data.path=/faces/a.zip")
     'data.path=-faces-a.zip~eb1e02'
     """
-    name = BAD_IN_NAMES.sub("-", words)
-    if name == words and len(name.encode()) <= LONGEST_NAME and not name.startswith("."):
+    name = UNSAFE_CHARACTERS.sub("-", text)
+    if name == text and len(name.encode()) <= MAX_NAME_BYTES and not name.startswith("."):
         return name
-    short = name.encode()[: LONGEST_NAME - 7].decode(errors="ignore").lstrip(".")
-    return f"{short}~{hashlib.sha256(words.encode()).hexdigest()[:6]}"
+    short = name.encode()[: MAX_NAME_BYTES - 7].decode(errors="ignore").lstrip(".")
+    return f"{short}~{hashlib.sha256(text.encode()).hexdigest()[:6]}"
 
 
-def _states(folder: Path) -> dict[Path, tuple[int, int]]:
-    """Of each job's folder: when it was started last, and when it was finished."""
+def _job_times(folder: Path) -> dict[Path, tuple[int, int]]:
+    """Return when each job was last started and when it finished, in ns; 0 if it did not."""
+    starts = {file.parent.parent: file for file in folder.glob("[!.]*/.hydra/overrides.yaml")}
     return {
-        said.parent.parent: (said.stat().st_mtime_ns, _changed(said.parent.parent / FINISHED))
-        for said in sorted(folder.glob("[!.]*/.hydra/overrides.yaml"))
+        run: (starts[run].stat().st_mtime_ns, _modified(run / FINISHED)) for run in sorted(starts)
     }
 
 
-def _changed(path: Path) -> int:
+def _modified(path: Path) -> int:
     return path.stat().st_mtime_ns if path.exists() else 0
 
 
-def _sum_up(
+def _print_summary(
     folder: Path, now: dict[Path, tuple[int, int]], before: dict[Path, tuple[int, int]]
 ) -> list[Path]:
-    """Print what became of the jobs, and return the folders of those that failed."""
+    """Print the results of the jobs, and return the folders of those that failed."""
     failed = [run for run in now if (run / FAILURE).exists() or not (run / FINISHED).exists()]
     finished = [run for run in now if run not in failed]
     ends_before = {end for _, end in before.values()}
@@ -183,10 +182,10 @@ def _sum_up(
         f"{len(skipped)} finished before, {len(failed)} failed"
     )
     for run in failed:
-        print(f"failed  {run.name}: {read_failure(run) or 'it was cut off'}")
+        print(f"failed  {run.name}: {read_failure(run) or 'it was interrupted'}")
     best = min(finished, key=best_distance, default=None)
     if best is not None and math.isfinite(best_distance(best)):
-        print(f"lowest  {best.name}: a distance of {best_distance(best):.4g}")
+        print(f"lowest  {best.name}: distance {best_distance(best):.4g}")
     if failed:
-        print("\nThe same command tries again what failed.")
+        print("\nRun the same command again to retry the failed jobs.")
     return failed

@@ -550,7 +550,7 @@ def test_a_preview_is_written_and_nothing_is_trained(call, tmp_path: Path):
     result = call("train", *PREVIEW, "augment=flip", "run=a", cwd=tmp_path)
     path = tmp_path / "outputs/a/preview.png"
     assert str(path) in result.stdout
-    assert "as it is; 9 times augmented" in result.stdout
+    assert "original; 9 times augmented" in result.stdout
     assert {entry.name for entry in path.parent.iterdir()} == {".hydra", "preview.png"}
     faces = cells(path)
     assert faces.shape == (8, 10, SIZE, SIZE, 3)
@@ -569,7 +569,7 @@ def test_a_preview_of_ada_shows_several_strengths(call, tmp_path: Path):
     result = call(
         "train", *PREVIEW, "augment=ada", "augment.max_probability=0.8", "run=a", cwd=tmp_path
     )
-    assert "as it is; 3 times p=0.2; 3 times p=0.4; 3 times p=0.8" in result.stdout
+    assert "original; 3 times p=0.2; 3 times p=0.4; 3 times p=0.8" in result.stdout
     faces = cells(tmp_path / "outputs/a/preview.png").astype(float)
     change = np.abs(faces[:, 1:] - faces[:, :1]).mean((0, 2, 3, 4))
     assert change[:3].mean() < change[6:].mean()

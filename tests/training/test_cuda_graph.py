@@ -1,4 +1,4 @@
-"""Steps as CUDA graphs: when they are, and, on a GPU, that they compute what steps compute."""
+"""Tests of CUDA graphs: when steps are recorded and, on a GPU, that the results are the same."""
 
 from types import SimpleNamespace
 from unittest.mock import Mock
@@ -18,7 +18,7 @@ needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CU
 def make_trainer(
     device: str = "cuda", world_size: int = 1, scaler: object = None, fused: bool | None = True
 ) -> Trainer:
-    """With what `unsupported_reason` looks at."""
+    """Return a mock with the attributes that `unsupported_reason` inspects."""
     return Mock(
         Trainer,
         strategy=SimpleNamespace(root_device=torch.device(device)),
@@ -29,12 +29,12 @@ def make_trainer(
     )
 
 
-def unsupported_reason(**differing) -> str | None:
-    return cuda_graph.unsupported_reason(make_trainer(**differing))
+def unsupported_reason(**settings) -> str | None:
+    return cuda_graph.unsupported_reason(make_trainer(**settings))
 
 
 @pytest.mark.parametrize(
-    ("differing", "reason"),
+    ("settings", "reason"),
     [
         ({"device": "cpu"}, "does not run on a CUDA GPU"),
         ({"world_size": 2}, "several processes"),
@@ -42,17 +42,17 @@ def unsupported_reason(**differing) -> str | None:
         ({"fused": None}, "its optimizer"),
     ],
 )
-def test_what_cannot_be_recorded_is_told(differing, reason):
+def test_the_reason_why_steps_cannot_be_recorded(settings, reason):
     assert unsupported_reason() is None
-    assert reason in (unsupported_reason(**differing) or "")
+    assert reason in (unsupported_reason(**settings) or "")
 
 
-def test_nothing_is_recorded_while_anomalies_are_looked_for():
+def test_nothing_is_recorded_while_anomalies_are_detected():
     with pytest.warns(UserWarning), torch.autograd.detect_anomaly(check_nan=False):
         assert "detect_anomaly" in (unsupported_reason() or "")
 
 
-def test_graphs_that_cannot_be_had_are_refused_with_what_mends_it(train: Train):
+def test_graphs_without_a_gpu_are_refused_with_the_fix(train: Train):
     with pytest.raises(UserError, match=r"not run on a CUDA GPU; use gan\.cuda_graphs=null"):
         train("gan.cuda_graphs=true")
 
@@ -68,8 +68,8 @@ GPU = (
 COMPARING = ("model.discriminator.batch_norm=false", "model.discriminator.minibatch_std=4")
 
 
-def assert_alike(one: GAN, other: GAN) -> None:
-    """Up to sums in another order, which twenty steps of Adam enlarge."""
+def assert_close_weights(one: GAN, other: GAN) -> None:
+    """Compare up to the order of sums, whose differences twenty steps of Adam amplify."""
     torch.testing.assert_close(one.state_dict(), other.state_dict(), rtol=1e-2, atol=1e-4)
     assert one.trainer.global_step == other.trainer.global_step
 
@@ -95,23 +95,25 @@ def assert_alike(one: GAN, other: GAN) -> None:
         ("dcgan", ["loss=bce", "gan.fakes_per_real=2", "trainer.precision=bf16-mixed"]),
     ],
 )
-def test_a_graph_computes_what_the_step_computes(train: Train, model: str, settings: list[str]):
+def test_a_graph_gives_the_same_results_as_eager_steps(
+    train: Train, model: str, settings: list[str]
+):
     graphs, eager = (
         train(*GPU, *settings, f"gan.cuda_graphs={graphs}", run=graphs, model=model)
         for graphs in ("true", "false")
     )
-    assert_alike(graphs, eager)
+    assert_close_weights(graphs, eager)
 
 
 @needs_gpu
-def test_a_run_goes_on_from_a_checkpoint_of_the_other_way(train: Train, tmp_path):
+def test_runs_resume_from_checkpoints_with_and_without_graphs(train: Train, tmp_path):
     whole = train(*GPU, run="whole")
     for run, graphs in (("a", "true"), ("b", "false")):
         other = {"true": "false", "false": "true"}[graphs]
         train(*GPU, f"gan.cuda_graphs={graphs}", "max_kimg=0.08", run=run)
         last = tmp_path / run / "checkpoints" / "last.ckpt"
         ended = train(*GPU, f"gan.cuda_graphs={other}", run=run, ckpt_path=last)
-        assert_alike(ended, whole)
+        assert_close_weights(ended, whole)
 
 
 @needs_gpu
@@ -119,9 +121,9 @@ def test_a_step_that_waits_for_the_gpu_cannot_be_recorded(train: Train, monkeypa
     step = GAN.generator_step
 
     def waiting(self, real):
-        figures = step(self, real)
-        figures["loss/generator"].item()
-        return figures
+        metrics = step(self, real)
+        metrics["loss/generator"].item()
+        return metrics
 
     monkeypatch.setattr(GAN, "generator_step", waiting)
     with pytest.raises(UserError, match=r"cannot be recorded .*use gan\.cuda_graphs=false"):

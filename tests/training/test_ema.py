@@ -1,4 +1,4 @@
-"""The moving average: half of the difference is left after a half-life."""
+"""Tests of the moving average: half of a difference remains after a half-life."""
 
 import copy
 
@@ -9,7 +9,7 @@ from torch import nn
 from anime_dcgan.training import ema
 
 
-def test_half_of_the_difference_is_left_after_a_halflife():
+def test_half_of_the_difference_remains_after_a_halflife():
     average, current = nn.Linear(1, 1, bias=False), nn.Linear(1, 1, bias=False)
     nn.init.constant_(average.weight, 1.0)
     nn.init.constant_(current.weight, 0.0)
@@ -18,12 +18,12 @@ def test_half_of_the_difference_is_left_after_a_halflife():
     assert average.weight.item() == pytest.approx(0.5)
 
 
-def test_early_on_the_halflife_is_short():
+def test_the_halflife_is_short_early_in_training():
     assert ema.decay(64, 10_000, images_seen=1280) == pytest.approx(0.5)
     assert ema.decay(64, 10_000, images_seen=10**9) == 0.5 ** (64 / 10_000)
 
 
-def test_no_halflife_follows_at_once():
+def test_a_halflife_of_zero_disables_averaging():
     assert ema.decay(64, 0, images_seen=1000) == 0
 
 

@@ -1,4 +1,4 @@
-"""Factors of the learning rates at points where they are known, and rates that really move."""
+"""Tests of schedules: multipliers at known points, and learning rates of real trainings."""
 
 import csv
 from pathlib import Path
@@ -26,7 +26,7 @@ from tests.conftest import Train, assert_same_weights
         (Exponential(3, warmup_kimg=1), {1000: 1, 4000: 0.5}),
     ],
 )
-def test_factors_at_known_points(schedule: Schedule, factors: dict[int, float]):
+def test_multipliers_at_known_points(schedule: Schedule, factors: dict[int, float]):
     for images, factor in factors.items():
         assert schedule.factor(images) == pytest.approx(factor, abs=1e-12)
 
@@ -40,7 +40,7 @@ WARMED = [
 
 
 @pytest.mark.parametrize("schedule", WARMED, ids=lambda schedule: type(schedule).__name__)
-def test_every_schedule_warms_up_linearly_to_the_full_rate(schedule: Schedule):
+def test_every_schedule_warms_up_linearly_to_the_full_learning_rate(schedule: Schedule):
     assert [schedule.factor(1000 * kimg) for kimg in range(5)] == [0, 0.25, 0.5, 0.75, 1]
     factors = [schedule.factor(images) for images in range(4000, 12_000, 100)]
     assert factors == sorted(factors, reverse=True)
@@ -57,47 +57,47 @@ def test_every_schedule_warms_up_linearly_to_the_full_rate(schedule: Schedule):
         (Exponential, {"halflife_kimg": 0}, "use schedule.halflife_kimg=100"),
     ],
 )
-def test_senseless_settings_are_refused(make: type[Schedule], settings: dict, message: str):
+def test_invalid_settings_are_refused(make: type[Schedule], settings: dict, message: str):
     with pytest.raises(UserError, match=message):
         make(**settings)
 
 
 def test_a_schedule_without_an_end_is_refused_from_the_command_line(train: Train):
-    with pytest.raises(UserError, match="schedule=cosine needs to know where the training ends"):
+    with pytest.raises(UserError, match="schedule=cosine needs the length of the training"):
         train("schedule=cosine")
 
 
-def rates(module: GAN) -> list[float]:
+def learning_rates(module: GAN) -> list[float]:
     return [optimizer.param_groups[0]["lr"] for optimizer in module.trainer.optimizers]
 
 
-def test_both_players_rates_move_with_the_images_and_are_logged(
+def test_both_learning_rates_follow_the_schedule_and_are_logged(
     train: Train, tmp_path: Path, monkeypatch
 ):
-    """8 steps of 8 images: the factors before them are 0, 1/2, and then 1 down to 1/6."""
-    seen = []
+    """Before each of 8 steps of 8 images, the multipliers are 0, 1/2, and then 1 down to 1/6."""
+    used = []
     step = GAN.discriminator_step
 
-    def noted(self: GAN, real: torch.Tensor) -> dict[str, torch.Tensor]:
-        seen.append(rates(self))
+    def record_lrs(self: GAN, real: torch.Tensor) -> dict[str, torch.Tensor]:
+        used.append(learning_rates(self))
         return step(self, real)
 
-    monkeypatch.setattr(GAN, "discriminator_step", noted)
+    monkeypatch.setattr(GAN, "discriminator_step", record_lrs)
     train(
         *("schedule=linear", "schedule.warmup_kimg=0.016", "max_kimg=0.064", "logger=csv"),
         *("optimizer=adam_ttur", "callbacks.scalars.every_kimg=0.008", "metric=none"),
     )
-    factors = [0, 1 / 2, *(rest / 6 for rest in (6, 5, 4, 3, 2, 1))]
+    factors = [0, 1 / 2, *(sixths / 6 for sixths in (6, 5, 4, 3, 2, 1))]
     expected = [pytest.approx([1e-4 * factor, 4e-4 * factor]) for factor in factors]
-    assert seen == expected
+    assert used == expected
     with (tmp_path / "run/csv/metrics.csv").open() as file:
         rows = [row for row in csv.DictReader(file) if row["learning_rate/generator"]]
     players = ("learning_rate/generator", "learning_rate/discriminator")
     assert [[float(row[player]) for player in players] for row in rows] == expected
 
 
-def test_a_step_at_the_rate_of_nothing_changes_nothing(train: Train):
-    """The first one of a warm-up; its rates are then the full ones of the step after it."""
+def test_a_step_with_a_learning_rate_of_zero_changes_nothing(train: Train):
+    """The first step of a warm-up leaves the initial weights."""
     none, one = (
         train("schedule.warmup_kimg=0.008", f"max_kimg={kimg}", "callbacks=none", run=str(kimg))
         for kimg in (0, 0.008)
@@ -108,10 +108,10 @@ def test_a_step_at_the_rate_of_nothing_changes_nothing(train: Train):
 
 
 @pytest.mark.parametrize("images", [16, 48])
-def test_resumed_in_the_middle_of_everything_is_bit_equal_to_uninterrupted(
+def test_resuming_in_the_middle_of_everything_is_bit_equal_to_an_uninterrupted_run(
     train: Train, tmp_path: Path, images: int
 ):
-    """Of an epoch (2 steps of 2 batches of 8), of the warm-up or the fall, of the critic steps."""
+    """Resume within an epoch (2 steps of 2 batches of 8), the warm-up or decay, and critic steps."""
     settings = (
         *("schedule=cosine", "schedule.total_kimg=0.09", "schedule.warmup_kimg=0.03"),
         *("gan.accumulate=2", "gan.clip_gradient_norm=0.1", "gan.critic_steps=2"),
@@ -123,7 +123,7 @@ def test_resumed_in_the_middle_of_everything_is_bit_equal_to_uninterrupted(
     assert read(last)["images_seen"] == images
     parts = train(*settings, run="parts", ckpt_path=last)
     assert_same_weights(whole, parts)
-    assert rates(whole) == rates(parts) != [2e-4, 2e-4]
+    assert learning_rates(whole) == learning_rates(parts) != [2e-4, 2e-4]
     states = [
         read(tmp_path / run / "checkpoints/last.ckpt")["optimizer_states"]
         for run in ("whole", "parts")
@@ -131,7 +131,7 @@ def test_resumed_in_the_middle_of_everything_is_bit_equal_to_uninterrupted(
     assert str(states[0]) == str(states[1])
 
 
-def test_another_end_would_be_another_curve_and_is_refused(train: Train, tmp_path: Path):
+def test_resuming_with_another_schedule_length_is_refused(train: Train, tmp_path: Path):
     train("schedule=linear", "max_kimg=0.032")
     last = tmp_path / "run/checkpoints/last.ckpt"
     with pytest.raises(UserError, match="with schedule.total_kimg=0.032, not 0.064"):

@@ -1,4 +1,4 @@
-"""Sweeps: what their folders are called, what is skipped and gone on with, and what fails."""
+"""Tests of sweeps: names of folders, and jobs that are skipped, resumed or fail."""
 
 import importlib
 import json
@@ -19,7 +19,7 @@ from omegaconf import OmegaConf
 from anime_dcgan.run import outcome
 from anime_dcgan.run.checkpoint import read
 from anime_dcgan.system.paths import CONF_DIR
-from anime_dcgan.training.sweep import LONGEST_NAME, SweepCallback, file_name, varied_keys
+from anime_dcgan.training.sweep import MAX_NAME_BYTES, SweepCallback, file_name, varied_keys
 from tests.conftest import Result
 from tests.test_commands import TINY, run
 
@@ -36,19 +36,19 @@ def epochs(run_dir: Path) -> float:
 
 
 @pytest.fixture(autouse=True)
-def loaded() -> Iterator[None]:
-    """Trainings in this process leave a resolver behind that the next one replaces."""
+def clear_resolver() -> Iterator[None]:
+    """Remove the resolver that a sweep in this process registers."""
     yield
     OmegaConf.clear_resolver("varied")
 
 
-def test_names_are_short_valid_and_unique():
+def test_folder_names_are_short_valid_and_unique():
     assert file_name("loss=bce,seed=0") == "loss=bce,seed=0"
     long = [file_name(f"data.path={'x' * 300}{number}") for number in range(3)]
     bad = [file_name(name) for name in ("a=b/c", "a=b:c", "a='b c'", "a=b-c", ".", "..")]
     assert len({*long, *bad}) == 9
     for name in [*long, *bad, file_name("ü" * 300)]:
-        assert len(name.encode()) <= LONGEST_NAME
+        assert len(name.encode()) <= MAX_NAME_BYTES
         assert not set(name) & set("/\\:*?\"'<>| ")
         assert not name.startswith(".")
 
@@ -58,23 +58,23 @@ def multirun(params: dict[str, str], *task: str) -> Any:
     return OmegaConf.create({"hydra": hydra})
 
 
-def test_what_varies_is_what_the_file_or_the_command_line_gives_several_values():
+def test_keys_vary_if_the_file_or_the_command_line_gives_several_values():
     assert varied_keys(multirun({"loss": "bce,wgan"}, "seed=range(3)", "model.latent_dim=6")) == {
         *("loss", "seed")
     }
     assert varied_keys(multirun({}, "loss=bce", "a=[1,2]", "b='x,y'")) == set()
 
 
-def test_one_run_of_a_sweep_is_named_by_what_the_file_varies():
+def test_a_single_run_of_a_sweep_is_named_by_the_keys_of_the_file():
     params = {"loss": "bce,wgan", "seed": "0,1"}
     assert varied_keys(multirun(params, "loss=bce", "seed=0", "data.path=a")) == {"loss", "seed"}
 
 
-def test_folders_are_named_in_the_processes_of_a_launcher_too():
-    there = pickle.loads(pickle.dumps(SweepCallback({"loss"})))
-    assert there.folder_name(["sweep=losses", "loss=bce", "seed=0"]) == "loss=bce"
-    assert there.folder_name([]) == "job"
-    config = OmegaConf.create({"words": ["loss=bce", "seed=1"], "name": "${varied:${words}}"})
+def test_folders_are_named_in_the_processes_of_launchers_too():
+    unpickled = pickle.loads(pickle.dumps(SweepCallback({"loss"})))
+    assert unpickled.folder_name(["sweep=losses", "loss=bce", "seed=0"]) == "loss=bce"
+    assert unpickled.folder_name([]) == "job"
+    config = OmegaConf.create({"argv": ["loss=bce", "seed=1"], "name": "${varied:${argv}}"})
     assert config.name == "loss=bce"
 
 
@@ -94,7 +94,7 @@ def test_a_run_is_finished_for_its_budget_and_for_smaller_ones(tmp_path: Path):
         assert outcome.is_finished(tmp_path, config(kimg, epochs)) is finished
 
 
-def test_the_objective_is_the_lowest_distance_that_was_measured(tmp_path: Path):
+def test_the_objective_is_the_lowest_measured_distance(tmp_path: Path):
     assert outcome.best_distance(tmp_path) == math.inf
     rows = [{"values": {"a": value, "b": -1}} for value in (3.0, math.nan, 2.0, 4.0)]
     content = {"metric": {"headline": "a"}, "rows": rows}
@@ -104,13 +104,13 @@ def test_the_objective_is_the_lowest_distance_that_was_measured(tmp_path: Path):
     assert outcome.best_distance(tmp_path) == math.inf
 
 
-def test_the_same_command_does_only_what_is_missing(call: Call, tmp_path: Path):
+def test_the_same_command_trains_only_unfinished_jobs(call: Call, tmp_path: Path):
     sweep = ("-m", "loss=bce,hinge", *ONE_EPOCH)
     first = call("train", *sweep, cwd=tmp_path)
     assert "2 trained, 0 finished before, 0 failed" in first.stdout
     (folder,) = (path.parent for path in (tmp_path / "outputs").glob("*/multirun.yaml"))
     assert names(folder) == ["loss=bce", "loss=hinge"]
-    (folder / "loss=bce" / "finished.json").unlink()  # as if it had been cut off
+    (folder / "loss=bce" / "finished.json").unlink()  # as if it had been interrupted
     again = call("train", *sweep, cwd=tmp_path)
     assert f"going on with the sweep outputs/{folder.name}" in again.stderr
     assert "1 trained, 1 finished before, 0 failed" in again.stdout
@@ -123,7 +123,7 @@ def test_the_same_command_does_only_what_is_missing(call: Call, tmp_path: Path):
     assert "2 trained" in raised.stdout
 
 
-def test_a_raised_budget_goes_on_from_the_checkpoint(call: Call, tmp_path: Path):
+def test_a_larger_budget_resumes_from_the_checkpoint(call: Call, tmp_path: Path):
     sweep = ("-m", "seed=0,1", "run=a", *ONE_EPOCH)
     call("train", *sweep, cwd=tmp_path)
     call("train", *sweep, "trainer.max_epochs=2", cwd=tmp_path)
@@ -132,7 +132,7 @@ def test_a_raised_budget_goes_on_from_the_checkpoint(call: Call, tmp_path: Path)
     assert len(commands) == 2 and 'run="a/seed=1"' in commands[0]
 
 
-def test_a_failed_job_is_recorded_and_the_others_go_on(call: Call, tmp_path: Path, monkeypatch):
+def test_a_failed_job_is_recorded_and_the_others_continue(call: Call, tmp_path: Path, monkeypatch):
     sweep = ("-m", "loss=wgan", "augment=ada,none", "run=a", *ONE_EPOCH)
     result = call("train", *sweep, cwd=tmp_path, status=1)
     assert "1 trained, 0 finished before, 1 failed" in result.stdout
@@ -146,7 +146,7 @@ def test_a_failed_job_is_recorded_and_the_others_go_on(call: Call, tmp_path: Pat
     assert not (tmp_path / "outputs/a/augment=none/failure.json").exists()
 
 
-def test_any_exception_fails_its_job_alone(call: Call, tmp_path: Path, monkeypatch):
+def test_any_exception_fails_only_its_job(call: Call, tmp_path: Path, monkeypatch):
     def fit(config: Any, *arguments: Any) -> None:
         if config.seed == 0:
             raise MemoryError("of the card")
@@ -159,9 +159,9 @@ def test_any_exception_fails_its_job_alone(call: Call, tmp_path: Path, monkeypat
     assert "Traceback" in failure["traceback"]
 
 
-def test_a_sweep_that_was_stopped_goes_on_with_the_same_command(call: Call, tmp_path: Path):
-    words = ["-m", "seed=0,1", "metric=none", *TINY, "callbacks.checkpointer.every_epochs=2"]
-    command = [sys.executable, "-m", "anime_dcgan.train", *words, "trainer.max_epochs=400"]
+def test_the_same_command_resumes_a_stopped_sweep(call: Call, tmp_path: Path):
+    argv = ["-m", "seed=0,1", "metric=none", *TINY, "callbacks.checkpointer.every_epochs=2"]
+    command = [sys.executable, "-m", "anime_dcgan.train", *argv, "trainer.max_epochs=400"]
     environment = {**os.environ, "PYTHONPATH": str(CONF_DIR.parent)}
     process = subprocess.Popen(
         command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
@@ -178,7 +178,7 @@ def test_a_sweep_that_was_stopped_goes_on_with_the_same_command(call: Call, tmp_
     assert "Go on: python -m anime_dcgan.train -m seed=0,1" in out.decode()
     end = int(epochs(folder / "seed=0")) + 1
     more = (f"trainer.max_epochs={end}", f"run={folder.name}")
-    result = call("train", *words, *more, cwd=tmp_path)
+    result = call("train", *argv, *more, cwd=tmp_path)
     assert "2 trained, 0 finished before" in result.stdout
     assert epochs(folder / "seed=0") == epochs(folder / "seed=1") == end
 
@@ -190,7 +190,7 @@ def test_a_sweep_that_was_stopped_goes_on_with_the_same_command(call: Call, tmp_
         ("hydra_submitit_launcher", ("submitit_local",)),
     ],
 )
-def test_launchers_run_skip_and_record(
+def test_launchers_run_skip_and_record_jobs(
     call: Call, tmp_path: Path, package: str, launcher: tuple[str, ...]
 ):
     pytest.importorskip(f"hydra_plugins.{package}")
@@ -207,7 +207,7 @@ def test_launchers_run_skip_and_record(
 DDP = ("trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2")
 
 
-def test_jobs_of_two_processes_are_swept_too(tmp_path: Path):
+def test_sweeps_run_jobs_of_two_processes(tmp_path: Path):
     result = run("train", "-m", "loss=bce", "run=a", *ONE_EPOCH, *DDP, cwd=tmp_path)
     assert "1 trained, 0 finished before, 0 failed" in result.stdout
     (name,) = names(tmp_path / "outputs/a")
@@ -215,16 +215,16 @@ def test_jobs_of_two_processes_are_swept_too(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    ("told", "message"), [(None, "ended with status 1"), ("it became NaN", "it became NaN")]
+    ("reason", "message"), [(None, "ended with status 1"), ("it became NaN", "it became NaN")]
 )
 def test_a_failed_job_of_two_processes_is_recorded(
-    call: Call, tmp_path: Path, monkeypatch, told: str | None, message: str
+    call: Call, tmp_path: Path, monkeypatch, reason: str | None, message: str
 ):
     monkeypatch.setattr(sys, "executable", "false")
     run_dir = tmp_path / "outputs/a/model.generator.width=3"
-    if told is not None:
+    if reason is not None:
         run_dir.mkdir(parents=True)
-        outcome.write_failure(run_dir, told)
-    words = ("-m", *ONE_EPOCH, "model.generator.width=3,3", "run=a", *DDP)
-    result = call("train", *words, cwd=tmp_path, status=1)
+        outcome.write_failure(run_dir, reason)
+    argv = ("-m", *ONE_EPOCH, "model.generator.width=3,3", "run=a", *DDP)
+    result = call("train", *argv, cwd=tmp_path, status=1)
     assert message in result.stdout

@@ -1,1 +1,1 @@
-"""What happens beside the training. No callback changes a seeded run."""
+"""Callbacks that observe, save and end a training; none of them changes a seeded run."""

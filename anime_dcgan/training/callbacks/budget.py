@@ -1,4 +1,4 @@
-"""A budget in images."""
+"""Training budget in images."""
 
 from typing import Any
 
@@ -11,40 +11,42 @@ from anime_dcgan.training.gan import GAN
 
 
 class Budget(Callback):
-    """Ends the training once `max_kimg` thousand images were seen, across resumed runs too."""
+    """End the training once `max_kimg` thousand images were seen, including before a resume."""
 
     def __init__(self, max_kimg: float | None = None) -> None:
         if max_kimg is not None and max_kimg < 0:
-            raise UserError(f"max_kimg={max_kimg} is negative: use max_kimg=300, or null")
+            raise UserError(
+                f"max_kimg={max_kimg} is negative: use max_kimg=300, or null for no limit"
+            )
         self.max_kimg = max_kimg
 
     def on_train_start(self, trainer: Trainer, pl_module: GAN) -> None:
-        self._look(trainer, pl_module)
+        self._stop_when_spent(trainer, pl_module)
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: GAN, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        self._look(trainer, pl_module)
+        self._stop_when_spent(trainer, pl_module)
 
-    def _look(self, trainer: Trainer, module: GAN) -> None:
+    def _stop_when_spent(self, trainer: Trainer, module: GAN) -> None:
         if self.max_kimg is not None and module.images_seen >= 1000 * self.max_kimg:
             trainer.should_stop = True
 
 
-def images_in_epoch(trainer: Trainer) -> int:
-    """Real images that the discriminator sees in an epoch, all processes together."""
+def images_per_epoch(trainer: Trainer) -> int:
+    """Return the real images per epoch, over all processes."""
     assert isinstance(trainer.train_dataloader, FaceBatches)
     batch_images = trainer.train_dataloader.batch_size * trainer.world_size
     return int(trainer.num_training_batches) * batch_images
 
 
-def images_in_all(trainer: Trainer) -> int | None:
-    """Images at which the training will end, by epochs or by `Budget`; None if it never does."""
+def total_images(trainer: Trainer) -> int | None:
+    """Return the images at which epochs or `Budget` end the training; None if neither does."""
     ends = [
         round(1000 * budget.max_kimg)
         for budget in callbacks_of(trainer, Budget)
         if budget.max_kimg is not None
     ]
     if trainer.max_epochs is not None and trainer.max_epochs >= 0:
-        ends.append(trainer.max_epochs * images_in_epoch(trainer))
+        ends.append(trainer.max_epochs * images_per_epoch(trainer))
     return min(ends, default=None)

@@ -1,4 +1,4 @@
-"""Checkpoints: one every so many epochs, and `last` for going on."""
+"""Saving checkpoints: one per interval, and `last.ckpt` to resume from."""
 
 import os
 import shutil
@@ -13,23 +13,23 @@ from anime_dcgan.run.runs import by_epoch, file_stem
 from anime_dcgan.system.console import log
 from anime_dcgan.system.errors import UserError
 from anime_dcgan.system.files import atomic_write, sync
-from anime_dcgan.training.callbacks.budget import images_in_all, images_in_epoch
+from anime_dcgan.training.callbacks.budget import images_per_epoch, total_images
 from anime_dcgan.training.callbacks.periodic import Periodic, epoch_now
 from anime_dcgan.training.gan import GAN
 
-LAST = "last.ckpt"
+LAST_CHECKPOINT = "last.ckpt"
 
 
 class Checkpointer(Periodic):
-    """Saves `epoch=0070.ckpt` files, and `last.ckpt` also in between and when the training ends.
+    """Save `epoch=0070.ckpt` files, and `last.ckpt` with each, in between and at the end.
 
-    When one cannot be saved, the ones before it stay, and the training goes on.
+    If a checkpoint cannot be saved, earlier ones are kept and the training continues.
 
     Parameters:
-        folder: where the checkpoints lie.
+        folder: folder of the checkpoints.
         every_epochs, every_kimg: as in `Periodic`.
-        keep: how many of the numbered ones stay, the newest; null keeps all.
-        last_minutes: `last.ckpt` is saved when this many minutes went by without a save.
+        keep: number of newest `epoch=...` checkpoints to keep; None keeps all.
+        last_minutes: maximum age of `last.ckpt`, in minutes of training.
     """
 
     def __init__(
@@ -43,7 +43,8 @@ class Checkpointer(Periodic):
         super().__init__(every_epochs, every_kimg)
         if keep is not None and keep < 1:
             raise UserError(
-                f"callbacks.checkpointer.keep={keep}: use 1 or more, or null to keep all"
+                f"callbacks.checkpointer.keep={keep} must be at least 1: "
+                "use callbacks.checkpointer.keep=1, or null to keep all"
             )
         self.folder = Path(folder)
         self.keep = keep
@@ -60,7 +61,7 @@ class Checkpointer(Periodic):
         self.folder.mkdir(parents=True, exist_ok=True)
         self._saved_at = time.monotonic()
         if trainer.is_global_zero:
-            self._warn_of_little_room(trainer, pl_module)
+            self._warn_if_disk_too_small(trainer, pl_module)
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: GAN, outputs: Any, batch: Any, batch_idx: int
@@ -76,33 +77,33 @@ class Checkpointer(Periodic):
         if self._failure is not None:
             raise UserError(
                 f"the end of this run could not be saved to {self.folder}: {self._failure}. "
-                "Make room there, then go on with ckpt_path=last"
+                "Free disk space there, then resume with ckpt_path=last"
             )
 
     def save_last(self, trainer: Trainer, module: GAN) -> None:
-        """Save `last.ckpt` now, unless nothing was trained since."""
+        """Save `last.ckpt`, unless nothing was trained since the last save."""
         if self._saved_images != module.images_seen:
-            self._save(trainer, module, LAST)
+            self._save(trainer, module, LAST_CHECKPOINT)
 
     def save_best(self, trainer: Trainer, module: GAN) -> None:
-        """Save `best.ckpt` now, and as `last.ckpt` too."""
+        """Save `best.ckpt` and `last.ckpt`."""
         self._save(trainer, module, "best.ckpt")
 
     def _save(self, trainer: Trainer, module: GAN, name: str) -> bool:
-        """Save it under its name and as `last.ckpt`; all ranks agree on whether that went well."""
+        """Save as `name` and as `last.ckpt`; return True, on every rank, if both were written."""
         failure = None
         try:
             trainer.save_checkpoint(self.folder / name, weights_only=False)
         except OSError as error:
             failure = str(error)
-            trainer.strategy.barrier("Trainer.save_checkpoint")  # where the other ranks wait
+            trainer.strategy.barrier("Trainer.save_checkpoint")  # the other ranks wait there
         else:
-            if name != LAST and trainer.is_global_zero:
-                failure = self._also_as_last(name)
+            if name != LAST_CHECKPOINT and trainer.is_global_zero:
+                failure = self._link_as_last(name)
         if failure is not None:
             log(
-                f"{name} could not be saved ({failure}); the checkpoints before it are untouched, "
-                "training goes on and tries again"
+                f"{name} could not be saved ({failure}); earlier checkpoints are untouched, "
+                "training continues and will try again"
             )
         self._failure = trainer.strategy.broadcast(failure)
         if self._failure is None:
@@ -110,10 +111,10 @@ class Checkpointer(Periodic):
         self._saved_at = time.monotonic()
         return self._failure is None
 
-    def _also_as_last(self, name: str) -> str | None:
-        """Why that failed, or None."""
+    def _link_as_last(self, name: str) -> str | None:
+        """Make `last.ckpt` a link to, or a copy of, `name`; return the error, or None."""
         try:
-            with atomic_write(self.folder / LAST, shared=False) as partial:
+            with atomic_write(self.folder / LAST_CHECKPOINT, shared=False) as partial:
                 partial.unlink(missing_ok=True)
                 try:
                     os.link(self.folder / name, partial)
@@ -129,27 +130,28 @@ class Checkpointer(Periodic):
             for path in by_epoch(self.folder, ".ckpt")[: -self.keep]:
                 path.unlink(missing_ok=True)
 
-    def _warn_of_little_room(self, trainer: Trainer, module: GAN) -> None:
-        """Say it before the training, not when the disk is full, that it will be."""
-        images = images_in_all(trainer)
+    def _warn_if_disk_too_small(self, trainer: Trainer, module: GAN) -> None:
+        """Log a warning if the checkpoints of this run will not fit on the disk."""
+        images = total_images(trainer)
         if self.every_epochs is None or images is None:
             return
-        count = (images - module.images_seen) // (images_in_epoch(trainer) * self.every_epochs)
+        count = (images - module.images_seen) // (images_per_epoch(trainer) * self.every_epochs)
         size = _checkpoint_bytes(module)
         count = min(count, self.keep or count)
         needed, free = count * size, shutil.disk_usage(self.folder).free
         if needed > free:
             log(
                 f"{count} checkpoints of {size / 1e6:.0f} MB need {needed / 1e9:.1f} GB, but "
-                f"{free / 1e9:.1f} GB are free: callbacks.checkpointer.keep=10 keeps the newest ten"
+                f"only {free / 1e9:.1f} GB are free: callbacks.checkpointer.keep=10 keeps the ten "
+                "newest"
             )
 
 
 def _checkpoint_bytes(module: GAN) -> int:
-    """Both players with the two moments of Adam, and the moving average."""
-    trained = _count(module.generator) + _count(module.discriminator)
-    return 4 * (3 * trained + _count(module.generator_ema))
+    """Return the size of a checkpoint: both players, Adam's two moments, and the EMA."""
+    trained = _parameter_count(module.generator) + _parameter_count(module.discriminator)
+    return 4 * (3 * trained + _parameter_count(module.generator_ema))
 
 
-def _count(network: nn.Module) -> int:
+def _parameter_count(network: nn.Module) -> int:
     return sum(parameter.numel() for parameter in network.parameters())

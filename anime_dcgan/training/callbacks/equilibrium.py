@@ -1,4 +1,4 @@
-"""How far the pair is from an equilibrium, and the verdict on the training."""
+"""Measuring the distance from an equilibrium, and the verdict on the training."""
 
 import dataclasses
 import time
@@ -26,13 +26,14 @@ from anime_dcgan.training.gan import GAN
 
 
 class Equilibrium(Callback):
-    """After each measurement of the quality: takes the duality gap, and judges the course so far.
+    """Measure the duality gap after each quality measurement, and update the verdict.
 
     Parameters:
-        file: the verdict with its reasons, and the figures that it is founded on, as JSON.
-        stop: whether the training ends when an equilibrium is reached.
-        steps: for which a copy of each player answers the other.
-        count: hold-out images on which the value of the game is taken.
+        file: JSON file of the verdict, its reasons and the measurements that support it.
+        stop: end the training when an equilibrium is reached.
+        steps: training steps of each player's copy against the other player.
+        count: hold-out images on which the value of the game is computed.
+        rules: thresholds of the verdict; None uses the defaults.
     """
 
     def __init__(
@@ -45,7 +46,9 @@ class Equilibrium(Callback):
     ) -> None:
         for name, value in (("steps", steps), ("count", count)):
             if value < 1:
-                raise UserError(f"equilibrium.{name}={value} is too small: use 1 or more")
+                raise UserError(
+                    f"equilibrium.{name}={value} must be at least 1: use equilibrium.{name}=1"
+                )
         self.file = Path(file)
         self.stop = stop
         self.steps = steps
@@ -56,35 +59,35 @@ class Equilibrium(Callback):
 
     @property
     def summary(self) -> str:
-        """The verdict in few words, with the distance that it was last founded on."""
+        """The latest distance and the verdict, in one line."""
         since = self.verdict.since
-        place = f" since epoch {since.epoch:g}" if since else ""
-        return f"distance {self.history[-1]['distance']:.4g}, {self.verdict.name}{place}"
+        start = f" since epoch {since.epoch:g}" if since else ""
+        return f"distance {self.history[-1]['distance']:.4g}, {self.verdict.name}{start}"
 
     def on_train_start(self, trainer: Trainer, pl_module: GAN) -> None:
         qualities = callbacks_of(trainer, Quality)
         measured = {row["images"] for quality in qualities for row in quality.rows}
-        known = read_list(self.file, "history")  # up to here, where a run goes on
-        self.history = [row for row in known if row["images"] in measured]
-        self._judge()
+        history = read_list(self.file, "history")  # of a resumed run
+        self.history = [row for row in history if row["images"] in measured]
+        self._update_verdict()
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: GAN, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        self._look(trainer, pl_module)
+        self._handle_measurement(trainer, pl_module)
         if self.stop:
             reached = self.verdict.name == "equilibrium"
             if trainer.strategy.reduce_boolean_decision(reached, all=False):
                 trainer.should_stop = True
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: GAN) -> None:
-        self._look(trainer, pl_module)
+        self._handle_measurement(trainer, pl_module)
 
-    def _look(self, trainer: Trainer, module: GAN) -> None:
-        """Act once on each new measurement; only the first process has any."""
-        seen = self.history[-1]["images"] if self.history else 0
+    def _handle_measurement(self, trainer: Trainer, module: GAN) -> None:
+        """Act once on each new measurement; only the first process has measurements."""
+        handled = self.history[-1]["images"] if self.history else 0
         for quality in callbacks_of(trainer, Quality):
-            if quality.rows and seen < quality.rows[-1]["images"] == module.images_seen:
+            if quality.rows and handled < quality.rows[-1]["images"] == module.images_seen:
                 self._act(trainer, module, quality)
 
     def _act(self, trainer: Trainer, module: GAN, quality: Quality) -> None:
@@ -92,7 +95,7 @@ class Equilibrium(Callback):
         start = time.monotonic()
         gap = self._gap(trainer, module)
         seconds = time.monotonic() - start
-        quality.leave_out(seconds)
+        quality.exclude_from_training_time(seconds)
         self.history.append(
             {
                 "images": row["images"],
@@ -102,17 +105,17 @@ class Equilibrium(Callback):
                 "gap": gap.total,
                 "gap_discriminator": gap.discriminator,
                 "gap_generator": gap.generator,
-                "accuracy_real": _figure(trainer, "accuracy/real"),
-                "accuracy_fake": _figure(trainer, "accuracy/fake"),
+                "accuracy_real": _rounded_metric(trainer, "accuracy/real"),
+                "accuracy_fake": _rounded_metric(trainer, "accuracy/fake"),
                 "seconds": round(seconds, 2),
             }
         )
         before = self.verdict.name
-        self._judge()
+        self._update_verdict()
         self._write()
         self._log(trainer, changed=before != self.verdict.name or len(self.history) == 1)
 
-    def _judge(self) -> None:
+    def _update_verdict(self) -> None:
         self.verdict = judge_training([Observation.of_row(row) for row in self.history], self.rules)
 
     def _gap(self, trainer: Trainer, module: GAN) -> DualityGap:
@@ -146,7 +149,7 @@ class Equilibrium(Callback):
             "images": since and since.images,
             "history": self.history,
         }
-        write_or_warn(lambda: write_json(self.file, content), self.file, "training goes on")
+        write_or_warn(lambda: write_json(self.file, content), self.file, "training continues")
 
     def _log(self, trainer: Trainer, changed: bool) -> None:
         row = self.history[-1]
@@ -173,12 +176,15 @@ def _game(trainer: Trainer, module: GAN) -> Game:
 
 
 def _unseen_rows(faces: Faces, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Hold-out rows to answer with and others to judge on; training rows where none is held out."""
+    """Return disjoint rows, to train the copies on and to evaluate them on.
+
+    Both come from the hold-out split, or from the training split if nothing is held out.
+    """
     rows = faces.holdout_rows if len(faces.holdout_rows) > 1 else faces.train_rows
     shuffled = random.permutation(rows)
     return shuffled[: len(rows) // 2], shuffled[len(rows) // 2 :]
 
 
-def _figure(trainer: Trainer, name: str) -> float | None:
+def _rounded_metric(trainer: Trainer, name: str) -> float | None:
     value = trainer.callback_metrics.get(name)
     return None if value is None else round(value.item(), 4)

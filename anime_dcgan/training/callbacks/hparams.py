@@ -1,4 +1,4 @@
-"""The run's settings for TensorBoard's HParams tab, beside the distance that was measured."""
+"""The run's settings and measured distances, for TensorBoard's HParams tab."""
 
 from pathlib import Path
 from typing import Any
@@ -14,20 +14,20 @@ from anime_dcgan.training.callbacks.provenance import Provenance
 from anime_dcgan.training.callbacks.quality import Quality
 from anime_dcgan.training.gan import GAN
 
-FOLDER = "hparams"  # below that of the logger
+FOLDER = "hparams"  # in the logger's folder
 
 
 class HParams(Callback):
-    """Says what the run is trained with, and its last and lowest headline distance.
+    """Write the settings of the run, and its last and lowest headline distance.
 
-    No experiment is described, since TensorBoard would take that of any one run, and leave out the
-    settings that only others have. It then shows all curves that lie beside the settings: these
-    have a folder of their own, which holds the two distances and nothing else.
+    No experiment summary is written: TensorBoard would use that of one run for all, and omit
+    settings that only other runs have. Without one, it shows every curve in the folder of the
+    settings, which is why that folder contains the two distances only.
     """
 
     def __init__(self) -> None:
         self._writers: list[SummaryWriter] = []
-        self._written = -1  # images of the measurement that was written last
+        self._written = -1  # images seen at the last measurement written
 
     def on_train_start(self, trainer: Trainer, pl_module: GAN) -> None:
         for logger in trainer.loggers:
@@ -54,7 +54,7 @@ class HParams(Callback):
             self._writers.pop().close()
 
     def _write(self, trainer: Trainer) -> None:
-        """What was measured since the last time."""
+        """Write the latest measurement once."""
         for quality in callbacks_of(trainer, Quality):
             if not quality.rows or quality.rows[-1]["images"] == self._written:
                 continue

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM end the training between two steps, with everything saved."""
+"""Saving a checkpoint on Ctrl-C and SIGTERM."""
 
 import signal
 import threading
@@ -15,11 +15,14 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interrupted(Exception):
-    """The user stopped the training; all of it is saved."""
+    """The user stopped the training; its last checkpoint is saved."""
 
 
 class SaveOnInterrupt(Callback):
-    """Saves `last.ckpt` after the running step and raises `Interrupted`; a second signal kills."""
+    """Save `last.ckpt` after the current step and raise `Interrupted`.
+
+    A second signal is not caught and ends the process at once.
+    """
 
     def __init__(self) -> None:
         self._signalled = False
@@ -27,7 +30,9 @@ class SaveOnInterrupt(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: GAN) -> None:
         if threading.current_thread() is threading.main_thread():
-            self._previous = {number: signal.signal(number, self._note) for number in SIGNALS}
+            self._previous = {
+                number: signal.signal(number, self._handle_signal) for number in SIGNALS
+            }
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: GAN, outputs: Any, batch: Any, batch_idx: int
@@ -44,7 +49,7 @@ class SaveOnInterrupt(Callback):
     def on_exception(self, trainer: Trainer, pl_module: GAN, exception: BaseException) -> None:
         self._restore()
 
-    def _note(self, number: int, frame: FrameType | None) -> None:
+    def _handle_signal(self, number: int, frame: FrameType | None) -> None:
         self._signalled = True
         self._restore()
 

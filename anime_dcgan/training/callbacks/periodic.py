@@ -1,4 +1,4 @@
-"""What recurs with the epochs or with the images seen."""
+"""Base of callbacks that act at intervals of epochs or of images seen."""
 
 from typing import Any, TypeVar
 
@@ -11,21 +11,24 @@ AnyCallback = TypeVar("AnyCallback", bound=Callback)
 
 
 class Periodic(Callback):
-    """Calls `act` at the end of every so many epochs, and after every so many thousand images.
+    """Call `act` every `every_epochs` epochs and every `every_kimg` thousand images.
 
     Parameters:
-        every_epochs: null for never.
-        every_kimg: for data of which one epoch is long; null for never.
+        every_epochs: interval in epochs; None disables it.
+        every_kimg: interval in thousands of images, for data with long epochs; None disables it.
     """
 
     def __init__(self, every_epochs: int | None = 1, every_kimg: float | None = None) -> None:
         for name, value in (("every_epochs", every_epochs), ("every_kimg", every_kimg)):
             if value is not None and value <= 0:
-                raise UserError(f"{name}={value} is not positive: use {name}=1, or null for never")
+                raise UserError(
+                    f"{name}={value} must be positive: use {name}=1, or null to disable it"
+                )
         self.every_epochs = every_epochs
         self.every_kimg = every_kimg
 
     def act(self, trainer: Trainer, module: GAN) -> None:
+        """Do the work that is due."""
         raise NotImplementedError
 
     def on_train_batch_end(
@@ -33,9 +36,9 @@ class Periodic(Callback):
     ) -> None:
         if self.every_kimg is None:
             return
-        every = 1000 * self.every_kimg
+        interval = 1000 * self.every_kimg
         before = pl_module.images_seen - len(batch) * trainer.world_size
-        if pl_module.images_seen // every > before // every:
+        if pl_module.images_seen // interval > before // interval:
             self.act(trainer, pl_module)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: GAN) -> None:
@@ -44,12 +47,12 @@ class Periodic(Callback):
 
 
 def callbacks_of(trainer: Trainer, kind: type[AnyCallback]) -> list[AnyCallback]:
-    """The callbacks of one kind that a training has, in their order."""
+    """Return the callbacks of one class, in order."""
     callbacks = trainer.callbacks  # pyright: ignore[reportAttributeAccessIssue]
     return [callback for callback in callbacks if isinstance(callback, kind)]
 
 
 def epoch_now(trainer: Trainer) -> float:
-    """Epochs done: 70 at the end of the 70th, 70.25 after a quarter of the next."""
+    """Return the epochs done: 70 at the end of the 70th, 70.25 after a quarter of the next."""
     batches = trainer.fit_loop.epoch_loop.total_batch_idx + 1
     return round(batches / trainer.num_training_batches, 3)

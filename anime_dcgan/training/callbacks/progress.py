@@ -1,4 +1,4 @@
-"""One bar for the whole run: images/s, losses, accuracy and the time that is left."""
+"""Progress bar of the run: images/s, losses, accuracy and the remaining time."""
 
 import math
 import sys
@@ -17,12 +17,12 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from anime_dcgan.training.callbacks.budget import images_in_all
+from anime_dcgan.training.callbacks.budget import total_images
 from anime_dcgan.training.callbacks.equilibrium import Equilibrium
 from anime_dcgan.training.callbacks.periodic import callbacks_of, epoch_now
 from anime_dcgan.training.gan import GAN
 
-SECONDS_BETWEEN_LINES = 30.0  # where there is no terminal to draw a bar in
+SECONDS_BETWEEN_LINES = 30.0  # without a terminal, lines are printed instead of a bar
 SHOWN = {
     "loss/discriminator": "D {:.3f}",
     "loss/generator": "G {:.3f}",
@@ -32,7 +32,7 @@ SHOWN = {
 
 
 class ProgressBar(LightningProgressBar):
-    """Counts images up to the end of the training, by `max_kimg` or by epochs."""
+    """Count images up to the end of the training, set by `max_kimg` or by epochs."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -53,7 +53,7 @@ class ProgressBar(LightningProgressBar):
     def on_train_start(self, trainer: Trainer, pl_module: GAN) -> None:
         if not self._enabled or not trainer.is_global_zero:
             return
-        self._total = images_in_all(trainer)
+        self._total = total_images(trainer)
         self._start = (time.monotonic(), pl_module.images_seen)
         self._line_at = time.monotonic()
         self._lines = not sys.stderr.isatty()
@@ -62,7 +62,7 @@ class ProgressBar(LightningProgressBar):
                 TextColumn("[bold]{task.description}"),
                 BarColumn(),
                 TextColumn("{task.fields[images]} images"),
-                TextColumn("{task.fields[figures]}"),
+                TextColumn("{task.fields[metrics]}"),
                 TimeElapsedColumn(),
                 TextColumn("left"),
                 TimeRemainingColumn(elapsed_when_finished=True),
@@ -70,7 +70,7 @@ class ProgressBar(LightningProgressBar):
                 refresh_per_second=4,
                 speed_estimate_period=120,
             )
-            self._task = self._progress.add_task("", total=self._total, images="", figures="")
+            self._task = self._progress.add_task("", total=self._total, images="", metrics="")
             self._progress.start()
 
     def on_train_batch_end(
@@ -82,7 +82,7 @@ class ProgressBar(LightningProgressBar):
                 completed=pl_module.images_seen,
                 description=_epoch(trainer),
                 images=self._count(pl_module),
-                figures=_figures(trainer),
+                metrics=_format_metrics(trainer),
             )
         elif self._lines and time.monotonic() - self._line_at >= SECONDS_BETWEEN_LINES:
             self._print_line(trainer, pl_module)
@@ -103,10 +103,10 @@ class ProgressBar(LightningProgressBar):
     def _print_line(self, trainer: Trainer, module: GAN) -> None:
         self._line_at = time.monotonic()
         seconds, images = self._line_at - self._start[0], module.images_seen - self._start[1]
-        parts = [_epoch(trainer), f"{self._count(module)} images", _figures(trainer)]
+        parts = [_epoch(trainer), f"{self._count(module)} images", _format_metrics(trainer)]
         if self._total is not None and images > 0:
-            left = max(0, self._total - module.images_seen) * seconds / images
-            parts.append(f"{_duration(left)} left")
+            remaining = max(0, self._total - module.images_seen) * seconds / images
+            parts.append(f"{_format_duration(remaining)} left")
         print("  ".join(part for part in parts if part), file=sys.stderr, flush=True)
 
     def _count(self, module: GAN) -> str:
@@ -114,25 +114,25 @@ class ProgressBar(LightningProgressBar):
 
 
 def _epoch(trainer: Trainer) -> str:
-    of_all = f"/{trainer.max_epochs}" if (trainer.max_epochs or -1) > 0 else ""
-    return f"epoch {math.ceil(epoch_now(trainer))}{of_all}"
+    total = f"/{trainer.max_epochs}" if (trainer.max_epochs or -1) > 0 else ""
+    return f"epoch {math.ceil(epoch_now(trainer))}{total}"
 
 
-def _figures(trainer: Trainer) -> str:
-    figures = trainer.callback_metrics
-    if "speed/images_per_second" not in figures:
+def _format_metrics(trainer: Trainer) -> str:
+    metrics = trainer.callback_metrics
+    if "speed/images_per_second" not in metrics:
         return ""
-    shown = [f"{figures['speed/images_per_second']:,.0f} images/s"]
-    shown += [form.format(figures[name].item()) for name, form in SHOWN.items() if name in figures]
-    return "  ".join([*shown, *_verdict(trainer)])
+    parts = [f"{metrics['speed/images_per_second']:,.0f} images/s"]
+    parts += [text.format(metrics[name].item()) for name, text in SHOWN.items() if name in metrics]
+    return "  ".join([*parts, *_verdict(trainer)])
 
 
 def _verdict(trainer: Trainer) -> list[str]:
-    """The last distance and what is thought of the course so far, once something was measured."""
-    return [each.summary for each in callbacks_of(trainer, Equilibrium) if each.history]
+    """Return the latest distance and verdict, or nothing before the first measurement."""
+    return [callback.summary for callback in callbacks_of(trainer, Equilibrium) if callback.history]
 
 
-def _duration(seconds: float) -> str:
+def _format_duration(seconds: float) -> str:
     minutes, seconds = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{seconds:02d}"

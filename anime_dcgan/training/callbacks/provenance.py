@@ -1,4 +1,4 @@
-"""Every checkpoint says what it was trained with; a run goes on only with the same settings."""
+"""Storing the configuration in checkpoints, and resuming only with the same settings."""
 
 from typing import Any
 
@@ -10,7 +10,10 @@ from anime_dcgan.training.gan import GAN
 
 
 class Provenance(Callback):
-    """Keeps the resolved configuration, as plain values, and the epoch in every checkpoint."""
+    """Store the epoch and the resolved configuration, as plain values, in every checkpoint.
+
+    Loading a checkpoint raises `UserError` if a setting that is critical for resuming differs.
+    """
 
     def __init__(self, config: dict[str, Any]) -> None:
         self.config = config

@@ -1,4 +1,4 @@
-"""A training that promises less than others did is ended, with everything saved."""
+"""Pruning: ending an unpromising trial of a search, with everything saved."""
 
 import math
 from collections.abc import Callable
@@ -6,7 +6,7 @@ from typing import Any
 
 from lightning import Callback, Trainer
 
-from anime_dcgan.training.callbacks.budget import images_in_all
+from anime_dcgan.training.callbacks.budget import total_images
 from anime_dcgan.training.callbacks.checkpointer import Checkpointer
 from anime_dcgan.training.callbacks.interrupt import Interrupted
 from anime_dcgan.training.callbacks.periodic import callbacks_of
@@ -15,35 +15,36 @@ from anime_dcgan.training.gan import GAN
 
 
 class Pruned(Interrupted):
-    """A search ended the training; all of it is saved."""
+    """The search pruned this trial; its last checkpoint is saved."""
 
 
 class Prune(Callback):
-    """Tells a search of each measurement, and raises `Pruned` where it is to end the training.
+    """Report each measurement to a search, and raise `Pruned` if it prunes the trial.
 
     Parameters:
-        report: takes the number of the measurement, from 1, and its distance; true ends.
+        report: called with the number of the measurement, from 1, and its distance; returns True
+            to prune.
     """
 
     def __init__(self, report: Callable[[int, float], bool]) -> None:
         self.report = report
-        self._told = 0
+        self._reported = 0
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: GAN, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        self._look(trainer, pl_module)
+        self._report_measurements(trainer, pl_module)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: GAN) -> None:
-        self._look(trainer, pl_module)
+        self._report_measurements(trainer, pl_module)
 
-    def _look(self, trainer: Trainer, module: GAN) -> None:
-        bad = False
+    def _report_measurements(self, trainer: Trainer, module: GAN) -> None:
+        prune = False
         for quality in callbacks_of(trainer, Quality):
-            for number, row in enumerate(quality.rows[self._told :], self._told + 1):
-                bad = self.report(number, quality.headline(row))
-                self._told = number
-        if bad and module.images_seen < (images_in_all(trainer) or math.inf):
+            for number, row in enumerate(quality.rows[self._reported :], self._reported + 1):
+                prune = self.report(number, quality.headline(row))
+                self._reported = number
+        if prune and module.images_seen < (total_images(trainer) or math.inf):
             for checkpointer in callbacks_of(trainer, Checkpointer):
                 checkpointer.save_last(trainer, module)
             raise Pruned

@@ -1,4 +1,4 @@
-"""How good the faces are, measured as the training goes on; the best checkpoint is kept."""
+"""Measuring sample quality during training, and keeping the best checkpoint."""
 
 import contextlib
 import json
@@ -21,12 +21,12 @@ Row = dict[str, Any]
 
 
 class Quality(Periodic):
-    """Measures the averaged generator, logs the values, and saves `best.ckpt` when it got better.
+    """Measure the averaged generator, log the values, and save `best.ckpt` on improvement.
 
     Parameters:
-        metric: its headline distance is to become small.
-        file: all values so far, as JSON.
-        neighbours: picture, made at the end, of the faces that come closest to training faces.
+        metric: provides the headline distance that decides what is best; lower is better.
+        file: JSON file of all values so far.
+        neighbours: picture, written at the end, of the samples closest to training faces.
         every_kimg, every_epochs: as in `Periodic`.
         count, reference, training: as in `Evaluator`.
     """
@@ -51,27 +51,27 @@ class Quality(Periodic):
         self.training = training
         self.rows: list[Row] = []
         self._measured_at = -1
-        self._hours_before: float | None = None  # up to the checkpoint that the run goes on from
+        self._hours_before: float | None = None  # hours up to the checkpoint that was resumed
         self._started: float | None = None
         self._evaluator: Evaluator | None = None
-        self._faces: Pixels | None = None  # those measured last
+        self._faces: Pixels | None = None  # of the latest measurement
 
     def headline(self, row: Row) -> float:
-        """The distance of a row that is to become small."""
+        """Return the headline distance of a row; lower is better."""
         return row["values"][self.metric.headline]
 
     @property
     def hours(self) -> float | None:
-        """Of training since the run began, without pauses and without what `leave_out` was told.
+        """Hours of training since the run began, without pauses and excluded time.
 
-        None where the run goes on from a checkpoint that does not know.
+        None if the run was resumed from a checkpoint of a training that measured nothing.
         """
         if self._hours_before is None or self._started is None:
             return self._hours_before
         return self._hours_before + (time.monotonic() - self._started) / 3600
 
-    def leave_out(self, seconds: float) -> None:
-        """Count these not as training: measuring is none."""
+    def exclude_from_training_time(self, seconds: float) -> None:
+        """Exclude these seconds from training time."""
         if self._started is not None:
             self._started += seconds
 
@@ -87,7 +87,7 @@ class Quality(Periodic):
             self._hours_before = 0.0
         if not trainer.is_global_zero:
             return
-        on_mps = pl_module.device.type == "mps"  # which has neither float64 nor eigenvalues
+        on_mps = pl_module.device.type == "mps"  # MPS lacks float64 and eigenvalues
         faces = trainer.datamodule.faces  # pyright: ignore[reportAttributeAccessIssue]
         try:
             self._evaluator = Evaluator(
@@ -95,15 +95,15 @@ class Quality(Periodic):
                 device="cpu" if on_mps else pl_module.device,
             )
         except TooFewFaces as error:
-            log(f"the faces are not measured: {error}")
+            log(f"sample quality is not measured: {error}")
         else:
-            self.rows = self._rows_before(pl_module.images_seen, self._evaluator)
+            self.rows = self._read_rows(pl_module.images_seen, self._evaluator)
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: GAN, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
-        if trainer.should_stop:  # the budget is used up
+        if trainer.should_stop:  # the budget is spent
             self.act(trainer, pl_module)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: GAN) -> None:
@@ -115,14 +115,14 @@ class Quality(Periodic):
         if module.images_seen == self._measured_at:
             return
         self._measured_at = module.images_seen
-        better = False
+        improved = False
         if self._evaluator is not None:
             row = self._measure(self._evaluator, trainer, module)
-            better = all(self.headline(row) < self.headline(before) for before in self.rows)
+            improved = all(self.headline(row) < self.headline(before) for before in self.rows)
             self.rows.append(row)
             self._write(self._evaluator)
             self._log(trainer, row, self._evaluator.references.floor)
-        if trainer.strategy.broadcast(better):
+        if trainer.strategy.broadcast(improved):
             for checkpointer in callbacks_of(trainer, Checkpointer):
                 checkpointer.save_best(trainer, module)
 
@@ -139,7 +139,7 @@ class Quality(Periodic):
         values = evaluator.measure(pixels)
         self._faces = pixels
         seconds = time.monotonic() - start
-        self.leave_out(seconds)
+        self.exclude_from_training_time(seconds)
         return {
             "images": module.images_seen,
             "epoch": epoch_now(trainer),
@@ -152,15 +152,15 @@ class Quality(Periodic):
     def _write(self, evaluator: Evaluator) -> None:
         floor = evaluator.references.floor
         content = {"metric": self._settings(evaluator), "floor": floor, "rows": self.rows}
-        write_or_warn(lambda: write_json(self.file, content), self.file, "training goes on")
+        write_or_warn(lambda: write_json(self.file, content), self.file, "training continues")
 
     def _settings(self, evaluator: Evaluator) -> dict[str, Any]:
         return {**evaluator.settings, "headline": self.metric.headline}
 
-    def _rows_before(self, images: int, evaluator: Evaluator) -> list[Row]:
-        """What this run measured up to here, where it goes on from a checkpoint.
+    def _read_rows(self, images: int, evaluator: Evaluator) -> list[Row]:
+        """Return the rows that this run measured up to `images`, to resume from them.
 
-        What it measured in another way is not comparable, and is kept in a file of its own.
+        Rows measured with other settings are not comparable; their file is renamed and kept.
         """
         try:
             content = json.loads(self.file.read_text(encoding="utf-8"))
@@ -168,14 +168,14 @@ class Quality(Periodic):
                 return [row for row in content["rows"] if row["images"] <= images]
             kept = self.file.with_stem(f"{self.file.stem}-until-{images}")
             self.file.replace(kept)
-            log(f"measured otherwise than before: the values so far are kept in {kept}")
+            log(f"the metric settings have changed: earlier values are kept in {kept}")
         except OSError:
-            pass  # nothing was measured, or it cannot be read
+            pass  # nothing measured yet, or unreadable
         except (ValueError, KeyError, TypeError):
             kept = self.file.with_stem(f"{self.file.stem}-damaged")
             with contextlib.suppress(OSError):
                 self.file.replace(kept)
-                log(f"{self.file} is damaged and kept as {kept}: measuring begins anew")
+                log(f"{self.file} is damaged and was renamed to {kept}; measuring starts over")
         return []
 
     def _log(self, trainer: Trainer, row: Row, floor: Values) -> None:

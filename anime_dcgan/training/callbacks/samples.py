@@ -1,4 +1,4 @@
-"""Grids of faces from latents that stay the same for the whole run, and their animation."""
+"""Grids of samples from latents that are fixed for the whole run, and their animation."""
 
 from collections.abc import Callable
 from functools import partial
@@ -19,16 +19,16 @@ from anime_dcgan.system.files import atomic_write, write_or_warn
 from anime_dcgan.training.callbacks.periodic import Periodic, epoch_now
 from anime_dcgan.training.gan import GAN
 
-MAX_FRAMES = 150  # of the animation; longer runs are thinned out evenly
+MAX_FRAMES = 150  # of the animation; longer runs are subsampled evenly
 FRAMES_PER_SECOND = 8
 
 
 class Samples(Periodic):
-    """Writes `<folder>/ema/epoch=0070.png` and `<folder>/raw/...`, and shows them in TensorBoard.
+    """Write `<folder>/ema/epoch=0070.png` and `<folder>/raw/...`, and log them to TensorBoard.
 
     Parameters:
-        folder: where the grids lie.
-        count: faces in a grid; face i comes from the latent of seed i.
+        folder: folder of the grids.
+        count: faces per grid; face i is that of seed i.
         every_epochs, every_kimg: as in `Periodic`.
     """
 
@@ -43,7 +43,10 @@ class Samples(Periodic):
     ) -> None:
         super().__init__(every_epochs, every_kimg)
         if count < 1:
-            raise UserError(f"a grid of {count} faces is empty: use callbacks.samples.count=64")
+            raise UserError(
+                f"callbacks.samples.count={count} must be at least 1: "
+                "use callbacks.samples.count=64"
+            )
         self.folder = Path(folder)
         self.count = count
 
@@ -56,7 +59,7 @@ class Samples(Periodic):
             faces = sample_images(generator, latents)
             sheet = image.grid(faces, scale=image.visible_scale(faces.shape[1]))
             _write(self._path(trainer, weights), partial(sheet.save, format="PNG"))
-            self._show(trainer, f"samples/{weights}", sheet, module.images_seen)
+            self._log(trainer, f"samples/{weights}", sheet, module.images_seen)
 
     def on_train_end(self, trainer: Trainer, pl_module: GAN) -> None:
         if not trainer.is_global_zero:
@@ -65,8 +68,8 @@ class Samples(Periodic):
             self.act(trainer, pl_module)
         frames = by_epoch(self.folder / "ema", ".png")
         if len(frames) > 1:
-            chosen = torch.linspace(0, len(frames) - 1, min(len(frames), MAX_FRAMES)).round()
-            pictures = (_open(frames[int(index)]) for index in chosen)
+            indices = torch.linspace(0, len(frames) - 1, min(len(frames), MAX_FRAMES)).round()
+            pictures = (_open(frames[int(index)]) for index in indices)
             _write(
                 self.folder / "ema.gif",
                 lambda file: image.write_gif(pictures, file, FRAMES_PER_SECOND),
@@ -75,7 +78,7 @@ class Samples(Periodic):
     def _path(self, trainer: Trainer, weights: Weights) -> Path:
         return self.folder / weights / f"{file_stem(epoch_now(trainer))}.png"
 
-    def _show(self, trainer: Trainer, tag: str, sheet: Image.Image, images_seen: int) -> None:
+    def _log(self, trainer: Trainer, tag: str, sheet: Image.Image, images_seen: int) -> None:
         for logger in trainer.loggers:
             if isinstance(logger, TensorBoardLogger):
                 pixels = np.asarray(sheet)
@@ -83,13 +86,13 @@ class Samples(Periodic):
 
 
 def _write(path: Path, write: Callable[[Path], None]) -> None:
-    """What `write` writes; pictures are worth no training."""
+    """Write a picture atomically, or warn: a failure never ends the training."""
 
     def replace() -> None:
         with atomic_write(path) as file:
             write(file)
 
-    write_or_warn(replace, path, "training goes on")
+    write_or_warn(replace, path, "training continues")
 
 
 def _open(path: Path) -> Image.Image:

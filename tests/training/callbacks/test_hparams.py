@@ -1,4 +1,4 @@
-"""What TensorBoard's own plugin shows in its HParams tab of runs that were trained."""
+"""Tests of what TensorBoard's own plugin shows of trained runs in its HParams tab."""
 
 import json
 from pathlib import Path
@@ -22,14 +22,14 @@ LOGGED = ("logger=tensorboard", "callbacks.quality.every_kimg=0.016", "callbacks
 
 
 def shown(folder: Path) -> tuple[set[str], list[Any]]:
-    """The columns of the tab, and its rows."""
+    """Return the columns and the rows of the tab."""
     multiplexer = EventMultiplexer().AddRunsFromDirectory(str(folder))
     multiplexer.Reload()
     provider = MultiplexerDataProvider(multiplexer, str(folder))
     context = backend_context.Context(TBContext(logdir=str(folder), data_provider=provider))
-    asked = RequestContext()
+    http_request = RequestContext()
     api: Any = api_pb2
-    experiment = get_experiment.Handler(asked, context, "", api.GetExperimentRequest()).run()
+    experiment = get_experiment.Handler(http_request, context, "", api.GetExperimentRequest()).run()
     columns = {info.name for info in experiment.hparam_infos}
     metrics = {info.name.tag for info in experiment.metric_infos}
     assert metrics == {"distance/last", "distance/best"}
@@ -40,7 +40,7 @@ def shown(folder: Path) -> tuple[set[str], list[Any]]:
     )
     for name in experiment.metric_infos:
         request.col_params.add(metric=name.name)
-    answer = list_session_groups.Handler(asked, context, "", request).run()
+    answer = list_session_groups.Handler(http_request, context, "", request).run()
     return columns, list(answer.session_groups)
 
 
@@ -53,8 +53,8 @@ def values(group: Any) -> dict[str, tuple[float, int]]:
     return {value.name.tag: (value.value, value.training_step) for value in group.metric_values}
 
 
-def test_settings_and_distances_of_several_runs_are_in_the_tab(train: Train, tmp_path: Path):
-    """Also those that only one of them has, whichever TensorBoard comes upon first."""
+def test_the_tab_shows_settings_and_distances_of_several_runs(train: Train, tmp_path: Path):
+    """Settings of only one run are shown too, whichever run TensorBoard finds first."""
     train(*LOGGED, "loss=hinge", "max_kimg=0.032", run="b")
     train(*LOGGED, "loss=wgan", "seed=3", "trainer.max_epochs=1", run="a")
     columns, groups = shown(tmp_path)
@@ -70,7 +70,7 @@ def test_settings_and_distances_of_several_runs_are_in_the_tab(train: Train, tmp
         assert found["distance/best"][0] == pytest.approx(min(measured), rel=1e-5)
 
 
-def test_a_run_that_goes_on_stays_one_row_with_what_it_measured_last(train: Train, tmp_path: Path):
+def test_a_resumed_run_stays_one_row_with_its_latest_distance(train: Train, tmp_path: Path):
     train(*LOGGED, "max_kimg=0.016")
     last = tmp_path / "run/checkpoints/last.ckpt"
     train(*LOGGED, "max_kimg=0.048", ckpt_path=last)
@@ -81,11 +81,11 @@ def test_a_run_that_goes_on_stays_one_row_with_what_it_measured_last(train: Trai
 
 
 @pytest.mark.parametrize("logger", ["csv", "none"])
-def test_without_tensorboard_nothing_is_written(train: Train, tmp_path: Path, logger: str):
+def test_nothing_is_written_without_tensorboard(train: Train, tmp_path: Path, logger: str):
     train(f"logger={logger}", "max_kimg=0.008")
     assert not list(tmp_path.rglob("events.out.tfevents*"))
 
 
-def test_a_run_that_is_not_measured_says_its_settings(train: Train, tmp_path: Path):
+def test_a_run_without_measurements_writes_its_settings(train: Train, tmp_path: Path):
     train("metric=none", "logger=tensorboard", "max_kimg=0.008")
     assert list((tmp_path / "run/tensorboard/hparams").iterdir())

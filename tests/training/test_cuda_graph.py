@@ -95,9 +95,7 @@ def assert_close_weights(one: GAN, other: GAN) -> None:
         ("dcgan", ["loss=bce", "gan.fakes_per_real=2", "trainer.precision=bf16-mixed"]),
     ],
 )
-def test_a_graph_gives_the_same_results_as_eager_steps(
-    train: Train, model: str, settings: list[str]
-):
+def test_graphs_give_the_results_of_eager_steps(train: Train, model: str, settings: list[str]):
     graphs, eager = (
         train(*GPU, *settings, f"gan.cuda_graphs={graphs}", run=graphs, model=model)
         for graphs in ("true", "false")

@@ -111,7 +111,7 @@ def test_a_step_with_a_learning_rate_of_zero_changes_nothing(train: Train):
 def test_resuming_in_the_middle_of_everything_is_bit_equal_to_an_uninterrupted_run(
     train: Train, tmp_path: Path, images: int
 ):
-    """Resume within an epoch (2 steps of 2 batches of 8), the warm-up or decay, and critic steps."""
+    """Resume within an epoch (2 steps of 2 batches of 8), warm-up or decay, and critic steps."""
     settings = (
         *("schedule=cosine", "schedule.total_kimg=0.09", "schedule.warmup_kimg=0.03"),
         *("gan.accumulate=2", "gan.clip_gradient_norm=0.1", "gan.critic_steps=2"),

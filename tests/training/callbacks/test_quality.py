@@ -190,9 +190,7 @@ def test_zero_steps_are_refused():
         Equilibrium("file", steps=0)
 
 
-def test_the_gap_is_measured_on_training_faces_without_a_hold_out_split(
-    train: Train, tmp_path: Path
-):
+def test_the_gap_uses_training_faces_without_a_hold_out_split(train: Train, tmp_path: Path):
     train(*OFTEN, "data.holdout=0", "max_kimg=0.016")
     assert verdict(tmp_path / "run")["history"][0]["gap"] != 0
 

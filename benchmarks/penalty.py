@@ -1,9 +1,11 @@
-"""How long a gradient penalty takes, beside torch's own second derivative of the same.
+"""Time of gradient penalties, compared with simpler ways to compute them.
 
-    python -m benchmarks.penalty [rounds, default 9]
+    python -m benchmarks.penalty [ROUNDS]
 
-Each is R1 at one batch of images, forward and backward in float32, the way a training takes it; the
-least of the rounds counts, in which both sides take turns.
+The first table compares R1 on one batch, forward and backward in float32, with torch's own second
+derivative. The second compares a whole discriminator step in float32 with R1 and R2 (relativistic
+cross-entropy, as in R3GAN): logits and penalties from one forward pass, or from two. In each of the
+rounds, 9 by default, both sides take turns; the minimum counts.
 """
 
 import sys
@@ -13,7 +15,11 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
+from anime_dcgan.game.augment import Augment
 from anime_dcgan.game.double_backward import input_gradient
+from anime_dcgan.game.loss import BCE
+from anime_dcgan.game.objective import discriminator_cost
+from anime_dcgan.game.regularizer import R1R2, Regularizer
 from anime_dcgan.model import dcgan, radford
 from anime_dcgan.system.malloc import retain_freed_memory
 from benchmarks.measure import machine, seconds
@@ -30,7 +36,14 @@ CRITICS: dict[str, tuple[Callable[[], nn.Module], int]] = {
 }
 
 
+class Separate(R1R2):
+    """R1 and R2 with a forward pass of their own."""
+
+    logits_and_penalty = Regularizer.logits_and_penalty
+
+
 def torchs_own(network: nn.Module, inputs: Tensor) -> Tensor:
+    """Return the input gradient by torch's own second derivative."""
     inputs = inputs.clone().requires_grad_()
     return torch.autograd.grad(network(inputs).sum(), inputs, create_graph=True)[0]
 
@@ -42,17 +55,43 @@ def penalise(
     gradient(critic, real).flatten(1).square().sum(1).mean().backward()
 
 
-def main() -> None:
-    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 9
-    retain_freed_memory()
-    print("| critic | torch, ms | here, ms | ratio |\n| --- | ---: | ---: | ---: |")
+def step(regularizer: Regularizer, critic: nn.Module, real: Tensor) -> None:
+    critic.zero_grad()
+    loss = BCE(relativistic=True)
+    cost = discriminator_cost(critic, loss, regularizer, Augment(), real, real.flip(0))
+    (cost.loss + cost.penalty).backward()
+
+
+def compare(
+    sides: tuple[Callable[[nn.Module, Tensor], None], Callable[[nn.Module, Tensor], None]],
+    names: tuple[str, str],
+    rounds: int,
+) -> None:
+    """Print the time of both sides for every critic, and the ratio of the second to the first."""
+    print(f"\n| critic | {names[0]}, ms | {names[1]}, ms | ratio |")
+    print("| --- | ---: | ---: | ---: |")
     for name, (make, batch) in CRITICS.items():
         critic = make().to(memory_format=torch.channels_last)
         real = torch.randn(batch, 3, 64, 64).to(memory_format=torch.channels_last)
-        sides = [partial(penalise, each, critic, real) for each in (torchs_own, input_gradient)]
-        taken = [[seconds(side) for side in sides] for _ in range(rounds + 1)][1:]
-        own, here = (1000 * min(times) for times in zip(*taken, strict=True))
-        print(f"| {name} | {own:.1f} | {here:.1f} | {here / own:.2f} |", flush=True)
+        runs = [partial(side, critic, real) for side in sides]
+        times = [[seconds(run) for run in runs] for _ in range(rounds + 1)][1:]
+        first, second = (1000 * min(side) for side in zip(*times, strict=True))
+        print(f"| {name} | {first:.1f} | {second:.1f} | {second / first:.2f} |", flush=True)
+
+
+def main() -> None:
+    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 9
+    retain_freed_memory()
+    compare(
+        (partial(penalise, torchs_own), partial(penalise, input_gradient)),
+        ("R1 by torch", "R1 here"),
+        rounds,
+    )
+    compare(
+        (partial(step, Separate()), partial(step, R1R2())),
+        ("two forward passes", "one"),
+        rounds,
+    )
     print(machine())
 
 

@@ -184,9 +184,9 @@ class GAN(lightning.LightningModule):
     def sample(
         self, latents: Float[Tensor, "n latent_dim"], weights: Weights = "ema"
     ) -> Float[Tensor, "n 3 h w"]:
-        """Images in [-1, 1] of the averaged or the raw generator, in evaluation mode, float32.
+        """Return images in [-1, 1] of the averaged or the raw generator, in evaluation mode.
 
-        The training notices nothing of it: modes and random state are as before.
+        The mode of the generator and the random state are left as they were.
         """
         generator = self.generator_ema if weights == "ema" else self.generator
         training = generator.training
@@ -207,14 +207,14 @@ class GAN(lightning.LightningModule):
         self.discriminator_steps = checkpoint["discriminator_steps"]
 
     def _optimizer(self, player: str) -> Optimizer:
-        """A new one for the weights of "generator" or "discriminator"."""
+        """Create the optimizer of the "generator" or the "discriminator"."""
         try:
             return self.make_optimizer[player](getattr(self, player).parameters())
         except (TypeError, ValueError) as error:
             raise UserError(f"optimizer.{player} cannot be built: {error}") from error
 
     def _set_lrs(self) -> None:
-        """By the images seen before this step, so that nothing but them has to be resumed."""
+        """Set the learning rates by the images seen so far, the only state of a schedule."""
         factor = self.schedule.factor(self.images_seen)
         for group in _groups(self.trainer.optimizers):
             group["lr"] = factor * group["initial_lr"]

@@ -1,0 +1,324 @@
+"""Tests of the documentation: every command runs, every setting and link exists.
+
+Commands of README.md and docs/ run on a few small pictures, made short by overrides that are
+appended. Those that need hours, a GPU or a network, and the notes under docs/research, are
+composed, checked and built, but not trained. A command of no known kind is a failure.
+"""
+
+import contextlib
+import importlib
+import importlib.util
+import itertools
+import json
+import re
+import runpy
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+from unittest.mock import MagicMock
+
+import pytest
+import yaml
+from fastapi.testclient import TestClient
+from hydra import compose, initialize_config_dir
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import DictConfig, OmegaConf
+
+from anime_dcgan.cli.command import check_settings, instantiate
+from anime_dcgan.data.drawn import DrawnFaces
+from anime_dcgan.studio.app import Settings, create_app
+from anime_dcgan.system.paths import CONF_DIR
+from tests import documented
+from tests.documented import ROOT, Command, commands, links, named_settings
+
+Call = Callable[..., Any]
+
+SHORT = (
+    *("data.image_size=16", "data.batch_size=4", "max_kimg=0.016", "trainer=cpu"),
+    *("trainer.precision=32-true", "callbacks.samples.count=4", "data.count=20"),
+)
+FIRST = ("data.count=40", "trainer.max_epochs=1", *SHORT[:2], *SHORT[3:6])
+APPENDED = {
+    "search": (*SHORT[:6], "data.count=60", "trials=1"),
+    "prepare": ("workers=1",),
+    "generate": ("frames_per_face=2", "overwrite=true"),
+}
+SHOWS_ONLY = {"--help", "--cfg"}
+NOT_TRAINED = re.compile(r"trainer=(ddp|gpu|profile)|launcher=|(data|crop)=(anime_faces|cascade)")
+"""Tested elsewhere, or in need of a GPU, a network or a file that does not come with us."""
+RECORDED_RUNS = re.compile(r"run=(?!first|latest|two)|outputs/(?!first|losses)")
+"""Commands about runs that took hours."""
+NO_SETTING = re.compile(r"\.(json|csv|html|png|gif|ckpt|yaml|txt)$|^torch\.")
+"""Names of files and of Python objects."""
+MEASURES = {
+    **{"drawing": "take_turns", "feeding": "take_turns", "training": "take_turns"},
+    **{"duality_gap": "find_checkpoint", "large_training": "make", "penalty": "seconds"},
+    **{"planted_faults": "prepare", "preparing": "make", "scaling": "measure_all"},
+    **{"starting": "run", "studio": "make_run", "usual_loop": "instantiate"},
+}
+"""The function of each benchmark with which its measurement begins."""
+SKIPPED = {"drawing": ["train"], "training": ["write_faces", "instantiate"]}
+"""Long preparations before it."""
+
+
+class Started(Exception):
+    """A benchmark has read its arguments and begins to measure."""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory, call: Call) -> Path:
+    """A user's folder: pictures, prepared, and a run of their own."""
+    user = tmp_path_factory.mktemp("user")
+    (user / "faces").mkdir()
+    drawn = DrawnFaces(40)
+    for number in range(40):
+        drawn.read(number, 64).save(user / "faces" / f"{number}.png")
+    (user / "review.json").write_text('{"choices": {}}')
+    call("prepare", "source=faces/", "out=prepared", *APPENDED["prepare"], cwd=user)
+    call("train", *FIRST, "run=first", cwd=user)
+    checkpoints = user / "outputs/first/checkpoints"
+    for epoch in (6, 10, 70):
+        shutil.copy(checkpoints / "last.ckpt", checkpoints / f"epoch={epoch:04d}.ckpt")
+    shutil.copytree(user / "outputs/first", user / "outputs/losses/loss=bce")
+    return user
+
+
+@pytest.mark.parametrize("command", commands(), ids=str)
+def test_a_documented_command_works(
+    command: Command, call: Call, folder: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(folder)
+    try:
+        run(command, call, folder, monkeypatch)
+    except (Exception, SystemExit) as error:
+        raise AssertionError(f"{command}: {command.text}\n{error}") from error
+
+
+def run(command: Command, call: Call, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    match command.argv:
+        case ["python", "-m", module, *argv] if module.startswith("anime_dcgan."):
+            run_ours(command, module.removeprefix("anime_dcgan."), argv, call, folder, monkeypatch)
+        case ["python", "-m", module, *argv] if module.startswith("benchmarks."):
+            start_benchmark(importlib.import_module(module), argv, folder, monkeypatch)
+        case ["python", path, *argv] if path.startswith("benchmarks/"):
+            monkeypatch.syspath_prepend(ROOT / "benchmarks")
+            module = importlib.import_module(f"benchmarks.{Path(path).stem}")
+            start_benchmark(module, argv, folder, monkeypatch)
+        case ["python", path, *argv] if path.endswith(".py"):
+            monkeypatch.setattr(sys, "argv", [path, *argv])
+            runpy.run_path(str(ROOT / path), run_name="__main__")
+        case ["pip", "install", *argv]:
+            assert_extras_exist(argv)
+        case ["curl", *argv]:
+            ask_the_studio(argv, folder)
+        case ["python", "-m", "pytest", *argv] | ["pytest", *argv]:
+            check_options("pytest", [*argv, "--version"])
+        case ["ruff", *argv]:
+            check_options("ruff", [*argv, "--help"])
+        case ["pyright", *argv]:
+            assert not argv and importlib.util.find_spec("pyright")
+        case ["python3", "-m", "venv", ".venv"]:
+            assert importlib.util.find_spec("venv")
+        case _:
+            raise AssertionError("no test knows how to run this command")
+
+
+def run_ours(
+    command: Command,
+    name: str,
+    argv: list[str],
+    call: Call,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    if name == "studio":
+        open_studio(argv, call, folder, monkeypatch)
+    elif SHOWS_ONLY & set(argv):
+        call(name, *argv, cwd=folder)
+    elif is_recorded(command) or NOT_TRAINED.search(command.text):
+        check(name, argv, call, folder)
+    elif name in ("train", "search"):
+        train(name, argv, call, folder, run=f"docs-{command.page}-{command.line}")
+    else:
+        call(name, *(fewer(word) for word in argv), *APPENDED.get(name, ()), cwd=folder)
+
+
+def is_recorded(command: Command) -> bool:
+    """Return True if the command belongs to a recorded measurement."""
+    return command.page.startswith("docs/research") or bool(RECORDED_RUNS.search(command.text))
+
+
+def fewer(word: str) -> str:
+    """Draw at most 64 faces."""
+    return re.sub(r"^n=\d{3,}$", "n=64", word)
+
+
+def check(name: str, argv: list[str], call: Call, folder: Path) -> None:
+    """Compose a command's settings, check them, and build what they would train."""
+    if name not in ("train", "search"):
+        shown = call(name, *argv, "--cfg", "job", cwd=folder)
+        check_settings(OmegaConf.create(shown.stdout))
+        return
+    for overrides in jobs(argv):
+        config = compose_config(overrides)
+        check_settings(config)
+        instantiate(config.gan)
+
+
+def jobs(argv: list[str]) -> Iterator[list[str]]:
+    """Yield the overrides of each job of a sweep, for one seed; a search has one job."""
+    parse = OverridesParser.create().parse_overrides
+    given = parse([word for word in argv if not word.startswith("-")])
+    fixed = [str(each.input_line) for each in given if not each.is_sweep_override()]
+    params = compose_config(fixed, with_hydra=True).hydra.sweeper.get("params") or {}
+    swept = parse([f"{key}={value}" for key, value in params.items()])
+    choices: dict[str, list[str]] = {}
+    for each in (*swept, *given):
+        key = each.get_key_element()
+        if not each.is_sweep_override():
+            choices[key] = [str(each.input_line)]
+        elif each.is_discrete_sweep():
+            values = [f"{key}={value}" for value in each.sweep_string_iterator()]
+            choices[key] = values[:1] if key == "seed" else values
+    yield from map(list, itertools.product(*choices.values()))
+
+
+def compose_config(overrides: list[str], with_hydra: bool = False) -> DictConfig:
+    name = "search" if any(word.startswith("trials=") for word in overrides) else "train"
+    with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
+        return compose(name, [*overrides, "run_dir=run"], return_hydra_config=with_hydra)
+
+
+def train(name: str, argv: list[str], call: Call, folder: Path, run: str) -> None:
+    """Train on a few faces of 16 px; with `ckpt_path=last`, the same once more."""
+    given = [word for word in argv if not word.startswith(("max_kimg=", "ckpt_path="))]
+    names = [word for word in given if word.startswith("run=")]
+    short = [*APPENDED.get(name, SHORT)]
+    if re.search(r"data=(folder|manifest)|data\.count", " ".join(given)):
+        short = [word for word in short if not word.startswith("data.count")]
+    if "loss=wgan_gp" in given and "model=radford" in given:
+        short.append("gan.critic_steps=1")
+    if names == ["run=first"] and "ckpt_path=last" in argv:
+        call(name, *argv, *FIRST, cwd=folder)
+    elif "ckpt_path=last" in argv:
+        call(name, *given, *short, cwd=folder)
+        call(name, *given, *short, "ckpt_path=last", cwd=folder)
+    else:
+        sweep = [word for word in argv if word.startswith("sweep=")]
+        fewer_jobs = ["seed=0", *(["loss=bce,hinge"] if sweep == ["sweep=losses"] else [])]
+        short += fewer_jobs if sweep or "-m" in argv else []
+        call(name, *given, *short, f"run={run}".replace("/", "-"), cwd=folder)
+
+
+def open_studio(argv: list[str], call: Call, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Open the studio on a free port, and close it at once."""
+    monkeypatch.setattr("uvicorn.Server.run", lambda *_, **__: None)
+    monkeypatch.setattr("webbrowser.open", lambda _: True)
+    assert "the studio is open at" in call("studio.__main__", *argv, "port=0", cwd=folder).stderr
+
+
+def ask_the_studio(argv: list[str], folder: Path) -> None:
+    """Send what `curl` would send to a studio of the user's runs."""
+    address = next(word for word in argv if word.startswith("http://127.0.0.1:8765/"))
+    headers = dict(re.findall(r"([\w-]+): (.*)", "\n".join(argv)))
+    app = create_app(Settings(folder / "outputs", folder / "studio"))
+    with TestClient(app, base_url="http://127.0.0.1", headers=headers) as client:
+        path = address.removeprefix("http://127.0.0.1:8765")
+        if "--json" in argv:
+            answer = client.post(path, json=json.loads(argv[argv.index("--json") + 1]))
+        else:
+            answer = client.get(path)
+        assert answer.is_success, answer.text
+
+
+def start_benchmark(
+    module: ModuleType, argv: list[str], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Start a benchmark as far as its arguments are read and its settings composed."""
+    name = module.__name__.removeprefix("benchmarks.")
+    for wanted in argv:
+        if wanted.startswith("outputs/") and not (folder / wanted).exists():
+            shutil.copytree(folder / "outputs/first", folder / wanted)
+    for replaced in SKIPPED.get(name, ()):
+        assert hasattr(module, replaced)
+        monkeypatch.setattr(module, replaced, MagicMock())
+    if name in MEASURES:
+        assert hasattr(module, MEASURES[name])
+        monkeypatch.setattr(module, MEASURES[name], MagicMock(side_effect=Started))
+    monkeypatch.setattr(sys, "argv", [name, *argv])
+    with pytest.raises(Started) if name in MEASURES else contextlib.nullcontext():
+        module.main()
+
+
+def assert_extras_exist(argv: list[str]) -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert {word for word in argv if word.startswith("-")} <= {"-q", "-e"}
+    (target,) = (word for word in argv if not word.startswith("-"))
+    path, names = re.fullmatch(r"(\.)(?:\[([\w,]+)\])?", target).groups()  # type: ignore[union-attr]
+    assert path == "."
+    assert set((names or "dev").split(",")) <= extras["optional-dependencies"].keys()
+
+
+def check_options(module: str, argv: list[str]) -> None:
+    result = subprocess.run(
+        [sys.executable, "-m", module, *argv], capture_output=True, text=True, timeout=60
+    )
+    assert result.returncode == 0, result.stderr
+
+
+def test_commands_are_found():
+    if documented.pages():
+        found = commands()
+        assert len(found) >= 100
+        texts = [command.text for command in found]
+        for name in ("train", "search", "generate", "evaluate", "prepare", "report", "compare"):
+            assert any(f"anime_dcgan.{name}" in text for text in texts)
+
+
+@pytest.fixture(scope="module")
+def known_settings() -> set[str]:
+    """The keys of all commands and of each choice of each group."""
+    known: set[str] = set()
+    for path in CONF_DIR.glob("**/*.yaml"):
+        text = path.read_text(encoding="utf-8")
+        is_group = path.parent != CONF_DIR and "@package _global_" not in text
+        known |= keys(yaml.safe_load(text), f"{path.parent.name}." if is_group else "")
+    return known
+
+
+def keys(node: Any, prefix: str = "") -> set[str]:
+    if not isinstance(node, dict):
+        return set()
+    names = {f"{prefix}{name}" for name in node}
+    return names.union(*(keys(inside, f"{prefix}{name}.") for name, inside in node.items()))
+
+
+@pytest.mark.parametrize("setting", named_settings(), ids=str)
+def test_a_setting_named_in_the_documentation_exists(setting: Command, known_settings: set[str]):
+    known = setting.text in known_settings
+    assert known or (ROOT / setting.text).exists() or NO_SETTING.search(setting.text), setting
+
+
+@pytest.mark.parametrize("link", links(), ids=str)
+def test_a_link_leads_to_a_file_and_a_heading(link: Command):
+    target, _, anchor = link.text.partition("#")
+    page = ROOT / link.page
+    path = (page.parent / target).resolve() if target else page
+    assert path.exists(), f"{link}: {link.text}"
+    if anchor:
+        headings = re.findall(r"^#+ (.*)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+        slugs = {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in headings}
+        assert anchor in slugs, f"{link}: {link.text}"
+
+
+def test_the_readme_is_short():
+    readme = ROOT / "README.md"
+    if readme.is_file():
+        text = readme.read_text(encoding="utf-8")
+        assert len(text.splitlines()) <= 160
+        assert len(text.split()) <= 1500

@@ -27,7 +27,7 @@ import yaml
 from fastapi.testclient import TestClient
 from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from anime_dcgan.cli.command import check_settings, instantiate
 from anime_dcgan.data.drawn import DrawnFaces
@@ -162,7 +162,7 @@ def check(name: str, argv: list[str], call: Call, folder: Path) -> None:
     """Compose a command's settings, check them, and build what they would train."""
     if name not in ("train", "search"):
         shown = call(name, *argv, "--cfg", "job", cwd=folder)
-        check_settings(OmegaConf.create(shown.stdout))
+        check_settings(DictConfig(yaml.safe_load(shown.stdout)))
         return
     for overrides in jobs(argv):
         config = compose_config(overrides)

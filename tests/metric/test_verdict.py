@@ -117,7 +117,7 @@ def test_a_curve_that_still_falls_is_learning():
     assert judge_training([]).name == "learning"
 
 
-SLOW = (  # a real one, docs/equilibrium.md: every 20 thousand images; it later came to 17.06
+SLOW = (  # docs/research/2026-11-27-equilibrium.md: every 20 kimg; it later came to 17.06
     *(62.2, 45.0, 34.0, 38.3, 30.4, 29.7, 32.4, 33.0, 31.4, 27.8, 24.9, 23.5, 21.9, 22.1),
     *(21.8, 21.3, 21.7, 21.2, 21.1, 21.3, 21.0, 20.7, 20.3, 19.8, 19.6, 19.8, 19.9, 19.9),
     *(19.7, 19.8, 19.1, 19.2, 18.9, 18.7, 18.7, 18.7, 18.7, 18.6, 18.4, 18.2, 18.3, 18.3),
@@ -168,7 +168,7 @@ def test_samples_that_always_were_alike_are_no_equilibrium():
     assert judge_training(course(*levelling(40), diversities=[0.2])).name == "collapsed"
 
 
-COLLAPSE = {  # a real one, docs/results.md: distances and diversities at its first ten epochs
+COLLAPSE = {  # docs/research/2026-11-26-64px.md: distances and diversities of its first ten epochs
     "fd": [
         (1777, 2045, 1756, 1688, 1927, 1704, 1823, 1689, 1877, 1884),
         (0.446, 0.481, 0.447, 0.509, 0.354, 0.269, 0.198, 0.251, 0.144, 0.065),

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from torch.utils.tensorboard import SummaryWriter
 
 from anime_dcgan.run.runs import file_stem
+from anime_dcgan.run.scalars import SCALARS, append_scalars
 from anime_dcgan.sampling import image
 
 IMAGES_AN_EPOCH = 1000
@@ -35,16 +35,14 @@ def noise(faces: int, size: int, seed: int = 0) -> np.ndarray:
     return generator.integers(0, 250, (faces, size, size, 3)).astype(np.uint8)
 
 
-def write_events(
-    folder: Path, scalars: dict[str, list[tuple[int, float]]], suffix: str = ""
-) -> None:
-    """What TensorBoardLogger writes, with a picture between the scalars."""
-    writer = SummaryWriter(str(folder / "tensorboard"), filename_suffix=suffix)
-    writer.add_image("samples/ema", noise(1, 256)[0], 0, dataformats="HWC")
-    for tag, points in scalars.items():
-        for step, value in points:
-            writer.add_scalar(tag, value, step)
-    writer.close()
+def write_scalars(folder: Path, scalars: dict[str, list[tuple[int, float]]]) -> None:
+    """Append curves to `scalars.jsonl`, with one line for each number of images."""
+    lines: dict[int, dict[str, float]] = {}
+    for name, points in scalars.items():
+        for images, value in points:
+            lines.setdefault(images, {})[name] = value
+    for images, values in sorted(lines.items()):
+        append_scalars(folder / SCALARS, images, values)
 
 
 def row(epoch: float, weights: str = "ema", /, **values: float | None) -> dict[str, Any]:
@@ -85,7 +83,7 @@ def make_full_run(folder: Path) -> Path:
     run = make_run(folder, epochs=range(1, 11))
     losses = [(number * 250, 1.0 + 1 / number) for number in range(1, 41)]
     names = ("loss/discriminator", "loss/generator", "accuracy/real", "accuracy/fake")
-    write_events(run, dict.fromkeys(names, losses))
+    write_scalars(run, dict.fromkeys(names, losses))
     rows = [
         row(epoch, swd_all=10 + abs(8 - epoch), swd_16=9.0 + epoch, precision=0.1 * epoch / 2)
         for epoch in range(1, 11)

@@ -6,10 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from anime_dcgan.run.scalars import Points, read_scalars
+from anime_dcgan.run.scalars import Points, finite_number, read_scalars
 
 VERDICTS = ("learning", "equilibrium", "cycling", "diverging", "collapsed")
-LARGEST_VALUE = 1e50  # what is beyond has overflown
 LONGEST_TEXT = 200_000  # characters of the configuration that the page takes in
 
 T = TypeVar("T")
@@ -141,10 +140,10 @@ def observation(raw: Any) -> Observation:
     """A row of a file of measurements, its numbers read as floats; ValueError if it is none."""
     return Observation(
         images=_member(raw, "images", float),
-        epoch=_number(raw.get("epoch")),
+        epoch=finite_number(raw.get("epoch")),
         weights=str(raw.get("weights", "ema")),
         values=_numbers(_member(raw, "values", dict)),
-        hours=_number(raw.get("hours")),
+        hours=finite_number(raw.get("hours")),
     )
 
 
@@ -160,8 +159,8 @@ def _equilibrium(raw: Any) -> Equilibrium:
     return Equilibrium(
         verdict=verdict,
         reasons=[str(reason) for reason in _member(raw, "reasons", list)],
-        epoch=_number(raw.get("epoch")),
-        images=_number(raw.get("images")),
+        epoch=finite_number(raw.get("epoch")),
+        images=finite_number(raw.get("images")),
         history={name: sorted(points) for name, points in history.items()},
     )
 
@@ -169,17 +168,12 @@ def _equilibrium(raw: Any) -> Equilibrium:
 def _member(raw: Any, name: str, kind: type[T]) -> T:
     """A member of a JSON object; ValueError if it is missing, of another kind or not finite."""
     value = raw.get(name) if isinstance(raw, dict) else None
-    if not isinstance(value, kind) or (kind is float and _number(value) is None):
+    if not isinstance(value, kind) or (kind is float and finite_number(value) is None):
         raise ValueError(f"`{name}` is missing or no {kind.__name__}")
     return value
-
-
-def _number(value: Any) -> float | None:
-    """A number that can be drawn, else None (for NaN, too); all numbers were read as floats."""
-    return value if isinstance(value, float) and abs(value) <= LARGEST_VALUE else None
 
 
 def _numbers(raw: Any) -> dict[str, float]:
     if not isinstance(raw, dict):
         raise ValueError(f"{raw!r:.40} is no object of numbers")
-    return {name: value for name, value in raw.items() if _number(value) is not None}
+    return {name: value for name, value in raw.items() if finite_number(value) is not None}

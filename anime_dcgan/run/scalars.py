@@ -1,19 +1,51 @@
-"""The curves that a logger wrote, on an axis of images seen: TensorBoard's events, or a CSV."""
+"""`scalars.jsonl`: the scalars that a training logs, one JSON object per logged point.
 
-import csv
+    {"images": 12000, "epoch": 3, "loss/generator": 0.7, "speed/images_per_second": 410.2}
+
+Points are appended, with `images` ascending. A run that resumes at N images first removes the
+points beyond N, which a killed process had logged after its last checkpoint. Where that removal
+failed, a later line supersedes earlier points at and beyond its `images`.
+"""
+
+import json
 import math
 import os
-import re
-import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Mapping
 from pathlib import Path
 from statistics import fmean
+from typing import Any
+
+from anime_dcgan.system.files import atomic_write
+
+SCALARS = "scalars.jsonl"
+MAX_VALUE = 1e50  # anything larger comes from an overflow
 
 Points = list[tuple[float, float]]
 """(images seen, value), images ascending."""
 
-WANTED = {"loss/discriminator", "loss/generator", "accuracy/real", "accuracy/fake", "epoch"}
-LONGEST_EVENT = 65_536  # bytes; what is longer is a picture
+
+def append_scalars(path: Path, images: int, scalars: Mapping[str, float]) -> None:
+    """Append one point to the file; values that are not finite become null. Raises OSError."""
+    values = {name: value if math.isfinite(value) else None for name, value in scalars.items()}
+    line = json.dumps({"images": images, **values}) + "\n"
+    with path.open("ab+") as file:
+        if file.tell() > 0:
+            file.seek(-1, os.SEEK_END)
+            if file.read(1) != b"\n":  # a killed process or a full disk left a torn line
+                line = "\n" + line
+        file.write(line.encode())
+
+
+def remove_scalars_beyond(path: Path, images: int) -> None:
+    """Remove the points beyond `images`, and lines that cannot be read. Raises OSError."""
+    if not path.exists():
+        return
+    lines = path.read_bytes().splitlines(keepends=True)
+    points = map(_parse, lines)
+    kept = [line for line, point in zip(lines, points, strict=True) if point and point[0] <= images]
+    if len(kept) < len(lines):
+        with atomic_write(path) as partial:
+            partial.write_bytes(b"".join(kept))
 
 
 def thin(points: Points, max_points: int = 300) -> Points:
@@ -24,85 +56,55 @@ def thin(points: Points, max_points: int = 300) -> Points:
 
 
 def read_scalars(run: Path, notes: list[str]) -> dict[str, Points]:
-    """The curves of a run by their tags; what cannot be read is told in the notes."""
+    """Return the curves of a run by name; damaged lines are left out and counted in the notes.
+
+    A torn last line, as a killed process leaves it, is not damage.
+    """
+    path = run / SCALARS
+    try:
+        *lines, _ = path.read_bytes().split(b"\n")
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        notes.append(f"{SCALARS} cannot be read: {error.strerror}")
+        return {}
     curves: dict[str, Points] = {}
-    for path in sorted((run / "tensorboard").rglob("events.out.tfevents.*"), key=_when_written):
-        _collect(path, _events(path), curves, notes)
-    table = run / "csv" / "metrics.csv"
-    if not curves and table.is_file():
-        _collect(table, _rows(table), curves, notes)
+    damaged = 0
+    for line in filter(None, lines):
+        point = _parse(line)
+        if point is None:
+            damaged += 1
+            continue
+        images, values = point
+        for name, value in values.items():
+            _add(curves.setdefault(name, []), images, value)
+    if damaged:
+        notes.append(f"{SCALARS} is damaged: {damaged} of its {len(lines)} lines are left out")
     return curves
 
 
-def _when_written(path: Path) -> list[str | int]:
-    """Orders names by their numbers: time, process, and how many it wrote (9 before 10)."""
-    return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", path.name)]
+def finite_number(value: Any) -> float | None:
+    """Return a number that can be plotted, else None; all numbers were read as floats."""
+    return value if isinstance(value, float) and abs(value) <= MAX_VALUE else None
 
 
-def _collect(
-    path: Path,
-    scalars: Iterable[tuple[str, float, float]],
-    curves: dict[str, Points],
-    notes: list[str],
-) -> None:
+def _parse(line: bytes) -> tuple[float, dict[str, float]] | None:
+    """Return the images and the finite values of a line; None if it is damaged."""
     try:
-        for tag, images, value in scalars:
-            if tag in WANTED and math.isfinite(value):
-                _add(curves.setdefault(tag, []), images, value)
-    except (OSError, ValueError, csv.Error) as error:
-        notes.append(f"{path.name} is damaged; its curves end where it is: {error}")
+        content = json.loads(line, parse_int=float)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(content, dict):
+        return None
+    images = finite_number(content.pop("images", None))
+    if images is None:
+        return None
+    values = {name: value for name, value in content.items() if finite_number(value) is not None}
+    return images, values
 
 
 def _add(points: Points, images: float, value: float) -> None:
-    """Append a point. A resumed run goes back to its checkpoint: what it says anew counts."""
+    """Append a point in place of earlier points at or beyond its images."""
     while points and points[-1][0] >= images:
         points.pop()
     points.append((images, value))
-
-
-def _rows(path: Path) -> Iterator[tuple[str, float, float]]:
-    """(tag, images, value) of Lightning's CSVLogger, which leaves empty what was not logged."""
-    with path.open(newline="", encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            images = float(row.get("step") or "nan")
-            for tag in WANTED & row.keys():
-                if row[tag] and math.isfinite(images):
-                    yield tag, images, float(row[tag])
-
-
-def _events(path: Path) -> Iterator[tuple[str, float, float]]:
-    """(tag, images, value) of an events file of TensorBoard.
-
-    Read here and not by its EventAccumulator, which checks every byte of every picture in Python:
-    seconds for a short run, and the grids of a long one are hundreds of megabytes.
-    """
-    from google.protobuf.message import DecodeError
-    from tensorboard.compat.proto import event_pb2
-
-    for content in _short_records(path):
-        try:
-            event = event_pb2.Event.FromString(content)  # type: ignore[attr-defined]
-        except DecodeError as error:
-            raise ValueError(str(error)) from None
-        for value in event.summary.value:
-            if value.HasField("simple_value"):
-                yield value.tag, event.step, value.simple_value
-
-
-def _short_records(path: Path) -> Iterator[bytes]:
-    """The contents of a TFRecord file, without those above `LONGEST_EVENT`.
-
-    A record is its length (8 bytes, little-endian), a checksum (4), the content, a checksum (4).
-    The last one may be half written.
-    """
-    with path.open("rb") as file:
-        size = os.fstat(file.fileno()).st_size
-        while len(head := file.read(12)) == 12:
-            (length,) = struct.unpack("<Q", head[:8])
-            if file.tell() + length > size:
-                return
-            if length <= LONGEST_EVENT:
-                yield file.read(length)
-                file.seek(4, os.SEEK_CUR)
-            else:
-                file.seek(length + 4, os.SEEK_CUR)

@@ -12,8 +12,8 @@ from tests.run_folder import (
     make_full_run,
     make_run,
     row,
-    write_events,
     write_quality,
+    write_scalars,
     write_verdict,
 )
 
@@ -63,7 +63,7 @@ def test_the_history_of_the_verdict_stands_in_for_what_is_missing(tmp_path: Path
     seen = {"images": 1000, "distance": 5.0, "accuracy_real": 0.5, "diversity": 1.0, "gap": None}
     write_verdict(tmp_path, "learning", history=[seen])
     assert set(titles(tmp_path)) == {"Distance", "Accuracy of the discriminator", "Diversity"}
-    write_events(tmp_path, {"accuracy/fake": [(1, 0.25)]})
+    write_scalars(tmp_path, {"accuracy/fake": [(1, 0.25)]})
     assert titles(tmp_path)["Accuracy of the discriminator"] == ["on fake"]
 
 

@@ -55,7 +55,7 @@ def test_the_page_of_a_full_run(tmp_path: Path):
 def test_a_young_run_says_what_would_fill_the_page(tmp_path: Path):
     page = page_of(make_run(tmp_path / "a"))
     assert_self_contained(page)
-    for words in ("No verdict known", "no curves yet", "logger=tensorboard", "no grids yet"):
+    for words in ("No verdict known", "no curves yet", "scalars.jsonl", "no grids yet"):
         assert words in page.text
     assert not page.all("svg")
     assert 'id="neighbours"' not in page.source and 'id="values"' not in page.source

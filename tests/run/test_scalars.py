@@ -1,75 +1,107 @@
-"""Curves from the events of TensorBoard and from the table of the CSV logger."""
+"""scalars.jsonl: what is appended is read back, whatever a killed process or a full disk left."""
 
+import json
+import math
 from pathlib import Path
 
-from anime_dcgan.run.scalars import read_scalars, thin
-from tests.run_folder import write_events
+import pytest
+
+from anime_dcgan.run.scalars import (
+    SCALARS,
+    append_scalars,
+    read_scalars,
+    remove_scalars_beyond,
+    thin,
+)
+from tests.run_folder import write_scalars
 
 
-def test_events_are_read_past_the_pictures_between_them(tmp_path: Path):
-    write_events(tmp_path, {"loss/generator": [(100, 1.5), (200, 0.5)], "speed": [(100, 60.0)]})
-    notes: list[str] = []
-    assert read_scalars(tmp_path, notes) == {"loss/generator": [(100, 1.5), (200, 0.5)]}
-    assert not notes
+def test_each_point_is_one_json_object(tmp_path: Path):
+    append_scalars(tmp_path / SCALARS, 100, {"loss/generator": 1.5, "epoch": 0})
+    append_scalars(tmp_path / SCALARS, 100, {"quality/swd/mean": 40.0})
+    lines = (tmp_path / SCALARS).read_text().splitlines()
+    assert [json.loads(line) for line in lines] == [
+        {"images": 100, "loss/generator": 1.5, "epoch": 0},
+        {"images": 100, "quality/swd/mean": 40.0},
+    ]
 
 
-def test_it_agrees_with_tensorboards_own_reader(tmp_path: Path):
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
+def test_curves_are_read_back_exactly(tmp_path: Path):
     points = [(step * 10, 1 / step) for step in range(1, 400)]
-    write_events(tmp_path, {"loss/discriminator": points})
-    theirs = EventAccumulator(str(tmp_path / "tensorboard"), size_guidance={"scalars": 0}).Reload()
-    expected = [(event.step, event.value) for event in theirs.Scalars("loss/discriminator")]
-    assert read_scalars(tmp_path, []) == {"loss/discriminator": expected}
-
-
-def test_the_tenth_file_of_a_second_comes_after_the_ninth(tmp_path: Path):
-    for number, value in ((9, 0.25), (10, 0.75)):
-        write_events(tmp_path / str(number), {"accuracy/real": [(1, value)]})
-        (written,) = (tmp_path / str(number) / "tensorboard").iterdir()
-        (tmp_path / "tensorboard").mkdir(exist_ok=True)
-        written.rename(tmp_path / "tensorboard" / f"events.out.tfevents.1700000000.host.7.{number}")
-    assert read_scalars(tmp_path, [])["accuracy/real"] == [(1, 0.75)]
-
-
-def test_what_a_resumed_run_says_anew_counts(tmp_path: Path):
-    write_events(tmp_path, {"accuracy/real": [(1, 0.1), (2, 0.2), (3, 0.3)]}, suffix=".a")
-    write_events(tmp_path, {"accuracy/real": [(2, 0.5), (4, 0.75)]}, suffix=".b")
-    images, values = zip(*read_scalars(tmp_path, [])["accuracy/real"], strict=True)
-    assert images == (1, 2, 4)
-    assert values[1:] == (0.5, 0.75)
-
-
-def test_half_a_record_at_the_end_is_no_damage(tmp_path: Path):
-    write_events(tmp_path, {"loss/generator": [(1, 1.0), (2, 2.0)]})
-    (path,) = (tmp_path / "tensorboard").iterdir()
-    path.write_bytes(path.read_bytes()[:-20])
+    write_scalars(tmp_path, {"loss/discriminator": points, "epoch": [(10, 1.0)]})
     notes: list[str] = []
-    assert read_scalars(tmp_path, notes) == {"loss/generator": [(1, 1.0)]}
+    expected = {"loss/discriminator": points, "epoch": [(10, 1.0)]}
+    assert read_scalars(tmp_path, notes) == expected
     assert not notes
 
 
-def test_a_damaged_record_is_noted_and_what_came_before_kept(tmp_path: Path):
-    write_events(tmp_path, {"loss/generator": [(1, 1.0), (2, 2.0)]})
-    (path,) = (tmp_path / "tensorboard").iterdir()
-    contents = bytearray(path.read_bytes())
-    contents[-30:-4] = b"\xff" * 26
-    path.write_bytes(contents)
+def test_a_run_without_the_file_has_no_curves(tmp_path: Path):
     notes: list[str] = []
-    assert read_scalars(tmp_path, notes) == {"loss/generator": [(1, 1.0)]}
-    assert len(notes) == 1 and "is damaged" in notes[0]
+    assert read_scalars(tmp_path, notes) == {}
+    remove_scalars_beyond(tmp_path / SCALARS, 10)
+    assert not notes and not list(tmp_path.iterdir())
 
 
-def test_the_table_of_the_csv_logger(tmp_path: Path):
-    (tmp_path / "csv").mkdir()
-    table = tmp_path / "csv" / "metrics.csv"
-    table.write_text("step,loss/generator,speed\n1,0.5,9\n2,,9\n3,nan,9\n4,0.25,9\n,1,1\n")
+def test_values_that_are_not_finite_are_null_and_not_points(tmp_path: Path):
+    append_scalars(tmp_path / SCALARS, 1, {"a": math.nan, "b": math.inf, "c": 2.0})
+    assert json.loads((tmp_path / SCALARS).read_text()) == {
+        **{"images": 1, "a": None},
+        **{"b": None, "c": 2.0},
+    }
+    assert read_scalars(tmp_path, []) == {"c": [(1, 2.0)]}
+
+
+def test_resuming_removes_the_points_beyond_the_checkpoint(tmp_path: Path):
+    write_scalars(tmp_path, {"a": [(1, 0.1), (2, 0.2), (3, 0.3)], "b": [(3, 0.5)]})
+    with (tmp_path / SCALARS).open("a") as file:
+        file.write('{"images": 2, "to')
+    remove_scalars_beyond(tmp_path / SCALARS, 2)
+    assert len((tmp_path / SCALARS).read_text().splitlines()) == 2
+    append_scalars(tmp_path / SCALARS, 4, {"a": 0.4})
     notes: list[str] = []
-    assert read_scalars(tmp_path, notes) == {"loss/generator": [(1, 0.5), (4, 0.25)]}
+    assert read_scalars(tmp_path, notes) == {"a": [(1, 0.1), (2, 0.2), (4, 0.4)]}
     assert not notes
-    table.write_text("step,loss/generator\n1,0.5\n2,half\n")
-    assert read_scalars(tmp_path, notes) == {"loss/generator": [(1, 0.5)]}
-    assert "metrics.csv is damaged" in notes[0]
+
+
+def test_a_later_line_supersedes_points_that_could_not_be_removed(tmp_path: Path):
+    write_scalars(tmp_path, {"accuracy/real": [(1, 0.1), (2, 0.2), (3, 0.3)]})
+    write_scalars(tmp_path, {"accuracy/real": [(2, 0.5), (4, 0.75)]})
+    assert read_scalars(tmp_path, []) == {"accuracy/real": [(1, 0.1), (2, 0.5), (4, 0.75)]}
+
+
+@pytest.mark.parametrize("cut", range(1, 20))
+def test_a_torn_last_line_is_ignored_and_the_next_line_is_not(tmp_path: Path, cut: int):
+    write_scalars(tmp_path, {"a": [(1, 1.0), (2, 2.0)]})
+    path = tmp_path / SCALARS
+    path.write_bytes(path.read_bytes()[:-cut])
+    notes: list[str] = []
+    assert read_scalars(tmp_path, notes) == {"a": [(1, 1.0)]}
+    assert not notes
+    append_scalars(path, 3, {"a": 3.0})
+    assert read_scalars(tmp_path, [])["a"][-1] == (3, 3.0)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *(b"\xff\xfe", b"{", b"[1]", b"null", b"[" * 100_000, b'{"a": 1}'),
+        *(b'{"images": "3", "a": 1}', b'{"images": NaN, "a": 1}', b'{"images": 1e300}'),
+        b'{"images": %d}' % 10**400,
+    ],
+)
+def test_damaged_lines_are_counted_and_left_out(tmp_path: Path, line: bytes):
+    path = tmp_path / SCALARS
+    path.write_bytes(b'{"images": 1, "a": 1}\n' + line + b'\n{"images": 2, "a": 2, "b": "x"}\n')
+    notes: list[str] = []
+    assert read_scalars(tmp_path, notes) == {"a": [(1, 1), (2, 2)]}
+    assert notes == ["scalars.jsonl is damaged: 1 of its 3 lines are left out"]
+
+
+def test_a_file_that_cannot_be_read_is_noted(tmp_path: Path):
+    (tmp_path / SCALARS).mkdir()
+    notes: list[str] = []
+    assert read_scalars(tmp_path, notes) == {}
+    assert notes[0].startswith("scalars.jsonl cannot be read")
 
 
 def test_long_curves_are_averaged():

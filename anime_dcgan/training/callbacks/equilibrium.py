@@ -22,6 +22,7 @@ from anime_dcgan.system.errors import UserError
 from anime_dcgan.system.files import read_list, write_json, write_or_warn
 from anime_dcgan.training.callbacks.periodic import callbacks_of
 from anime_dcgan.training.callbacks.quality import Quality, Row
+from anime_dcgan.training.callbacks.scalars import log_scalars
 from anime_dcgan.training.gan import GAN
 
 
@@ -156,8 +157,8 @@ class Equilibrium(Callback):
         names = ("gap", "gap_discriminator", "gap_generator")
         scalars = {f"equilibrium/{name}": row[name] for name in names}
         scalars["equilibrium/reached"] = float(self.verdict.name == "equilibrium")
+        log_scalars(trainer, scalars, row["images"])
         for logger in trainer.loggers:
-            logger.log_metrics(scalars, step=row["images"])
             if changed and isinstance(logger, TensorBoardLogger):
                 text = f"{self.verdict.name}: {'; '.join(self.verdict.reasons)}"
                 logger.experiment.add_text("verdict", text, row["images"])

@@ -15,6 +15,7 @@ from anime_dcgan.system.console import log
 from anime_dcgan.system.files import write_json, write_or_warn
 from anime_dcgan.training.callbacks.checkpointer import Checkpointer
 from anime_dcgan.training.callbacks.periodic import Periodic, callbacks_of, epoch_now
+from anime_dcgan.training.callbacks.scalars import log_scalars
 from anime_dcgan.training.gan import GAN
 
 Row = dict[str, Any]
@@ -181,5 +182,4 @@ class Quality(Periodic):
     def _log(self, trainer: Trainer, row: Row, floor: Values) -> None:
         scalars = {f"quality/{name}": value for name, value in row["values"].items()}
         scalars |= {f"quality_floor/{name}": value for name, value in floor.items()}
-        for logger in trainer.loggers:
-            logger.log_metrics(scalars, step=row["images"])
+        log_scalars(trainer, scalars, row["images"])

@@ -1,52 +1,93 @@
 """Losses, logits, accuracy, learning rates and speed, on an axis of images seen."""
 
+import contextlib
 import time
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
 from lightning import Trainer
 from torch import Tensor
 
-from anime_dcgan.training.callbacks.periodic import Periodic
+from anime_dcgan.run.scalars import append_scalars, remove_scalars_beyond
+from anime_dcgan.system.files import write_or_warn
+from anime_dcgan.training.callbacks.periodic import Periodic, callbacks_of
 from anime_dcgan.training.gan import GAN
 
 
 class Scalars(Periodic):
-    """Logs the means of the steps since the last time. Between two times nothing is read back.
+    """Log the means of the steps since the last point, and keep the run's `scalars.jsonl`.
 
-    `every_kimg` is the distance of two points of the curves, in thousands of images.
+    Nothing is read back from the device between two points. Other callbacks log through
+    `log_scalars`, so that the file has all scalars, whichever `logger` is chosen.
+
+    Parameters:
+        file: JSON lines of everything that is logged (see `anime_dcgan.run.scalars`).
+        every_kimg: distance between two points of the curves, in thousands of images.
     """
 
-    def __init__(self, every_kimg: float = 1.0) -> None:
+    def __init__(self, file: str, every_kimg: float = 1.0) -> None:
         super().__init__(every_epochs=1, every_kimg=every_kimg)
-        self._figures: dict[str, list[Tensor]] = {}
-        self._since = (time.perf_counter(), 0)
+        self.file = Path(file)
+        self._values: dict[str, list[Tensor]] = {}
+        self._last_point = (time.perf_counter(), 0)  # seconds, images
+        self._reported_failure = False
 
     def on_train_start(self, trainer: Trainer, pl_module: GAN) -> None:
-        self._figures.clear()
-        self._since = (time.perf_counter(), pl_module.images_seen)
+        images = pl_module.images_seen
+        self._values.clear()
+        self._last_point = (time.perf_counter(), images)
+        self._reported_failure = False
+        if trainer.is_global_zero:
+            write_or_warn(lambda: remove_scalars_beyond(self.file, images), self.file)
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: GAN, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         for name, value in outputs.items():
-            self._figures.setdefault(name, []).append(value)
+            self._values.setdefault(name, []).append(value)
         super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
 
     def act(self, trainer: Trainer, module: GAN) -> None:
-        if not self._figures:
+        if not self._values:
             return
-        means = {name: torch.stack(values).mean() for name, values in self._figures.items()}
-        self._figures.clear()
+        means = {name: torch.stack(values).mean() for name, values in self._values.items()}
+        self._values.clear()
         scalars = {name: mean.item() for name, mean in means.items()}
         for player, optimizer in zip(
             ("generator", "discriminator"), trainer.optimizers, strict=True
         ):
             scalars[f"learning_rate/{player}"] = optimizer.param_groups[0]["lr"]
         now, images = time.perf_counter(), module.images_seen
-        scalars["speed/images_per_second"] = (images - self._since[1]) / (now - self._since[0])
+        seconds_before, images_before = self._last_point
+        scalars["speed/images_per_second"] = (images - images_before) / (now - seconds_before)
         scalars["epoch"] = trainer.current_epoch
-        self._since = (now, images)
+        self._last_point = (now, images)
         trainer.callback_metrics.update({k: torch.tensor(v) for k, v in scalars.items()})
-        for logger in trainer.loggers:
-            logger.log_metrics(scalars, step=images)
+        log_scalars(trainer, scalars, images)
+
+    def append(self, images: int, scalars: Mapping[str, float]) -> None:
+        """Append a point to the file; a full disk is reported once and never ends the training."""
+        written = False
+
+        def write() -> None:
+            nonlocal written
+            append_scalars(self.file, images, scalars)
+            written = True
+
+        if self._reported_failure:
+            with contextlib.suppress(OSError):
+                write()
+        else:
+            write_or_warn(write, self.file, "training continues, and the curves have a gap")
+        self._reported_failure = not written
+
+
+def log_scalars(trainer: Trainer, scalars: Mapping[str, float], images: int) -> None:
+    """Log `scalars` at `images` seen, to every logger and to `scalars.jsonl`."""
+    for logger in trainer.loggers:
+        logger.log_metrics(dict(scalars), step=images)
+    if trainer.is_global_zero:
+        for callback in callbacks_of(trainer, Scalars):
+            callback.append(images, scalars)

@@ -25,7 +25,7 @@ def compare(config: DictConfig) -> None:
     _check(config)
     paths = _paths(config)
     from anime_dcgan.page.comparison import write_comparison
-    from anime_dcgan.run.entries import choose_measure, find_runs, read_entry
+    from anime_dcgan.run.entries import choose_criterion, find_runs, read_entry
     from anime_dcgan.run.ranking import rank
 
     notes: list[str] = []
@@ -34,11 +34,11 @@ def compare(config: DictConfig) -> None:
     for note in notes:
         log(f"note: {note}")
     told = len(notes)
-    measure = choose_measure(entries, config.distance)
-    if measure is None:
+    criterion = choose_criterion(entries, config.distance)
+    if criterion is None:
         raise UserError(_nothing_measured(entries, paths, config.distance))
     kimg = config.kimg
-    ranking = rank(entries, measure, None if kimg is None else 1000.0 * kimg, config.by)
+    ranking = rank(entries, criterion, None if kimg is None else 1000.0 * kimg, config.by)
     if not ranking.recipes:
         raise UserError(f"no run was measured at kimg={kimg}: name a smaller one, or kimg=null")
     missing = _missing(entries, ranking)
@@ -113,30 +113,30 @@ def _print_table(ranking: "Ranking", missing: "list[Entry]") -> None:
     from rich.table import Table
 
     from anime_dcgan.page import formatting
-    from anime_dcgan.page.comparison import floor_of, lines_of, words_of_state
+    from anime_dcgan.page.comparison import describe_state, mean_floor, table_rows
 
     title = (
-        f"{ranking.measure.distance} within {formatting.images(ranking.images)}: lower is nearer"
+        f"{ranking.criterion.distance} within {formatting.images(ranking.images)}: lower is nearer"
     )
     table = Table(title=title)
-    for name in ("place", "recipe"):
+    for name in ("rank", "recipe"):
         table.add_column(name, overflow="fold")
     for name in ("distance", "±", "seeds", "kimg", "hours", "precision", "recall"):
         table.add_column(name, justify="right")
     table.add_column("verdict")
-    for line in lines_of(ranking):
-        figures = (line.distance, line.error, line.seeds, line.kimg)
+    for line in table_rows(ranking):
+        values = (line.distance, line.error, line.seeds, line.kimg)
         rest = (line.hours, line.precision, line.recall, line.verdict)
-        style = "bold green" if line.first else None
-        table.add_row(line.place, escape(line.label), *figures, *rest, style=style)
-    floor = floor_of(ranking)
+        style = "bold green" if line.is_as_good else None
+        table.add_row(line.rank, escape(line.label), *values, *rest, style=style)
+    floor = mean_floor(ranking)
     if floor is not None:
         table.add_section()
         table.add_row("", "real faces (floor)", formatting.number(floor))
     console = Console(width=None if sys.stdout.isatty() else 160)
     console.print(table)
     for entry in missing:
-        console.print(f"{entry.path.name}: {words_of_state(entry, ranking)}", markup=False)
+        console.print(f"{entry.path.name}: {describe_state(entry, ranking)}", markup=False)
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Run folders as a training leaves them, made in an instant; and pages taken apart."""
+"""Make run folders without training, and parse pages."""
 
 import json
 from collections.abc import Iterable
@@ -12,11 +12,11 @@ from anime_dcgan.run.runs import file_stem
 from anime_dcgan.run.scalars import SCALARS, append_scalars
 from anime_dcgan.sampling import image
 
-IMAGES_AN_EPOCH = 1000
+IMAGES_PER_EPOCH = 1000
 
 
 def make_run(folder: Path, epochs: Iterable[float] = (), size: int = 16, faces: int = 9) -> Path:
-    """A run with a checkpoint's name, settings, and grids of noise of these epochs."""
+    """Make a run with an empty checkpoint, settings, and grids of noise for these epochs."""
     (folder / "checkpoints").mkdir(parents=True)
     (folder / "checkpoints" / "last.ckpt").touch()
     (folder / "command.txt").write_text("python -m anime_dcgan.train run=a\n")
@@ -30,7 +30,7 @@ def make_run(folder: Path, epochs: Iterable[float] = (), size: int = 16, faces: 
 
 
 def noise(faces: int, size: int, seed: int = 0) -> np.ndarray:
-    """Faces of noise that are nowhere white."""
+    """Return faces of noise without white pixels."""
     generator = np.random.default_rng(seed)
     return generator.integers(0, 250, (faces, size, size, 3)).astype(np.uint8)
 
@@ -46,9 +46,9 @@ def write_scalars(folder: Path, scalars: dict[str, list[tuple[int, float]]]) -> 
 
 
 def row(epoch: float, weights: str = "ema", /, **values: float | None) -> dict[str, Any]:
-    """A row of quality.json; `swd_all=3.0` is "swd/all"."""
+    """Return a row of quality.json; `swd_all=3.0` becomes "swd/all"."""
     renamed = {key.replace("_", "/"): value for key, value in values.items()}
-    images = int(epoch * IMAGES_AN_EPOCH)
+    images = int(epoch * IMAGES_PER_EPOCH)
     return {"images": images, "epoch": epoch, "weights": weights, "best": False, "values": renamed}
 
 
@@ -65,21 +65,21 @@ def write_verdict(
     folder: Path,
     verdict: str,
     epoch: float | None = None,
-    reasons: Iterable[str] = ("the distance falls no more",),
+    reasons: Iterable[str] = ("the distance no longer falls",),
     history: Iterable[dict[str, Any]] = (),
 ) -> None:
     contents = {
         "verdict": verdict,
         "reasons": list(reasons),
         "epoch": epoch,
-        "images": None if epoch is None else epoch * IMAGES_AN_EPOCH,
+        "images": None if epoch is None else epoch * IMAGES_PER_EPOCH,
         "history": list(history),
     }
     (folder / "equilibrium.json").write_text(json.dumps(contents))
 
 
 def make_full_run(folder: Path) -> Path:
-    """A run of ten epochs with everything that a page can show; the best epoch is 8."""
+    """Make a run of ten epochs with everything that a page can show; the best epoch is 8."""
     run = make_run(folder, epochs=range(1, 11))
     losses = [(number * 250, 1.0 + 1 / number) for number in range(1, 41)]
     names = ("loss/discriminator", "loss/generator", "accuracy/real", "accuracy/fake")
@@ -117,14 +117,14 @@ class Page(HTMLParser):
         if self._inside not in ("style", "script"):
             self.text += data
 
-    def all(self, tag: str, **wanted: str) -> list[dict[str, str | None]]:
-        """The attributes of each element `tag` that has these."""
+    def all(self, tag: str, **attributes: str) -> list[dict[str, str | None]]:
+        """Return the attributes of each element `tag` that has these values."""
         return [
-            attributes
-            for name, attributes in self.elements
+            found
+            for name, found in self.elements
             if name == tag
             and all(
-                attributes.get(key.strip("_").replace("_", "-")) == value
-                for key, value in wanted.items()
+                found.get(key.strip("_").replace("_", "-")) == value
+                for key, value in attributes.items()
             )
         ]

@@ -109,7 +109,7 @@ def test_a_film_and_a_checkpoint_by_its_path(call, finished: Path):
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        (["run=b"], "run=b is no run"),
+        (["run=b"], "run=b is not a run"),
         (["run=a", "epoch=9"], "it has: 1, 2, 3"),
         (["run=a", "n=0"], "n=0 is too small"),
         (["run=a", "n=many"], "n=many is no whole number"),

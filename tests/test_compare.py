@@ -75,7 +75,7 @@ def test_folders_and_overrides_are_told_apart(call, tmp_path: Path):
     result = call("compare", *runs, "kimg=1", "out=page.html", cwd=tmp_path)
     assert "30.0" in result.stdout
     page = Page(tmp_path / "page.html")
-    assert "nothing is known of how sure that is" in page.text and "loss=wgan" not in page.text
+    assert "the uncertainty is unknown" in page.text and "loss=wgan" not in page.text
     call("compare", "by=last", cwd=tmp_path)
     assert (tmp_path / "outputs" / "compare.html").exists()
 
@@ -101,7 +101,7 @@ def test_damaged_runs_are_left_out_and_named(call, tmp_path: Path):
         (["outputs", "kimg=0"], "kimg=0 is no number above 0"),
         (["outputs", "kimg=9"], "no run was measured at kimg=9"),
         (["outputs", "by=luck"], "by=luck is unknown"),
-        (["outputs", "out=page.pdf"], "use an ending of .html or .htm"),
+        (["outputs", "out=page.pdf"], "use the extension .html or .htm"),
     ],
 )
 def test_mistakes_are_told_in_a_line(call, tmp_path: Path, words, message):

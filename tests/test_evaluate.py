@@ -117,7 +117,7 @@ def test_a_damaged_memory_is_made_anew(call: Call, fresh: Path):
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        (["run=b"], "run=b is no run"),
+        (["run=b"], "run=b is not a run"),
         (["run=a", "epochs=9"], "it has: 1, 2, 3, best, last"),
         (["run=a", "epochs=1,many"], "epoch=many is neither"),
         (["run=a", "metric=none"], "metric=none measures nothing"),

@@ -27,12 +27,12 @@ def test_damage_is_said_in_a_line(call, tmp_path: Path):
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        (["run=b"], "run=b is no run"),
-        (["outputs=nowhere"], "no run with a checkpoint lies below nowhere"),
+        (["run=b"], "run=b is not a run"),
+        (["outputs=nowhere"], "nowhere contains no run with a checkpoint"),
         (["run=a", "grids=0"], "grids=0 is no whole number from 1 to 12"),
         (["run=a", "grids=true"], "grids=True is no whole number"),
-        (["run=a", "out=faces.png"], "use an ending of .html or .htm"),
-        (["run=a", "out=5"], "out=5 is no page"),
+        (["run=a", "out=faces.png"], "use the extension .html or .htm"),
+        (["run=a", "out=5"], "out=5 is not an HTML file"),
         (["run=a", "out=/proc/page.html"], "/proc/page.html cannot be written"),
     ],
 )

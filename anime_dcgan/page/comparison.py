@@ -1,4 +1,4 @@
-"""The page that holds runs against each other."""
+"""The page that compares runs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,24 +9,24 @@ from anime_dcgan.page import formatting
 from anime_dcgan.page.panels import HOURS, IMAGES, Axis, Curve, Panel
 from anime_dcgan.page.plot import CURVES, draw
 from anime_dcgan.page.render import render, write_page
-from anime_dcgan.page.sheets import Picture, faces_of, mosaic, read_sheet, side_within
+from anime_dcgan.page.sheets import Picture, mosaic, read_sheet, side_within, split_grid
 from anime_dcgan.run.entries import Entry
-from anime_dcgan.run.ranking import Ranking, Recipe, differing
-from anime_dcgan.run.record import Observation
+from anime_dcgan.run.ranking import Ranking, Recipe, differing_settings
+from anime_dcgan.run.record import Measurement
 from anime_dcgan.run.runs import by_epoch, epoch_of
 from anime_dcgan.run.scalars import Points
 
-GRIDS = 12  # recipes whose faces stand side by side
-PICTURES_LIMIT = 4_000_000  # bytes of PNG on the page
-NEAR_FLOOR = 4.0  # times the floor; where all lie farther off, it would press the curves together
-SHORT_TABLE = 12  # recipes whose settings are shown without being asked for
+MAX_GRIDS = 12  # recipes whose faces are shown side by side
+MAX_PICTURE_BYTES = 4_000_000  # PNG on the page
+NEAR_FLOOR = 4.0  # multiple of the floor; beyond it the floor would flatten the curves
+SHORT_TABLE = 12  # up to this many recipes, the settings are unfolded
 
 
 @dataclass(frozen=True)
-class Line:
-    """A recipe as the table has it."""
+class TableRow:
+    """The formatted cells of one recipe in the table."""
 
-    place: str
+    rank: str
     label: str
     distance: str
     error: str
@@ -36,11 +36,11 @@ class Line:
     verdict: str
     precision: str
     recall: str
-    first: bool
+    is_as_good: bool
 
 
 @dataclass(frozen=True)
-class Grid:
+class RecipeGrid:
     """The faces of a recipe's best run."""
 
     title: str
@@ -49,10 +49,10 @@ class Grid:
 
 
 def write_comparison(ranking: Ranking, out: Path, notes: list[str], missing: list[Entry]) -> None:
-    """Write the page to `out`; UserError if that cannot be.
+    """Write the page to `out`. Raises `UserError` if it cannot be written.
 
     Parameters:
-        notes: what could not be read, a line each.
+        notes: files that could not be read, one line each; more are appended.
         missing: runs that failed or were not measured.
     """
     from markupsafe import Markup
@@ -69,52 +69,52 @@ def write_comparison(ranking: Ranking, out: Path, notes: list[str], missing: lis
         "compare",
         ("enlarge",),
         ranking=ranking,
-        lines=lines_of(ranking),
-        floor=floor_of(ranking),
+        rows=table_rows(ranking),
+        floor=mean_floor(ranking),
         notes=notes,
         panels=panels,
         grids=grids,
-        differing=differing(ranking.recipes),
-        missing=[(entry.path.name, words_of_state(entry, ranking)) for entry in missing],
+        differing=differing_settings(ranking.recipes),
+        missing=[(entry.path.name, describe_state(entry, ranking)) for entry in missing],
         short_table=SHORT_TABLE,
     )
     write_page(out, page)
 
 
-def lines_of(ranking: Ranking) -> list[Line]:
-    """The ranking as a person reads it."""
-    return [_line(ranking, place, recipe) for place, recipe in enumerate(ranking.recipes, start=1)]
+def table_rows(ranking: Ranking) -> list[TableRow]:
+    """Return the ranking as formatted cells, the nearest recipe first."""
+    return [_table_row(ranking, rank, recipe) for rank, recipe in enumerate(ranking.recipes, 1)]
 
 
-def _line(ranking: Ranking, place: int, recipe: Recipe) -> Line:
+def _table_row(ranking: Ranking, rank: int, recipe: Recipe) -> TableRow:
     error = ranking.error(recipe)
-    hours = [seen.hours for seen in recipe.places if seen.hours is not None]
-    first = ranking.as_good(recipe)
-    return Line(
-        place=f"{place}" if not first or place == 1 else f"{place} (as good)",
+    hours = [each.hours for each in recipe.ranked_by if each.hours is not None]
+    is_as_good = ranking.is_as_good(recipe)
+    return TableRow(
+        rank=f"{rank} (as good)" if is_as_good and rank > 1 else f"{rank}",
         label=recipe.label,
         distance=formatting.number(recipe.mean),
         error="-" if error is None else formatting.number(error),
         seeds=_seeds(ranking, recipe),
-        kimg=_kimg(fmean([seen.images for seen in recipe.places])),
-        hours=_hours(fmean(hours)) if hours else "-",
+        kimg=_format_kimg(fmean([each.images for each in recipe.ranked_by])),
+        hours=_format_hours(fmean(hours)) if hours else "-",
         verdict=", ".join(dict.fromkeys(map(_verdict, recipe.entries))),
-        precision=_value(recipe.places, "precision"),
-        recall=_value(recipe.places, "recall"),
-        first=first,
+        precision=_mean_value(recipe.ranked_by, "precision"),
+        recall=_mean_value(recipe.ranked_by, "recall"),
+        is_as_good=is_as_good,
     )
 
 
-def _kimg(images: float) -> str:
+def _format_kimg(images: float) -> str:
     return f"{images / 1000:,.0f}" if images >= 10_000 else f"{images / 1000:.2g}"
 
 
-def _hours(hours: float) -> str:
+def _format_hours(hours: float) -> str:
     return f"{hours:.2f}" if hours >= 0.01 else "< 0.01"
 
 
 def _seeds(ranking: Ranking, recipe: Recipe) -> str:
-    """`3`, or `1 of 3` where the others failed or were not measured so far: chance chose there."""
+    """Return `3`, or `1 of 3` if the others failed or lack a measurement at the budget."""
     ranked = len(recipe.distances)
     missing = sum(entry.recipe == recipe.entries[0].recipe for entry in ranking.behind)
     return f"{ranked} of {ranked + missing}" if missing else f"{ranked}"
@@ -124,40 +124,40 @@ def _verdict(entry: Entry) -> str:
     return "-" if entry.equilibrium is None else entry.equilibrium.verdict
 
 
-def _value(places: Sequence[Observation], name: str) -> str:
-    found = [seen.values[name] for seen in places if name in seen.values]
-    return f"{fmean(found):.2f}" if found else "-"
+def _mean_value(measurements: Sequence[Measurement], name: str) -> str:
+    values = [each.values[name] for each in measurements if name in each.values]
+    return f"{fmean(values):.2f}" if values else "-"
 
 
-def floor_of(ranking: Ranking) -> float | None:
-    """What real faces measure against real faces; the mean, where runs chose other ones."""
-    measure = ranking.measure
+def mean_floor(ranking: Ranking) -> float | None:
+    """Return the distance of real faces to real faces, averaged over runs; None if unknown."""
+    criterion = ranking.criterion
     floors = [
-        entry.floors[measure.method][measure.distance]
+        entry.floors[criterion.method][criterion.distance]
         for recipe in ranking.recipes
         for entry in recipe.entries
-        if measure.distance in entry.floors.get(measure.method, {})
+        if criterion.distance in entry.floors.get(criterion.method, {})
     ]
     return fmean(floors) if floors else None
 
 
-def words_of_state(entry: Entry, ranking: Ranking) -> str:
-    """Why a run is not in the ranking, or what became of it."""
+def describe_state(entry: Entry, ranking: Ranking) -> str:
+    """Describe how a run ended, or why it is not in the ranking."""
     if entry.failure is not None:
         return f"failed: {entry.failure}"
-    course = entry.course(ranking.measure)
+    course = entry.course(ranking.criterion)
     if not course:
-        return "not measured so" if entry.measured else "not measured"
-    distance = formatting.number(course[-1].values[ranking.measure.distance])
+        return "measured in another way" if entry.measured else "not measured"
+    distance = formatting.number(course[-1].values[ranking.criterion.distance])
     return f"{entry.state}; {distance} after {formatting.images(course[-1].images)}"
 
 
 def _panels(ranking: Ranking) -> list[Panel]:
-    distance, floor = ranking.measure.distance, floor_of(ranking)
+    distance, floor = ranking.criterion.distance, mean_floor(ranking)
     note = "Lower is better; the mean over seeds."
     if floor is not None:
         where = "Dashed" if _nearest(ranking) <= NEAR_FLOOR * floor else "Far below"
-        real = f"{formatting.number(floor)}, real faces held against real faces"
+        real = f"{formatting.number(floor)}, real faces compared with real faces"
         note += f" {where}: the floor, {real}."
         floor = floor if where == "Dashed" else None
     panels = []
@@ -173,47 +173,46 @@ def _panels(ranking: Ranking) -> list[Panel]:
 
 
 def _nearest(ranking: Ranking) -> float:
-    """The lowest distance of all ranked runs."""
+    """Return the lowest distance of all ranked runs."""
     return min(distance for recipe in ranking.recipes for distance in recipe.distances)
 
 
 def _course(recipe: Recipe, ranking: Ranking, axis: Axis) -> Points:
-    """The means over the seeds, measurement by measurement."""
+    """Return the means over the seeds, measurement by measurement."""
     courses = [
         [
-            (seen.images if axis is IMAGES else seen.hours, seen.values[ranking.measure.distance])
-            for seen in entry.course(ranking.measure)
+            (each.images if axis is IMAGES else each.hours, each.values[ranking.criterion.distance])
+            for each in entry.course(ranking.criterion)
         ]
         for entry in recipe.entries
     ]
-    together = list(zip(*courses, strict=False))
     return [
         (fmean([x for x, _ in points if x is not None]), fmean([y for _, y in points]))
-        for points in together
+        for points in zip(*courses, strict=False)
         if all(x is not None for x, _ in points)
     ]
 
 
-def _grids(ranking: Ranking, notes: list[str]) -> list[Grid]:
+def _grids(ranking: Ranking, notes: list[str]) -> list[RecipeGrid]:
     found = []
-    for recipe in ranking.recipes[:GRIDS]:
+    for recipe in ranking.recipes[:MAX_GRIDS]:
         best = min(range(len(recipe.entries)), key=recipe.distances.__getitem__)
-        entry, seen = recipe.entries[best], recipe.places[best]
+        entry, measurement = recipe.entries[best], recipe.ranked_by[best]
         sheets = by_epoch(entry.path / "samples" / "ema", ".png")
         if not sheets:
             continue
-        wanted = seen.epoch if seen.epoch is not None else epoch_of(sheets[-1])
-        path = min(sheets, key=lambda one: abs(epoch_of(one) - wanted))
+        epoch = epoch_of(sheets[-1]) if measurement.epoch is None else measurement.epoch
+        path = min(sheets, key=lambda sheet: abs(epoch_of(sheet) - epoch))
         try:
-            faces = faces_of(read_sheet(path))
+            faces = split_grid(read_sheet(path))
         except ValueError as error:
             notes.append(f"{entry.path.name}: {error}")
             continue
         found.append((recipe, entry, path, faces))
-    room = PICTURES_LIMIT / max(1, len(found))
+    max_bytes = MAX_PICTURE_BYTES / max(1, len(found))
     grids = []
     for recipe, entry, path, faces in found:
-        side = side_within(faces, room)
+        side = side_within(faces, max_bytes)
         caption = f"epoch {epoch_of(path):g} of {entry.path.name}"
-        grids.append(Grid(recipe.label, caption, mosaic(faces, side, side)))
+        grids.append(RecipeGrid(recipe.label, caption, mosaic(faces, side, side)))
     return grids

@@ -1,4 +1,4 @@
-"""Which epochs' faces the page shows, and how many of them."""
+"""Choose the epochs whose faces the report shows, within a limit of bytes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,26 +7,26 @@ from pathlib import Path
 from anime_dcgan.page.sheets import (
     Faces,
     Picture,
-    faces_of,
-    fitted,
     mosaic,
     read_sheet,
+    shrink_to_fit,
     side_within,
+    split_grid,
 )
-from anime_dcgan.run.record import Record
+from anime_dcgan.run.record import RunRecord
 from anime_dcgan.run.runs import by_epoch, epoch_of
 
-PICTURES_LIMIT = 4_000_000  # bytes of PNG on a page; base64 makes a third more of them
-BESIDE_LIMIT = 2_400_000  # of these, for the grids side by side
-NEIGHBOURS_LIMIT = 700_000
-STRIP_LIMIT = 150_000
-MOST_FRAMES = 24  # of the film
-STRIP_FACES = 6  # of each of the two strips below the title
+MAX_PICTURE_BYTES = 4_000_000  # PNG on a page; base64 adds a third
+MAX_GRID_BYTES = 2_400_000  # the part of it for the grids side by side
+MAX_NEIGHBOURS_BYTES = 700_000
+MAX_STRIP_BYTES = 150_000
+MAX_FRAMES = 24  # in the film
+STRIP_FACES = 6  # in each of the two strips below the title
 
 
 @dataclass(frozen=True)
-class Grid:
-    """The faces of an epoch; `names` says what is special about it (first, best, ...)."""
+class EpochGrid:
+    """The faces of an epoch; `names` lists its roles (first, best, ...)."""
 
     epoch: float
     names: str
@@ -40,72 +40,72 @@ class Grid:
 
 @dataclass(frozen=True)
 class Gallery:
-    """The pictures of a page. All grids are of the same latents."""
+    """The pictures of a report. All grids show the same latents."""
 
     strips: list[Picture]
     strip_title: str
-    beside: list[Grid]
-    between: list[Grid]
-    """Further epochs of the film, which shows them with those side by side."""
+    side_by_side: list[EpochGrid]
+    between: list[EpochGrid]
+    """Further epochs for the film, which also shows the ones that are side by side."""
     neighbours: Picture | None
 
 
-def gallery_of(run: Path, record: Record, count: int) -> Gallery:
-    """The pictures of a run, `count` epochs side by side; what is damaged goes to the notes."""
+def read_gallery(run: Path, record: RunRecord, count: int) -> Gallery:
+    """Return the pictures of a run, `count` epochs side by side; damaged ones are noted."""
     neighbours = _neighbours(run / "neighbours.png", record.notes)
     sheets = {epoch_of(path): path for path in by_epoch(run / "samples" / "ema", ".png")}
-    places, faces = _beside(sheets, record, count)
+    roles, faces = _read_side_by_side(sheets, record, count)
     if not faces:
         return Gallery([], "", [], [], neighbours)
-    side = side_within(faces[max(faces)], BESIDE_LIMIT / (2 * len(faces)))
+    side = side_within(faces[max(faces)], MAX_GRID_BYTES / (2 * len(faces)))
     raw = run / "samples" / "raw"
-    beside = [
-        Grid(
+    side_by_side = [
+        EpochGrid(
             epoch,
-            names=places.get(epoch, ""),
+            names=roles.get(epoch, ""),
             averaged=mosaic(found, side, side),
             raw=_raw(raw / sheets[epoch].name, side),
         )
         for epoch, found in faces.items()
     ]
-    shown = next(iter(places))
+    shown = next(iter(roles))
     return Gallery(
         strips=_strips(faces[shown]),
         strip_title=f"Faces of epoch {shown:g}",
-        beside=beside,
-        between=_between(sheets, beside, side, record.notes),
+        side_by_side=side_by_side,
+        between=_between(sheets, side_by_side, side, record.notes),
         neighbours=neighbours,
     )
 
 
-def _beside(
-    sheets: dict[float, Path], record: Record, count: int
+def _read_side_by_side(
+    sheets: dict[float, Path], record: RunRecord, count: int
 ) -> tuple[dict[float, str], dict[float, Faces]]:
-    """The names and the faces of the epochs to show; damaged ones leave `sheets` to others."""
+    """Return the roles and the faces of the epochs to show; damaged epochs are replaced."""
     while True:
-        places = named_places(sorted(sheets), record)
-        chosen = choose(sorted(sheets), list(places), count)
+        roles = epoch_roles(sorted(sheets), record)
+        chosen = choose(sorted(sheets), list(roles), count)
         faces = _read_all({epoch: sheets[epoch] for epoch in chosen}, record.notes)
         if len(faces) == len(chosen):
-            return places, faces
+            return roles, faces
         for damaged in set(chosen) - set(faces):
             del sheets[damaged]
 
 
-def named_places(epochs: list[float], record: Record) -> dict[float, str]:
-    """What is special about some of the epochs that have a grid, the most important ones first."""
+def epoch_roles(epochs: list[float], record: RunRecord) -> dict[float, str]:
+    """Return the roles of notable epochs that have a grid, the most important ones first."""
     if not epochs:
         return {}
     best = record.quality.best if record.quality else None
     verdict = record.equilibrium
-    wanted = [
+    roles = [
         (best.epoch if best else None, "best"),
         (epochs[-1], "last"),
         (verdict.epoch if verdict else None, verdict.verdict if verdict else ""),
         (epochs[0], "first"),
     ]
     names: dict[float, list[str]] = {}
-    for epoch, name in wanted:
+    for epoch, name in roles:
         if epoch is not None:
             nearest = min(epochs, key=lambda other: abs(other - epoch))
             close = abs(nearest - epoch) <= 1
@@ -113,9 +113,9 @@ def named_places(epochs: list[float], record: Record) -> dict[float, str]:
     return {epoch: ", ".join(found) for epoch, found in names.items()}
 
 
-def choose(epochs: list[float], wanted: list[float], count: int) -> list[float]:
-    """At most `count` epochs: those wanted, then always the one farthest from all chosen."""
-    chosen = [epochs.index(epoch) for epoch in wanted[:count]]
+def choose(epochs: list[float], preferred: list[float], count: int) -> list[float]:
+    """Choose up to `count` epochs: the `preferred` ones, then each the farthest from all chosen."""
+    chosen = [epochs.index(epoch) for epoch in preferred[:count]]
     while chosen and len(chosen) < min(count, len(epochs)):
         chosen.append(
             max(range(len(epochs)), key=lambda one: min(abs(one - other) for other in chosen))
@@ -127,48 +127,53 @@ def _read_all(paths: Mapping[float, Path], notes: list[str]) -> dict[float, Face
     found: dict[float, Faces] = {}
     for epoch, path in paths.items():
         try:
-            found[epoch] = faces_of(read_sheet(path))
+            found[epoch] = split_grid(read_sheet(path))
         except ValueError as error:
             notes.append(f"samples/{path.parent.name}/{error}")
     return found
 
 
 def _raw(path: Path, side: int) -> Picture | None:
-    """The grid of the raw generator; None if it is missing or damaged."""
+    """Return the grid of the raw generator; None if it is missing or damaged."""
     if not path.is_file():
         return None
     try:
-        return mosaic(faces_of(read_sheet(path)), side, side)
+        return mosaic(split_grid(read_sheet(path)), side, side)
     except ValueError:
         return None
 
 
 def _strips(faces: Faces) -> list[Picture]:
-    """Two rows of faces, which lie side by side where there is room."""
+    """Return two rows of faces, shown side by side on wide screens."""
     flat = faces.reshape(1, -1, *faces.shape[2:])
     rows = [flat[:, :STRIP_FACES], flat[:, STRIP_FACES : 2 * STRIP_FACES]]
     strips = [mosaic(row, 1, STRIP_FACES) for row in rows if row.shape[1] == STRIP_FACES]
-    return strips if sum(len(strip.png) for strip in strips) <= STRIP_LIMIT else strips[:1]
+    return strips if sum(len(strip.png) for strip in strips) <= MAX_STRIP_BYTES else strips[:1]
 
 
 def _between(
-    sheets: Mapping[float, Path], beside: list[Grid], side: int, notes: list[str]
-) -> list[Grid]:
-    """As many further epochs as the page has room for, evenly over the run."""
-    shown = [grid.epoch for grid in beside]
-    used = [len(picture.png) for grid in beside for picture in (grid.averaged, grid.raw) if picture]
-    room = PICTURES_LIMIT - NEIGHBOURS_LIMIT - STRIP_LIMIT - sum(used)
-    count = min(MOST_FRAMES, len(shown) + max(0, room // max(used)))
+    sheets: Mapping[float, Path], side_by_side: list[EpochGrid], side: int, notes: list[str]
+) -> list[EpochGrid]:
+    """Return as many further epochs as fit on the page, spread evenly over the run."""
+    shown = [grid.epoch for grid in side_by_side]
+    used = [
+        len(picture.png)
+        for grid in side_by_side
+        for picture in (grid.averaged, grid.raw)
+        if picture
+    ]
+    free_bytes = MAX_PICTURE_BYTES - MAX_NEIGHBOURS_BYTES - MAX_STRIP_BYTES - sum(used)
+    count = min(MAX_FRAMES, len(shown) + max(0, free_bytes // max(used)))
     epochs = [epoch for epoch in choose(sorted(sheets), shown, count) if epoch not in shown]
     faces = _read_all({epoch: sheets[epoch] for epoch in epochs}, notes)
-    return [Grid(epoch, "", mosaic(found, side, side)) for epoch, found in faces.items()]
+    return [EpochGrid(epoch, "", mosaic(found, side, side)) for epoch, found in faces.items()]
 
 
 def _neighbours(path: Path, notes: list[str]) -> Picture | None:
     if not path.is_file():
         return None
     try:
-        return fitted(read_sheet(path), NEIGHBOURS_LIMIT)
+        return shrink_to_fit(read_sheet(path), MAX_NEIGHBOURS_BYTES)
     except ValueError as error:
         notes.append(str(error))
         return None

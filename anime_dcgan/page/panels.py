@@ -1,20 +1,20 @@
-"""Which curve belongs on which panel. A panel without a point is left out."""
+"""Group curves into panels. Panels without points are left out."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import median
 from typing import Literal
 
-from anime_dcgan.run.record import Quality, Record
+from anime_dcgan.run.record import QualityRecord, RunRecord
 from anime_dcgan.run.scalars import Points, thin
 
-FARTHEST_SCALES = 20  # between the distances of one panel
-FLOOR = "Dashed: the floor, real faces held against real faces."
+MAX_SCALE_RATIO = 20  # between the distances of one panel
+FLOOR = "Dashed: the floor, real faces compared with real faces."
 
 
 @dataclass(frozen=True)
 class Curve:
-    """A line of a panel, and the floor that it is held against."""
+    """A line of a panel, and the floor that it is compared with."""
 
     name: str
     points: Points
@@ -25,7 +25,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class Axis:
-    """What curves are drawn over: values of the points are divided by `unit`."""
+    """The horizontal axis of a panel; the points' positions are divided by `unit`."""
 
     label: str
     unit: float
@@ -37,10 +37,10 @@ HOURS = Axis("hours of training", 1.0)
 
 @dataclass(frozen=True)
 class Panel:
-    """One picture of curves; `level` is a value that every curve is compared with.
+    """One picture of curves; `level` is a reference value for all of them.
 
-    `scale` is that of the values: a distance may take a logarithmic axis, a ratio is shown from
-    0 on, a percentage (of a share in [0, 1]) from 0 to 100.
+    `scale` is the vertical axis: a distance may become logarithmic, a ratio starts at 0, and a
+    percentage (of a fraction in [0, 1]) goes from 0 to 100.
     """
 
     title: str
@@ -52,27 +52,27 @@ class Panel:
 
     @property
     def description(self) -> str:
-        """The panel in words, for those who do not see it."""
-        said = [
+        """The panel as text, for screen readers."""
+        changes = [
             f"{curve.name} from {curve.points[0][1]:.3g} to {curve.points[-1][1]:.3g}"
             for curve in self.curves
             if not curve.quiet
         ]
-        span = [place / self.axis.unit for curve in self.curves for place, _ in curve.points]
+        span = [x / self.axis.unit for curve in self.curves for x, _ in curve.points]
         extent = f"{min(span):,.3g} to {max(span):,.3g} {self.axis.label}"
-        return f"{self.title}, {extent}: {'; '.join(said)}"
+        return f"{self.title}, {extent}: {'; '.join(changes)}"
 
 
 @dataclass(frozen=True)
 class Mark:
-    """A place on the axis of images that all panels show."""
+    """A vertical line that all panels show at `images`."""
 
     name: str
     images: float
 
 
-def marks_of(record: Record) -> list[Mark]:
-    """Where the verdict says equilibrium, and where the distance is lowest."""
+def make_marks(record: RunRecord) -> list[Mark]:
+    """Return the marks where equilibrium was reached and where the distance is lowest."""
     marks = []
     if record.equilibrium and record.equilibrium.images is not None:
         marks.append(Mark("verdict", record.equilibrium.images))
@@ -81,8 +81,8 @@ def marks_of(record: Record) -> list[Mark]:
     return marks
 
 
-def panels_of(record: Record) -> list[Panel]:
-    """The panels of a run that have something to show, in the order of the page."""
+def make_panels(record: RunRecord) -> list[Panel]:
+    """Return the panels of a run that have points, in the order of the page."""
     history = record.equilibrium.history if record.equilibrium else {}
     ratios = _ratios(record.quality, history)
     panels = [
@@ -100,7 +100,7 @@ def _gap(history: Mapping[str, Points]) -> Panel:
     players = {"gap_discriminator": "discriminator", "gap_generator": "generator"}
     return Panel(
         "Duality gap",
-        "What either player would gain by answering best; none at an equilibrium.",
+        "What either player would gain by its best response; zero at an equilibrium.",
         _named(history, {"gap": "both", **players}),
         level=0.0,
     )
@@ -117,7 +117,7 @@ def _losses(scalars: Mapping[str, Points]) -> Panel:
 def _accuracy(scalars: Mapping[str, Points], history: Mapping[str, Points]) -> Panel:
     return Panel(
         "Accuracy of the discriminator",
-        "At 50 % (dashed) it can only guess.",
+        "At 50 % (dashed) it is guessing.",
         _named(scalars, {"accuracy/real": "on real", "accuracy/fake": "on fake"})
         or _named(history, {"accuracy_real": "on real", "accuracy_fake": "on fake"}),
         scale="percentage",
@@ -125,35 +125,35 @@ def _accuracy(scalars: Mapping[str, Points], history: Mapping[str, Points]) -> P
     )
 
 
-def _distances(quality: Quality | None, history: Mapping[str, Points]) -> list[Panel]:
-    """A panel for the distances of one prefix, and further ones where their scales differ much."""
+def _distances(quality: QualityRecord | None, history: Mapping[str, Points]) -> list[Panel]:
+    """Return a panel per prefix of distances, or several if their scales differ too much."""
     curves = [
         curve
         for curve in _measured(quality)
         if "/" in curve.name and not curve.name.endswith("_error")
     ]
     if not curves:
-        known = _named(history, {"distance": "distance"})
-        return [Panel("Distance", "Lower is better.", known, scale="distance")]
+        named = _named(history, {"distance": "distance"})
+        return [Panel("Distance", "Lower is better.", named, scale="distance")]
     note = "Lower is better." + (f" {FLOOR}" if _has_floor(curves) else "")
     groups: dict[str, list[Curve]] = {}
     for curve in curves:
         groups.setdefault(curve.name.split("/")[0], []).append(curve)
     return [
-        Panel(f"Distance: {_common(together, prefix)}", note, together, scale="distance")
+        Panel(f"Distance: {_common_name(group, prefix)}", note, group, scale="distance")
         for prefix, members in groups.items()
-        for together in _of_one_scale(members)
+        for group in _split_by_scale(members)
     ]
 
 
-def _common(curves: list[Curve], prefix: str) -> str:
+def _common_name(curves: list[Curve], prefix: str) -> str:
     return prefix if len(curves) > 1 else curves[0].name
 
 
-def _of_one_scale(curves: list[Curve]) -> list[list[Curve]]:
+def _split_by_scale(curves: list[Curve]) -> list[list[Curve]]:
     groups: list[list[Curve]] = []
     for curve in sorted(curves, key=_scale):
-        if groups and _scale(curve) <= FARTHEST_SCALES * _scale(groups[-1][0]):
+        if groups and _scale(curve) <= MAX_SCALE_RATIO * _scale(groups[-1][0]):
             groups[-1].append(curve)
         else:
             groups.append([curve])
@@ -164,33 +164,33 @@ def _scale(curve: Curve) -> float:
     return abs(median(value for _, value in curve.points))
 
 
-def _ratios(quality: Quality | None, history: Mapping[str, Points]) -> list[Panel]:
-    """Pairs that belong together share a panel; ratios we have no word for get one each."""
+def _ratios(quality: QualityRecord | None, history: Mapping[str, Points]) -> list[Panel]:
+    """Return panels of ratios: known pairs share one, and any other ratio has its own."""
     ratios = {curve.name: curve for curve in _measured(quality) if "/" not in curve.name}
     if not any(name.startswith("diversity") for name in ratios):
         ratios |= {curve.name: curve for curve in _named(history, {"diversity": "diversity"})}
-    known = {
+    groups = {
         ("precision", "recall"): (
             "Precision and recall",
-            "How many generated faces look real, and how many real ones could be generated.",
+            "The fraction of generated faces that look real, and of real faces that are covered.",
         ),
         ("density", "coverage"): (
             "Density and coverage",
-            "How deep among the real faces the generated ones lie, and how many they surround.",
+            "How densely real faces surround generated ones, and how many real faces are covered.",
         ),
-        ("diversity",): ("Diversity", "Near 0 all faces are alike."),
+        ("diversity",): ("Diversity", "Near 0 all faces look the same."),
         ("memorised",): (
             "Memorised",
-            "Generated faces closer to a training face than any other training face is to that.",
+            "Generated faces that are closer to a training face than any other training face is.",
         ),
     }
     for name in ratios:
         bare = name.removesuffix(" (raw)")
-        if not any(bare in names for names in known):
-            known[(bare,)] = (bare.replace("_", " ").capitalize(), "")
+        if not any(bare in names for names in groups):
+            groups[(bare,)] = (bare.replace("_", " ").capitalize(), "")
     return [
         Panel(title, f"{note} {FLOOR if _has_floor(curves) else ''}".strip(), curves, "ratio")
-        for names, (title, note) in known.items()
+        for names, (title, note) in groups.items()
         if (curves := [ratios[key] for key in ratios if key.removesuffix(" (raw)") in names])
     ]
 
@@ -199,13 +199,13 @@ def _has_floor(curves: list[Curve]) -> bool:
     return any(curve.floor is not None for curve in curves)
 
 
-def _measured(quality: Quality | None) -> list[Curve]:
-    """Every measured value as a curve; those of the raw generator are called so."""
+def _measured(quality: QualityRecord | None) -> list[Curve]:
+    """Return every measured value as a curve; the raw generator's names end in `(raw)`."""
     points: dict[str, Points] = {}
-    for seen in quality.observations if quality else []:
-        for key, value in seen.values.items():
-            name = key if seen.weights == "ema" else f"{key} ({seen.weights})"
-            points.setdefault(name, []).append((seen.images, value))
+    for measurement in quality.measurements if quality else []:
+        suffix = "" if measurement.weights == "ema" else f" ({measurement.weights})"
+        for key, value in measurement.values.items():
+            points.setdefault(key + suffix, []).append((measurement.images, value))
     floor = quality.floor if quality else {}
     return [Curve(name, found, floor.get(name)) for name, found in points.items()]
 

@@ -1,4 +1,4 @@
-"""A panel of curves as inline SVG. Its colours are those of the page, light or dark."""
+"""Draw a panel of curves as inline SVG in the colours of the page, light or dark."""
 
 import io
 import re
@@ -9,7 +9,7 @@ from anime_dcgan.page.panels import Mark, Panel
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# Matplotlib knows no CSS variables: it draws in colours that stand for them.
+# Matplotlib has no CSS variables: these colours are placeholders for them.
 CURVES = [f"#a0000{number}" for number in range(1, 7)]
 INK, RULE, VERDICT, BEST = "#b00001", "#b00002", "#b00003", "#b00004"
 VARIABLES = {
@@ -20,18 +20,18 @@ VARIABLES = {
     BEST: "var(--best)",
 }
 STYLES = {"verdict": (VERDICT, "-"), "best": (BEST, (0, (1, 1.5)))}
-SIZE = (5.0, 2.5)  # inches, of 72 units each in the SVG
-WIDEST_LINEAR = 8.0  # highest over lowest distance on a linear axis
-ALIKE = 0.1  # of their height, between floors that are drawn as one
-FEW = 40  # points that are shown one by one
+SIZE = (5.0, 2.5)  # inches; 72 SVG units per inch
+MAX_LINEAR_RATIO = 8.0  # highest over lowest distance on a linear axis
+FLOOR_TOLERANCE = 0.1  # relative difference of floors that are drawn as one
+MAX_MARKERS = 40  # points of a curve that have markers
 SETTINGS = {"svg.fonttype": "none", "font.size": 10.5, "axes.unicode_minus": True}
 
 
 def draw(panel: Panel, marks: list[Mark], images: float, number: int) -> str:
-    """An `<svg>` element for the inside of an HTML page; `number` keeps its ids its own.
+    """Return an `<svg>` element to embed in an HTML page; `number` makes its ids unique.
 
-    The axis reaches from 0 to `images` (or hours, as `panel.axis` says), so that all panels of a
-    page have the same.
+    The axis spans 0 to `images` (or hours, depending on `panel.axis`), so that all panels of a
+    page share it.
     """
     from matplotlib import rc_context
     from matplotlib.figure import Figure
@@ -43,22 +43,22 @@ def draw(panel: Panel, marks: list[Mark], images: float, number: int) -> str:
         _draw_curves(axes, panel)
         _draw_marks(axes, marks)
         end = images / panel.axis.unit
-        if end > 0:  # else there are no hours to speak of yet
+        if end > 0:  # 0 if no time was recorded yet
             axes.set_xlim(-0.01 * end, 1.02 * end)
-        _dress(axes, panel)
+        _style_axes(axes, panel)
         page = io.StringIO()
-        nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
-        figure.savefig(page, format="svg", transparent=True, metadata=nothing)
+        no_metadata = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+        figure.savefig(page, format="svg", transparent=True, metadata=no_metadata)
     return _inline(page.getvalue())
 
 
 def _draw_curves(axes: "Axes", panel: Panel) -> None:
     for index, curve in enumerate(panel.curves):
         colour = RULE if curve.quiet else CURVES[index % len(CURVES)]
-        places, values = zip(*curve.points, strict=True)
-        marker = "o" if len(places) <= FEW and not curve.quiet else ""
+        positions, values = zip(*curve.points, strict=True)
+        marker = "o" if len(positions) <= MAX_MARKERS and not curve.quiet else ""
         axes.plot(
-            [place / panel.axis.unit for place in places],
+            [position / panel.axis.unit for position in positions],
             values,
             color=colour,
             linewidth=1.2 if curve.quiet else 1.8,
@@ -71,7 +71,7 @@ def _draw_curves(axes: "Axes", panel: Panel) -> None:
 
 
 def _levels(panel: Panel) -> list[tuple[float, str]]:
-    """The dashed lines and their colours; floors that nearly agree are one line of no curve."""
+    """Return the dashed lines and their colours; floors that nearly agree become one grey line."""
     level = [(panel.level, INK)] if panel.level is not None else []
     floors = [
         (curve.floor, CURVES[index % len(CURVES)])
@@ -79,7 +79,7 @@ def _levels(panel: Panel) -> list[tuple[float, str]]:
         if curve.floor is not None
     ]
     values = [value for value, _ in floors]
-    if len(values) > 1 and max(values) - min(values) <= ALIKE * abs(max(values)):
+    if len(values) > 1 and max(values) - min(values) <= FLOOR_TOLERANCE * abs(max(values)):
         floors = [(sum(values) / len(values), INK)]
     return level + floors
 
@@ -90,7 +90,7 @@ def _draw_marks(axes: "Axes", marks: list[Mark]) -> None:
         axes.axvline(mark.images / 1000, color=colour, linewidth=1.8, linestyle=style, zorder=1)
 
 
-def _dress(axes: "Axes", panel: Panel) -> None:
+def _style_axes(axes: "Axes", panel: Panel) -> None:
     from matplotlib.ticker import MaxNLocator, PercentFormatter
 
     axes.set_xlabel(panel.axis.label, color=INK)
@@ -113,10 +113,10 @@ def _dress(axes: "Axes", panel: Panel) -> None:
 
 
 def _is_wide(panel: Panel) -> bool:
-    """Whether the distances, floors included, differ so much that only their ratios show."""
+    """Return True if the distances, floors included, span too wide a range for a linear axis."""
     values = [value for curve in panel.curves for _, value in curve.points]
     values += [curve.floor for curve in panel.curves if curve.floor is not None]
-    return min(values) > 0 and max(values) > WIDEST_LINEAR * min(values)
+    return min(values) > 0 and max(values) > MAX_LINEAR_RATIO * min(values)
 
 
 def _set_logarithmic(axes: "Axes") -> None:
@@ -129,7 +129,7 @@ def _set_logarithmic(axes: "Axes") -> None:
 
 
 def _inline(document: str) -> str:
-    """An SVG document as an element: no prologue, styles or names that reach beyond it."""
+    """Turn an SVG document into an element without prologue, styles or global names."""
     svg = document[document.index("<svg") :]
     svg = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>", "", svg, count=1, flags=re.DOTALL)
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)

@@ -1,4 +1,4 @@
-"""What all pages have in common: template and style, the one script that may run, the file."""
+"""Render and write HTML pages: template, style, and the only script that may run."""
 
 import base64
 import hashlib
@@ -12,14 +12,14 @@ from anime_dcgan.page import formatting
 from anime_dcgan.system.errors import UserError
 from anime_dcgan.system.files import write_text
 
-ENDINGS = (".html", ".htm")
+EXTENSIONS = (".html", ".htm")
 TEMPLATE = Path(__file__).parent / "template"
 
 
 def render(name: str, scripts: Sequence[str], **parts: object) -> str:
-    """The page `name`.html with these scripts and its style, which is laid over that of the report.
+    """Return the page `name`.html with these scripts and the report's style plus its own.
 
-    Whatever the template takes in is escaped, unless it comes as `Markup`.
+    All `parts` are escaped, unless they are `Markup`.
     """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
@@ -45,12 +45,14 @@ def render(name: str, scripts: Sequence[str], **parts: object) -> str:
 
 def check_page(out: Any) -> None:
     """Raise `UserError` unless `out=...` is null or names an HTML file."""
-    if out is not None and Path(str(out)).suffix.lower() not in ENDINGS:
-        raise UserError(f"out={out} is no page: use an ending of {' or '.join(ENDINGS)}")
+    if out is not None and Path(str(out)).suffix.lower() not in EXTENSIONS:
+        raise UserError(
+            f"out={out} is not an HTML file: use the extension {' or '.join(EXTENSIONS)}"
+        )
 
 
 def write_page(out: Path, page: str) -> None:
-    """Write a page to `out`, whatever was there before; UserError if that cannot be."""
+    """Write a page to `out`, replacing any file there. Raises `UserError` if it cannot be."""
     try:
         write_text(out, page)
     except OSError as error:

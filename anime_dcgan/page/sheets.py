@@ -1,4 +1,4 @@
-"""Grids of faces as a page carries them: taken apart, at their own size, within a budget."""
+"""Split grids of faces, and encode mosaics of them within a limit of bytes."""
 
 import base64
 import io
@@ -10,16 +10,16 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
-GAP = 2  # px: `image.GRID_PADDING`, whose module loads torch
-SMALLEST_FACE = 8  # px
-LARGEST_ENLARGEMENT = 8  # of a face on its sheet
+GAP = 2  # px; equals `image.GRID_PADDING`, whose module loads torch
+MIN_FACE = 8  # px
+MAX_SCALE = 8  # integer factor by which a grid may be enlarged
 
 Faces = UInt8[np.ndarray, "rows columns height width 3"]
 
 
 @dataclass(frozen=True)
 class Picture:
-    """What an `<img>` of the page needs."""
+    """A picture for an `<img>` of the page."""
 
     png: bytes
     width: int
@@ -31,7 +31,7 @@ class Picture:
 
 
 def read_sheet(path: Path) -> Image.Image:
-    """A picture of the run; ValueError if it is damaged or not yet whole."""
+    """Read a picture of the run. Raises ValueError if it is damaged or incomplete."""
     try:
         with Image.open(path) as picture:
             return picture.convert("RGB")
@@ -39,10 +39,10 @@ def read_sheet(path: Path) -> Image.Image:
         raise ValueError(f"{path.name} is damaged and left out: {error}") from None
 
 
-def faces_of(sheet: Image.Image) -> Faces:
-    """The faces of a grid as the training writes them, without gaps and enlargement.
+def split_grid(sheet: Image.Image) -> Faces:
+    """Return the faces of a grid as the training writes it, without gaps and enlargement.
 
-    A picture without such gaps comes back whole, as one face.
+    A picture without such gaps is returned as a single face.
     """
     pixels = np.asarray(sheet)
     cell = _cell(pixels)
@@ -50,14 +50,14 @@ def faces_of(sheet: Image.Image) -> Faces:
         return pixels[None, None]
     rows, columns = (side // cell for side in pixels.shape[:2])
     cells = pixels[GAP:, GAP:].reshape(rows, cell, columns, cell, 3).swapaxes(1, 2)
-    return _own_size(cells[:, :, : cell - GAP, : cell - GAP])
+    return _undo_scale(cells[:, :, : cell - GAP, : cell - GAP])
 
 
 def _cell(pixels: UInt8[np.ndarray, "height width 3"]) -> int | None:
-    """The distance of two faces: the smallest at which all of the sheet's white gaps lie."""
+    """Return the grid's period in px: the smallest at which all gaps are white, or None."""
     height, width, _ = pixels.shape
     white = pixels.min(axis=2) == 255
-    for cell in range(SMALLEST_FACE + GAP, min(width, height) - GAP + 1):
+    for cell in range(MIN_FACE + GAP, min(width, height) - GAP + 1):
         if (width - GAP) % cell == 0 == (height - GAP) % cell:
             down, across = np.arange(0, height, cell), np.arange(0, width, cell)
             if all(white[down + i].all() and white[:, across + i].all() for i in range(GAP)):
@@ -65,9 +65,9 @@ def _cell(pixels: UInt8[np.ndarray, "height width 3"]) -> int | None:
     return None
 
 
-def _own_size(faces: Faces) -> UInt8[np.ndarray, "rows columns own_height own_width 3"]:
-    """Undo an enlargement by whole pixels."""
-    for factor in range(LARGEST_ENLARGEMENT, 1, -1):
+def _undo_scale(faces: Faces) -> UInt8[np.ndarray, "rows columns small_height small_width 3"]:
+    """Undo an enlargement by an integer factor."""
+    for factor in range(MAX_SCALE, 1, -1):
         if faces.shape[2] % factor == 0:
             small = faces[:, :, ::factor, ::factor]
             if np.array_equal(small.repeat(factor, axis=2).repeat(factor, axis=3), faces):
@@ -76,7 +76,7 @@ def _own_size(faces: Faces) -> UInt8[np.ndarray, "rows columns own_height own_wi
 
 
 def mosaic(faces: Faces, rows: int, columns: int) -> Picture:
-    """The first rows and columns of faces, with clear gaps that show the page."""
+    """Return the first rows and columns of faces, with transparent gaps."""
     chosen = faces[:rows, :columns]
     rows, columns, height, width, _ = chosen.shape
     cells = np.zeros((rows, columns, height + GAP, width + GAP, 4), np.uint8)
@@ -86,17 +86,17 @@ def mosaic(faces: Faces, rows: int, columns: int) -> Picture:
     return _encode(Image.fromarray(sheet[:-GAP, :-GAP]))
 
 
-def side_within(faces: Faces, limit: float) -> int:
-    """How many faces a side a square mosaic of at most about `limit` bytes may have; 1 or more."""
+def side_within(faces: Faces, max_bytes: float) -> int:
+    """Return the side, in faces, of the largest square mosaic of about `max_bytes`; at least 1."""
     rows, columns = faces.shape[:2]
     each = len(mosaic(faces, rows, columns).png) / (rows * columns)
-    return max(1, min(rows, columns, math.isqrt(int(limit / each))))
+    return max(1, min(rows, columns, math.isqrt(int(max_bytes / each))))
 
 
-def fitted(picture: Image.Image, limit: int) -> Picture:
-    """The picture in at most `limit` bytes, halved as often as that takes."""
+def shrink_to_fit(picture: Image.Image, max_bytes: int) -> Picture:
+    """Return the picture in at most `max_bytes`, halving it as often as necessary."""
     encoded = _encode(picture)
-    while len(encoded.png) > limit and min(picture.size) > 1:
+    while len(encoded.png) > max_bytes and min(picture.size) > 1:
         picture = picture.reduce(2)
         encoded = _encode(picture)
     return encoded

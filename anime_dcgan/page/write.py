@@ -1,26 +1,26 @@
-"""The page itself: the parts of the report put into its template."""
+"""Write the report of a run as one HTML page."""
 
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from anime_dcgan.page import formatting
-from anime_dcgan.page.gallery import gallery_of
-from anime_dcgan.page.panels import marks_of, panels_of
+from anime_dcgan.page.gallery import read_gallery
+from anime_dcgan.page.panels import make_marks, make_panels
 from anime_dcgan.page.plot import draw
 from anime_dcgan.page.render import render, write_page
-from anime_dcgan.run.record import Quality, Record, read_record
+from anime_dcgan.run.record import QualityRecord, RunRecord, read_record
 from anime_dcgan.run.runs import by_epoch, epoch_of
 
 GRIDS = 6
-SHORT_TABLE = 8  # rows that are shown without being asked for
+SHORT_TABLE = 8  # up to this many rows, the table is unfolded
 
 
 def write_report(run: Path, out: Path, grids: int = GRIDS) -> list[str]:
-    """Write the report of the run folder `run` to the HTML file `out`, whatever was there before.
+    """Write the report of the run folder `run` to the HTML file `out`, replacing any file there.
 
-    `grids` epochs stand side by side. What was damaged in the folder is left out and told: on the
-    page, and by the lines that are returned. UserError if `out` cannot be written.
+    `grids` epochs are shown side by side. Damaged files of the folder are left out and named on
+    the page and in the returned notes. Raises `UserError` if `out` cannot be written.
     """
     page, notes = _render(run, grids)
     write_page(out, page)
@@ -31,11 +31,11 @@ def _render(run: Path, grids: int) -> tuple[str, list[str]]:
     from markupsafe import Markup
 
     record = read_record(run)
-    gallery = gallery_of(run, record, grids)
-    marks = marks_of(record)
+    gallery = read_gallery(run, record, grids)
+    marks = make_marks(record)
     panels = [
         (panel, Markup(draw(panel, marks, record.images or 1.0, number)))
-        for number, panel in enumerate(panels_of(record))
+        for number, panel in enumerate(make_panels(record))
     ]
     page = render(
         "report",
@@ -52,8 +52,8 @@ def _render(run: Path, grids: int) -> tuple[str, list[str]]:
     return page, record.notes
 
 
-def _facts(record: Record, last_epoch: float | None) -> list[tuple[str, str, str]]:
-    """(what, how much, where) of the figures below the verdict."""
+def _facts(record: RunRecord, last_epoch: float | None) -> list[tuple[str, str, str]]:
+    """Return (name, value, detail) of the facts below the verdict."""
     facts = []
     if record.images is not None:
         facts.append(("Images seen", f"{record.images / 1000:,.4g} thousand", ""))
@@ -62,9 +62,10 @@ def _facts(record: Record, last_epoch: float | None) -> list[tuple[str, str, str
     quality = record.quality
     if quality and quality.best:
         best = quality.best
-        known = best.epoch is not None
         where = (
-            f"at epoch {formatting.epoch(best.epoch)}" if known else formatting.images(best.images)
+            formatting.images(best.images)
+            if best.epoch is None
+            else f"at epoch {formatting.epoch(best.epoch)}"
         )
         name = f"Best distance ({quality.headline})"
         facts.append((name, formatting.number(best.values[quality.headline]), where))
@@ -74,20 +75,20 @@ def _facts(record: Record, last_epoch: float | None) -> list[tuple[str, str, str
     return facts
 
 
-def _last_epoch(run: Path, record: Record) -> float | None:
-    observations = record.quality.observations if record.quality else []
+def _last_epoch(run: Path, record: RunRecord) -> float | None:
+    measurements = record.quality.measurements if record.quality else []
     logged = record.scalars.get("epoch", [])
-    known: Iterable[Any] = (
-        *(seen.epoch for seen in observations if seen.epoch is not None),
+    epochs: Iterable[Any] = (
+        *(each.epoch for each in measurements if each.epoch is not None),
         *(epoch_of(path) for path in by_epoch(run / "samples" / "ema", ".png")[-1:]),
         *(value for _, value in logged[-1:]),
     )
-    return max(known, default=None)
+    return max(epochs, default=None)
 
 
-def _columns(quality: Quality | None) -> list[str]:
-    """The measured values by name, the headline first."""
+def _columns(quality: QualityRecord | None) -> list[str]:
+    """Return the names of the measured values, the headline first."""
     if quality is None:
         return []
-    found = dict.fromkeys(key for seen in quality.observations for key in seen.values)
+    found = dict.fromkeys(key for each in quality.measurements for key in each.values)
     return sorted(found, key=lambda key: (key != quality.headline, list(found).index(key)))

@@ -1,7 +1,7 @@
-"""Checkpoints are data: how they are read, safely and without Lightning.
+"""Read checkpoints safely and without Lightning.
 
 A checkpoint holds tensors and the resolved configuration as plain values. Reading one never runs
-code that it names: it is loaded with `weights_only=True`, and only classes of
+code from it: it is loaded with `weights_only=True`, and only classes of
 `anime_dcgan.model` are built from it.
 """
 
@@ -21,14 +21,15 @@ PREFIXES = {"ema": "generator_ema.", "raw": "generator."}
 
 
 def read(path: Path, mmap: bool = True) -> dict[str, Any]:
-    """The contents of a checkpoint of ours.
+    """Return the contents of a checkpoint of this program.
 
-    With `mmap` the tensors stay on disk, and the file in use, as long as they are.
+    With `mmap` the tensors stay on disk and keep the file in use for as long as they live.
+    Raises `UserError` for a file that is missing, damaged, foreign or unsafe.
     """
     try:
         contents = torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
     except FileNotFoundError:
-        raise UserError(f"there is no checkpoint {path}") from None
+        raise UserError(f"the checkpoint {path} does not exist") from None
     except pickle.UnpicklingError as error:
         raise UserError(
             f"{path} is refused: it is damaged, or it holds more than tensors and plain values "
@@ -37,29 +38,29 @@ def read(path: Path, mmap: bool = True) -> dict[str, Any]:
     except (RuntimeError, OSError, EOFError, ValueError) as error:
         reason = f" ({error.strerror})" if isinstance(error, OSError) else ""
         raise UserError(
-            f"{path} cannot be read{reason}: it is damaged, or no checkpoint; name another one, "
+            f"{path} cannot be read{reason}: it is damaged or not a checkpoint; name another one, "
             "such as that of an epoch"
         ) from None
     if not isinstance(contents, dict) or not {"state_dict", "config"} <= contents.keys():
         raise UserError(
-            f"{path} is no checkpoint of anime_dcgan: it lacks weights or configuration"
+            f"{path} is not a checkpoint of anime_dcgan: it lacks weights or configuration"
         )
     return contents
 
 
 def load_generator(path: Path, weights: Weights = "ema") -> Generator:
-    """The generator of a checkpoint, averaged or raw, on the CPU, frozen, in evaluation mode.
+    """Return the averaged or raw generator of a checkpoint: on the CPU, frozen, in eval mode.
 
     Raises `UserError` for a file that is missing, damaged, foreign or unsafe.
     """
     contents = read(path)
     prefix = PREFIXES[weights]
     state = {
-        name.removeprefix(prefix): _own(tensor, path)
+        name.removeprefix(prefix): _copy_tensor(tensor, path)
         for name, tensor in contents["state_dict"].items()
         if name.startswith(prefix)
     }
-    with torch.device("meta"):  # nothing is allocated for sizes that the weights do not confirm
+    with torch.device("meta"):  # allocates nothing before the weights confirm the sizes
         settings = _generator_settings(contents["config"])
         generator = trusted.build(settings, MODEL_PACKAGE, Generator, path)
     try:
@@ -71,12 +72,12 @@ def load_generator(path: Path, weights: Weights = "ema") -> Generator:
     return generator.eval().requires_grad_(False)
 
 
-def _own(tensor: Any, path: Path) -> Any:
-    """A copy that leaves the file alone; refused where it stands for more than the file holds."""
+def _copy_tensor(tensor: Any, path: Path) -> Any:
+    """Return a copy that does not keep the file in use. Raises `UserError` for expanded tensors."""
     if not isinstance(tensor, torch.Tensor):
         return tensor
     if tensor.untyped_storage().nbytes() < tensor.numel() * tensor.element_size():
-        raise UserError(f"{path} is refused: its weights stand for more than it holds")
+        raise UserError(f"{path} is refused: its weights are larger than their storage")
     return tensor.clone()
 
 

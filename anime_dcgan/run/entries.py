@@ -1,4 +1,4 @@
-"""Runs as a comparison sees them: settings, course of the distance, and what became of them."""
+"""Runs as a comparison needs them: settings, measured distances, and how they ended."""
 
 import json
 from collections import Counter
@@ -12,75 +12,72 @@ import yaml
 from anime_dcgan.cli.overrides import own_overrides, read_yaml
 from anime_dcgan.run.outcome import FINISHED, read_failure
 from anime_dcgan.run.record import (
-    Equilibrium,
-    Observation,
-    observation,
+    EquilibriumRecord,
+    Measurement,
+    parse_measurement,
     read_equilibrium,
     read_quality,
 )
 from anime_dcgan.run.settings import distinguishing
 from anime_dcgan.system.errors import first_line
 
-NOT_THE_METHOD = ("faces", "headline", "training")
-"""Settings of a measurement that may differ between values that are held against each other."""
-NOT_THE_RECIPE = ("seed=", "sweep=")
+IGNORED_METRIC_SETTINGS = ("faces", "headline", "training")
+"""Metric settings that may differ between values that are compared."""
+NOT_PART_OF_A_RECIPE = ("seed=", "sweep=")
+"""Overrides that are left out of a recipe's label."""
 
 Method = tuple[tuple[str, Any], ...]
-"""How values were measured: those of one method are comparable."""
+"""How values were measured: only values of one method are comparable."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A run among others."""
+    """One run of a comparison."""
 
     path: Path
     settings: dict[str, Any]
-    """Flat; those by which a person tells runs apart."""
-    words: list[str]
-    """The overrides that it was started with, without seed and names."""
-    measured: dict[Method, list[Observation]]
+    """Flattened settings that distinguish one run from another."""
+    overrides: list[str]
+    """Overrides that started the run, without its seed and names."""
+    measured: dict[Method, list[Measurement]]
     floors: dict[Method, dict[str, float]]
     headline: str | None
-    equilibrium: Equilibrium | None
+    equilibrium: EquilibriumRecord | None
     state: Literal["finished", "failed", "unfinished"]
     failure: str | None = None
 
     @property
     def recipe(self) -> tuple[tuple[str, str], ...]:
-        """Equal for runs that differ in seed and budget alone."""
-        other = {key: str(value) for key, value in self.settings.items() if not _is_no_recipe(key)}
-        return tuple(sorted(other.items()))
+        """A key that is equal for runs that differ only in seed and budget."""
+        settings = {k: str(v) for k, v in self.settings.items() if not _is_seed_or_budget(k)}
+        return tuple(sorted(settings.items()))
 
-    def course(self, measure: "Measure") -> list[Observation]:
-        """The observations of the averaged generator that have this distance, by images."""
-        found = self.measured.get(measure.method, [])
-        return [seen for seen in found if measure.distance in seen.values]
+    def course(self, criterion: "Criterion") -> list[Measurement]:
+        """Return the averaged generator's measurements that have this distance, by images."""
+        measurements = self.measured.get(criterion.method, [])
+        return [each for each in measurements if criterion.distance in each.values]
 
 
 @dataclass(frozen=True)
-class Measure:
+class Criterion:
     """The distance that runs are ranked by, and how it was measured."""
 
     distance: str
     method: Method = field(repr=False)
 
 
-def _is_no_recipe(key: str) -> bool:
+def _is_seed_or_budget(key: str) -> bool:
     return key in ("seed", "max_kimg", "trainer.max_epochs", "schedule.total_kimg")
 
 
 def find_runs(paths: Iterable[Path]) -> list[Path]:
-    """The run folders at and below these paths, each once, by name."""
+    """Return the run folders at and below these paths, each once, sorted by name."""
     found: dict[Path, Path] = {}
     for path in paths:
-        candidates = [path] if _is_run(path) else sorted(map(_parent, path.rglob("config.yaml")))
-        for run in filter(_is_run, candidates):
+        below = sorted(config.parent for config in path.rglob("config.yaml"))
+        for run in filter(_is_run, [path] if _is_run(path) else below):
             found.setdefault(run.resolve(), run)
     return list(found.values())
-
-
-def _parent(path: Path) -> Path:
-    return path.parent
 
 
 def _is_run(path: Path) -> bool:
@@ -88,76 +85,77 @@ def _is_run(path: Path) -> bool:
 
 
 def read_entry(run: Path, notes: list[str]) -> Entry | None:
-    """A run by its files; None, with a note, if its settings cannot be read."""
-    own: list[str] = []
+    """Return a run read from its files; None, with a note, if its settings cannot be read."""
     try:
         config = yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8"))
         settings = distinguishing(config)
     except (OSError, ValueError, AttributeError, yaml.YAMLError) as error:
         notes.append(f"{run} is left out: config.yaml cannot be read ({first_line(error)})")
         return None
-    quality = read_quality(run, own)
-    measured: dict[Method, list[Observation]] = {}
+    run_notes: list[str] = []
+    quality = read_quality(run, run_notes)
+    measured: dict[Method, list[Measurement]] = {}
     floors: dict[Method, dict[str, float]] = {}
     if quality is not None:
-        method = method_of(quality.settings)
-        measured[method] = [seen for seen in quality.observations if seen.weights == "ema"]
+        method = measurement_method(quality.settings)
+        measured[method] = [each for each in quality.measurements if each.weights == "ema"]
         floors[method] = quality.floor
-    _add_evaluations(run, measured, own)
+    _add_evaluations(run, measured, run_notes)
     failure = read_failure(run)
     finished = "finished" if (run / FINISHED).exists() else "unfinished"
     entry = Entry(
         path=run,
         settings=settings,
-        words=_words(run),
+        overrides=_recipe_overrides(run),
         measured=measured,
         floors=floors,
         headline=quality.headline if quality else None,
-        equilibrium=read_equilibrium(run, own),
+        equilibrium=read_equilibrium(run, run_notes),
         state=finished if failure is None else "failed",
         failure=failure,
     )
-    notes += [f"{run.name}: {note}" for note in own]
+    notes += [f"{run.name}: {note}" for note in run_notes]
     return entry
 
 
-def method_of(settings: dict[str, Any]) -> Method:
-    """Of the settings of a measurement, those that make values comparable."""
-    kept = {key: value for key, value in settings.items() if key not in NOT_THE_METHOD}
+def measurement_method(settings: dict[str, Any]) -> Method:
+    """Return the metric settings that must agree for values to be comparable."""
+    kept = {key: value for key, value in settings.items() if key not in IGNORED_METRIC_SETTINGS}
     return tuple(sorted((key, json.dumps(value)) for key, value in kept.items()))
 
 
 def _add_evaluations(
-    run: Path, measured: dict[Method, list[Observation]], notes: list[str]
+    run: Path, measured: dict[Method, list[Measurement]], notes: list[str]
 ) -> None:
-    """What `evaluate` measured, where the training did not."""
+    """Add the measurements of `evaluate` where the training has none."""
     path = run / "evaluations.json"
     if not path.exists():
         return
     try:
         rows = json.loads(path.read_text(encoding="utf-8"), parse_int=float)["rows"]
         for row in rows:
-            seen, method = observation(row), method_of(row["metric"])
-            known = measured.setdefault(method, [])
-            if seen.weights == "ema" and seen.images not in {other.images for other in known}:
-                known.append(seen)
-                known.sort(key=lambda other: other.images)
+            measurement, method = parse_measurement(row), measurement_method(row["metric"])
+            course = measured.setdefault(method, [])
+            is_new = measurement.images not in {each.images for each in course}
+            if measurement.weights == "ema" and is_new:
+                course.append(measurement)
+                course.sort(key=lambda each: each.images)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         notes.append(f"evaluations.json is damaged and left out: {first_line(error)}")
 
 
-def _words(run: Path) -> list[str]:
-    said = read_yaml(run / ".hydra" / "overrides.yaml")
-    words = own_overrides(list(map(str, said)) if isinstance(said, list) else [])
-    return [word for word in words if not word.startswith(NOT_THE_RECIPE)]
+def _recipe_overrides(run: Path) -> list[str]:
+    content = read_yaml(run / ".hydra" / "overrides.yaml")
+    overrides = own_overrides(list(map(str, content)) if isinstance(content, list) else [])
+    return [each for each in overrides if not each.startswith(NOT_PART_OF_A_RECIPE)]
 
 
-def choose_measure(entries: list[Entry], distance: str | None = None) -> Measure | None:
-    """The measure that most runs have; of the headlines, unless a distance is named."""
-    counts: Counter[Measure] = Counter()
+def choose_criterion(entries: list[Entry], distance: str | None = None) -> Criterion | None:
+    """Return the criterion that most runs have: a headline distance, or the one that is named."""
+    counts: Counter[Criterion] = Counter()
     for entry in entries:
-        for method, seen in entry.measured.items():
-            names = {distance} if distance else {entry.headline}
-            known = {name for one in seen for name in one.values}
-            counts.update(Measure(name, method) for name in names & known if name is not None)
+        for method, measurements in entry.measured.items():
+            candidates = {distance} if distance else {entry.headline}
+            measured = {name for each in measurements for name in each.values}
+            counts.update(Criterion(name, method) for name in candidates & measured if name)
     return max(counts, key=lambda one: (counts[one], one.distance), default=None)

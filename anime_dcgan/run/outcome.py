@@ -1,4 +1,4 @@
-"""What became of a run, in files of its folder: `finished.json`, `failure.json`, `quality.json`."""
+"""How a run ended, in files of its folder: `finished.json`, `failure.json`, `quality.json`."""
 
 import math
 import time
@@ -13,7 +13,7 @@ FINISHED, FAILURE = "finished.json", "failure.json"
 
 
 def write_finished(run_dir: Path, config: DictConfig, images: int, epochs: float) -> None:
-    """Say that the training came to its end; what failed before no longer counts."""
+    """Record that the training finished, and delete the record of an earlier failure."""
     content = {
         "images": images,
         "epochs": epochs,
@@ -21,12 +21,12 @@ def write_finished(run_dir: Path, config: DictConfig, images: int, epochs: float
         "max_epochs": config.trainer.max_epochs,
     }
     path = run_dir / FINISHED
-    write_or_warn(lambda: write_json(path, content), path, "a sweep would go on with this run")
+    write_or_warn(lambda: write_json(path, content), path, "a sweep would resume this run")
     (run_dir / FAILURE).unlink(missing_ok=True)
 
 
 def is_finished(run_dir: Path, config: DictConfig) -> bool:
-    """Whether the run came to its end with this budget, or went beyond it."""
+    """Return True if the run finished with this budget or a larger one."""
     done = read_object(run_dir / FINISHED)
     if not done:
         return False
@@ -38,7 +38,7 @@ def is_finished(run_dir: Path, config: DictConfig) -> bool:
 
 
 def write_failure(run_dir: Path, message: str, traceback: str | None = None) -> None:
-    """Say why the training ended before its end; `traceback` where no user could know."""
+    """Record why the training failed; `traceback` for anything but a `UserError`."""
     content: dict[str, Any] = {"message": message, "when": time.strftime("%Y-%m-%d %H:%M:%S")}
     if traceback is not None:
         content["traceback"] = traceback
@@ -47,14 +47,14 @@ def write_failure(run_dir: Path, message: str, traceback: str | None = None) -> 
 
 
 def read_failure(run_dir: Path) -> str | None:
-    """Why the training ended before its end; None if it did not."""
+    """Return why the training failed; None if it did not."""
     return read_object(run_dir / FAILURE).get("message")
 
 
 def best_distance(run_dir: Path) -> float:
-    """The lowest headline distance that the run measured; infinite if it measured none.
+    """Return the lowest headline distance that the run measured, infinity if there is none.
 
-    It is what a sweeper minimises, and a sweeper takes a number only.
+    A sweeper minimises it, and accepts numbers only.
     """
     quality = read_object(run_dir / "quality.json")
     try:

@@ -1,53 +1,55 @@
-"""What the files of a run folder say. It may be young, old or damaged: what is there counts."""
+"""The files of a run folder, parsed. A run may be young or damaged: whatever is there is read."""
 
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar, get_args
 
 from anime_dcgan.run.scalars import Points, finite_number, read_scalars
+from anime_dcgan.system.errors import first_line
 
-VERDICTS = ("learning", "equilibrium", "cycling", "diverging", "collapsed")
-LONGEST_TEXT = 200_000  # characters of the configuration that the page takes in
+VerdictName = Literal["learning", "equilibrium", "cycling", "diverging", "collapsed"]
+VERDICTS: tuple[VerdictName, ...] = get_args(VerdictName)
+MAX_TEXT = 200_000  # characters of config.yaml and command.txt that the page includes
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Observation:
-    """What was measured of one generator, after so many images."""
+class Measurement:
+    """The values measured on one generator after `images` images."""
 
     images: float
     epoch: float | None
     weights: str
     values: dict[str, float]
     hours: float | None = None
-    """Of training, from the start of the run; older runs do not say it."""
+    """Hours of training since the start of the run; None if unknown."""
 
 
 @dataclass(frozen=True)
-class Quality:
+class QualityRecord:
     """`quality.json`. A key with a "/" is a distance (lower is better), any other a ratio."""
 
     headline: str
     floor: dict[str, float]
-    observations: list[Observation]
+    measurements: list[Measurement]
     settings: dict[str, Any] = field(default_factory=dict)
-    """What the values depend on."""
+    """Settings that the values depend on."""
 
     @property
-    def best(self) -> Observation | None:
-        """The observation with the lowest headline distance."""
-        measured = [seen for seen in self.observations if self.headline in seen.values]
-        return min(measured, key=lambda seen: seen.values[self.headline], default=None)
+    def best(self) -> Measurement | None:
+        """The measurement with the lowest headline distance."""
+        measured = [each for each in self.measurements if self.headline in each.values]
+        return min(measured, key=lambda each: each.values[self.headline], default=None)
 
 
 @dataclass(frozen=True)
-class Equilibrium:
-    """`equilibrium.json`: the verdict, the place that it names, and what led to it."""
+class EquilibriumRecord:
+    """`equilibrium.json`: the verdict, the epoch that it names, and the metrics behind it."""
 
-    verdict: str
+    verdict: VerdictName
     reasons: list[str]
     epoch: float | None
     images: float | None
@@ -55,34 +57,34 @@ class Equilibrium:
 
 
 @dataclass(frozen=True)
-class Record:
-    """All that the page shows of a run, but for its pictures."""
+class RunRecord:
+    """Everything that the report shows of a run, except its pictures."""
 
     name: str
-    quality: Quality | None
-    equilibrium: Equilibrium | None
+    quality: QualityRecord | None
+    equilibrium: EquilibriumRecord | None
     scalars: dict[str, Points]
     commands: str
     config: str
     notes: list[str]
-    """What could not be read, a line each."""
+    """Files that could not be read, one line each."""
 
     @property
     def images(self) -> float | None:
-        """How many images the run is known to have seen."""
-        seen = [points[-1][0] for points in self.scalars.values()]
+        """The largest number of images that any of the files mentions."""
+        counts = [points[-1][0] for points in self.scalars.values()]
         if self.quality:
-            seen += [observation.images for observation in self.quality.observations]
+            counts += [measurement.images for measurement in self.quality.measurements]
         if self.equilibrium:
-            seen += [points[-1][0] for points in self.equilibrium.history.values()]
-            seen += [self.equilibrium.images or 0.0]
-        return max(seen, default=None)
+            counts += [points[-1][0] for points in self.equilibrium.history.values()]
+            counts += [self.equilibrium.images or 0.0]
+        return max(counts, default=None)
 
 
-def read_record(run: Path) -> Record:
-    """The record of a run folder; whatever is damaged is left out and named in the notes."""
+def read_record(run: Path) -> RunRecord:
+    """Return the record of a run folder; damaged files are left out and named in the notes."""
     notes: list[str] = []
-    return Record(
+    return RunRecord(
         name=run.resolve().name,
         quality=read_quality(run, notes),
         equilibrium=read_equilibrium(run, notes),
@@ -93,14 +95,14 @@ def read_record(run: Path) -> Record:
     )
 
 
-def read_quality(run: Path, notes: list[str]) -> Quality | None:
-    """What was measured as the run went on; None if nothing was, or if the file is damaged."""
-    return _read_json(run / "quality.json", _quality, notes)
+def read_quality(run: Path, notes: list[str]) -> QualityRecord | None:
+    """Return the run's quality.json; None if it is missing, or damaged, which is noted."""
+    return _read_json(run / "quality.json", _parse_quality, notes)
 
 
-def read_equilibrium(run: Path, notes: list[str]) -> Equilibrium | None:
-    """The verdict; None if there is none, or if the file is damaged."""
-    return _read_json(run / "equilibrium.json", _equilibrium, notes)
+def read_equilibrium(run: Path, notes: list[str]) -> EquilibriumRecord | None:
+    """Return the run's equilibrium.json; None if it is missing, or damaged, which is noted."""
+    return _read_json(run / "equilibrium.json", _parse_equilibrium, notes)
 
 
 def _read_json(path: Path, parse: Callable[[Any], T], notes: list[str]) -> T | None:
@@ -109,13 +111,13 @@ def _read_json(path: Path, parse: Callable[[Any], T], notes: list[str]) -> T | N
     except FileNotFoundError:
         return None
     except (OSError, ValueError, RecursionError) as error:
-        notes.append(f"{path.name} is damaged and left out: {error}")
+        notes.append(f"{path.name} is damaged and left out: {first_line(error)}")
         return None
 
 
 def _read_text(path: Path, notes: list[str]) -> str:
     try:
-        return path.read_text(encoding="utf-8", errors="replace")[:LONGEST_TEXT].strip()
+        return path.read_text(encoding="utf-8", errors="replace")[:MAX_TEXT].strip()
     except FileNotFoundError:
         return ""
     except OSError as error:
@@ -123,57 +125,54 @@ def _read_text(path: Path, notes: list[str]) -> str:
         return ""
 
 
-def _quality(raw: Any) -> Quality:
-    return Quality(
-        headline=_member(_member(raw, "metric", dict), "headline", str),
-        floor=_numbers(raw.get("floor") or {}),
-        observations=sorted(map(observation, _member(raw, "rows", list)), key=_images),
+def _parse_quality(raw: Any) -> QualityRecord:
+    measurements = map(parse_measurement, _require(raw, "rows", list))
+    return QualityRecord(
+        headline=_require(_require(raw, "metric", dict), "headline", str),
+        floor=_finite_numbers(raw.get("floor") or {}),
+        measurements=sorted(measurements, key=lambda measurement: measurement.images),
         settings=raw["metric"],
     )
 
 
-def _images(seen: Observation) -> float:
-    return seen.images
-
-
-def observation(raw: Any) -> Observation:
-    """A row of a file of measurements, its numbers read as floats; ValueError if it is none."""
-    return Observation(
-        images=_member(raw, "images", float),
+def parse_measurement(raw: Any) -> Measurement:
+    """Return one row of a file of measurements. Raises ValueError if it is damaged."""
+    return Measurement(
+        images=_require(raw, "images", float),
         epoch=finite_number(raw.get("epoch")),
         weights=str(raw.get("weights", "ema")),
-        values=_numbers(_member(raw, "values", dict)),
+        values=_finite_numbers(_require(raw, "values", dict)),
         hours=finite_number(raw.get("hours")),
     )
 
 
-def _equilibrium(raw: Any) -> Equilibrium:
-    verdict = _member(raw, "verdict", str)
+def _parse_equilibrium(raw: Any) -> EquilibriumRecord:
+    verdict = _require(raw, "verdict", str)
     if verdict not in VERDICTS:
-        raise ValueError(f"the verdict {verdict!r} is none of {', '.join(VERDICTS)}")
+        raise ValueError(f"the verdict {verdict!r} is unknown; it must be {', '.join(VERDICTS)}")
     history: dict[str, Points] = {}
-    for row in _member(raw, "history", list):
-        images = _member(row, "images", float)
-        for name, value in _numbers(row | {"images": None}).items():
+    for row in _require(raw, "history", list):
+        images = _require(row, "images", float)
+        for name, value in _finite_numbers(row | {"images": None}).items():
             history.setdefault(name, []).append((images, value))
-    return Equilibrium(
+    return EquilibriumRecord(
         verdict=verdict,
-        reasons=[str(reason) for reason in _member(raw, "reasons", list)],
+        reasons=[str(reason) for reason in _require(raw, "reasons", list)],
         epoch=finite_number(raw.get("epoch")),
         images=finite_number(raw.get("images")),
         history={name: sorted(points) for name, points in history.items()},
     )
 
 
-def _member(raw: Any, name: str, kind: type[T]) -> T:
-    """A member of a JSON object; ValueError if it is missing, of another kind or not finite."""
-    value = raw.get(name) if isinstance(raw, dict) else None
+def _require(raw: Any, key: str, kind: type[T]) -> T:
+    """Return `raw[key]`. Raises ValueError if it is missing, not a `kind`, or not finite."""
+    value = raw.get(key) if isinstance(raw, dict) else None
     if not isinstance(value, kind) or (kind is float and finite_number(value) is None):
-        raise ValueError(f"`{name}` is missing or no {kind.__name__}")
+        raise ValueError(f"`{key}` is missing or not a {kind.__name__}")
     return value
 
 
-def _numbers(raw: Any) -> dict[str, float]:
+def _finite_numbers(raw: Any) -> dict[str, float]:
     if not isinstance(raw, dict):
-        raise ValueError(f"{raw!r:.40} is no object of numbers")
+        raise ValueError(f"{raw!r:.40} is not an object of numbers")
     return {name: value for name, value in raw.items() if finite_number(value) is not None}

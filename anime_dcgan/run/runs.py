@@ -1,4 +1,4 @@
-"""Where runs and their files lie, and what they are called."""
+"""Find runs and their files by name."""
 
 import re
 from pathlib import Path
@@ -12,7 +12,7 @@ WEIGHTS: tuple[Weights, ...] = get_args(Weights)
 
 
 def file_stem(epoch: float) -> str:
-    """Name of what belongs to an epoch: `epoch=0070`, or `epoch=0070.250` within one."""
+    """Return the file name of an epoch: `epoch=0070`, or `epoch=0070.250` within one."""
     return f"epoch={epoch:04.0f}" if epoch == int(epoch) else f"epoch={epoch:08.3f}"
 
 
@@ -20,38 +20,44 @@ STEM = re.compile(r"epoch=(\d+(?:\.\d+)?)")
 
 
 def epoch_of(path: Path) -> float:
-    """The epoch of a file that is named by `file_stem`."""
+    """Return the epoch of a file that is named by `file_stem`."""
     match = STEM.fullmatch(path.with_suffix("").name)
     assert match is not None, path
     return float(match[1])
 
 
 def by_epoch(folder: Path, suffix: str) -> list[Path]:
-    """The files of a folder that are named by `file_stem`, earliest epoch first; no others."""
+    """Return the files of a folder that are named by `file_stem`, earliest epoch first."""
     named = (path for path in folder.glob(f"epoch=*{suffix}") if STEM.fullmatch(path.stem))
     return sorted(named, key=epoch_of)
 
 
 def find_run(run: str, outputs: Path) -> Path:
-    """The folder of a run: `latest`, a name below `outputs`, or a path."""
+    """Return the folder of a run: `latest`, a name below `outputs`, or a path.
+
+    Raises `UserError` if there is no such run.
+    """
     if run in ("latest", "last"):
         runs = sorted(
             (path.parent.parent for path in outputs.glob("**/checkpoints/last.ckpt")),
             key=lambda folder: (folder / "checkpoints" / "last.ckpt").stat().st_mtime,
         )
         if not runs:
-            raise UserError(f"no run with a checkpoint lies below {outputs}: name one with run=...")
+            raise UserError(f"{outputs} contains no run with a checkpoint: name one with run=...")
         return runs[-1]
     for folder in (outputs / run, Path(run)):
         if (folder / "checkpoints").is_dir():
             return folder
     raise UserError(
-        f"run={run} is no run: neither {outputs / run} nor {run} has a folder `checkpoints`"
+        f"run={run} is not a run: neither {outputs / run} nor {run} has a folder `checkpoints`"
     )
 
 
 def find_checkpoint(run: Path, epoch: str) -> Path:
-    """A checkpoint of a run: `last` (or `latest`), `best`, or an epoch's number."""
+    """Return a checkpoint of a run: `last` (or `latest`), `best`, or an epoch's number.
+
+    Raises `UserError` if there is no such checkpoint.
+    """
     folder = run / "checkpoints"
     if epoch in ("last", "latest", "best"):
         path = folder / ("best.ckpt" if epoch == "best" else "last.ckpt")

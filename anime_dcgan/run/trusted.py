@@ -1,6 +1,6 @@
-"""Objects built from the configuration of a checkpoint or a run, which may be a stranger's.
+"""Build objects from the configuration of a checkpoint or a run, which may be untrusted.
 
-Unlike Hydra's `instantiate`, nothing but a class of one named package of ours is ever called.
+Unlike Hydra's `instantiate`, `build` only ever calls classes of one given package of ours.
 """
 
 import importlib
@@ -10,25 +10,29 @@ from anime_dcgan.system.errors import UserError, first_line
 
 
 def build(settings: Any, package: str, base: type, origin: object) -> Any:
-    """The object of class `_target_`, which must lie in `package` and derive from `base`.
+    """Build the object of class `_target_`, which must be in `package` and derive from `base`.
 
-    Raises `UserError`, which names `origin`, for anything else and for values that are not plain.
+    Raises `UserError`, which names `origin`, for any other target and for nested values.
     """
     try:
         arguments = dict(settings)
         target = str(arguments.pop("_target_"))
         module_name, _, class_name = target.rpartition(".")
     except (KeyError, TypeError, ValueError):
-        raise UserError(f"{origin} does not say which {base.__name__.lower()} it holds") from None
+        raise UserError(
+            f"{origin} does not name the class of its {base.__name__.lower()}"
+        ) from None
     plain = all(isinstance(value, int | float | bool | str | None) for value in arguments.values())
     if not f"{module_name}.".startswith(f"{package}.") or not plain:
-        raise UserError(f"{origin} is refused: {target!r} is nothing of {package}")
+        raise UserError(
+            f"{origin} is refused: {target!r} is not a class of {package} with plain values"
+        )
     try:
         found = getattr(importlib.import_module(module_name), class_name)
     except (ImportError, AttributeError):
         raise UserError(f"{origin} names {target}, which this version does not have") from None
     if not (isinstance(found, type) and issubclass(found, base)):
-        raise UserError(f"{origin} is refused: {target} is no {base.__name__.lower()}")
+        raise UserError(f"{origin} is refused: {target} is not a {base.__name__.lower()}")
     try:
         return found(**arguments)
     except UserError as error:

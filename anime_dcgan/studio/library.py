@@ -13,8 +13,8 @@ import yaml
 from anime_dcgan.explore.face import check_run
 from anime_dcgan.run.outcome import FINISHED
 from anime_dcgan.run.record import (
-    Equilibrium,
-    Quality,
+    EquilibriumRecord,
+    QualityRecord,
     read_equilibrium,
     read_quality,
     read_record,
@@ -142,7 +142,7 @@ def read_run(folder: Path, name: str, updated: float) -> Run:
     checkpoints = folder / "checkpoints"
     return Run(
         name=name,
-        images=max((seen.images for seen in quality.observations), default=None)
+        images=max((seen.images for seen in quality.measurements), default=None)
         if quality
         else None,
         epochs=[epoch_name(epoch_of(path)) for path in by_epoch(checkpoints, ".ckpt")],
@@ -228,15 +228,15 @@ def _whole(value: Any) -> int | None:
     return value if isinstance(value, int) else None
 
 
-def _verdict(said: Equilibrium | None) -> Verdict | None:
+def _verdict(said: EquilibriumRecord | None) -> Verdict | None:
     return said and Verdict(said.verdict, said.reasons, said.epoch, said.images)
 
 
-def _curve(quality: Quality | None) -> list[tuple[float, float, float | None]]:
+def _curve(quality: QualityRecord | None) -> list[tuple[float, float, float | None]]:
     if quality is None:
         return []
     return [
         (seen.images, seen.values[quality.headline], seen.epoch)
-        for seen in quality.observations
+        for seen in quality.measurements
         if quality.headline in seen.values
     ]

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from anime_dcgan.page.gallery import PICTURES_LIMIT, choose, gallery_of, named_places
+from anime_dcgan.page.gallery import MAX_PICTURE_BYTES, choose, epoch_roles, read_gallery
 from anime_dcgan.run.record import read_record
 from tests.run_folder import make_full_run, make_run, row, write_quality, write_verdict
 
@@ -19,27 +19,25 @@ def test_best_and_verdict_have_their_grids_or_the_nearest_ones(tmp_path: Path):
     write_quality(tmp_path, [row(7.4, swd_all=1.0), row(9, swd_all=2.0)])
     write_verdict(tmp_path, "equilibrium", epoch=20)
     record = read_record(tmp_path)
-    assert list(named_places([1.0, 7.0, 8.0, 30.0], record).items()) == [
+    assert list(epoch_roles([1.0, 7.0, 8.0, 30.0], record).items()) == [
         (7, "best"),
         (30, "last, nearest to equilibrium"),
         (1, "first"),
     ]
-    assert named_places([1, 20, 30], record)[20] == "equilibrium"
-    assert named_places([5.0], record) == {
-        5: "nearest to best, last, nearest to equilibrium, first"
-    }
+    assert epoch_roles([1, 20, 30], record)[20] == "equilibrium"
+    assert epoch_roles([5.0], record) == {5: "nearest to best, last, nearest to equilibrium, first"}
 
 
 def test_the_pictures_of_a_full_run(tmp_path: Path):
     run = make_full_run(tmp_path / "a")
-    gallery = gallery_of(run, read_record(run), count=4)
-    assert {grid.epoch: grid.names for grid in gallery.beside} == {
+    gallery = read_gallery(run, read_record(run), count=4)
+    assert {grid.epoch: grid.names for grid in gallery.side_by_side} == {
         1: "first",
         6: "equilibrium",
         8: "best",
         10: "last",
     }
-    assert all(grid.raw for grid in gallery.beside)
+    assert all(grid.raw for grid in gallery.side_by_side)
     assert [grid.epoch for grid in gallery.between] == [2, 3, 4, 5, 7, 9]
     assert gallery.strip_title == "Faces of epoch 8"
     assert gallery.neighbours is not None
@@ -50,23 +48,23 @@ def test_damaged_grids_are_left_out_and_named(tmp_path: Path):
     (run / "samples/ema/epoch=0003.png").write_bytes(b"")  # as a training leaves it that writes
     (run / "samples/raw/epoch=0001.png").unlink()
     record = read_record(run)
-    gallery = gallery_of(run, record, count=6)
-    assert [(grid.epoch, grid.raw is not None) for grid in gallery.beside] == [
+    gallery = read_gallery(run, record, count=6)
+    assert [(grid.epoch, grid.raw is not None) for grid in gallery.side_by_side] == [
         (1, False),
         (2, True),
     ]
-    assert gallery.beside[-1].names == "last"
+    assert gallery.side_by_side[-1].names == "last"
     (note,) = record.notes
     assert note.startswith("samples/ema/epoch=0003.png is damaged")
 
 
 def test_large_faces_of_many_epochs_keep_to_the_limit(tmp_path: Path):
     run = make_run(tmp_path / "a", epochs=range(1, 31), size=96, faces=16)
-    gallery = gallery_of(run, read_record(run), count=6)
-    grids = [*gallery.beside, *gallery.between]
+    gallery = read_gallery(run, read_record(run), count=6)
+    grids = [*gallery.side_by_side, *gallery.between]
     pictures = [
         *gallery.strips,
         *(picture for grid in grids for picture in (grid.averaged, grid.raw)),
     ]
-    assert len(gallery.beside) == 6 and gallery.between
-    assert sum(len(picture.png) for picture in pictures if picture) <= PICTURES_LIMIT
+    assert len(gallery.side_by_side) == 6 and gallery.between
+    assert sum(len(picture.png) for picture in pictures if picture) <= MAX_PICTURE_BYTES

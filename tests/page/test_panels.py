@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from anime_dcgan.page.panels import HOURS, Curve, Mark, Panel, marks_of, panels_of
+from anime_dcgan.page.panels import HOURS, Curve, Mark, Panel, make_marks, make_panels
 from anime_dcgan.page.plot import VARIABLES, draw
 from anime_dcgan.run.record import read_record
 from tests.run_folder import (
@@ -19,7 +19,7 @@ from tests.run_folder import (
 
 
 def titles(run: Path) -> dict[str, list[str]]:
-    return {panel.title: [c.name for c in panel.curves] for panel in panels_of(read_record(run))}
+    return {panel.title: [c.name for c in panel.curves] for panel in make_panels(read_record(run))}
 
 
 def test_the_panels_of_a_full_run(tmp_path: Path):
@@ -32,8 +32,8 @@ def test_the_panels_of_a_full_run(tmp_path: Path):
         "Precision and recall": ["precision"],
     }
     record = read_record(run)
-    assert marks_of(record) == [Mark("verdict", 6000), Mark("best", 8000)]
-    assert panels_of(record)[0].curves[0].floor == 3.0
+    assert make_marks(record) == [Mark("verdict", 6000), Mark("best", 8000)]
+    assert make_panels(record)[0].curves[0].floor == 3.0
 
 
 def test_a_run_without_data_has_no_panels(tmp_path: Path):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from anime_dcgan.page.sheets import GAP, faces_of, fitted, mosaic, read_sheet, side_within
+from anime_dcgan.page.sheets import GAP, mosaic, read_sheet, shrink_to_fit, side_within, split_grid
 from anime_dcgan.sampling import image
 from tests.run_folder import noise
 
@@ -21,23 +21,23 @@ def test_the_gap_is_that_of_the_grids():
 @pytest.mark.parametrize(("count", "columns"), [(64, 8), (4, 2), (12, 6), (1, 1)])
 def test_faces_come_back_from_a_grid_bit_by_bit(count: int, columns: int, scale: int):
     pixels = noise(count, 16)
-    faces = faces_of(image.grid(pixels, columns, scale))
+    faces = split_grid(image.grid(pixels, columns, scale))
     assert faces.shape == (count // columns, columns, 16, 16, 3)
     assert np.array_equal(faces.reshape(pixels.shape), pixels)
 
 
 def test_places_of_a_grid_that_hold_no_face_are_white():
-    faces = faces_of(image.grid(noise(7, 16), 3))
+    faces = split_grid(image.grid(noise(7, 16), 3))
     assert faces.shape[:2] == (3, 3)
     assert faces[2, 1:].min() == 255
 
 
 def test_a_picture_without_gaps_is_one_face():
-    assert faces_of(Image.fromarray(noise(1, 33)[0])).shape == (1, 1, 33, 33, 3)
+    assert split_grid(Image.fromarray(noise(1, 33)[0])).shape == (1, 1, 33, 33, 3)
 
 
 def test_a_mosaic_has_the_faces_of_the_corner_and_clear_gaps():
-    faces = faces_of(image.grid(noise(9, 16)))
+    faces = split_grid(image.grid(noise(9, 16)))
     picture = mosaic(faces, 2, 2)
     assert picture.uri.startswith("data:image/png;base64,")
     with Image.open(io.BytesIO(base64.b64decode(picture.uri.partition(",")[2]))) as opened:
@@ -49,7 +49,7 @@ def test_a_mosaic_has_the_faces_of_the_corner_and_clear_gaps():
 
 
 def test_a_mosaic_keeps_to_a_limit():
-    faces = faces_of(image.grid(noise(64, 32)))
+    faces = split_grid(image.grid(noise(64, 32)))
     side = side_within(faces, 60_000)
     assert 0.5 * 60_000 < len(mosaic(faces, side, side).png) < 1.05 * 60_000
     assert side_within(faces, 1) == 1
@@ -58,9 +58,9 @@ def test_a_mosaic_keeps_to_a_limit():
 
 def test_a_picture_is_halved_until_it_fits():
     picture = Image.fromarray(noise(1, 256)[0])
-    small = fitted(picture, 60_000)
+    small = shrink_to_fit(picture, 60_000)
     assert small.width == 128 and len(small.png) <= 60_000
-    assert fitted(picture, 10**6).width == 256
+    assert shrink_to_fit(picture, 10**6).width == 256
 
 
 @pytest.mark.parametrize("cut", [0, 10, 200])

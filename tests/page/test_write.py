@@ -1,4 +1,4 @@
-"""The page: complete, self-contained, and inert whatever the files of the run say."""
+"""The report: complete, self-contained, and inert whatever the files of the run contain."""
 
 import re
 import subprocess
@@ -12,7 +12,7 @@ from anime_dcgan.system.errors import UserError
 from anime_dcgan.system.paths import CONF_DIR
 from tests.run_folder import Page, make_full_run, make_run, row, write_quality, write_verdict
 
-LARGEST = 6_000_000  # bytes
+MAX_BYTES = 6_000_000  # bytes
 HOSTILE = "<script>alert('x')</script><img src=http://evil/ onerror=alert(1)>\" onload=\"x"
 
 
@@ -29,19 +29,19 @@ def assert_self_contained(page: Page) -> None:
             if name in ("src", "href", "xlink:href", "srcset", "action", "data", "poster"):
                 assert value and value.startswith(("data:", "#")), (tag, value)
     assert "@import" not in page.source
-    assert all(place.startswith("#") for place in re.findall(r"url\(([^)]*)\)", page.source))
+    assert all(url.startswith("#") for url in re.findall(r"url\(([^)]*)\)", page.source))
 
 
 def test_the_page_of_a_full_run(tmp_path: Path):
     page = page_of(make_full_run(tmp_path / "a"), grids=4)
     assert_self_contained(page)
-    for words in (
+    for text in (
         "Equilibrium reached at epoch 6 (6,000 images)",
-        *("the distance falls no more", "Best distance (swd/all)", "at epoch 8"),
-        *("10 observations", "python -m anime_dcgan.train run=a", "image_size: 16"),
+        *("the distance no longer falls", "Best distance (swd/all)", "at epoch 8"),
+        *("10 measurements", "python -m anime_dcgan.train run=a", "image_size: 16"),
         "Left: generated. Right: the nearest training pictures.",
     ):
-        assert words in page.text
+        assert text in page.text
     assert len(page.all("img", data_weights="averaged")) == 10  # 4 side by side, 6 of the film
     assert len(page.all("img", data_weights="raw")) == 4
     assert len(page.all("figure", class_="panel")) == len(page.all("svg")) == 5
@@ -52,16 +52,16 @@ def test_the_page_of_a_full_run(tmp_path: Path):
     assert headings == ["curves", "faces", "neighbours", "values", "settings"]
 
 
-def test_a_young_run_says_what_would_fill_the_page(tmp_path: Path):
+def test_the_page_of_a_young_run_explains_what_is_missing(tmp_path: Path):
     page = page_of(make_run(tmp_path / "a"))
     assert_self_contained(page)
-    for words in ("No verdict known", "no curves yet", "scalars.jsonl", "no grids yet"):
-        assert words in page.text
+    for text in ("No verdict yet", "no curves yet", "scalars.jsonl", "no grids yet"):
+        assert text in page.text
     assert not page.all("svg")
     assert 'id="neighbours"' not in page.source and 'id="values"' not in page.source
 
 
-def test_what_files_say_is_text_and_nothing_else(tmp_path: Path):
+def test_contents_of_files_are_escaped(tmp_path: Path):
     run = make_full_run(tmp_path / "<script>alert(0)<")
     write_verdict(run, "learning", reasons=[HOSTILE])
     write_quality(run, [row(1, **{"swd_all": 1.0, HOSTILE: 2.0, f"{HOSTILE} x": 3.0})])
@@ -75,7 +75,7 @@ def test_what_files_say_is_text_and_nothing_else(tmp_path: Path):
     assert "<script>alert(0)<" in page.text
 
 
-def test_the_policy_admits_the_script_of_the_page_only(tmp_path: Path):
+def test_the_policy_allows_only_the_script_of_the_page(tmp_path: Path):
     import base64
     import hashlib
 
@@ -87,7 +87,7 @@ def test_the_policy_admits_the_script_of_the_page_only(tmp_path: Path):
     assert "default-src 'none'" in str(policy["content"])
 
 
-def test_damage_is_told_on_the_page_and_to_the_caller(tmp_path: Path):
+def test_damage_is_noted_on_the_page_and_returned(tmp_path: Path):
     run = make_full_run(tmp_path / "a")
     (run / "quality.json").write_text("{")
     (run / "neighbours.png").write_bytes(b"no picture")
@@ -99,7 +99,7 @@ def test_damage_is_told_on_the_page_and_to_the_caller(tmp_path: Path):
     assert 'id="values"' not in page.source
 
 
-def test_text_that_no_encoding_has(tmp_path: Path):
+def test_text_that_cannot_be_encoded(tmp_path: Path):
     run = make_run(tmp_path / "a")
     write_verdict(run, "learning", reasons=["\ud800"])
     assert "Still learning" in page_of(run).text
@@ -110,10 +110,10 @@ def test_a_long_run_of_large_faces_stays_small(tmp_path: Path):
     (run / "samples/ema/epoch=0001.png").replace(run / "neighbours.png")
     write_quality(run, [row(epoch, swd_all=1 / epoch, precision=0.5) for epoch in range(1, 301)])
     write_report(run, run / "report.html")
-    assert 2_000_000 < (run / "report.html").stat().st_size < LARGEST
+    assert 2_000_000 < (run / "report.html").stat().st_size < MAX_BYTES
 
 
-def test_a_page_takes_its_name_when_it_is_whole(tmp_path: Path):
+def test_a_page_is_replaced_atomically(tmp_path: Path):
     run = make_run(tmp_path / "a")
     out = tmp_path / "new" / "page.html"
     write_report(run, out)
@@ -125,7 +125,7 @@ def test_a_page_takes_its_name_when_it_is_whole(tmp_path: Path):
 
 
 @pytest.mark.parametrize("out", ["file/page.html", "folder.html"])
-def test_a_place_that_cannot_be_written_is_named(tmp_path: Path, out: str):
+def test_a_path_that_cannot_be_written_is_named(tmp_path: Path, out: str):
     run = make_run(tmp_path / "a")
     (tmp_path / "file").touch()
     (tmp_path / "folder.html").mkdir()

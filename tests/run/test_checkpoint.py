@@ -1,4 +1,4 @@
-"""Checkpoints of strangers: read as data, or refused in a line."""
+"""Untrusted checkpoints: read as data, or refused with a one-line message."""
 
 import os
 from pathlib import Path
@@ -33,7 +33,7 @@ def with_generator(**settings: Any) -> dict[str, Any]:
     return contents(config={"model": {"generator": merged}})
 
 
-def test_a_good_one_gives_the_same_weights_frozen_in_evaluation_mode(tmp_path: Path):
+def test_a_valid_checkpoint_gives_the_same_weights_frozen_in_evaluation_mode(tmp_path: Path):
     good = contents()
     generator = load_generator(save(tmp_path / "a.ckpt", good))
     assert generator.latent_dim == 4
@@ -64,20 +64,20 @@ def test_code_in_a_checkpoint_is_refused_and_not_run(tmp_path: Path):
     ["os.system", "torch.nn.Linear", "anime_dcgan.modelling.Generator", "Generator", 7, None],
 )
 def test_only_our_networks_are_built(tmp_path: Path, target: object):
-    with pytest.raises(UserError, match=r"refused|does not say"):
+    with pytest.raises(UserError, match=r"refused|does not name"):
         load_generator(save(tmp_path / "a.ckpt", with_generator(_target_=target)))
 
 
 @pytest.mark.parametrize(
     ("target", "message"),
     [
-        ("anime_dcgan.model.dcgan.Discriminator", "is no generator"),
-        ("anime_dcgan.model.dcgan.torch", "is no generator"),
+        ("anime_dcgan.model.dcgan.Discriminator", "is not a generator"),
+        ("anime_dcgan.model.dcgan.torch", "is not a generator"),
         ("anime_dcgan.model.dcgan.Missing", "does not have"),
         ("anime_dcgan.model.missing.Generator", "does not have"),
     ],
 )
-def test_names_within_our_package_that_are_no_generator(tmp_path: Path, target, message):
+def test_targets_in_our_package_that_are_not_generators(tmp_path: Path, target, message):
     with pytest.raises(UserError, match=message):
         load_generator(save(tmp_path / "a.ckpt", with_generator(_target_=target)))
 
@@ -88,7 +88,7 @@ def test_nested_constructions_are_refused(tmp_path: Path):
         load_generator(save(tmp_path / "a.ckpt", nested))
 
 
-def test_sizes_that_the_weights_do_not_confirm_cost_no_memory(tmp_path: Path):
+def test_sizes_that_the_weights_do_not_confirm_allocate_nothing(tmp_path: Path):
     huge = with_generator(latent_dim=10**9, width=10**4)
     with pytest.raises(UserError, match="do not fit"):
         load_generator(save(tmp_path / "a.ckpt", huge))
@@ -102,21 +102,21 @@ def test_sizes_that_the_weights_do_not_confirm_cost_no_memory(tmp_path: Path):
         ({"width": "a"}, "a.ckpt: .* cannot be built"),
     ],
 )
-def test_settings_that_build_nothing(tmp_path: Path, settings: dict[str, Any], message: str):
+def test_settings_that_cannot_be_built(tmp_path: Path, settings: dict[str, Any], message: str):
     with pytest.raises(UserError, match=message):
         load_generator(save(tmp_path / "a.ckpt", with_generator(**settings)))
 
 
 @pytest.mark.parametrize("what", [{"state_dict": {}}, [1, 2], {"model": torch.zeros(1)}])
 def test_files_of_other_programs(tmp_path: Path, what: object):
-    with pytest.raises(UserError, match="no checkpoint of anime_dcgan"):
+    with pytest.raises(UserError, match="not a checkpoint of anime_dcgan"):
         load_generator(save(tmp_path / "a.ckpt", what))
 
 
-@pytest.mark.parametrize("share", [0.0, 0.3, 0.99])
-def test_truncated_files(tmp_path: Path, share: float):
+@pytest.mark.parametrize("fraction", [0.0, 0.3, 0.99])
+def test_truncated_files(tmp_path: Path, fraction: float):
     path = save(tmp_path / "a.ckpt", contents())
-    path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
+    path.write_bytes(path.read_bytes()[: int(fraction * path.stat().st_size)])
     with pytest.raises(UserError, match="a.ckpt"):
         load_generator(path)
 
@@ -125,21 +125,21 @@ def test_missing_weights_and_a_missing_file(tmp_path: Path):
     path = save(tmp_path / "a.ckpt", contents())
     with pytest.raises(UserError, match="do not fit"):
         load_generator(path, "raw")
-    with pytest.raises(UserError, match="no checkpoint"):
+    with pytest.raises(UserError, match="does not exist"):
         load_generator(tmp_path / "b.ckpt")
 
 
-def test_weights_that_stand_for_more_than_the_file_holds_are_refused(tmp_path: Path):
+def test_expanded_weights_are_refused(tmp_path: Path):
     good = contents()["state_dict"]
     weights = {name: torch.zeros(()).expand(value.shape) for name, value in good.items()}
     path = save(tmp_path / "a.ckpt", contents(state_dict=weights))
-    with pytest.raises(UserError, match="stand for more than it holds"):
+    with pytest.raises(UserError, match="larger than their storage"):
         load_generator(path)
 
 
-@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="/proc tells what is mapped")
-def test_what_was_read_leaves_the_file_alone(tmp_path: Path):
-    """Windows replaces no file that is mapped, and a file written over changes what maps it."""
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="/proc lists the mappings")
+def test_a_loaded_checkpoint_does_not_keep_the_file_in_use(tmp_path: Path):
+    """Windows cannot replace a mapped file, and overwriting a file changes its mappings."""
     path = save(tmp_path / "a.ckpt", contents() | {"optimizer_states": [torch.ones(9)]})
     kept = load_generator(path), AtomicCheckpointIO().load_checkpoint(path)
     assert str(path) not in Path("/proc/self/maps").read_text()

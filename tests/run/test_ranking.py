@@ -7,12 +7,12 @@ from typing import Literal
 import numpy as np
 import pytest
 
-from anime_dcgan.run.entries import Entry, Measure, choose_measure
-from anime_dcgan.run.ranking import differing, pooled_deviation, rank
-from anime_dcgan.run.record import Observation
+from anime_dcgan.run.entries import Criterion, Entry, choose_criterion
+from anime_dcgan.run.ranking import differing_settings, pooled_deviation, rank
+from anime_dcgan.run.record import Measurement
 
 METHOD = (("name", '"swd"'),)
-SWD = Measure("swd/all", METHOD)
+SWD = Criterion("swd/all", METHOD)
 
 
 def entry(
@@ -23,7 +23,7 @@ def entry(
     state: Literal["finished", "unfinished"] = "finished",
 ) -> Entry:
     observations = [
-        Observation(images, images / 1000, "ema", {"swd/all": value})
+        Measurement(images, images / 1000, "ema", {"swd/all": value})
         for images, value in course.items()
     ]
     return Entry(
@@ -33,7 +33,7 @@ def entry(
             "seed": seed,
             **(settings or {}),
         },
-        words=["max_kimg=60", f"loss={recipe}"],
+        overrides=["max_kimg=60", f"loss={recipe}"],
         measured={METHOD: observations},
         floors={METHOD: {"swd/all": 3.0}},
         headline="swd/all",
@@ -80,8 +80,8 @@ def test_the_errors_are_those_of_the_textbook():
     )
     assert ranking.error(first) == pytest.approx(20 * 0.05)  # sqrt(2) / sqrt(2 seeds)
     assert ranking.error(second) == pytest.approx(22 * 0.05 * math.sqrt(2))
-    assert ranking.as_good(second)  # 2 apart, of an error of 1.85
-    assert not ranking.as_good(third)
+    assert ranking.is_as_good(second)  # 2 apart, of an error of 1.85
+    assert not ranking.is_as_good(third)
 
 
 @pytest.mark.parametrize(("other", "as_good"), [(106.0, True), (107.0, False)])
@@ -97,8 +97,8 @@ def test_few_seeds_excuse_large_differences(other: float, as_good: bool):
         ],
         SWD,
     )
-    assert ranking.freedom == 2
-    assert ranking.as_good(ranking.recipes[1]) is as_good
+    assert ranking.degrees_of_freedom == 2
+    assert ranking.is_as_good(ranking.recipes[1]) is as_good
 
 
 @pytest.mark.parametrize("seeds", [2, 3])
@@ -113,14 +113,14 @@ def test_alike_recipes_are_rarely_told_apart(seeds: int):
             for name, row in zip("AB", values, strict=True)
             for seed, value in enumerate(row)
         ]
-        told += not (ranking := rank(runs, SWD)).as_good(ranking.recipes[1])
+        told += not (ranking := rank(runs, SWD)).is_as_good(ranking.recipes[1])
     assert 0.03 < told / 1000 < 0.07
 
 
 def test_without_a_second_seed_nothing_is_known_of_errors():
     ranking = rank([entry("A", 0, {60e3: 10.0}), entry("B", 0, {60e3: 10.1})], SWD)
     assert ranking.deviation is None and ranking.error(ranking.recipes[0]) is None
-    assert [ranking.as_good(one) for one in ranking.recipes] == [True, False]
+    assert [ranking.is_as_good(one) for one in ranking.recipes] == [True, False]
 
 
 def test_all_are_compared_at_the_budget_that_half_of_the_runs_reached():
@@ -138,9 +138,9 @@ def test_what_is_measured_otherwise_is_not_held_against_the_others():
     ours = [entry("A", 0, {60e3: 10.0}), entry("B", 0, {60e3: 12.0})]
     other = entry("C", 0, {60e3: 1.0})
     other.measured[(("name", '"fd"'),)] = other.measured.pop(METHOD)
-    measure = choose_measure([*ours, other])
-    assert measure is not None and measure == SWD
-    assert rank([*ours, other], measure).behind == [other]
+    criterion = choose_criterion([*ours, other])
+    assert criterion is not None and criterion == SWD
+    assert rank([*ours, other], criterion).behind == [other]
 
 
 def test_only_what_differs_is_told_and_once():
@@ -151,7 +151,7 @@ def test_only_what_differs_is_told_and_once():
         ],
         SWD,
     )
-    assert differing(ranking.recipes) == {
+    assert differing_settings(ranking.recipes) == {
         "loss._target_": ["A", "B"],
         "optimizer.lr": ["0.0001", "0.0002"],
     }

@@ -29,9 +29,9 @@ def test_runs_are_found_by_name_by_path_and_by_age(tmp_path: Path):
     new = make_run(tmp_path, "sweep/1_loss=bce", [1], age=0)
     assert find_run("old", tmp_path) == find_run(str(old), tmp_path / "elsewhere") == old
     assert find_run("latest", tmp_path) == new
-    with pytest.raises(UserError, match="run=other is no run"):
+    with pytest.raises(UserError, match="run=other is not a run"):
         find_run("other", tmp_path)
-    with pytest.raises(UserError, match="no run with a checkpoint"):
+    with pytest.raises(UserError, match="contains no run with a checkpoint"):
         find_run("latest", tmp_path / "elsewhere")
 
 

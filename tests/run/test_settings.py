@@ -1,4 +1,4 @@
-"""Settings: what decides a training, and what tells two of them apart."""
+"""Settings that must not change on resume, and settings that distinguish runs."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from anime_dcgan.run.settings import check_same, distinguishing
 from anime_dcgan.system.errors import UserError
 
 
-def test_how_the_same_steps_are_computed_decides_nothing():
+def test_settings_of_execution_only_may_change():
     before = {"optimizer": {"lr": 1e-4}, "gan": {"optimizer": {"generator": {"lr": 1e-4}}}}
     now = {
         "optimizer": {"lr": 1e-4, "generator": {"fused": True}},
@@ -18,9 +18,8 @@ def test_how_the_same_steps_are_computed_decides_nothing():
         check_same(before, now | {"optimizer": {"lr": 2e-4}})
 
 
-def test_a_run_that_is_older_than_a_setting_goes_on_with_what_it_had():
+def test_a_setting_that_only_one_of_them_has_differs():
     before = {"model": {"discriminator": {"width": 64}}}
-    now = {"model": {"discriminator": {"width": 64, "minibatch_std": 0}}}
-    check_same(before, now)
-    with pytest.raises(UserError, match=r"minibatch_std=0, not 4"):
+    check_same(before, {"model": {"discriminator": {"width": 64, "minibatch_std": None}}})
+    with pytest.raises(UserError, match=r"minibatch_std=unset, not 4"):
         check_same(before, {"model": {"discriminator": {"width": 64, "minibatch_std": 4}}})

@@ -24,7 +24,7 @@ def make_checkpoint(path: Path, seed: int = 0, image_size: int = 16, images: int
     contents = {
         "state_dict": state,
         "config": {"model": {"generator": target}},
-        **{"images_seen": images, "epoch": 0},
+        **{"images_seen": images, "epoch": 0, "epochs_done": 1},
     }
     partial = path.with_name("partial")
     torch.save(contents, partial)

@@ -33,7 +33,7 @@ def test_the_named_epoch_is_held_against_the_best_of_the_whole_run(tmp_path, cap
     named_epoch.main()
     *rows, first, last = capsys.readouterr().out.splitlines()
     assert len(rows) == 2 + len(distances)
-    assert "learning: 1 of 5 observations" in rows[2] and "equilibrium" in rows[-1]
+    assert "learning: only 1 of 5 observations" in rows[2] and "equilibrium" in rows[-1]
     assert last.startswith("at the end: epoch 7.0 (7 thousand images), distance 20.00, 1.053 of")
     assert first.startswith("first called at 12,000: epoch 7.0")
 

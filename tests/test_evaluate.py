@@ -182,14 +182,13 @@ def test_evaluate_starts_without_lightning(folder: Path):
         ({"precision": "32-true"}, torch.float32),
         ({"precision": "bf16-mixed"}, torch.bfloat16),
         ({"precision": "auto"}, None),
-        (None, None),  # a checkpoint that does not say
     ],
 )
-def test_faces_are_drawn_as_in_training(trainer: dict | None, dtype: torch.dtype | None):
+def test_faces_are_drawn_as_in_training(trainer: dict, dtype: torch.dtype | None):
     from anime_dcgan.metric.evaluation import _device
 
     fast = precision.choose("cpu")[0] == precision.FAST
-    device, drawn = _device("cpu", {} if trainer is None else {"trainer": trainer})
+    device, drawn = _device("cpu", {"trainer": trainer})
     assert device.type == "cpu"
     assert drawn == (dtype or (torch.bfloat16 if fast else torch.float32))
 

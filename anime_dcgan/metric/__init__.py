@@ -1,1 +1,1 @@
-"""How good generated faces are: distances to real ones, and what they cover or repeat."""
+"""Metrics of generated faces: distances to real ones, coverage, diversity and memorisation."""

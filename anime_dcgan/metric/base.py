@@ -1,4 +1,4 @@
-"""What every metric has in common."""
+"""The interface of all metrics."""
 
 from collections.abc import Iterable
 from typing import ClassVar
@@ -8,36 +8,36 @@ from jaxtyping import UInt8
 from torch import Tensor
 
 Description = dict[str, Tensor]
-"""What a metric keeps of a set of images. `features`, (n, d) float32, a row for each image, is
-always there; the rest is the metric's own."""
+"""A set of images as a metric compares it. `features`, (n, d) float32 with one row per image, is
+always present; other entries depend on the metric."""
 
 Images = UInt8[Tensor, "_ h w 3"]
 
 
 class Metric:
-    """Describes sets of images once, and holds the descriptions against each other."""
+    """A metric describes each set of images once, and compares the descriptions."""
 
     name: str
-    """As in `metric=name`; distances are called `name/...`."""
+    """Name as in `metric=name`, and prefix of the distances: `name/...`."""
 
     headline: str
-    """The distance that chooses the best epoch and that the verdict is founded on."""
+    """The distance that selects the best epoch and that the verdict is based on."""
 
-    fewest: ClassVar[int] = 10
-    """Images that a set must have at least."""
+    min_images: ClassVar[int] = 10
+    """Minimum number of images in a set."""
 
     def settings(self) -> dict[str, str | int | float]:
-        """Everything that the numbers depend on, as plain values."""
+        """Return all settings that the values depend on, as plain values."""
         raise NotImplementedError
 
     def describe(self, batches: Iterable[Images], device: torch.device) -> Description:
-        """What is compared of the images of one set."""
+        """Return the description of one set of images."""
         raise NotImplementedError
 
     def features(self, batches: Iterable[Images], device: torch.device) -> Tensor:
-        """Only the features, (n, d) float32: what neighbours are looked for in."""
+        """Return the features only, (n, d) float32, in which nearest neighbours are searched."""
         raise NotImplementedError
 
     def distances(self, real: Description, other: Description) -> dict[str, float]:
-        """Distances of two sets of the same size, by name; lower is nearer."""
+        """Return the distances between two sets of the same size, by name; lower is nearer."""
         raise NotImplementedError

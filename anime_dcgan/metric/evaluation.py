@@ -1,4 +1,4 @@
-"""The checkpoints of one run, measured with one metric on the data that it was trained on."""
+"""Evaluate checkpoints of a run with one metric, on the data that it was trained on."""
 
 import hashlib
 import json
@@ -19,14 +19,14 @@ from anime_dcgan.system import precision
 
 
 class Evaluation:
-    """What is needed for each checkpoint of a run.
+    """Evaluates checkpoints of one run.
 
     Parameters:
-        first: any checkpoint of the run; it says which data it was trained on.
+        first: any checkpoint of the run; its configuration names the training data.
         settings: `weights`, `count`, `reference`, `training`, `manifest`, `device` as in
             `conf/evaluate.yaml`.
 
-    Raises `UserError` where that data is not there any more.
+    Raises `UserError` if the training data no longer exists.
     """
 
     def __init__(self, first: Path, metric: Metric, settings: DictConfig) -> None:
@@ -43,36 +43,36 @@ class Evaluation:
             device=self.device,
         )
         self.headline = metric.headline
-        self._drawn: tuple[Path, Pixels] | None = None  # the last ones
+        self._last_faces: tuple[Path, Pixels] | None = None  # the last checkpoint's
 
     @property
     def floor(self) -> Values:
-        """What as many real faces measure."""
+        """The values of as many other real faces."""
         return self.evaluator.references.floor
 
     def key(self, path: Path) -> str:
-        """Differs wherever the values would."""
+        """Return a key that differs whenever the values may differ."""
         settings = {**self.evaluator.settings, "weights": self.weights, "dtype": str(self.dtype)}
         images = checkpoint.read(path)["images_seen"]
         digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
         return f"{images}-{digest[:16]}"
 
     def measure(self, path: Path) -> dict[str, Any]:
-        """The values of one checkpoint, and what they belong to."""
+        """Return the values of one checkpoint, with its epoch and the settings of the metric."""
         contents = checkpoint.read(path)
         return {
             "images": contents["images_seen"],
-            "epoch": contents.get("epochs_done", contents["epoch"] + 1),
+            "epoch": contents["epochs_done"],
             "weights": self.weights,
             "metric": self.evaluator.settings,
             "values": self.evaluator.measure(self.faces(path)),
         }
 
     def faces(self, path: Path) -> Pixels:
-        """The generated faces that are measured."""
-        if self._drawn is None or self._drawn[0] != path:
-            self._drawn = (path, self._draw(path))
-        return self._drawn[1]
+        """Return the generated faces of a checkpoint that are measured."""
+        if self._last_faces is None or self._last_faces[0] != path:
+            self._last_faces = (path, self._draw(path))
+        return self._last_faces[1]
 
     def _draw(self, path: Path) -> Pixels:
         generator = checkpoint.load_generator(path, self.weights)
@@ -84,18 +84,18 @@ class Evaluation:
 
 
 def _device(name: str, config: dict[str, Any]) -> tuple[torch.device, torch.dtype]:
-    """Where to measure, and in which precision the faces are drawn: as the run's training does."""
+    """Return the device, and the dtype of the generator: the one that its training used."""
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
-    wanted = config.get("trainer", {}).get("precision", "auto")
-    fast = (precision.choose(name)[0] if wanted == "auto" else wanted) == precision.FAST
+    trained = config["trainer"]["precision"]
+    fast = (precision.choose(name)[0] if trained == "auto" else trained) == precision.FAST
     return torch.device(name), torch.bfloat16 if fast else torch.float32
 
 
 def open_data(config: dict[str, Any], origin: Path, manifest: str | None = None) -> Faces:
-    """The faces that the run of a checkpoint's configuration was trained on, and its hold-out.
+    """Open the training and hold-out faces that a checkpoint's configuration names.
 
-    With a `manifest`, the faces that it keeps instead, in the same size.
+    With a `manifest`, the faces that it keeps instead, at the same size.
     """
     data = config["data"]
     if manifest is None:

@@ -1,4 +1,4 @@
-"""Generated faces held against real ones: the real ones are described once and kept on disk."""
+"""Compare generated faces with real ones; the real ones are described once and cached."""
 
 import contextlib
 import hashlib
@@ -26,10 +26,10 @@ from anime_dcgan.system.console import log
 from anime_dcgan.system.errors import UserError
 from anime_dcgan.system.files import atomic_write
 
-BATCH = 250  # images described at a time
-LATENT_SEED = 0x5EED  # of the latents that are measured; no other face is drawn from them
+BATCH = 250  # images per batch
+LATENT_SEED = 0x5EED  # of the latents that are measured; nothing else uses it
 EVALUATOR_VERSION = 2
-"""Raise it whenever the same images would give other numbers."""
+"""Increase it whenever the same images would give other values."""
 
 Pixels = UInt8[np.ndarray, "n h w 3"]
 Values = dict[str, float]
@@ -37,31 +37,32 @@ Values = dict[str, float]
 
 @dataclass(frozen=True, eq=False)
 class References:
-    """What is kept of the real faces."""
+    """Descriptions of the real faces."""
 
     real: Description
-    """Of `count` faces that generated ones are held against."""
+    """Description of the `count` faces that generated ones are compared with."""
     floor: Values
-    """What as many other real faces measure: no generator can be expected to get below."""
+    """Values of as many other real faces: no generator can be expected to be better."""
     training: Float[Tensor, "n d"]
-    """Features of the training faces among which nearest neighbours are looked for."""
+    """Features of the training faces among which nearest neighbours are searched."""
 
 
 class TooFewFaces(UserError):
-    """The data has not enough different faces to measure on."""
+    """The data has too few different faces to measure."""
 
 
 class Evaluator:
     """Measures sets of generated faces with one metric.
 
     Parameters:
-        count: faces, real and generated; fewer where the data has fewer than twice as many.
-        reference: "train" or "holdout": the real faces that generated ones are held against.
-        training: at most so many training faces are searched for nearest neighbours.
-        seed: chooses the real faces.
+        count: number of real and of generated faces; half of the real ones if there are fewer
+            than twice as many.
+        reference: "train" or "holdout": the real faces that generated ones are compared with.
+        training: maximum number of training faces that are searched for nearest neighbours.
+        seed: selects the real faces.
 
-    No face is taken twice, even where the data has copies. Raises `TooFewFaces`, and `UserError`
-    where the metric's headline is none of its distances.
+    No face is used twice, even if the data has copies. Raises `TooFewFaces`, and `UserError` if
+    the metric's headline is not one of its distances.
     """
 
     def __init__(
@@ -86,10 +87,10 @@ class Evaluator:
         if reference == "holdout":
             rows = distinct_rows(faces.images, faces.holdout_rows, 2 * count, seed)
         self.count = min(count, len(rows) // 2)
-        if self.count < metric.fewest:
+        if self.count < metric.min_images:
             raise TooFewFaces(
-                f"{len(rows)} different faces are too few to measure on: "
-                f"{2 * metric.fewest} are needed, or metric=none"
+                f"{len(rows)} different faces are too few to measure: "
+                f"{2 * metric.min_images} are needed, or metric=none"
             )
         self._real_rows, self._floor_rows = rows[: self.count], rows[self.count : 2 * self.count]
         self.training_rows = np.setdiff1d(training_rows, self._floor_rows)[:training]
@@ -111,19 +112,19 @@ class Evaluator:
             )
 
     def latents(self, latent_dim: int) -> Float[Tensor, "n latent_dim"]:
-        """The latents whose faces are measured, always the same."""
+        """Return the latents whose faces are measured; they are always the same."""
         random = torch.Generator().manual_seed(LATENT_SEED)
         return torch.randn(self.count, latent_dim, generator=random)
 
     def measure(self, pixels: Pixels) -> Values:
-        """Distances to the real faces, coverage and memorisation, by name."""
+        """Return distances to the real faces, coverage, diversity and memorisation, by name."""
         described = self.metric.describe(_in_batches(pixels), self.device)
         return self._compare(self.references.real, described, self.references.training)
 
     def neighbour_sheet(self, pixels: Pixels, count: int = 12, columns: int = 5) -> Image.Image:
-        """The `count` faces that come closest to training faces, each with its nearest ones.
+        """Draw the `count` faces that come closest to training faces, each with its neighbours.
 
-        In each row the generated face first, then `columns` training faces, nearest first.
+        Each row is a generated face followed by `columns` training faces, nearest first.
         """
         features = self.metric.features(_in_batches(pixels), self.device)
         training = self.references.training
@@ -171,20 +172,20 @@ class Evaluator:
 
     def _load(self) -> References | None:
         try:
-            kept = torch.load(self._file, map_location=self.device, weights_only=True)
-            return References(kept["real"], kept["floor"], kept["training"])
+            cached = torch.load(self._file, map_location=self.device, weights_only=True)
+            return References(cached["real"], cached["floor"], cached["training"])
         except (OSError, RuntimeError, KeyError, EOFError, pickle.UnpicklingError):
-            return None  # absent or damaged: made anew
+            return None  # missing or damaged: described again
 
     def _save(self, references: References) -> None:
-        """Where it cannot be kept, the next run describes the real faces again."""
+        """Cache the references; if that fails, the next run describes the real faces again."""
         with contextlib.suppress(OSError, RuntimeError), atomic_write(self._file) as partial:
             torch.save(vars(references), partial)
 
 
 @contextlib.contextmanager
 def _progress(total: int) -> Iterator[Callable[[int], None]]:
-    """A bar that is gone when all is done; a line where there is no terminal."""
+    """Show a transient progress bar, or log a line if there is no terminal."""
     console = Console(stderr=True)
     if not console.is_terminal:
         log(f"describing {total:,} real faces")

@@ -1,8 +1,8 @@
-"""Distances of the features of a trained network: Frechet distance and kernel distance.
+"""Frechet and kernel distances between the features of a trained network.
 
-`metric=fd` takes them on torchvision's MobileNetV2, which is cheap enough for a CPU; its numbers
-compare with each other only and are never called FID. `metric=fid` takes them on the Inception
-that FID and KID are defined on.
+`metric=fd` uses torchvision's MobileNetV2, which is cheap enough for a CPU; its values are only
+comparable with each other and are never called FID. `metric=fid` uses the Inception network that
+FID and KID are defined on.
 """
 
 from collections.abc import Iterable
@@ -17,10 +17,10 @@ from anime_dcgan.metric.extractor import Extractor
 
 
 class FeatureDistance(Metric):
-    """Frechet distance, and kernel distance times 1,000 with its standard error.
+    """Frechet distance, and 1,000 times the kernel distance with its standard error.
 
     Parameters:
-        frechet, kernel: what the two are called.
+        frechet, kernel: names of the two distances.
     """
 
     def __init__(
@@ -56,11 +56,11 @@ class FeatureDistance(Metric):
 
 
 def frechet_distance(one: Float[Tensor, "n d"], other: Float[Tensor, "m d"]) -> float:
-    """Squared Wasserstein-2 distance of the Gaussians with their moments: arXiv 1706.08500, eq. 6.
+    """Return the squared Wasserstein-2 distance of Gaussians fitted to both sets of features.
 
-    |m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2)), in float64. The trace of the root is the sum of
-    the singular values of A1 A2', where C = A'A / (n - 1) with A the centred features: that is
-    exact however few images there are.
+    |m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2)) (arXiv 1706.08500, eq. 6), in float64. The trace of
+    the root is the sum of the singular values of A1 A2', where C = A'A / (n - 1) with the centred
+    features A; this is exact for any number of images.
     """
     first, second = _centred(one), _centred(other)
     shift = (one.double().mean(0) - other.double().mean(0)).square().sum()
@@ -77,10 +77,10 @@ class KernelDistance(NamedTuple):
 
 
 def kernel_distance(one: Float[Tensor, "n d"], other: Float[Tensor, "n d"]) -> KernelDistance:
-    """Squared maximum mean discrepancy with the kernel of KID, arXiv 1801.01401, section 4.
+    """Return the squared maximum mean discrepancy with KID's kernel, arXiv 1801.01401, section 4.
 
     k(x, y) = (x.y / d + 1)^3; the estimate is eq. 3 of Gretton et al. 2012 (JMLR 13), and the
-    standard error comes from the spread of its terms image by image (their Lemma 6 and Theorem 8).
+    standard error comes from the variance of its terms over images (their Lemma 6 and Theorem 8).
     """
     count = len(one)
     within_one, within_other = (_kernel(x, x).fill_diagonal_(0) for x in (one, other))
@@ -101,5 +101,5 @@ def _centred(features: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
 
 
 def _reduced(features: Float[Tensor, "n d"]) -> Float[Tensor, "r d"]:
-    """Fewer rows with the same covariance: the triangle of the QR decomposition."""
+    """Return fewer rows with the same covariance: the triangular factor of a QR decomposition."""
     return torch.linalg.qr(features, mode="r").R if len(features) > features.shape[1] else features

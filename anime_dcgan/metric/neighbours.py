@@ -1,6 +1,6 @@
-"""What a set covers, repeats or has by heart, by distances between nearest neighbours.
+"""Coverage and memorisation, measured by distances between nearest neighbours.
 
-All functions take features, one row an image, and are exact: every pair is looked at, in blocks.
+All functions take features, one row per image, and are exact: they compare all pairs, in blocks.
 """
 
 from dataclasses import dataclass
@@ -15,24 +15,24 @@ BLOCK = 1024  # rows whose distances are in memory at a time
 def precision_recall(
     real: Float[Tensor, "n d"], fake: Float[Tensor, "m d"], k: int = 3
 ) -> dict[str, float]:
-    """Improved precision and recall, arXiv 1904.06991, equations 1 and 2; both in [0, 1].
+    """Return improved precision and recall, arXiv 1904.06991, eq. 1 and 2; both in [0, 1].
 
-    Precision: the share of fakes within the k-th neighbour's distance of some real image.
-    Recall: the share of real images within the k-th neighbour's distance of some fake.
+    Precision is the fraction of fakes inside the k-nearest-neighbour ball of any real image;
+    recall is the fraction of real images inside the k-nearest-neighbour ball of any fake.
     """
     return {
-        "precision": _share_inside(fake, real, radii(real, k)),
-        "recall": _share_inside(real, fake, radii(fake, k)),
+        "precision": _fraction_inside(fake, real, radii(real, k)),
+        "recall": _fraction_inside(real, fake, radii(fake, k)),
     }
 
 
 def density_coverage(
     real: Float[Tensor, "n d"], fake: Float[Tensor, "m d"], k: int = 5
 ) -> dict[str, float]:
-    """Density (0 or more; 1 for equal sets) and coverage in [0, 1]: arXiv 2002.09797, eq. 4, 5.
+    """Return density (>= 0; 1 for equal sets) and coverage in [0, 1]: arXiv 2002.09797, eq. 4, 5.
 
-    Density: of how many real images' neighbourhoods a fake is within, over k.
-    Coverage: the share of real images that have a fake in their neighbourhood.
+    Density is the mean number of real k-nearest-neighbour balls that contain a fake, over k;
+    coverage is the fraction of real images whose ball contains a fake.
     """
     reach = radii(real, k)
     inside, nearest = 0.0, torch.full_like(reach, torch.inf)
@@ -47,28 +47,28 @@ def density_coverage(
 
 
 def radii(points: Float[Tensor, "n d"], k: int) -> Float[Tensor, " n"]:
-    """The distance of each point to its k-th nearest other point."""
+    """Return the distance of each point to its k-th nearest other point."""
     parts = [torch.cdist(block, points).kthvalue(k + 1).values for block in points.split(BLOCK)]
     return torch.cat(parts)
 
 
 @dataclass(frozen=True, eq=False)
 class Nearest:
-    """The training image that is nearest to each of some images."""
+    """The nearest training image of each image."""
 
     rows: Int[Tensor, " n"]
-    """Number of the training image."""
+    """Row of the nearest training image."""
     closeness: Float[Tensor, " n"]
-    """Distance to it, over its own distance to the nearest other training image."""
+    """Distance to it, divided by its own distance to the nearest other training image."""
 
     @property
     def memorised(self) -> float:
-        """Share of the images that are closer to a training image than any other of those is."""
+        """The fraction of images that are closer to a training image than any other one is."""
         return (self.closeness < 1).float().mean().item()
 
 
 def nearest(images: Float[Tensor, "n d"], training: Float[Tensor, "m d"]) -> Nearest:
-    """Look up the nearest training image of each image. At least two training images."""
+    """Find the nearest training image of each image; at least two training images."""
     found = [torch.cdist(block, training).min(dim=1) for block in images.split(BLOCK)]
     distances = torch.cat([part.values for part in found])
     rows = torch.cat([part.indices for part in found])
@@ -82,7 +82,7 @@ def nearest(images: Float[Tensor, "n d"], training: Float[Tensor, "m d"]) -> Nea
 def nearest_rows(
     images: Float[Tensor, "n d"], training: Float[Tensor, "m d"], count: int
 ) -> Int[Tensor, "n count"]:
-    """Numbers of the `count` nearest training images of each image, nearest first."""
+    """Return the rows of the `count` nearest training images of each image, nearest first."""
     parts = [
         torch.cdist(block, training).topk(count, largest=False).indices
         for block in images.split(BLOCK)
@@ -90,7 +90,7 @@ def nearest_rows(
     return torch.cat(parts)
 
 
-def _share_inside(
+def _fraction_inside(
     points: Float[Tensor, "n d"], centres: Float[Tensor, "m d"], reach: Float[Tensor, " m"]
 ) -> float:
     inside = [(torch.cdist(block, centres) <= reach).any(dim=1) for block in points.split(BLOCK)]

@@ -1,4 +1,4 @@
-"""Real faces described once, and what is measured of others."""
+"""Descriptions of real faces, and the values of others compared with them."""
 
 from pathlib import Path
 
@@ -21,11 +21,11 @@ def drawn(cache_dir) -> Faces:
 
 @pytest.fixture
 def faces(drawn: Faces, tmp_path: Path) -> Faces:
-    """In a folder of their own, so that nothing is known of them yet."""
+    """Return the faces in an empty folder, so that no description is cached."""
     return Faces(tmp_path, drawn.images, drawn.train_rows, drawn.holdout_rows)
 
 
-def test_other_real_faces_measure_the_floor(faces: Faces):
+def test_other_real_faces_define_the_floor(faces: Faces):
     found = Evaluator(SlicedWasserstein(), faces, count=80)
     others = faces.images[found._floor_rows]
     assert found.measure(others) == found.references.floor
@@ -33,7 +33,7 @@ def test_other_real_faces_measure_the_floor(faces: Faces):
     assert found.references.floor["diversity"] == pytest.approx(1, abs=0.1)
 
 
-def test_worse_faces_measure_worse(faces: Faces):
+def test_worse_faces_have_worse_values(faces: Faces):
     found = Evaluator(SlicedWasserstein(), faces, count=80)
     others = faces.images[found._floor_rows]
     noise = np.random.default_rng(0).integers(0, 256, others.shape).astype(np.uint8)
@@ -57,21 +57,21 @@ def test_training_faces_are_found_memorised_and_shown(faces: Faces):
     assert np.array_equal(first, nearest)
 
 
-def test_hold_out_faces_are_never_among_the_training_faces(faces: Faces):
+def test_hold_out_faces_are_never_training_faces(faces: Faces):
     found = Evaluator(SlicedWasserstein(), faces, count=30, reference="holdout")
     assert set(found._real_rows) | set(found._floor_rows) <= set(faces.holdout_rows)
     assert set(found.training_rows) <= set(faces.train_rows)
     assert found.settings["reference"] == "holdout"
 
 
-def test_what_is_compared_is_never_compared_with_itself(faces: Faces):
+def test_no_face_is_compared_with_itself(faces: Faces):
     found = Evaluator(SlicedWasserstein(), faces, count=100, training=10_000)
     floor = set(found._floor_rows)
     assert not floor & set(found._real_rows)
     assert not floor & set(found.training_rows)
 
 
-def test_copies_in_the_data_are_taken_once(tmp_path: Path):
+def test_copies_in_the_data_are_used_once(tmp_path: Path):
     images = np.random.default_rng(0).integers(0, 256, (30, 4, 4, 3)).astype(np.uint8)
     rows = distinct_rows(np.concatenate([images, images, images]), np.arange(90), 80, seed=0)
     assert sorted(rows % 30) == list(range(30))
@@ -90,7 +90,7 @@ def test_real_faces_are_described_once(faces: Faces, monkeypatch):
         Evaluator(SlicedWasserstein(), faces, count=40)  # other faces: another description
 
 
-def test_a_damaged_or_unwritable_description_is_made_anew(faces: Faces, monkeypatch):
+def test_a_damaged_or_unwritable_description_is_computed_again(faces: Faces, monkeypatch):
     first = Evaluator(SlicedWasserstein(), faces, count=50)
     (file,) = faces.folder.glob("references-swd-*.pt")
     file.write_bytes(file.read_bytes()[:1000])
@@ -107,7 +107,7 @@ def test_a_damaged_or_unwritable_description_is_made_anew(faces: Faces, monkeypa
     assert not list(faces.folder.iterdir())
 
 
-def test_few_faces_are_measured_in_smaller_sets_and_too_few_are_refused(faces: Faces):
+def test_few_faces_make_smaller_sets_and_too_few_are_refused(faces: Faces):
     assert Evaluator(SlicedWasserstein(), faces, count=2000).count == len(faces.train_rows) // 2
     few = Faces(faces.folder, faces.images, faces.train_rows[:15], faces.holdout_rows)
     with pytest.raises(UserError, match="15 different faces are too few.*metric=none"):

@@ -1,4 +1,4 @@
-"""Where trained weights come from, and that others than the right ones are refused."""
+"""Download and verification of trained weights, and the features computed with them."""
 
 import hashlib
 import threading
@@ -28,7 +28,7 @@ class Quiet(SimpleHTTPRequestHandler):
 
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[tuple[str, Path]]:
-    """A loopback server and the folder that it serves."""
+    """Yield the URL of a loopback server, and the folder that it serves."""
     folder = tmp_path / "served"
     folder.mkdir()
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
@@ -42,7 +42,7 @@ def served(tmp_path: Path) -> Iterator[tuple[str, Path]]:
 
 @pytest.fixture(autouse=True)
 def hub(tmp_path: Path) -> Iterator[Path]:
-    """Torch's own cache, empty."""
+    """Replace torch's cache by an empty one, and yield its folder."""
     before = torch.hub.get_dir()
     torch.hub.set_dir(str(tmp_path / "hub"))
     yield tmp_path / "hub/checkpoints"
@@ -50,7 +50,7 @@ def hub(tmp_path: Path) -> Iterator[Path]:
 
 
 def save_weights(path: Path) -> str:
-    """Something small in the form of weights; its SHA-256."""
+    """Save small weights and return their SHA-256."""
     torch.save({"weight": torch.arange(3.0)}, path)
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
@@ -61,19 +61,19 @@ def test_weights_are_downloaded_once_and_checked(served: tuple[str, Path], hub: 
     for _ in range(2):
         loaded = load_weights(None, f"{url}/net.pth", digest)
         assert torch.equal(loaded["weight"], torch.arange(3.0))
-        (folder / "net.pth").unlink(missing_ok=True)  # the second time from the cache
+        (folder / "net.pth").unlink(missing_ok=True)  # the second time, it is read from the cache
     assert [path.name for path in hub.iterdir()] == ["net.pth"]
 
 
-def test_a_download_of_other_content_is_refused_and_not_kept(served: tuple[str, Path], hub: Path):
+def test_a_download_with_other_content_is_refused_and_deleted(served: tuple[str, Path], hub: Path):
     url, folder = served
     save_weights(folder / "net.pth")
-    with pytest.raises(UserError, match="metric=swd, which needs none"):
+    with pytest.raises(UserError, match="metric=swd, which needs no weights"):
         find_weights(None, f"{url}/net.pth", "0" * 64)
     assert not list(hub.iterdir())
 
 
-def test_a_damaged_file_in_the_cache_is_downloaded_anew(served: tuple[str, Path], hub: Path):
+def test_a_damaged_file_in_the_cache_is_downloaded_again(served: tuple[str, Path], hub: Path):
     url, folder = served
     digest = save_weights(folder / "net.pth")
     hub.mkdir(parents=True)
@@ -81,17 +81,17 @@ def test_a_damaged_file_in_the_cache_is_downloaded_anew(served: tuple[str, Path]
     assert "weight" in load_weights(None, f"{url}/net.pth", digest)
 
 
-def test_without_network_a_line_says_what_else_can_be_done(served: tuple[str, Path]):
+def test_a_failed_download_names_the_alternatives(served: tuple[str, Path]):
     url, _ = served
     with pytest.raises(UserError, match=r"metric.extractor.weights=.*metric=swd"):
         find_weights(None, f"{url}/missing.pth", "ab")
 
 
-def test_a_given_file_must_be_there_and_be_the_right_one(tmp_path: Path):
-    with pytest.raises(UserError, match="is no file; metric=swd needs none"):
+def test_a_given_file_must_exist_and_be_the_published_one(tmp_path: Path):
+    with pytest.raises(UserError, match="is not a file.*metric=swd"):
         MobileNetV2(weights=str(tmp_path / "nothing.pth"))
     save_weights(tmp_path / "other.pth")
-    with pytest.raises(UserError, match="does not begin with b0353104"):
+    with pytest.raises(UserError, match="does not start with b0353104"):
         MobileNetV2(weights=str(tmp_path / "other.pth"))
     with pytest.raises(UserError, match="resize=8"):
         MobileNetV2(resize=8)
@@ -105,7 +105,7 @@ def test_a_file_that_holds_code_is_refused(tmp_path: Path):
         load_weights(str(path), "http://127.0.0.1/x.pth", digest)
 
 
-def test_mobilenet_gives_1280_features_whatever_the_size(tmp_path: Path, monkeypatch):
+def test_mobilenet_gives_1280_features_for_any_image_size(tmp_path: Path, monkeypatch):
     path = tmp_path / "random.pth"
     torch.save(mobilenet_v2().state_dict(), path)
     monkeypatch.setattr(MobileNetV2, "SHA256", hashlib.sha256(path.read_bytes()).hexdigest())
@@ -118,8 +118,8 @@ def test_mobilenet_gives_1280_features_whatever_the_size(tmp_path: Path, monkeyp
     assert not network.layers.training
 
 
-def test_mobilenet_with_its_trained_weights_knows_the_classes_of_its_publisher():
-    """The pooled features lead to the published network's own logits."""
+def test_mobilenet_with_its_trained_weights_gives_the_published_logits():
+    """The pooled features give the published network's logits."""
     path = next((path for path in REAL_WEIGHTS if path.is_file()), None)
     if path is None:
         pytest.skip("the trained weights are not on this machine")
@@ -128,11 +128,11 @@ def test_mobilenet_with_its_trained_weights_knows_the_classes_of_its_publisher()
     published.load_state_dict(torch.load(path, weights_only=True))
     published.eval()
     images = torch.randint(0, 256, (2, 64, 64, 3), dtype=torch.uint8)
-    shares = images.permute(0, 3, 1, 2) / 255
+    scaled = images.permute(0, 3, 1, 2) / 255
     mean = torch.tensor(extractor.IMAGENET_MEAN).view(3, 1, 1)
-    deviation = torch.tensor(extractor.IMAGENET_DEVIATION).view(3, 1, 1)
+    std = torch.tensor(extractor.IMAGENET_STD).view(3, 1, 1)
     with torch.no_grad():
-        expected = published((shares - mean) / deviation)
+        expected = published((scaled - mean) / std)
         torch.testing.assert_close(
             published.classifier(network(images)), expected, rtol=1e-3, atol=1e-3
         )
@@ -155,7 +155,7 @@ def test_inception_is_the_network_of_the_library(tmp_path: Path, monkeypatch):
 
 
 def _random_state(library) -> dict[str, torch.Tensor]:
-    """Weights of the right shapes, made by a network that is built on the meta device."""
+    """Return random weights of the right shapes."""
     with pytest.MonkeyPatch.context() as patch:
         taken: dict[str, torch.Tensor] = {}
         original = library.FeatureExtractorInceptionV3.load_state_dict

@@ -90,7 +90,7 @@ def test_both_agree_with_torchmetrics_on_the_same_features():
     assert found["fd/kernel"] == pytest.approx(1000 * kernel.compute()[0].item(), rel=1e-3)
 
 
-def test_the_kernel_distance_is_unbiased_and_its_standard_error_is_true():
+def test_the_kernel_distance_is_unbiased_and_its_standard_error_is_correct():
     random = torch.Generator().manual_seed(0)
     draws = [
         kernel_distance(

@@ -46,14 +46,14 @@ def naive(real: np.ndarray, fake: np.ndarray, k_manifold: int, k_reach: int) -> 
 
 
 @pytest.mark.parametrize("shift", [0.0, 0.8])
-def test_they_are_what_their_equations_say(shift: float):
+def test_values_agree_with_their_equations(shift: float):
     real, fake = normal(60, 0), normal(45, 1, shift)
     expected = naive(real.numpy(), fake.numpy(), 3, 5)
     found = neighbours.precision_recall(real, fake) | neighbours.density_coverage(real, fake)
     assert found == pytest.approx(expected, abs=1e-6)
 
 
-def test_blocks_do_not_matter(monkeypatch):
+def test_the_block_size_does_not_matter(monkeypatch):
     real, fake = normal(50, 0), normal(40, 1)
 
     def measured() -> list[float]:
@@ -79,7 +79,7 @@ def test_equal_sets_are_covered_and_distant_ones_are_not():
     assert set(far.values()) == {0}
 
 
-def test_a_collapse_shows_in_recall_and_coverage_not_in_precision():
+def test_a_collapse_lowers_recall_and_coverage_but_not_precision():
     real = normal(300, 0)
     collapsed = 0.01 * normal(300, 1)
     values = neighbours.precision_recall(real, collapsed)

@@ -37,7 +37,7 @@ def distances(faces: Tensor) -> Callable[[Tensor], dict[str, float]]:
     return lambda other: metric.distances(real, metric.describe([other], CPU))
 
 
-def test_it_is_the_wasserstein_distance_of_projected_patches(faces: Tensor):
+def test_the_distance_is_the_wasserstein_distance_of_projected_patches(faces: Tensor):
     """Step by step in NumPy, from patches on: quantile functions of projections, L1 apart."""
     metric = SlicedWasserstein(patches=3, directions=5)
     sets = (faces[:40], faces[40:80])
@@ -92,7 +92,7 @@ def test_doubling_is_the_same_filter_between_zeros():
     torch.testing.assert_close(double(images), torch.nn.functional.conv2d(padded, kernel, groups=3))
 
 
-def test_a_flat_image_has_nothing_in_its_bands():
+def test_the_bands_of_a_flat_image_are_zero():
     levels = laplacian_pyramid(torch.full((1, 3, 64, 64), 0.5))
     assert max(level.abs().max().item() for level in levels[:-1]) < 1e-5
     torch.testing.assert_close(levels[-1], torch.full((1, 3, 16, 16), 0.5))
@@ -106,7 +106,7 @@ def test_small_images_are_one_level(size: int):
     assert metric.distances(described, described) == {f"swd/{size}": 0.0, "swd/mean": 0.0}
 
 
-def test_patches_come_from_everywhere_and_are_whole():
+def test_patches_are_complete_and_come_from_everywhere():
     places = torch.arange(32 * 32.0).view(1, 1, 32, 32).expand(50, 1, 32, 32)
     patches = random_patches(places, 20, torch.Generator().manual_seed(0))
     assert patches.shape == (1000, 1, 7, 7)
@@ -150,7 +150,7 @@ def test_fewer_modes_are_further_away(faces: Tensor, distances: Callable):
     assert course == sorted(course)
 
 
-def test_how_the_images_are_batched_does_not_matter(faces: Tensor):
+def test_the_batch_size_does_not_matter(faces: Tensor):
     metric = SlicedWasserstein()
     whole = metric.describe([faces[:60]], CPU)
     torch.testing.assert_close(
@@ -160,6 +160,6 @@ def test_how_the_images_are_batched_does_not_matter(faces: Tensor):
 
 
 @pytest.mark.parametrize("name", ["patches", "directions"])
-def test_settings_that_measure_nothing_are_refused(name: str):
+def test_invalid_settings_are_refused(name: str):
     with pytest.raises(UserError, match=f"metric.{name}=0"):
         SlicedWasserstein(**{name: 0})  # type: ignore[arg-type]

@@ -40,25 +40,25 @@ def test_the_effective_rank_of_unequal_directions_is_the_exponential_of_their_en
     assert variety.effective_rank(points.T.repeat(3, 1)) >= 1  # more columns than rows
 
 
-def test_points_that_are_all_the_same_have_no_variety():
+def test_identical_points_have_no_diversity():
     same = torch.zeros(10, 3)
     assert variety.effective_rank(same) == 0
     assert variety.diversity(normal(10, 0, 3), same) == 0
     assert variety.diversity(normal(300, 0), 0.01 * normal(300, 1)) < 0.02
 
 
-def test_equal_sets_are_equally_varied():
+def test_equal_sets_are_equally_diverse():
     assert variety.diversity(normal(300, 0), normal(300, 1)) == pytest.approx(1, abs=0.1)
 
 
-def test_points_as_far_apart_along_one_direction_are_less_varied():
+def test_points_along_one_direction_are_less_diverse():
     real = normal(300, 0)
     line = 2 * normal(300, 1, 1) * torch.tensor([[1.0, 0.0, 0.0, 0.0]])
     assert variety.mean_distance(line) > 0.7 * variety.mean_distance(real)
     assert variety.diversity(real, line) < 0.3
 
 
-def test_one_face_in_several_colours_is_little_varied():
+def test_one_face_in_several_colours_has_little_diversity():
     """The collapse that a mean distance does not see; colours as varied as among drawn faces."""
     source = DrawnFaces(240)
     real = [source.factors(index) for index in range(240)]

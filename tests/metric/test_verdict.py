@@ -1,4 +1,4 @@
-"""Verdicts on courses that are known: games of the literature, and curves of known shape."""
+"""Verdicts on games from the literature, and on curves of known shape."""
 
 import dataclasses
 import random
@@ -16,7 +16,7 @@ from tests.games import Games, dirac, play, ring
 
 @pytest.fixture(autouse=True)
 def one_thread():
-    """Tiny networks are faster so, and the same on every machine."""
+    """Tiny networks are faster on one thread, and the same on every machine."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -33,11 +33,11 @@ def with_linear_loss(games: Games) -> Games:
     [dirac(R1(1.0)), with_linear_loss(dirac(R1(1.0)))],
     ids=["cross-entropy", "linear"],
 )
-def test_the_dirac_gan_with_r1_comes_to_an_equilibrium(games: Games):
+def test_the_dirac_gan_with_r1_reaches_an_equilibrium(games: Games):
     verdict = judge_training(list(play(*games, steps=1000, every=50)))
     assert verdict.name == "equilibrium"
     assert verdict.since is not None
-    assert verdict.since.distance < 0.02  # it began at 1
+    assert verdict.since.distance < 0.02  # it starts at 1
 
 
 @pytest.mark.parametrize(
@@ -45,19 +45,19 @@ def test_the_dirac_gan_with_r1_comes_to_an_equilibrium(games: Games):
     [dirac(Regularizer()), with_linear_loss(dirac(Regularizer()))],
     ids=["cross-entropy", "linear"],
 )
-def test_the_dirac_gan_without_r1_is_never_called_an_equilibrium(games: Games):
+def test_the_dirac_gan_without_r1_never_reaches_an_equilibrium(games: Games):
     course = list(play(*games, steps=1500, every=50))
     verdicts = [judge_training(course[:end]).name for end in range(1, len(course) + 1)]
     assert "cycling" in verdicts
     assert "equilibrium" not in verdicts
 
 
-def test_a_ring_of_gaussians_with_r1_comes_to_an_equilibrium():
+def test_a_ring_of_gaussians_with_r1_reaches_an_equilibrium():
     course = list(play(*ring(R1(0.5)), steps=4800, every=200, halflife=100))
     verdict = judge_training(course)
     assert verdict.name == "equilibrium"
     assert verdict.since is not None
-    assert verdict.since.distance < 1.5 * min(seen.distance for seen in course)
+    assert verdict.since.distance < 1.5 * min(each.distance for each in course)
 
 
 def test_a_ring_of_gaussians_without_r1_collapses():
@@ -70,26 +70,26 @@ def test_a_ring_of_gaussians_without_r1_collapses():
 def course(
     *distances: float, gaps: Sequence[float] = (), diversities: Sequence[float] = (1.0,)
 ) -> list[Observation]:
-    """Observations 10 thousand images and an epoch apart; the gap falls with the distance.
+    """Return observations 10 thousand images and an epoch apart; the gap follows the distance.
 
-    The last of the `diversities` stays.
+    The last of the `diversities` is repeated.
     """
     gaps = gaps or [0.01 * distance**2 for distance in distances]
     varied = [*diversities, *[diversities[-1]] * (len(distances) - len(diversities))]
     return [
-        Observation(10_000 * (i + 1), i + 1.0, *figures)
-        for i, figures in enumerate(zip(distances, gaps, varied, strict=True))
+        Observation(10_000 * (i + 1), i + 1.0, *metrics)
+        for i, metrics in enumerate(zip(distances, gaps, varied, strict=True))
     ]
 
 
-def levelling(count: int, noise: float = 0.02, bottom: float = 20.0) -> list[float]:
-    """A curve such as a training gives: steep, flat from about the 12th point on, noisy."""
+def levelling_off(count: int, noise: float = 0.02, bottom: float = 20.0) -> list[float]:
+    """Return a typical curve: steep, flat from about the 12th point onwards, and noisy."""
     source = random.Random(0)
     return [(bottom + 100 * 0.7**i) * (1 + noise * source.uniform(-1, 1)) for i in range(count)]
 
 
 def test_a_curve_that_levels_off_is_an_equilibrium_where_it_levelled_off():
-    distances = levelling(40)
+    distances = levelling_off(40)
     verdict = judge_training(course(*distances))
     assert verdict.name == "equilibrium"
     assert verdict.since is not None
@@ -98,11 +98,11 @@ def test_a_curve_that_levels_off_is_an_equilibrium_where_it_levelled_off():
     assert any("distance" in reason for reason in verdict.reasons)
 
 
-def test_it_is_not_called_before_the_rest_has_lasted():
-    distances = levelling(40)
+def test_an_equilibrium_is_not_reported_before_the_plateau_is_long_enough():
+    distances = levelling_off(40)
     names = [judge_training(course(*distances[:end])).name for end in range(1, 41)]
     assert set(names[:12]) == {"learning"}
-    assert "too short a rest" in judge_training(course(*distances[:19])).reasons[0]
+    assert "on a plateau of" in judge_training(course(*distances[:19])).reasons[0]
     assert set(names) == {"learning", "equilibrium"}
     assert set(names[-10:]) == {"equilibrium"}
     assert set(names[names.index("equilibrium") :]) == {"equilibrium"}
@@ -112,12 +112,12 @@ def test_a_curve_that_still_falls_is_learning():
     assert judge_training(course(*(100 * 0.97**i for i in range(60)))).name == "learning"
     steep = judge_training(course(*(100 * 0.7**i for i in range(12))))
     assert steep.name == "learning"
-    assert "still falls" in steep.reasons[0]
+    assert "still falling" in steep.reasons[0]
     assert judge_training(course(100.0, 50.0)).name == "learning"
     assert judge_training([]).name == "learning"
 
 
-SLOW = (  # docs/research/2026-11-27-equilibrium.md: every 20 kimg; it later came to 17.06
+SLOW = (  # docs/research/2026-11-27-equilibrium.md: every 20 kimg; it later reached 17.06
     *(62.2, 45.0, 34.0, 38.3, 30.4, 29.7, 32.4, 33.0, 31.4, 27.8, 24.9, 23.5, 21.9, 22.1),
     *(21.8, 21.3, 21.7, 21.2, 21.1, 21.3, 21.0, 20.7, 20.3, 19.8, 19.6, 19.8, 19.9, 19.9),
     *(19.7, 19.8, 19.1, 19.2, 18.9, 18.7, 18.7, 18.7, 18.7, 18.6, 18.4, 18.2, 18.3, 18.3),
@@ -131,26 +131,26 @@ GAPS = (
 )
 
 
-def test_a_slow_fall_is_learning_until_its_rest_has_lasted():
+def test_a_slow_fall_is_learning_until_its_plateau_is_long_enough():
     history = [
         Observation(20_000 * (i + 1), 1.0 + i, distance, gap)
         for i, (distance, gap) in enumerate(zip(SLOW, GAPS, strict=True))
     ]
-    *before, called = [judge_training(history[:end]) for end in range(1, len(history) + 1)]
-    assert {verdict.name for verdict in before} == {"learning"}  # also where it had lasted 32 %
-    assert called.name == "equilibrium"
-    assert called.since is not None
-    assert called.since.distance < 1.1 * 17.06
+    *before, last = [judge_training(history[:end]) for end in range(1, len(history) + 1)]
+    assert {verdict.name for verdict in before} == {"learning"}  # including a plateau of 32 %
+    assert last.name == "equilibrium"
+    assert last.since is not None
+    assert last.since.distance < 1.1 * 17.06
 
 
-def test_a_level_distance_with_a_gap_that_stays_is_none():
-    verdict = judge_training(course(*levelling(40), gaps=(1.0,) * 40))
+def test_a_level_distance_with_a_persistent_gap_is_cycling():
+    verdict = judge_training(course(*levelling_off(40), gaps=(1.0,) * 40))
     assert verdict.name == "cycling"
     assert any("gap" in reason for reason in verdict.reasons)
 
 
-def test_a_distance_that_rises_for_good_diverges_and_one_peak_does_not():
-    falling = levelling(20)
+def test_a_distance_that_keeps_rising_diverges_and_a_single_peak_does_not():
+    falling = levelling_off(20)
     assert (
         judge_training(course(*falling, *(falling[-1] * 1.2**i for i in range(10)))).name
         == "diverging"
@@ -158,14 +158,14 @@ def test_a_distance_that_rises_for_good_diverges_and_one_peak_does_not():
     assert judge_training(course(*falling, 3 * falling[-1], *falling[-6:])).name != "diverging"
 
 
-def test_samples_that_become_alike_have_collapsed():
-    verdict = judge_training(course(*levelling(26), diversities=[1.0] * 20 + [0.2]))
+def test_samples_that_lose_their_diversity_have_collapsed():
+    verdict = judge_training(course(*levelling_off(26), diversities=[1.0] * 20 + [0.2]))
     assert verdict.name == "collapsed"
     assert "20%" in verdict.reasons[0]
 
 
-def test_samples_that_always_were_alike_are_no_equilibrium():
-    assert judge_training(course(*levelling(40), diversities=[0.2])).name == "collapsed"
+def test_samples_without_diversity_have_collapsed():
+    assert judge_training(course(*levelling_off(40), diversities=[0.2])).name == "collapsed"
 
 
 COLLAPSE = {  # docs/research/2026-11-26-64px.md: distances and diversities of its first ten epochs
@@ -189,7 +189,7 @@ def test_faces_that_became_one_face_in_several_colours_have_collapsed(metric: st
     assert "collapsed" not in names[:5]  # until epoch 5 the faces differ in more than colour
 
 
-HEALTHY = {  # likewise of best_small, at eleven of its first 25 epochs
+HEALTHY = {  # the same metrics of best_small, at eleven of its first 25 epochs
     "fd": [
         (1392, 1068, 766, 683, 651, 599, 548, 505, 445, 405, 365),
         (0.600, 0.606, 0.566, 0.559, 0.558, 0.549, 0.596, 0.587, 0.654, 0.647, 0.668),
@@ -210,15 +210,15 @@ def test_a_run_whose_faces_grow_more_varied_has_not_collapsed(metric: str):
 
 @pytest.mark.parametrize("scale", [1e-3, 1.0, 1e4])
 def test_the_scale_of_a_distance_does_not_matter(scale: float):
-    verdict = judge_training(course(*(scale * distance for distance in levelling(40))))
-    unscaled = judge_training(course(*levelling(40)))
+    verdict = judge_training(course(*(scale * distance for distance in levelling_off(40))))
+    unscaled = judge_training(course(*levelling_off(40)))
     assert verdict.name == unscaled.name == "equilibrium"
     assert verdict.since is not None
     assert unscaled.since is not None
     assert verdict.since.epoch == unscaled.since.epoch
 
 
-@pytest.mark.parametrize("wrong", [{"patience": 1}, {"rest_share": 1.0}])
+@pytest.mark.parametrize("wrong", [{"patience": 1}, {"plateau_fraction": 1.0}])
 def test_rules_that_make_no_sense_are_refused(wrong: dict):
     with pytest.raises(UserError, match=f"equilibrium.rules.{next(iter(wrong))}"):
         Rules(**wrong)

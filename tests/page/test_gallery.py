@@ -1,4 +1,4 @@
-"""Which epochs are shown, and how many bytes they take."""
+"""Choice of the epochs that are shown, and the bytes that they take."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ def test_the_epochs_between_are_spread_evenly():
     assert choose([], [], 6) == []
 
 
-def test_best_and_verdict_have_their_grids_or_the_nearest_ones(tmp_path: Path):
+def test_best_and_verdict_name_their_epochs_or_the_nearest_ones(tmp_path: Path):
     write_quality(tmp_path, [row(7.4, swd_all=1.0), row(9, swd_all=2.0)])
     write_verdict(tmp_path, "equilibrium", epoch=20)
     record = read_record(tmp_path)
@@ -45,7 +45,7 @@ def test_the_pictures_of_a_full_run(tmp_path: Path):
 
 def test_damaged_grids_are_left_out_and_named(tmp_path: Path):
     run = make_run(tmp_path / "a", epochs=[1, 2, 3])
-    (run / "samples/ema/epoch=0003.png").write_bytes(b"")  # as a training leaves it that writes
+    (run / "samples/ema/epoch=0003.png").write_bytes(b"")  # as a training leaves it while writing
     (run / "samples/raw/epoch=0001.png").unlink()
     record = read_record(run)
     gallery = read_gallery(run, record, count=6)

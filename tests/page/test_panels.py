@@ -1,4 +1,4 @@
-"""Which curves share a panel, and that every panel becomes a picture of its own."""
+"""Grouping of curves into panels, and drawing of panels."""
 
 import re
 from pathlib import Path
@@ -49,7 +49,7 @@ def test_distances_of_one_prefix_share_a_panel_unless_their_scales_are_far_apart
     }
 
 
-def test_pairs_of_ratios_and_ratios_without_a_word_of_ours(tmp_path: Path):
+def test_known_pairs_of_ratios_share_a_panel_and_unknown_ratios_do_not(tmp_path: Path):
     ratios = {"recall": 0.2, "precision": 0.1, "coverage": 0.3, "density": 0.4, "sharpness": 1.0}
     write_quality(tmp_path, [row(1, **ratios), row(1, "raw", precision=0.3)])
     assert titles(tmp_path) == {
@@ -59,7 +59,7 @@ def test_pairs_of_ratios_and_ratios_without_a_word_of_ours(tmp_path: Path):
     }
 
 
-def test_the_history_of_the_verdict_stands_in_for_what_is_missing(tmp_path: Path):
+def test_the_history_of_the_verdict_replaces_missing_curves(tmp_path: Path):
     seen = {"images": 1000, "distance": 5.0, "accuracy_real": 0.5, "diversity": 1.0, "gap": None}
     write_verdict(tmp_path, "learning", history=[seen])
     assert set(titles(tmp_path)) == {"Distance", "Accuracy of the discriminator", "Diversity"}
@@ -69,7 +69,7 @@ def test_the_history_of_the_verdict_stands_in_for_what_is_missing(tmp_path: Path
 
 @pytest.mark.parametrize("scale", ["plain", "distance", "ratio", "percentage"])
 @pytest.mark.parametrize("values", [[1.0], [0.0, 0.0], [-1.0, 2.0], [0.001, 50.0], [1e38, 1e-38]])
-def test_a_panel_becomes_an_element_of_the_page(scale, values: list[float]):
+def test_a_panel_becomes_an_svg_element(scale, values: list[float]):
     curve = Curve("a", [(1000.0 * x, y) for x, y in enumerate(values)], floor=0.5)
     panel = Panel("title", "", [curve, curve], scale=scale, level=0.5)
     marks = [Mark("verdict", 500), Mark("best", 700)]
@@ -81,7 +81,7 @@ def test_a_panel_becomes_an_element_of_the_page(scale, values: list[float]):
         assert f"var({variable})" in svg
 
 
-def test_runs_that_took_no_time_to_speak_of_are_drawn_at_its_begin():
+def test_a_run_without_recorded_time_is_drawn_at_zero():
     panel = Panel("title", "", [Curve("a", [(0.0, 1.0)])], axis=HOURS)
     assert draw(panel, [], 0.0, 1).startswith("<svg")
 
@@ -92,6 +92,6 @@ def test_the_ids_of_two_panels_differ():
     assert first and not first & second
 
 
-def test_a_panel_in_words():
+def test_the_description_of_a_panel():
     panel = Panel("Losses", "", [Curve("generator", [(1000.0, 2.0), (5000.0, 1.25)])])
     assert panel.description == "Losses, 1 to 5 thousand images: generator from 2 to 1.25"

@@ -1,4 +1,4 @@
-"""Grids taken apart and put together again."""
+"""Grids split into faces, and mosaics of them."""
 
 import base64
 import io
@@ -13,20 +13,20 @@ from anime_dcgan.sampling import image
 from tests.run_folder import noise
 
 
-def test_the_gap_is_that_of_the_grids():
+def test_the_gap_equals_the_padding_of_grids():
     assert GAP == image.GRID_PADDING
 
 
 @pytest.mark.parametrize("scale", [1, 2, 4])
 @pytest.mark.parametrize(("count", "columns"), [(64, 8), (4, 2), (12, 6), (1, 1)])
-def test_faces_come_back_from_a_grid_bit_by_bit(count: int, columns: int, scale: int):
+def test_a_grid_is_split_into_identical_faces(count: int, columns: int, scale: int):
     pixels = noise(count, 16)
     faces = split_grid(image.grid(pixels, columns, scale))
     assert faces.shape == (count // columns, columns, 16, 16, 3)
     assert np.array_equal(faces.reshape(pixels.shape), pixels)
 
 
-def test_places_of_a_grid_that_hold_no_face_are_white():
+def test_empty_cells_of_a_grid_are_white():
     faces = split_grid(image.grid(noise(7, 16), 3))
     assert faces.shape[:2] == (3, 3)
     assert faces[2, 1:].min() == 255
@@ -36,7 +36,7 @@ def test_a_picture_without_gaps_is_one_face():
     assert split_grid(Image.fromarray(noise(1, 33)[0])).shape == (1, 1, 33, 33, 3)
 
 
-def test_a_mosaic_has_the_faces_of_the_corner_and_clear_gaps():
+def test_a_mosaic_has_the_first_faces_and_transparent_gaps():
     faces = split_grid(image.grid(noise(9, 16)))
     picture = mosaic(faces, 2, 2)
     assert picture.uri.startswith("data:image/png;base64,")
@@ -48,7 +48,7 @@ def test_a_mosaic_has_the_faces_of_the_corner_and_clear_gaps():
     assert pixels[:16, :16, 3].min() == 255
 
 
-def test_a_mosaic_keeps_to_a_limit():
+def test_a_mosaic_stays_within_the_limit():
     faces = split_grid(image.grid(noise(64, 32)))
     side = side_within(faces, 60_000)
     assert 0.5 * 60_000 < len(mosaic(faces, side, side).png) < 1.05 * 60_000
@@ -64,7 +64,7 @@ def test_a_picture_is_halved_until_it_fits():
 
 
 @pytest.mark.parametrize("cut", [0, 10, 200])
-def test_a_picture_that_is_not_whole_is_named(tmp_path: Path, cut: int):
+def test_an_incomplete_picture_is_named(tmp_path: Path, cut: int):
     path = tmp_path / "epoch=0001.png"
     image.grid(noise(4, 16)).save(path)
     path.write_bytes(path.read_bytes()[:cut])

@@ -1,4 +1,4 @@
-"""The ranking, against figures worked out by hand."""
+"""The ranking, compared with values computed by hand."""
 
 import math
 from pathlib import Path
@@ -56,13 +56,13 @@ def test_seeds_are_one_recipe_and_the_lowest_mean_is_first():
     assert ranking.recipes[1].mean == 19.5
 
 
-def test_by_last_counts_where_a_run_ends():
+def test_by_last_ranks_by_the_last_measurement():
     runs = [entry("BCE", 0, {20e3: 10.0, 60e3: 24.0}), entry("Hinge", 0, {60e3: 20.0})]
     assert [one.mean for one in rank(runs, SWD, by="last").recipes] == [20.0, 24.0]
     assert [one.mean for one in rank(runs, SWD).recipes] == [10.0, 20.0]
 
 
-def test_the_errors_are_those_of_the_textbook():
+def test_standard_errors_agree_with_the_textbook():
     pairs = [[19.0, 21.0], [38.0, 42.0], [10.0]]
     # Each pair deviates by 5 % of its mean: squares 2 * 0.05 ** 2 with one degree of freedom each.
     deviation, freedom = pooled_deviation(pairs)
@@ -85,7 +85,7 @@ def test_the_errors_are_those_of_the_textbook():
 
 
 @pytest.mark.parametrize(("other", "as_good"), [(106.0, True), (107.0, False)])
-def test_few_seeds_excuse_large_differences(other: float, as_good: bool):
+def test_few_seeds_allow_large_differences(other: float, as_good: bool):
     """Two pairs of seeds, all 1 % from their means: errors of 1 and of other / 100.
 
     Student's t of 2 degrees of freedom is 4.303: 6.27 may lie between 100 and 106, 6.30 up to 107.
@@ -93,7 +93,7 @@ def test_few_seeds_excuse_large_differences(other: float, as_good: bool):
     ranking = rank(
         [
             *(entry("A", seed, {60e3: value}) for seed, value in enumerate((99.0, 101.0))),
-            *(entry("B", n, {60e3: other * share}) for n, share in enumerate((0.99, 1.01))),
+            *(entry("B", n, {60e3: other * factor}) for n, factor in enumerate((0.99, 1.01))),
         ],
         SWD,
     )
@@ -102,10 +102,10 @@ def test_few_seeds_excuse_large_differences(other: float, as_good: bool):
 
 
 @pytest.mark.parametrize("seeds", [2, 3])
-def test_alike_recipes_are_rarely_told_apart(seeds: int):
-    """Where nothing differs, 5 % of the differences are called real, however few the seeds."""
+def test_equal_recipes_are_rarely_distinguished(seeds: int):
+    """Of equal recipes, 5 % are distinguished, for any number of seeds."""
     random = np.random.default_rng(0)
-    told = 0
+    distinguished = 0
     for _ in range(1000):
         values = 100 + random.standard_normal((2, seeds))
         runs = [
@@ -113,11 +113,11 @@ def test_alike_recipes_are_rarely_told_apart(seeds: int):
             for name, row in zip("AB", values, strict=True)
             for seed, value in enumerate(row)
         ]
-        told += not (ranking := rank(runs, SWD)).is_as_good(ranking.recipes[1])
-    assert 0.03 < told / 1000 < 0.07
+        distinguished += not (ranking := rank(runs, SWD)).is_as_good(ranking.recipes[1])
+    assert 0.03 < distinguished / 1000 < 0.07
 
 
-def test_without_a_second_seed_nothing_is_known_of_errors():
+def test_without_a_second_seed_errors_are_unknown():
     ranking = rank([entry("A", 0, {60e3: 10.0}), entry("B", 0, {60e3: 10.1})], SWD)
     assert ranking.deviation is None and ranking.error(ranking.recipes[0]) is None
     assert [ranking.is_as_good(one) for one in ranking.recipes] == [True, False]
@@ -134,7 +134,7 @@ def test_all_are_compared_at_the_budget_that_half_of_the_runs_reached():
     assert [one.mean for one in rank([long, short, young], SWD, images=20e3).recipes] == [1, 25, 30]
 
 
-def test_what_is_measured_otherwise_is_not_held_against_the_others():
+def test_values_of_different_methods_are_not_compared():
     ours = [entry("A", 0, {60e3: 10.0}), entry("B", 0, {60e3: 12.0})]
     other = entry("C", 0, {60e3: 1.0})
     other.measured[(("name", '"fd"'),)] = other.measured.pop(METHOD)
@@ -143,7 +143,7 @@ def test_what_is_measured_otherwise_is_not_held_against_the_others():
     assert rank([*ours, other], criterion).behind == [other]
 
 
-def test_only_what_differs_is_told_and_once():
+def test_only_differing_settings_are_listed_and_only_once():
     ranking = rank(
         [
             entry("A", 0, {60e3: 1.0}, {"optimizer.lr": 1e-4, "optimizer.generator.lr": 1e-4}),

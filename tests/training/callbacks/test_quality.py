@@ -19,8 +19,8 @@ from tests.conftest import Train, assert_same_weights
 
 OFTEN = ("callbacks.quality.every_kimg=0.016", "callbacks.quality.count=12")
 LENIENT = (
-    *("patience=2", "rest_share=0", "tolerance=99", "swing=99", "gap_share=99"),
-    *("diverged=99", "collapsed=0", "alike=0"),
+    *("patience=2", "plateau_fraction=0", "tolerance=99", "max_swing=99"),
+    *("max_gap_fraction=99", "diverged_factor=99", "collapse_fraction=0", "min_diversity=0"),
 )
 AT_ONCE = tuple(f"equilibrium.rules.{rule}" for rule in LENIENT)
 

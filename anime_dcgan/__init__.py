@@ -1,3 +1,3 @@
 """Train a GAN on small pictures."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -125,7 +125,7 @@ def test_a_damaged_memory_is_made_anew(call: Call, fresh: Path):
         (["run=a", "reference=test"], "reference=train or reference=holdout"),
         (["run=a", "out=table.xls"], ".csv or .json"),
         (["run=a", "out=/proc/table.csv"], "cannot be written"),
-        (["run=a", "metric=fd", "metric.extractor.weights=none.pth"], "none.pth is no file"),
+        (["run=a", "metric=fd", "metric.extractor.weights=none.pth"], "none.pth is not a file"),
     ],
 )
 def test_mistakes_are_told_in_a_line(call: Call, folder: Path, overrides, message):

@@ -109,7 +109,7 @@ def _gap(history: Mapping[str, Points]) -> Panel:
 def _losses(scalars: Mapping[str, Points]) -> Panel:
     return Panel(
         "Losses",
-        "They say little about the faces: each is measured against the other player.",
+        "Little can be inferred about the faces: each loss is relative to the other player.",
         _named(scalars, {f"loss/{player}": player for player in ("discriminator", "generator")}),
     )
 

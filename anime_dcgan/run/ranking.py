@@ -134,7 +134,7 @@ def pooled_deviation(groups: Sequence[Sequence[float]]) -> tuple[float | None, i
 
 
 def _labels(groups: Sequence[Sequence[Entry]]) -> list[str]:
-    """Label recipes by the overrides that not all share, and by a folder if that is ambiguous."""
+    """Label recipes by the overrides that distinguish them; add a folder if that is ambiguous."""
     overrides = [group[0].overrides for group in groups]
     common = set.intersection(*map(set, overrides)) if len(overrides) > 1 else set()
     labels = [" ".join(each for each in own if each not in common) for own in overrides]

@@ -104,7 +104,7 @@ def _parse(line: bytes) -> tuple[float, dict[str, float]] | None:
 
 
 def _add(points: Points, images: float, value: float) -> None:
-    """Append a point in place of earlier points at or beyond its images."""
+    """Append a point, replacing earlier points at or beyond its images."""
     while points and points[-1][0] >= images:
         points.pop()
     points.append((images, value))

@@ -1,4 +1,4 @@
-"""Frechet and kernel distance against closed forms and against torchmetrics."""
+"""Frechet and kernel distance, compared with closed forms and with torchmetrics."""
 
 import pytest
 import torch
@@ -13,7 +13,7 @@ SIDE, FEATURES = 8, 24
 
 
 class RandomProjection(Extractor):
-    """A small fixed random network: what trained weights would be."""
+    """A small fixed random network instead of a trained one."""
 
     num_features = FEATURES
 
@@ -39,7 +39,7 @@ def pictures(count: int, seed: int, contrast: int = 256) -> Tensor:
 
 
 def with_moments(mean: Tensor, factor: Tensor, count: int) -> Tensor:
-    """Features whose sample mean is exactly `mean`, and sample covariance `factor' factor`."""
+    """Return features with the exact sample mean `mean` and sample covariance `factor' factor`."""
     random = torch.Generator().manual_seed(count)
     rows = torch.randn(count, len(mean), generator=random, dtype=torch.float64)
     rows -= rows.mean(0)
@@ -55,7 +55,7 @@ def test_frechet_distance_of_gaussians_with_the_same_covariance_is_the_squared_s
 
 
 def test_frechet_distance_of_diagonal_gaussians():
-    """The sum of (s1 - s2)^2 over the standard deviations."""
+    """The distance is the sum of (s1 - s2)^2 over the standard deviations."""
     one = with_moments(torch.zeros(3), torch.diag(torch.tensor([1.0, 2.0, 3.0])), 30)
     other = with_moments(torch.zeros(3), torch.diag(torch.tensor([2.0, 2.0, 0.5])), 50)
     assert frechet_distance(one, other) == pytest.approx(1 + 0 + 2.5**2, rel=1e-3)
@@ -63,7 +63,7 @@ def test_frechet_distance_of_diagonal_gaussians():
 
 @pytest.mark.parametrize(("count", "dimensions"), [(200, 6), (20, 50)], ids=["many", "few"])
 def test_frechet_distance_needs_no_more_images_than_features(count: int, dimensions: int):
-    """Against the eigenvalues of the product of the covariances."""
+    """Compare with the eigenvalues of the product of the covariances."""
     random = torch.Generator().manual_seed(0)
     one = torch.randn(count, dimensions, generator=random)
     other = 1.5 * torch.randn(count, dimensions, generator=random) + 0.3

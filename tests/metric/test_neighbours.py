@@ -1,4 +1,4 @@
-"""Coverage and memorisation, against their definitions image by image and on known sets."""
+"""Coverage and memorisation, compared with their definitions and on known sets."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ def normal(count: int, seed: int, shift: float = 0.0) -> Tensor:
 
 
 def naive(real: np.ndarray, fake: np.ndarray, k_manifold: int, k_reach: int) -> dict[str, float]:
-    """The equations, one image at a time."""
+    """Compute the equations one image at a time."""
 
     def reach(points: np.ndarray, k: int) -> list[float]:
         return [sorted(np.linalg.norm(points - point, axis=1))[k] for point in points]
@@ -108,7 +108,7 @@ def test_closeness_is_the_distance_over_that_of_the_nearest_other_training_image
 
 
 def test_recall_falls_when_a_hair_colour_is_withheld(cache_dir):
-    """Drawn faces of known factors: faces of the colour itself are no longer within reach."""
+    """Withhold a hair colour from drawn faces: real faces of that colour are no longer covered."""
     source = DrawnFaces(900)
     images = torch.from_numpy(np.array(open_cache(source, 16, cache_dir).images))
     features = SlicedWasserstein().features([images], torch.device("cpu"))

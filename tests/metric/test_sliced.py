@@ -1,4 +1,4 @@
-"""The sliced Wasserstein distance against its definition, and that it sees what eyes see."""
+"""The sliced Wasserstein distance, compared with its definition and on degraded images."""
 
 from collections.abc import Callable
 
@@ -25,20 +25,20 @@ COUNT = 200
 
 @pytest.fixture(scope="module")
 def faces(cache_dir) -> Tensor:
-    """Drawn faces, uint8, 32 px."""
+    """Return drawn faces, uint8, 32 px."""
     return torch.from_numpy(np.array(open_cache(DrawnFaces(2 * COUNT), 32, cache_dir).images))
 
 
 @pytest.fixture(scope="module")
 def distances(faces: Tensor) -> Callable[[Tensor], dict[str, float]]:
-    """To the first half of the faces."""
+    """Return a function that gives the distances to the first half of the faces."""
     metric = SlicedWasserstein()
     real = metric.describe([faces[:COUNT]], CPU)
     return lambda other: metric.distances(real, metric.describe([other], CPU))
 
 
 def test_the_distance_is_the_wasserstein_distance_of_projected_patches(faces: Tensor):
-    """Step by step in NumPy, from patches on: quantile functions of projections, L1 apart."""
+    """Recompute it in NumPy from the patches: L1 between quantile functions of projections."""
     metric = SlicedWasserstein(patches=3, directions=5)
     sets = (faces[:40], faces[40:80])
     described = [metric.describe([part], CPU) for part in sets]

@@ -1,4 +1,4 @@
-"""How varied a set is, against closed forms, and on faces that are alike in a known way."""
+"""Diversity compared with closed forms, and on faces that are similar in a known way."""
 
 import dataclasses
 import math
@@ -26,7 +26,7 @@ def test_the_mean_distance_is_that_of_all_pairs(monkeypatch):
 
 @pytest.mark.parametrize("scale", [1e-2, 1.0, 1e3])
 def test_the_effective_rank_is_the_number_of_directions(scale: float):
-    """Of k equal variances it is k, wherever the points lie and however large they are."""
+    """The rank of k equal variances is k, regardless of the points' mean and scale."""
     corners = torch.eye(6) * scale + 10  # all differ equally: 5 directions
     assert variety.effective_rank(corners) == pytest.approx(5, rel=1e-3)
     line = torch.linspace(-scale, scale, 50)[:, None] * torch.tensor([[1.0, 2.0, 3.0]])
@@ -59,7 +59,7 @@ def test_points_along_one_direction_are_less_diverse():
 
 
 def test_one_face_in_several_colours_has_little_diversity():
-    """The collapse that a mean distance does not see; colours as varied as among drawn faces."""
+    """A collapse that the mean distance does not detect: one face in many colours."""
     source = DrawnFaces(240)
     real = [source.factors(index) for index in range(240)]
     colours = [field.name for field in dataclasses.fields(FaceFactors) if "colour" in field.name]

@@ -103,7 +103,7 @@ def test_few_seeds_allow_large_differences(other: float, as_good: bool):
 
 @pytest.mark.parametrize("seeds", [2, 3])
 def test_equal_recipes_are_rarely_distinguished(seeds: int):
-    """Of equal recipes, 5 % are distinguished, for any number of seeds."""
+    """Equal recipes are distinguished in 5 % of comparisons, for any number of seeds."""
     random = np.random.default_rng(0)
     distinguished = 0
     for _ in range(1000):

@@ -1,4 +1,4 @@
-"""What one can do with a trained generator: name a face, draw it, mix it, move it, find it.
+"""Exploring a trained generator: name, render, mix, move and project faces.
 
-No HTTP, no database, no training: the studio is a thin layer over this.
+Nothing here knows HTTP, the database or training: the studio is a thin layer over this folder.
 """

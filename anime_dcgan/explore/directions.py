@@ -1,7 +1,7 @@
-"""Directions in which faces change, found without labels.
+"""Interpretable latent directions, found without labels.
 
-Moving a latent by s along one of them changes it by s standard deviations. Directions of a
-generator are always the same: signs are fixed, and the sample that `pca` looks at has a seed.
+A step of s along a direction moves a latent by s standard deviations. Directions are
+deterministic: their signs are fixed, and `pca` draws its latents from a fixed seed.
 """
 
 import copy
@@ -19,17 +19,17 @@ from anime_dcgan.system.errors import UserError
 
 Method = Literal["sefa", "pca"]
 
-MOST = 64  # directions of one method
-SAMPLES = 1024  # latents that `pca` looks at
-POOLED = 4  # side of the maps that `pca` takes, px: what is finer is no attribute of a face
-SEED = 0xD1
+MAX_DIRECTIONS = 64  # per method
+PCA_SAMPLES = 1024  # latents
+PCA_SEED = 0xD1
+POOLED_SIZE = 4  # px; finer detail of the feature maps is not an attribute of a face
 
 Layer = nn.Linear | nn.Conv2d | nn.ConvTranspose2d
 
 
 @dataclass(frozen=True, eq=False)
 class Direction:
-    """A unit vector of the latent space; `strength` is its share of the variance explained."""
+    """A unit vector in latent space; `strength` is its fraction of the explained variance."""
 
     id: str
     vector: Float[Tensor, " d"]
@@ -37,8 +37,8 @@ class Direction:
 
 
 def find(generator: Generator, method: Method, count: int = 10) -> list[Direction]:
-    """The strongest directions first; fewer than `count` where the latent has fewer axes."""
-    count = min(count, MOST, generator.latent_dim)
+    """Return up to `count` directions, strongest first; never more than the latent has axes."""
+    count = min(count, MAX_DIRECTIONS, generator.latent_dim)
     vectors, strengths = FINDERS[method](generator)
     return [
         Direction(f"{method}.{number}", vectors[number], float(strengths[number]))
@@ -48,35 +48,35 @@ def find(generator: Generator, method: Method, count: int = 10) -> list[Directio
 
 @torch.inference_mode()
 def sefa(generator: Generator) -> tuple[Float[Tensor, "k d"], Float[Tensor, " k"]]:
-    """Closed-form factorization: Shen & Zhou 2021, arXiv 2007.06600, equation 6.
+    """Closed-form factorization (SeFa): Shen & Zhou 2021, arXiv 2007.06600, equation 6.
 
-    The eigenvectors of A^T A, A being the weight of the layer that takes in the latent.
+    Returns the eigenvectors of A^T A, where A is the weight of the layer that receives the latent.
     """
     weight = _first_weight(generator).double()
     values, vectors = torch.linalg.eigh(weight.T @ weight)  # ascending
-    return _upright(vectors.T.flip(0)).float(), (values.flip(0) / values.sum()).float()
+    return _fix_signs(vectors.T.flip(0)).float(), (values.flip(0) / values.sum()).float()
 
 
 @torch.inference_mode()
 def pca(generator: Generator) -> tuple[Float[Tensor, "k d"], Float[Tensor, " k"]]:
-    """Principal components of early features, brought back to latents: GANSpace, arXiv 2004.02546.
+    """Principal components of early features, mapped back to latents: GANSpace, arXiv 2004.02546.
 
-    As the paper does for generators without a space of styles (section 3.2): features of random
-    latents, their principal components, then the latent directions that predict the coordinates
-    best, by least squares. The features are what enters the second layer with weights, averaged
-    over cells of a 4 x 4 grid.
+    Follows section 3.2 of the paper, for generators without a style space: compute features of
+    random latents and their principal components, then regress the latents on the principal
+    coordinates by least squares. The features are the inputs of the second weighted layer,
+    average-pooled to a 4 x 4 grid.
     """
-    generator = copy.deepcopy(generator)  # others may draw with it meanwhile
-    random = torch.Generator().manual_seed(SEED)
-    latents = torch.randn(SAMPLES, generator.latent_dim, generator=random)
-    features = torch.cat([_early_features(generator, part) for part in latents.split(64)])
+    generator = copy.deepcopy(generator)  # other threads may render with it
+    random = torch.Generator().manual_seed(PCA_SEED)
+    latents = torch.randn(PCA_SAMPLES, generator.latent_dim, generator=random)
+    features = torch.cat([_early_features(generator, chunk) for chunk in latents.split(64)])
     features = features.double() - features.double().mean(dim=0)
-    values, vectors = torch.linalg.eigh(features @ features.T)  # of the samples, ascending
-    count = min(MOST, generator.latent_dim)
+    values, vectors = torch.linalg.eigh(features @ features.T)  # one per sample, ascending
+    count = min(MAX_DIRECTIONS, generator.latent_dim)
     coordinates = vectors.flip(1)[:, :count]
-    by_least_squares = torch.linalg.lstsq(coordinates, latents.double()).solution
-    unit = by_least_squares / by_least_squares.norm(dim=1, keepdim=True)
-    return _upright(unit).float(), (values.flip(0)[:count] / values.sum()).float()
+    solution = torch.linalg.lstsq(coordinates, latents.double()).solution
+    unit = solution / solution.norm(dim=1, keepdim=True)
+    return _fix_signs(unit).float(), (values.flip(0)[:count] / values.sum()).float()
 
 
 FINDERS: dict[Method, Callable[[Generator], tuple[Tensor, Tensor]]] = {"sefa": sefa, "pca": pca}
@@ -85,40 +85,42 @@ FINDERS: dict[Method, Callable[[Generator], tuple[Tensor, Tensor]]] = {"sefa": s
 def _layers(generator: Generator) -> list[Layer]:
     layers = [module for module in generator.modules() if isinstance(module, Layer)]
     if len(layers) < 2:
-        raise UserError("this generator has no two layers with weights: it has no directions")
+        raise UserError(
+            "this generator has fewer than two weighted layers, so it has no directions"
+        )
     return layers
 
 
 def _first_weight(generator: Generator) -> Float[Tensor, "features d"]:
-    """The weight of the layer that takes in the latent, as a matrix."""
+    """Return the weight of the layer that receives the latent, as a matrix."""
     first = _layers(generator)[0]
-    axis = 0 if isinstance(first, nn.ConvTranspose2d) else 1  # of the inputs
+    axis = 0 if isinstance(first, nn.ConvTranspose2d) else 1  # input channels
     return first.weight.movedim(axis, -1).reshape(-1, generator.latent_dim)
 
 
-class _Seen(Exception):
-    """What entered a layer, thrown so that nothing behind it is computed."""
+class _Captured(Exception):
+    """Carries the inputs of a layer out of the forward pass, so that later layers do not run."""
 
     def __init__(self, features: Tensor) -> None:
         self.features = features
 
 
 def _early_features(generator: Generator, latents: Float[Tensor, "n d"]) -> Tensor:
-    def throw(layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        raise _Seen(inputs[0])
+    def capture(layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        raise _Captured(inputs[0])
 
-    hook = _layers(generator)[1].register_forward_pre_hook(throw)
+    hook = _layers(generator)[1].register_forward_pre_hook(capture)
     try:
         generator(latents)
-    except _Seen as seen:
-        maps = seen.features.float()
-        return (adaptive_avg_pool2d(maps, POOLED) if maps.ndim == 4 else maps).flatten(1)
+    except _Captured as captured:
+        maps = captured.features.float()
+        return (adaptive_avg_pool2d(maps, POOLED_SIZE) if maps.ndim == 4 else maps).flatten(1)
     finally:
         hook.remove()
     raise AssertionError("the second layer was never reached")
 
 
-def _upright(vectors: Float[Tensor, "k d"]) -> Float[Tensor, "k d"]:
-    """The largest component of each is positive: an eigenvector has no sign of its own."""
+def _fix_signs(vectors: Float[Tensor, "k d"]) -> Float[Tensor, "k d"]:
+    """Make the largest component of each vector positive, as the sign of an eigenvector is free."""
     largest = vectors.gather(1, vectors.abs().argmax(dim=1, keepdim=True))
     return vectors * largest.sign()

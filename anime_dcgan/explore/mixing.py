@@ -1,8 +1,8 @@
-"""Between and beside faces: arithmetic of latents that stays where a generator knows its way.
+"""Latent arithmetic: interpolation, blending and breeding that keep the norm of latents.
 
-Latents are standard normal, so that nearly all of them lie close to the sphere of radius
-sqrt(latent_dim). Plain means fall inside it, where no face was ever trained (White 2016,
-arXiv 1609.04468); what is made here keeps the lengths of its parents.
+Standard normal latents concentrate near the sphere of radius sqrt(latent_dim). Plain averages
+fall inside it, where the generator was never trained (White 2016, arXiv 1609.04468), so the
+functions here preserve the norms of the parents.
 """
 
 from collections.abc import Sequence
@@ -17,56 +17,57 @@ from anime_dcgan.sampling.seeds import MAX_SEED
 from anime_dcgan.system.errors import UserError
 
 
-def between(corners: Float[Tensor, "n d"], steps: int) -> Float[Tensor, "m d"]:
-    """From each corner to the next in `steps` equal steps along great circles, ends included.
+def interpolate(corners: Float[Tensor, "n d"], steps: int) -> Float[Tensor, "m d"]:
+    """Interpolate from each corner to the next in `steps` equal steps along great circles.
 
-    m is (n - 1) * steps + 1.
+    The result includes both ends: m = (n - 1) * steps + 1.
     """
     if len(corners) < 2 or steps < 1:
-        raise UserError("a way leads from one face to another in one step or more")
-    way = [
+        raise UserError("an interpolation needs at least two faces and at least one step")
+    path = [
         slerp(start, end, step / steps) for start, end in pairwise(corners) for step in range(steps)
     ]
-    return torch.stack([*way, corners[-1]])
+    return torch.stack([*path, corners[-1]])
 
 
-def blend(parents: Float[Tensor, "n d"], shares: Sequence[float]) -> Float[Tensor, " d"]:
-    """The direction of the weighted sum, at the weighted mean of the parents' lengths.
+def blend(parents: Float[Tensor, "n d"], weights: Sequence[float]) -> Float[Tensor, " d"]:
+    """Return the direction of the weighted sum, scaled to the weighted mean norm of the parents.
 
-    Shares are made to sum to 1. With two parents of equal length this lies on the great circle
-    between them. Where the sum vanishes (opposite parents) the first one is returned.
+    Weights are normalised to sum to 1. For two parents of equal norm the result lies on the great
+    circle between them. If the sum vanishes (opposite parents), the first parent is returned.
     """
-    weights = torch.tensor(list(shares), dtype=parents.dtype)
-    if len(weights) != len(parents) or not bool((weights >= 0).all()) or not weights.sum() > 0:
-        raise UserError("each parent needs a share of 0 or more, and one of them more than 0")
-    weights = weights / weights.sum()
-    total = weights @ parents
+    fractions = torch.tensor(list(weights), dtype=parents.dtype)
+    is_valid = len(fractions) == len(parents) and bool((fractions >= 0).all())
+    if not is_valid or not fractions.sum() > 0:
+        raise UserError("each parent needs a weight of at least 0, and the weights cannot all be 0")
+    fractions = fractions / fractions.sum()
+    total = fractions @ parents
     if total.norm() < 1e-6:
         return parents[0].clone()
-    return total * (weights @ parents.norm(dim=1) / total.norm())
+    return total * (fractions @ parents.norm(dim=1) / total.norm())
 
 
 def breed(
     parents: Float[Tensor, "n d"], children: int, variation: float, seed: int
 ) -> Float[Tensor, "children d"]:
-    """Children: each a blend of its own of the parents, and something that none of them has.
+    """Return children, each a random blend of the parents plus noise.
+
+    Blend weights are drawn uniformly from the simplex.
 
     Parameters:
-        variation: 0 to 1; the square root of it is the share of chance in a child's latent, so
-            that 0 gives blends alone and 1 strangers.
-        seed: child i depends on (parents, variation, seed + i) alone.
-
-    The shares of the parents are uniform on the simplex.
+        variation: fraction of noise in the variance of a child's latent, in [0, 1]: 0 gives pure
+            blends, 1 gives unrelated faces.
+        seed: child i depends on (parents, variation, seed + i) only.
     """
     if not 0 <= variation <= 1:
-        raise UserError(f"variation={variation:g} is no number from 0 to 1")
+        raise UserError(f"variation={variation:g} must be a number from 0 to 1")
     if children < 1 or not 0 <= seed <= MAX_SEED - children + 1:
-        raise UserError(f"children are 1 or more, and their seeds lie in 0..{MAX_SEED}")
+        raise UserError(f"children must be at least 1, and their seeds must lie in 0..{MAX_SEED}")
     return torch.stack([_child(parents, variation, seed + number) for number in range(children)])
 
 
 def _child(parents: Float[Tensor, "n d"], variation: float, seed: int) -> Float[Tensor, " d"]:
     random = torch.Generator().manual_seed(seed)
-    shares = torch.empty(len(parents)).exponential_(generator=random).tolist()
-    chance = torch.randn(parents.shape[1], generator=random)
-    return (1 - variation) ** 0.5 * blend(parents, shares) + variation**0.5 * chance
+    weights = torch.empty(len(parents)).exponential_(generator=random).tolist()
+    noise = torch.randn(parents.shape[1], generator=random)
+    return (1 - variation) ** 0.5 * blend(parents, weights) + variation**0.5 * noise

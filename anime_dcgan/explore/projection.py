@@ -1,7 +1,8 @@
-"""The latent whose face comes nearest to a picture, by optimisation.
+"""Project a picture onto the generator: optimise the latent whose face is nearest to it.
 
-As Zhu et al. 2016 (arXiv 1609.03552, section 3.1) without an encoder: the distance of pixels is
-taken on several scales, and many starts compete, because a single one ends in the nearest hollow.
+Follows Zhu et al. 2016 (arXiv 1609.03552, section 3.1) without an encoder. Pixel distances are
+averaged over several scales, and several starts compete, because a single one gets stuck in a
+local minimum.
 """
 
 from collections.abc import Iterator
@@ -15,16 +16,17 @@ from torch.nn.functional import avg_pool2d
 from anime_dcgan.model.base import Generator
 from anime_dcgan.system.errors import UserError
 
-CANDIDATES = 256  # random latents, of which the nearest start
-STARTS = ((0.0, 8), (0.15, 4), (0.35, 2), (0.6, 1))  # (from this share of the steps on, so many)
-RATE = 0.1
-PRIOR = 0.02  # weight of a latent's unlikely length
-SMALLEST = 8  # px of the coarsest scale
+CANDIDATES = 256  # random latents; the nearest become the starts
+STARTS = ((0.0, 8), (0.15, 4), (0.35, 2), (0.6, 1))
+"""(fraction of the steps, number of latents optimised from there on)"""
+LEARNING_RATE = 0.1
+PRIOR_WEIGHT = 0.02
+MIN_SIZE = 8  # px of the coarsest scale
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
-    """The best latent so far; `distance` is a mean absolute difference of values in [-1, 1]."""
+class Projection:
+    """The best latent so far; `distance` is the mean absolute difference of pixels in [-1, 1]."""
 
     step: int
     latent: Float[Tensor, " d"]
@@ -33,53 +35,57 @@ class Found:
 
 def project(
     generator: Generator, target: Float[Tensor, "3 h w"], steps: int = 300, seed: int = 0
-) -> Iterator[Found]:
-    """The best after the start and after each step; its distance never grows.
+) -> Iterator[Projection]:
+    """Yield the best latent at the start and after each step; its distance never increases.
 
-    `target` has the size of the generator's images and values in [-1, 1]. The generator is left
-    as it was. Deterministic in `seed`.
+    `target` has the size of the generator's images and values in [-1, 1]. The generator is not
+    modified. The result is deterministic in `seed`.
     """
     if steps < 1:
-        raise UserError("a picture is approached in one step or more")
+        raise UserError("a projection needs at least one step")
     latents = _nearest_candidates(generator, target, seed).requires_grad_()
-    optimizer = torch.optim.Adam([latents], lr=RATE)
-    best = Found(0, latents[0].detach().clone(), torch.inf)
+    optimizer = torch.optim.Adam([latents], lr=LEARNING_RATE)
+    best = Projection(0, latents[0].detach().clone(), torch.inf)
     for step in range(steps + 1):
-        if len(latents) > (keep := _starts_at(step / steps)):
-            latents, optimizer = _drop_worst(generator, target, latents.detach(), keep, optimizer)
+        if len(latents) > (count := _count_at(step / steps)):
+            latents, optimizer = _keep_nearest(
+                generator, target, latents.detach(), count, optimizer
+            )
         with torch.enable_grad():
             distances = multiscale_distance(generator(latents), target)
-        best = _better(best, latents.detach(), distances.detach())
-        yield Found(step, best.latent, best.distance)
+        best = _best_of(best, latents.detach(), distances.detach())
+        yield Projection(step, best.latent, best.distance)
         if step < steps:
-            optimizer.param_groups[0]["lr"] = RATE * min(1.0, 2 * (1 - step / steps))
+            optimizer.param_groups[0]["lr"] = LEARNING_RATE * min(1.0, 2 * (1 - step / steps))
             with torch.enable_grad():
-                (distances + PRIOR * _unlikely(latents)).sum().backward()
+                (distances + PRIOR_WEIGHT * _prior_penalty(latents)).sum().backward()
             optimizer.step()
             optimizer.zero_grad()
 
 
-def _better(best: Found, latents: Float[Tensor, "n d"], distances: Float[Tensor, " n"]) -> Found:
+def _best_of(
+    best: Projection, latents: Float[Tensor, "n d"], distances: Float[Tensor, " n"]
+) -> Projection:
     distance, nearest = distances.min(dim=0)
     if distance >= best.distance:
         return best
-    return Found(best.step, latents[int(nearest)].clone(), float(distance))
+    return Projection(best.step, latents[int(nearest)].clone(), float(distance))
 
 
 def multiscale_distance(
     images: Float[Tensor, "n 3 h w"], target: Float[Tensor, "3 h w"]
 ) -> Float[Tensor, " n"]:
-    """Mean absolute difference, averaged over the image and its halvings down to 8 px."""
+    """Return the mean absolute difference, averaged over image scales halved down to 8 px."""
     difference = images.float() - target
     scales = [difference.abs().mean(dim=(1, 2, 3))]
-    while min(difference.shape[-2:]) >= 2 * SMALLEST:
+    while min(difference.shape[-2:]) >= 2 * MIN_SIZE:
         difference = avg_pool2d(difference, 2)
         scales.append(difference.abs().mean(dim=(1, 2, 3)))
     return torch.stack(scales).mean(dim=0)
 
 
-def _unlikely(latents: Float[Tensor, "n d"]) -> Float[Tensor, " n"]:
-    """How far the mean square of each is from the 1 that it has in a standard normal latent."""
+def _prior_penalty(latents: Float[Tensor, "n d"]) -> Float[Tensor, " n"]:
+    """Return the squared deviation of each mean square from 1, its value for normal latents."""
     return (latents.square().mean(dim=1) - 1).square()
 
 
@@ -89,22 +95,22 @@ def _nearest_candidates(
 ) -> Float[Tensor, "starts d"]:
     random = torch.Generator().manual_seed(seed)
     latents = torch.randn(CANDIDATES, generator.latent_dim, generator=random)
-    distances = [multiscale_distance(generator(part), target) for part in latents.split(32)]
+    distances = [multiscale_distance(generator(chunk), target) for chunk in latents.split(32)]
     return latents[torch.cat(distances).argsort()[: STARTS[0][1]]].clone()
 
 
-def _starts_at(share: float) -> int:
-    return next(count for start, count in reversed(STARTS) if share >= start)
+def _count_at(progress: float) -> int:
+    return next(count for start, count in reversed(STARTS) if progress >= start)
 
 
-def _drop_worst(
-    generator: Generator, target: Tensor, latents: Tensor, keep: int, before: torch.optim.Optimizer
-) -> tuple[Tensor, torch.optim.Optimizer]:
-    """The nearest `keep` latents, and an optimizer that goes on with their moments."""
+def _keep_nearest(
+    generator: Generator, target: Tensor, latents: Tensor, count: int, before: torch.optim.Adam
+) -> tuple[Tensor, torch.optim.Adam]:
+    """Return the nearest `count` latents and an optimizer that continues with their moments."""
     with torch.no_grad():
-        order = multiscale_distance(generator(latents), target).argsort()[:keep]
+        order = multiscale_distance(generator(latents), target).argsort()[:count]
     kept = latents[order].clone().requires_grad_()
-    optimizer = torch.optim.Adam([kept], lr=RATE)
+    optimizer = torch.optim.Adam([kept], lr=LEARNING_RATE)
     (moments,) = before.state.values()
     optimizer.state[kept] = {
         name: value[order].clone() if value.ndim else value.clone()

@@ -1,8 +1,8 @@
-"""From faces as plain values to pixels: finds the generator of each, and keeps those in use."""
+"""Render faces to pixels, with a cache of the generators in use."""
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
@@ -24,8 +24,8 @@ from anime_dcgan.sampling.sample import faces as faces_of_seeds
 from anime_dcgan.system import precision
 from anime_dcgan.system.errors import NotFoundError, UserError
 
-KEPT = 4  # generators in memory
-BLOCKS = 32  # of walls, of each generator in memory: 6 MB at 64 px
+MAX_MODELS = 4  # generators in memory
+MAX_BLOCKS = 32  # cached wall blocks per generator: 6 MB at 64 px
 
 
 Pixels = UInt8[np.ndarray, "n h w 3"]
@@ -33,60 +33,63 @@ Pixels = UInt8[np.ndarray, "n h w 3"]
 
 @dataclass(eq=False)
 class Model:
-    """A generator of one checkpoint, with its directions once they were asked for."""
+    """The generator of one checkpoint, with cached directions and wall blocks."""
 
     generator: Generator
-    _found: dict[str, list[Direction]] = field(default_factory=dict)
+    _directions: dict[str, list[Direction]] = field(default_factory=dict)
     _blocks: OrderedDict[tuple[int, float, str], np.ndarray] = field(default_factory=OrderedDict)
 
     def directions(self, method: directions.Method) -> list[Direction]:
-        """All that a method finds, the strongest first."""
-        if method not in self._found:
-            self._found[method] = directions.find(self.generator, method, directions.MOST)
-        return self._found[method]
+        """Return all directions of a method, strongest first."""
+        if method not in self._directions:
+            self._directions[method] = directions.find(
+                self.generator, method, directions.MAX_DIRECTIONS
+            )
+        return self._directions[method]
 
     def latent(self, face: Face) -> Float[Tensor, " d"]:
-        """What the generator is given for a face: its latent, truncated and moved."""
+        """Return the input of the generator for a face: its latent, truncated and moved."""
         return _base_latent(face, self.generator) * face.truncation + self.shift(face)
 
     def shift(self, face: Face) -> Float[Tensor, " d"]:
-        """What its steps along directions add to the latent of a face."""
+        """Return the sum of the steps along directions that a face adds to its latent."""
         total = torch.zeros(self.generator.latent_dim)
         for name, step in face.moves.items():
             method, _, number = name.partition(".")
             found = self.directions(method)  # type: ignore[arg-type]
             if int(number) >= len(found):
-                raise UserError(f"this generator has no direction {name}: it has {len(found)}")
+                raise UserError(
+                    f"this generator has no direction {name}: {method} finds {len(found)}"
+                )
             total += step * found[int(number)].vector
         return total
 
-    def block(self, first: int, like: Face, fast: bool) -> Pixels:
-        """The faces of the `BLOCK` seeds from `first` on; those asked for lately are kept."""
-        key = (first, like.truncation, str(like.moves))
+    def block(self, first: int, template: Face, fast: bool) -> Pixels:
+        """Return the faces of the `BLOCK` seeds from `first`, from an LRU cache."""
+        key = (first, template.truncation, str(template.moves))
         if key not in self._blocks:
             latents = latents_of_seeds(range(first, first + BLOCK), self.generator.latent_dim)
-            latents = like.truncation * latents + self.shift(like)
+            latents = template.truncation * latents + self.shift(template)
             with precision.autocast(fast):
                 self._blocks[key] = sample_images(self.generator, latents, BLOCK)
-            while len(self._blocks) > BLOCKS:
+            while len(self._blocks) > MAX_BLOCKS:
                 self._blocks.popitem(last=False)
         self._blocks.move_to_end(key)
         return self._blocks[key]
 
 
 class Renderer:
-    """Draws faces of the runs below a folder.
+    """Renders faces of the runs below a folder.
 
-    The same face is always the same pixels. Faces of seeds are those of `generate`; a face that
-    was moved, or has a latent of its own, is drawn alone, because the last bits of a matrix
-    product depend on what is drawn beside it.
+    Equal faces give identical pixels. Faces given by a seed match those of `generate`. A face that
+    is moved or has an explicit latent is rendered alone, because the last bits of a matrix product
+    depend on the rest of the batch.
+
+    Raises `NotFoundError` for a missing run or epoch, and `UserError` for an invalid checkpoint.
 
     Parameters:
-        fast_walls: draw walls in bf16, which takes a fraction of the time where the processor is
-            made for it and differs from the faces themselves by less than eyes see; None where
-            it is.
-
-    Raises `UserError` for runs and epochs that are not there, and checkpoints that are refused.
+        fast_walls: render walls in bf16, which takes a fraction of the time on processors with
+            native support and causes no visible difference; None detects the support.
     """
 
     def __init__(self, outputs: Path, fast_walls: bool | None = None) -> None:
@@ -98,24 +101,24 @@ class Renderer:
         self._lock = threading.Lock()
 
     def model(self, run: str, epoch: str, weights: Weights) -> Model:
-        """The generator of a checkpoint as it is now on disk."""
+        """Return the generator of a checkpoint, reloaded if the file has changed."""
         path = self.checkpoint(run, epoch)
         try:
             state = path.stat()
         except OSError:
-            raise NotFoundError(f"{run} has no checkpoint epoch={epoch} any more") from None
+            raise NotFoundError(f"{run} no longer has a checkpoint epoch={epoch}") from None
         key = (path, weights, state.st_mtime_ns, state.st_size)
         with self._lock:
             if key not in self._models:
                 with torch.inference_mode(False):  # a projection needs gradients through it
                     self._models[key] = Model(load_generator(path, weights))
-                while len(self._models) > KEPT:
+                while len(self._models) > MAX_MODELS:
                     self._models.popitem(last=False)
             self._models.move_to_end(key)
             return self._models[key]
 
     def checkpoint(self, run: str, epoch: str) -> Path:
-        """The file of an epoch of a run; never outside the folder of all runs."""
+        """Return the checkpoint file of an epoch, which must lie inside the folder of all runs."""
         check_run(run)
         folder = self.outputs / run
         root = self.outputs.resolve()
@@ -127,42 +130,36 @@ class Renderer:
         return path
 
     def latents(self, faces: Sequence[Face]) -> Float[Tensor, "n d"]:
-        """What each face's generator is given, truncated and moved."""
+        """Return the input of each face's generator: its latent, truncated and moved."""
         return torch.stack([self.model(*face.generator).latent(face) for face in faces])
 
-    def draw(self, faces: Sequence[Face], go_on: Callable[[], None] = lambda: None) -> Pixels:
-        """The pictures of faces that have one size, in their order.
+    def render(self, faces: Sequence[Face]) -> Pixels:
+        """Return the pictures of faces of equal size, in the order given."""
+        pictures: list[np.ndarray] = []
+        for model, group in groupby(faces, key=lambda face: self.model(*face.generator)):
+            pictures += _render(model, list(group))
+        if len({pixels.shape for pixels in pictures}) > 1:
+            raise UserError("these faces differ in size: render each size separately")
+        return np.stack(pictures)
 
-        `go_on` is called before each; what it raises ends the drawing.
-        """
-        drawn: list[np.ndarray] = []
-        for model, same in groupby(faces, key=lambda face: self.model(*face.generator)):
-            drawn += _draw(model, list(same), go_on)
-        if len({pixels.shape for pixels in drawn}) > 1:
-            raise UserError("these faces differ in size: draw them apart")
-        return np.stack(drawn)
-
-    def wall(self, like: Face, seed: int, count: int) -> Pixels:
-        """The faces of `count` seeds in a row, truncated and moved as `like` is."""
-        model = self.model(*like.generator)
+    def wall(self, template: Face, seed: int, count: int) -> Pixels:
+        """Return the faces of `count` consecutive seeds, truncated and moved like `template`."""
+        model = self.model(*template.generator)
         firsts = range(seed - seed % BLOCK, seed + count, BLOCK)
-        blocks = [model.block(first, like, self.fast_walls) for first in firsts]
+        blocks = [model.block(first, template, self.fast_walls) for first in firsts]
         return np.concatenate(blocks)[seed % BLOCK :][:count]
 
 
-def _draw(model: Model, faces: list[Face], go_on: Callable[[], None]) -> list[np.ndarray]:
-    pixels: list[np.ndarray] = []
-    for plain, some in groupby(faces, key=lambda face: face.plain):
-        if plain:
-            seeds = [face.seed for face in some if face.seed is not None]
-            for drawn in faces_of_seeds(model.generator, seeds):
-                go_on()
-                pixels.append(drawn)
-            continue
-        for face in some:
-            go_on()
-            pixels += list(sample_images(model.generator, model.latent(face)[None]))
-    return pixels
+def _render(model: Model, faces: list[Face]) -> list[np.ndarray]:
+    pictures: list[np.ndarray] = []
+    for is_seed_only, group in groupby(faces, key=lambda face: face.is_seed_only):
+        if is_seed_only:
+            seeds = [face.seed for face in group if face.seed is not None]
+            pictures += faces_of_seeds(model.generator, seeds)
+        else:
+            latents = (model.latent(face)[None] for face in group)
+            pictures += (sample_images(model.generator, latent)[0] for latent in latents)
+    return pictures
 
 
 def _base_latent(face: Face, generator: Generator) -> Float[Tensor, " d"]:
@@ -172,12 +169,12 @@ def _base_latent(face: Face, generator: Generator) -> Float[Tensor, " d"]:
     values = decode_latent(face.latent)
     if len(values) != generator.latent_dim:
         raise UserError(
-            f"this face has a latent of {len(values)} numbers, and its generator takes "
+            f"this face has a latent of {len(values)} values, but its generator takes "
             f"{generator.latent_dim}: it belongs to another run"
         )
     return torch.tensor(values)
 
 
-def face_of_latent(like: Face, latent: Float[Tensor, " d"]) -> Face:
-    """A face of the same generator with exactly this latent."""
-    return like.with_latent(encode_latent(latent.tolist()))
+def face_from_latent(template: Face, latent: Float[Tensor, " d"]) -> Face:
+    """Return the face of exactly this latent, from the generator of `template`."""
+    return template.with_latent(encode_latent(latent.tolist()))

@@ -1,6 +1,6 @@
-"""The studio: a local web page on which one draws, mixes and keeps the faces of one's own runs.
+"""The studio: a local web page for rendering, mixing and keeping the faces of trained runs.
 
-Thin routes over `anime_dcgan.explore` (what can be done with a generator) and `store` (what is
-kept). FastAPI, because it makes the types of the routes the checks and the documentation of the
-interface; SQLAlchemy and Alembic, because what people keep outlives the versions of a program.
+It is a set of thin routes over `anime_dcgan.explore` (operations on a generator) and `store` (the
+database). FastAPI derives validation and API documentation from the types of the routes;
+SQLAlchemy and Alembic keep stored data readable across versions of the program.
 """

@@ -17,43 +17,49 @@ from anime_dcgan.system.console import log
 from anime_dcgan.system.errors import UserError
 
 LOOPBACK_ADDRESSES = ("127.0.0.1", "localhost", "::1")
-SHORTEST_TOKEN = 16
+MIN_TOKEN_LENGTH = 16
 
 
 @command("studio")
 def studio(config: DictConfig) -> None:
     _check(config)
-    outputs, only = _place(config)
+    outputs, only = _find_runs(config)
     folder = Path(config.folder) if config.folder is not None else outputs / ".studio"
     token = config.token
     if token is None and config.host not in LOOPBACK_ADDRESSES:
         token = secrets.token_urlsafe(24)
-    listening = _listen(config.host, config.port)
+    server_socket = _bind(config.host, config.port)
     try:
         app = _make_app(config.host, outputs, folder, only, token)
-        _serve(app, listening, _address(listening, config.host, token), config.browser)
+        _serve(app, server_socket, _url(server_socket, config.host, token), config.browser)
     finally:
-        listening.close()
+        server_socket.close()
 
 
 def _check(config: DictConfig) -> None:
     port, token = config.port, config.token
     if isinstance(port, bool) or not isinstance(port, int) or not 0 <= port <= 65535:
-        raise UserError(f"port={port} is no port: use port=8765, or port=0 for any that is free")
+        raise UserError(
+            f"port={port} is not a port number: use port=8765, or port=0 for any free port"
+        )
     if not isinstance(config.host, str) or not config.host:
-        raise UserError(f"host={config.host} is no address: use host=127.0.0.1 or host=0.0.0.0")
+        raise UserError(f"host={config.host} is not an address: use host=127.0.0.1 or host=0.0.0.0")
     if not isinstance(config.browser, bool):
-        raise UserError(f"browser={config.browser} is neither: use browser=true or browser=false")
-    if token is not None and (not isinstance(token, str) or len(token) < SHORTEST_TOKEN):
-        raise UserError(f"token=... needs {SHORTEST_TOKEN} characters or more")
+        raise UserError(
+            f"browser={config.browser} is not a boolean: use browser=true or browser=false"
+        )
+    if token is not None and (not isinstance(token, str) or len(token) < MIN_TOKEN_LENGTH):
+        raise UserError(f"token=... must have at least {MIN_TOKEN_LENGTH} characters")
 
 
-def _place(config: DictConfig) -> tuple[Path, str | None]:
-    """The folder of all runs, and the one run that is wanted, if it is one."""
+def _find_runs(config: DictConfig) -> tuple[Path, str | None]:
+    """Return the folder of all runs, and the name of the only run to show, or None for all."""
     outputs = Path(str(config.outputs))
     if config.run is None:
         if not outputs.is_dir():
-            raise UserError(f"outputs={outputs} is no folder: name one with outputs=...")
+            raise UserError(
+                f"outputs={outputs} is not a folder: set outputs=... to the folder of your runs"
+            )
         return outputs, None
     run = find_run(str(config.run), outputs)
     if run.resolve().is_relative_to(outputs.resolve()):
@@ -61,20 +67,20 @@ def _place(config: DictConfig) -> tuple[Path, str | None]:
     return run.resolve().parent, run.resolve().name
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def _bind(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    server_socket = socket.socket(family, socket.SOCK_STREAM)
+    server_socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listening.bind((host, port))
-        listening.listen(512)
+        server_socket.bind((host, port))
+        server_socket.listen(512)
     except OSError as error:
-        listening.close()
+        server_socket.close()
         raise UserError(
-            f"{host}:{port} cannot be listened on ({error.strerror}): use another port=..., "
-            "or port=0 for any that is free"
+            f"cannot listen on {host}:{port} ({error.strerror}): use another port=..., "
+            "or port=0 for any free port"
         ) from None
-    return listening
+    return server_socket
 
 
 def _make_app(host: str, outputs: Path, folder: Path, only: str | None, token: str | None) -> Any:
@@ -83,33 +89,33 @@ def _make_app(host: str, outputs: Path, folder: Path, only: str | None, token: s
         from anime_dcgan.studio.security import LOOPBACK
     except ModuleNotFoundError as error:
         raise UserError(
-            f'the studio needs a package more ({error.name}): pip install -e ".[studio]"'
+            f'the studio needs the package {error.name}: pip install -e ".[studio]"'
         ) from None
     hosts = LOOPBACK if host in LOOPBACK_ADDRESSES else None
     try:
         return create_app(Settings(outputs, folder, only, hosts, token))
     except OSError as error:
         raise UserError(
-            f"{folder} cannot be written ({error.strerror}): name another folder=..."
+            f"{folder} cannot be written ({error.strerror}): choose another folder=..."
         ) from None
 
 
-def _address(listening: socket.socket, host: str, token: str | None) -> str:
-    port = listening.getsockname()[1]
+def _url(server_socket: socket.socket, host: str, token: str | None) -> str:
+    port = server_socket.getsockname()[1]
     name = f"[{host}]" if ":" in host else host
     if host in ("0.0.0.0", "::"):
         name = socket.gethostname()
     return f"http://{name}:{port}/" + (f"?token={token}" if token else "")
 
 
-def _serve(app: Any, listening: socket.socket, address: str, browser: bool) -> None:
+def _serve(app: Any, server_socket: socket.socket, address: str, browser: bool) -> None:
     import uvicorn
 
     log(f"the studio is open at {address} (Ctrl-C closes it)")
     if "token=" in address:
         log(
-            "warning: it may be reached from other machines, unencrypted; "
-            "whoever has this address may draw, and change what is kept"
+            "warning: it is reachable from other machines, unencrypted; "
+            "anyone with this address can render faces and change what is kept"
         )
     if browser:
         threading.Timer(0.5, webbrowser.open, (address,)).start()
@@ -121,8 +127,8 @@ def _serve(app: Any, listening: socket.socket, address: str, browser: bool) -> N
         server_header=False,
         date_header=False,
     )
-    with contextlib.suppress(KeyboardInterrupt):  # raised again when all is closed
-        uvicorn.Server(config).run(sockets=[listening])
+    with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises it again after shutdown
+        uvicorn.Server(config).run(sockets=[server_socket])
     print("\nthe studio is closed", file=sys.stderr)
 
 

@@ -1,4 +1,4 @@
-"""The application: parts, routes, guard, and what is said when something cannot be done."""
+"""The ASGI application: components, routes, middleware and error responses."""
 
 import contextlib
 from collections.abc import AsyncIterator
@@ -14,22 +14,29 @@ import anime_dcgan
 from anime_dcgan.explore.renderer import Renderer
 from anime_dcgan.studio import schemas
 from anime_dcgan.studio.context import Studio
-from anime_dcgan.studio.jobs import JobQueue, TooManyJobs
+from anime_dcgan.studio.jobs import JobQueue, JobQueueFullError
 from anime_dcgan.studio.library import Library
-from anime_dcgan.studio.render_queue import Busy, RenderQueue
+from anime_dcgan.studio.render_queue import RenderQueue, RenderQueueFullError
 from anime_dcgan.studio.routes import faces, jobs, kept, mixing, runs
 from anime_dcgan.studio.security import LOOPBACK, SecurityMiddleware
-from anime_dcgan.studio.store import Store, Taken
+from anime_dcgan.studio.store import NameTakenError, Store
 from anime_dcgan.system.errors import NotFoundError, UserError
 
 STATIC = Path(__file__).parent / "static"
-STATUSES: dict[type[Exception], int] = {NotFoundError: 404, Taken: 409, UserError: 400}
-"""Of what a user can mend; the first kind that fits."""
+STATUSES: dict[type[Exception], int] = {NotFoundError: 404, NameTakenError: 409, UserError: 400}
+"""HTTP status of each user error; the first matching class applies."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Where the runs lie, where the studio keeps its own things, and who may come in."""
+    """Paths and access control of a studio.
+
+    Attributes:
+        outputs: folder of all runs.
+        folder: folder of the database and of the files of jobs.
+        only: name of the only run to show; None shows all.
+        hosts, token: as in `SecurityMiddleware`.
+    """
 
     outputs: Path
     folder: Path
@@ -39,29 +46,29 @@ class Settings:
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """The studio as an ASGI application. Its database is opened, and migrated, here."""
+    """Create the ASGI application; this opens the database and migrates it if needed."""
     settings.folder.mkdir(parents=True, exist_ok=True)
     studio = Studio(
         renderer=Renderer(settings.outputs),
         library=Library(settings.outputs, settings.only),
         store=Store(settings.folder / "studio.sqlite"),
-        gate=RenderQueue(),
+        render_queue=RenderQueue(),
         jobs=JobQueue(settings.folder / "jobs"),
     )
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
-        studio.gate.close()
+        studio.render_queue.close()
         studio.jobs.close()
         studio.store.close()
 
     app = FastAPI(
         title="anime_dcgan studio",
         version=anime_dcgan.__version__,
-        description="Draw, mix and keep the faces of your own runs. "
+        description="Render, mix and keep the faces of your own runs. "
         "Requests that change something need the header `X-Studio: 1`.",
-        docs_url=None,  # both load scripts from elsewhere
+        docs_url=None,  # both pages load scripts from other hosts
         redoc_url=None,
         lifespan=lifespan,
         responses=schemas.problems(401, 403, 413, 421, 422),
@@ -69,7 +76,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.studio = studio
     for router in (runs.router, faces.router, mixing.router, jobs.router, kept.router):
         app.include_router(router)
-    _say_what_is_wrong(app)
+    _add_error_handlers(app)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
 
     @app.get("/", include_in_schema=False)
@@ -80,30 +87,30 @@ def create_app(settings: Settings) -> FastAPI:
     return app
 
 
-def _say_what_is_wrong(app: FastAPI) -> None:
-    """Every refusal is one sentence under `detail`."""
+def _add_error_handlers(app: FastAPI) -> None:
+    """Answer every error with one sentence under `detail`."""
 
-    def answer(status: int, detail: str, retry_after: int | None = None) -> JSONResponse:
+    def problem(status: int, detail: str, retry_after: int | None = None) -> JSONResponse:
         headers = None if retry_after is None else {"retry-after": str(retry_after)}
         return JSONResponse({"detail": detail}, status, headers)
 
-    async def mistake(_: Request, error: Exception) -> JSONResponse:
+    async def user_error(_: Request, error: Exception) -> JSONResponse:
         status = next(status for kind, status in STATUSES.items() if isinstance(error, kind))
-        return answer(status, str(error))
+        return problem(status, str(error))
 
     for kind in STATUSES:
-        app.add_exception_handler(kind, mistake)
+        app.add_exception_handler(kind, user_error)
 
     @app.exception_handler(RequestValidationError)
-    async def wrong_type(_: Request, error: RequestValidationError) -> JSONResponse:
+    async def invalid_request(_: Request, error: RequestValidationError) -> JSONResponse:
         first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"][1:])
-        return answer(422, f"{place or 'the request'}: {first['msg']}")
+        field = ".".join(str(key) for key in first["loc"][1:])
+        return problem(422, f"{field or 'the request'}: {first['msg']}")
 
-    @app.exception_handler(Busy)
-    async def busy(_: Request, error: Busy) -> JSONResponse:
-        return answer(503, "too many faces are waiting to be drawn: try again", 2)
+    @app.exception_handler(RenderQueueFullError)
+    async def render_queue_full(_: Request, error: RenderQueueFullError) -> JSONResponse:
+        return problem(503, "too many faces are waiting to be rendered: try again later", 2)
 
-    @app.exception_handler(TooManyJobs)
-    async def too_many(_: Request, error: TooManyJobs) -> JSONResponse:
-        return answer(429, "too many jobs are waiting: let some end", 10)
+    @app.exception_handler(JobQueueFullError)
+    async def job_queue_full(_: Request, error: JobQueueFullError) -> JSONResponse:
+        return problem(429, "too many jobs are waiting: try again when some have finished", 10)

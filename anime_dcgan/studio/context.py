@@ -1,4 +1,4 @@
-"""What the routes work with."""
+"""Shared state and dependencies of the routes."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from typing import Annotated, TypeVar
 
 from fastapi import Depends, HTTPException, Query, Request
 
-from anime_dcgan.explore.face import Face, moves_from_text
+from anime_dcgan.explore.face import Face, parse_moves
 from anime_dcgan.explore.renderer import Renderer
 from anime_dcgan.run.runs import Weights
 from anime_dcgan.studio import schemas
@@ -20,24 +20,24 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Studio:
-    """The parts of a running studio."""
+    """The components of a running studio."""
 
     renderer: Renderer
     library: Library
     store: Store
-    gate: RenderQueue
+    render_queue: RenderQueue
     jobs: JobQueue
 
-    async def draw(self, work: Callable[[], T]) -> T:
-        """`work`, in the thread that draws, when it is its turn."""
-        return await self.gate.run(work)
+    async def render(self, work: Callable[[], T]) -> T:
+        """Run `work` on the rendering thread and return its result."""
+        return await self.render_queue.run(work)
 
 
 def _studio(request: Request) -> Studio:
     return request.app.state.studio
 
 
-StudioHere = Annotated[Studio, Depends(_studio)]
+StudioDep = Annotated[Studio, Depends(_studio)]
 
 
 def query_face(
@@ -45,23 +45,23 @@ def query_face(
     epoch: schemas.Epoch,
     weights: Weights = "ema",
     seed: schemas.Seed | None = None,
-    latent: Annotated[str | None, Query(max_length=schemas.LONGEST_LATENT)] = None,
+    latent: Annotated[str | None, Query(max_length=schemas.MAX_LATENT_LENGTH)] = None,
     truncation: schemas.Truncation = 1.0,
     moves: Annotated[str, Query(max_length=2000, examples=["sefa.0:1.5,pca.3:-2"])] = "",
 ) -> Face:
-    """The face that a link names."""
-    return Face(run, epoch, weights, seed, latent, truncation, moves_from_text(moves))
+    """Return the face given by the query parameters of a link."""
+    return Face(run, epoch, weights, seed, latent, truncation, parse_moves(moves))
 
 
-QueryFace = Annotated[Face, Depends(query_face)]
+FaceDep = Annotated[Face, Depends(query_face)]
 
 
 def to_faces(models: list[schemas.FaceModel]) -> list[Face]:
     return [model.to_face() for model in models]
 
 
-def one_generator(faces: list[Face]) -> None:
-    """Raise where faces come from several generators, whose latents have nothing in common."""
+def require_same_generator(faces: list[Face]) -> None:
+    """Raise an HTTP 400 error unless all faces come from the same generator."""
     if len({face.generator for face in faces}) > 1:
         raise HTTPException(
             400, "these faces come from different generators: choose faces of one run and epoch"

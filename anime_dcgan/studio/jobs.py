@@ -1,4 +1,4 @@
-"""Long work: one job at a time, with progress; others wait, and any can be cancelled."""
+"""Background jobs: a queue that runs one at a time, with progress and cancellation."""
 
 import contextlib
 import secrets
@@ -17,32 +17,33 @@ from anime_dcgan.system import scratch
 from anime_dcgan.system.console import log
 from anime_dcgan.system.errors import UserError, first_line
 
-State = Literal["waiting", "running", "done", "failed", "cancelled"]
-Kind = Literal["film", "zip", "projection"]
-OVER: tuple[State, ...] = ("done", "failed", "cancelled")
+JobState = Literal["waiting", "running", "done", "failed", "cancelled"]
+JobKind = Literal["film", "zip", "projection"]
+FINAL_STATES: tuple[JobState, ...] = ("done", "failed", "cancelled")
 
-OWN = "studio"
-MOST_WAITING = 16
-KEPT = 32  # jobs that are over, with their files
-
-
-class TooManyJobs(Exception):
-    """More jobs wait than the studio takes in."""
+SCRATCH_KIND = "studio"
+MAX_UNFINISHED = 16
+MAX_FINISHED = 32
+"""Finished jobs that are kept with their files."""
 
 
-class Cancelled(Exception):
-    """Somebody does not want it any more."""
+class JobQueueFullError(Exception):
+    """The job queue has reached its limit."""
+
+
+class JobCancelledError(Exception):
+    """The job was cancelled while it ran."""
 
 
 @dataclass(eq=False)
 class Job:
-    """A piece of long work; its thread alone writes to it, but for `cancelled`."""
+    """A background job; only the job thread writes to it, except for `cancelled`."""
 
     id: str
-    kind: Kind
+    kind: JobKind
     work: Callable[["Job"], None]
     folder: Path
-    state: State = "waiting"
+    state: JobState = "waiting"
     progress: float = 0.0
     detail: str = ""
     error: str | None = None
@@ -52,96 +53,97 @@ class Job:
     started: float | None = None
     cancelled: threading.Event = field(default_factory=threading.Event)
 
-    def at(self, done: int, total: int) -> None:
-        """Tell how far it is; raises `Cancelled` where nobody wants it any more."""
+    def report_progress(self, done: int, total: int) -> None:
+        """Record the progress; raise `JobCancelledError` if the job has been cancelled."""
         if self.cancelled.is_set():
-            raise Cancelled
+            raise JobCancelledError
         self.progress = done / total
 
     @property
     def seconds_left(self) -> float | None:
-        """By the speed so far."""
+        """The remaining time, extrapolated from the progress so far; None if unknown."""
         if self.state != "running" or self.started is None or self.progress <= 0:
             return None
         return (time.monotonic() - self.started) * (1 - self.progress) / self.progress
 
 
 class JobQueue:
-    """The queue of jobs and the thread that does them.
+    """A queue of jobs and the thread that runs them.
 
-    Their files lie in a folder of this studio's own below `place` while it runs.
+    While the studio runs, the files of its jobs are in a subfolder of `parent` of its own.
     """
 
-    def __init__(self, place: Path) -> None:
-        scratch.remove_abandoned(place, OWN)  # of studios that were killed
-        for nameless in set(place.glob("*")) - set(place.glob(f"{OWN}-*")):
-            scratch.remove(nameless)  # of earlier versions, which did not tell whose it was
-        self.folder = place / scratch.owned_name(OWN)
+    def __init__(self, parent: Path) -> None:
+        scratch.remove_abandoned(parent, SCRATCH_KIND)
+        self.folder = parent / scratch.owned_name(SCRATCH_KIND)
         self._jobs: dict[str, Job] = {}
         self._queue: Queue[Job | None] = Queue()
         self._lock = threading.Lock()
-        self._thread = threading.Thread(target=self._do_all, name="jobs", daemon=True)
+        self._thread = threading.Thread(target=self._run_all, name="jobs", daemon=True)
         self._thread.start()
 
-    def submit(self, kind: Kind, work: Callable[[Job], None], target: bytes | None = None) -> Job:
-        """Take in a job; raises `TooManyJobs`."""
+    def submit(
+        self, kind: JobKind, work: Callable[[Job], None], target: bytes | None = None
+    ) -> Job:
+        """Enqueue a job; raise `JobQueueFullError` if too many are unfinished."""
         with self._lock:
-            waiting = [job for job in self._jobs.values() if job.state not in OVER]
-            if len(waiting) >= MOST_WAITING:
-                raise TooManyJobs
-            self._forget_old()
-            name = secrets.token_hex(8)
-            job = Job(name, kind, work, self.folder / name, target=target)
-            self._jobs[name] = job
+            unfinished = [job for job in self._jobs.values() if job.state not in FINAL_STATES]
+            if len(unfinished) >= MAX_UNFINISHED:
+                raise JobQueueFullError
+            self._delete_oldest()
+            id = secrets.token_hex(8)
+            job = Job(id, kind, work, self.folder / id, target=target)
+            self._jobs[id] = job
         self._queue.put(job)
         return job
 
-    def get(self, name: str) -> Job | None:
-        return self._jobs.get(name)
+    def get(self, id: str) -> Job | None:
+        return self._jobs.get(id)
 
     def cancel(self, job: Job) -> None:
-        """End it where it is; one that is over is forgotten with its file."""
+        """Cancel a job, or delete it with its file if it has finished."""
         job.cancelled.set()
         with self._lock:
             if job.state == "waiting":
                 job.state = "cancelled"
-            elif job.state in OVER:
-                self._forget(job)
+            elif job.state in FINAL_STATES:
+                self._delete(job)
 
     def close(self) -> None:
+        """Cancel all jobs and delete their files."""
         for job in list(self._jobs.values()):
             job.cancelled.set()
         self._queue.put(None)
         self._thread.join(timeout=10)
         shutil.rmtree(self.folder, ignore_errors=True)
-        with contextlib.suppress(OSError):  # where other studios have theirs
+        with contextlib.suppress(OSError):  # not empty while other studios have jobs
             self.folder.parent.rmdir()
 
-    def _forget_old(self) -> None:
-        over = [job for job in self._jobs.values() if job.state in OVER]
-        for job in over[: max(0, len(over) - KEPT + 1)]:
-            self._forget(job)
+    def _delete_oldest(self) -> None:
+        finished = [job for job in self._jobs.values() if job.state in FINAL_STATES]
+        for job in finished[: max(0, len(finished) - MAX_FINISHED + 1)]:
+            self._delete(job)
 
-    def _forget(self, job: Job) -> None:
+    def _delete(self, job: Job) -> None:
         self._jobs.pop(job.id, None)
         shutil.rmtree(job.folder, ignore_errors=True)
 
-    def _do_all(self) -> None:
+    def _run_all(self) -> None:
         while (job := self._queue.get()) is not None:
             with self._lock:
                 if job.state == "cancelled":
                     continue
                 job.state, job.started = "running", time.monotonic()
-            job.state = self._do(job)
+            job.state = self._run(job)
 
-    def _do(self, job: Job) -> State:
+    def _run(self, job: Job) -> JobState:
         try:
             job.folder.mkdir(parents=True, exist_ok=True)
             job.work(job)
-        except Cancelled:
+        except JobCancelledError:
             shutil.rmtree(job.folder, ignore_errors=True)
             return "cancelled"
-        except Exception as error:  # a job's failure is the job's: the studio goes on
+        except Exception as error:  # a failed job must not stop the queue
             if not isinstance(error, UserError | OSError):
                 log(traceback.format_exc())
             job.error = first_line(error)

@@ -1,4 +1,4 @@
-"""The runs below a folder, as the studio lists them; read from their files, without torch."""
+"""The runs below a folder, as listed in the studio; read from their files, without torch."""
 
 import os
 import threading
@@ -15,184 +15,155 @@ from anime_dcgan.run.outcome import FINISHED
 from anime_dcgan.run.record import (
     EquilibriumRecord,
     QualityRecord,
+    RunRecord,
     read_equilibrium,
     read_quality,
     read_record,
 )
 from anime_dcgan.run.runs import by_epoch, epoch_of
-from anime_dcgan.run.scalars import thin
 from anime_dcgan.run.settings import flatten
 from anime_dcgan.system.errors import NotFoundError, first_line
 
-NO_RUNS = {"checkpoints", "samples", "tensorboard", "csv", ".hydra", ".studio", "cache"}
-DEEPEST = 6  # folders below the one of all runs
-STILL_RUNNING = 120  # seconds since it last wrote anything
+SKIPPED_FOLDERS = {"checkpoints", "samples", "tensorboard", "csv", ".hydra", ".studio", "cache"}
+MAX_DEPTH = 6  # of run folders below the folder of all runs
+RUNNING_SECONDS = 120
+"""An unfinished run counts as running for this long after it last wrote a file."""
 WATCHED = ("checkpoints", "quality.json", "equilibrium.json", FINISHED, "config.yaml")
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """What the training came to, and where."""
-
-    name: str
-    reasons: list[str]
-    epoch: float | None
-    images: float | None
-
-
-@dataclass(frozen=True)
-class Best:
-    """The lowest distance, and where it was measured."""
-
-    epoch: float | None
-    images: float
-    value: float
-
-
-@dataclass(frozen=True)
 class Run:
-    """A run as the list shows it; `curve` and the rest are in `Details`."""
+    """A run as the list shows it.
+
+    Attributes:
+        epochs: epochs that have a checkpoint, earliest first, as `find_checkpoint` takes them.
+        aliases: "best" and "last", as far as their checkpoints exist.
+        updated: time of the latest write, in seconds since the Unix epoch.
+        settings: class names and sizes that identify the recipe.
+        problem: reason why config.yaml cannot be read, or None.
+    """
 
     name: str
-    images: float | None
     epochs: list[str]
-    named: list[str]
+    aliases: list[str]
     running: bool
     updated: float
     latent_dim: int | None
     image_size: int | None
     model: str
     settings: dict[str, str | int | float]
-    verdict: Verdict | None
-    headline: str | None
-    best: Best | None
-    floor: float | None
+    quality: QualityRecord | None
+    equilibrium: EquilibriumRecord | None
     problem: str | None
+
+    @property
+    def images(self) -> float | None:
+        """The number of training images at the last measurement of quality."""
+        measurements = self.quality.measurements if self.quality else []
+        return max((measurement.images for measurement in measurements), default=None)
 
 
 @dataclass(frozen=True)
-class Details(Run):
-    """A run with the course of its distance: (images, value, epoch)."""
+class RunDetails:
+    """A run with everything its files record."""
 
-    curve: list[tuple[float, float, float | None]]
-    accuracy: dict[str, list[tuple[float, float]]]
-    command: str
-    config: str
-    notes: list[str]
+    run: Run
+    record: RunRecord
 
 
 class Library:
-    """Lists runs; what has not changed on disk is not read again."""
+    """Lists runs, and rereads a run only if its files have changed."""
 
     def __init__(self, outputs: Path, only: str | None = None) -> None:
         self.outputs = outputs
         self.only = only
-        self._known: dict[str, tuple[tuple[int, ...], Run]] = {}
+        self._cache: dict[str, tuple[tuple[int, ...], Run]] = {}
         self._lock = threading.Lock()
 
     def runs(self) -> list[Run]:
-        """All runs with a checkpoint, the last written first."""
+        """Return all runs that have a checkpoint, most recently updated first."""
         with self._lock:
             found = [self._read(folder) for folder in _run_folders(self.outputs)]
-        wanted = [run for run in found if self.only in (None, run.name)]
-        return sorted(wanted, key=lambda run: (-run.updated, run.name))
+        listed = [run for run in found if self.only in (None, run.name)]
+        return sorted(listed, key=lambda run: (-run.updated, run.name))
 
-    def details(self, name: str) -> Details:
-        """One of them; raises `NotFoundError`."""
+    def details(self, name: str) -> RunDetails:
+        """Return the details of a run; raise `NotFoundError` if there is no such run."""
         check_run(name)
         folder = self.outputs / name
-        inside = folder.resolve().is_relative_to(self.outputs.resolve())
-        if not inside or not (folder / "checkpoints").is_dir() or self.only not in (None, name):
+        is_inside = folder.resolve().is_relative_to(self.outputs.resolve())
+        if not is_inside or not (folder / "checkpoints").is_dir() or self.only not in (None, name):
             raise NotFoundError(f"there is no run {name}")
         with self._lock:
             run = self._read(folder)
-        record = read_record(folder)
-        known = {**vars(run), "images": run.images or record.images}
-        return Details(
-            **known,
-            curve=_curve(record.quality),
-            accuracy={
-                name: thin(record.scalars.get(f"accuracy/{name}", [])) for name in ("real", "fake")
-            },
-            command=record.commands,
-            config=record.config,
-            notes=record.notes,
-        )
+        return RunDetails(run, read_record(folder))
 
     def _read(self, folder: Path) -> Run:
         name = folder.relative_to(self.outputs).as_posix()
-        state = _state(folder)
-        before = self._known.get(name)
-        if before is None or before[0] != state:
-            before = (state, read_run(folder, name, max(state) / 1e9))
-            self._known[name] = before
-        run = before[1]
-        finished = (folder / FINISHED).exists()
-        fresh = not finished and time.time() - run.updated < STILL_RUNNING
-        return run if run.running == fresh else replace(run, running=fresh)
+        state = _file_state(folder)
+        cached = self._cache.get(name)
+        if cached is None or cached[0] != state:
+            cached = (state, read_run(folder, name, max(state) / 1e9))
+            self._cache[name] = cached
+        run = cached[1]
+        is_finished = (folder / FINISHED).exists()
+        running = not is_finished and time.time() - run.updated < RUNNING_SECONDS
+        return run if run.running == running else replace(run, running=running)
 
 
 def read_run(folder: Path, name: str, updated: float) -> Run:
-    """A run by its files, whatever state they are in."""
+    """Read a run from its files, any of which may be missing or damaged."""
     notes: list[str] = []
-    settings, problem = _settings(folder)
-    quality, equilibrium = read_quality(folder, notes), read_equilibrium(folder, notes)
-    best = quality.best if quality else None
-    headline = quality.headline if quality else None
+    settings, problem = _read_settings(folder)
     checkpoints = folder / "checkpoints"
     return Run(
         name=name,
-        images=max((seen.images for seen in quality.measurements), default=None)
-        if quality
-        else None,
         epochs=[epoch_name(epoch_of(path)) for path in by_epoch(checkpoints, ".ckpt")],
-        named=[word for word in ("best", "last") if (checkpoints / f"{word}.ckpt").is_file()],
+        aliases=[alias for alias in ("best", "last") if (checkpoints / f"{alias}.ckpt").is_file()],
         running=False,
         updated=updated,
-        latent_dim=_whole(settings.get("model.generator.latent_dim")),
-        image_size=_whole(settings.get("data.image_size")),
-        model=_last_but_one(settings.get("model.generator._target_")),
-        settings=_said(settings),
-        verdict=_verdict(equilibrium),
-        headline=headline,
-        best=Best(best.epoch, best.images, best.values[headline]) if best and headline else None,
-        floor=quality.floor.get(headline) if quality and headline else None,
+        latent_dim=_int_or_none(settings.get("model.generator.latent_dim")),
+        image_size=_int_or_none(settings.get("data.image_size")),
+        model=_module_name(settings.get("model.generator._target_")),
+        settings=_summarise(settings),
+        quality=read_quality(folder, notes),
+        equilibrium=read_equilibrium(folder, notes),
         problem=problem,
     )
 
 
 def epoch_name(epoch: float) -> str:
-    """As `find_checkpoint` takes it: 70, or 70.25."""
+    """Return an epoch in the form that `find_checkpoint` takes, such as 70 or 70.25."""
     return f"{epoch:.3f}".rstrip("0").rstrip(".")
 
 
 def _run_folders(outputs: Path) -> Iterator[Path]:
-    """Folders with checkpoints; below them nothing is looked for, and links are not followed."""
-    for place, folders, _ in os.walk(outputs):
-        path = Path(place)
+    """Yield folders with checkpoints, without descending into them or following links."""
+    for root, folders, _ in os.walk(outputs):
+        path = Path(root)
         if "checkpoints" in folders:
             if any((path / "checkpoints").glob("*.ckpt")):
                 yield path
             folders.clear()
             continue
-        deep = len(path.relative_to(outputs).parts) >= DEEPEST
-        folders[:] = [] if deep else sorted(set(folders) - NO_RUNS)
+        is_deepest = len(path.relative_to(outputs).parts) >= MAX_DEPTH
+        folders[:] = [] if is_deepest else sorted(set(folders) - SKIPPED_FOLDERS)
 
 
-def _state(folder: Path) -> tuple[int, ...]:
-    """Differs whenever the run wrote anything."""
+def _file_state(folder: Path) -> tuple[int, ...]:
+    """Return modification times that change whenever the run writes a file."""
     events = sorted((folder / "tensorboard").glob("**/events*"))
-    return tuple(map(_time, (*(folder / name for name in WATCHED), *events)))
+    return tuple(map(_mtime, (*(folder / name for name in WATCHED), *events)))
 
 
-def _time(path: Path) -> int:
+def _mtime(path: Path) -> int:
     try:
         return path.stat().st_mtime_ns
     except OSError:
         return 0
 
 
-def _settings(folder: Path) -> tuple[dict[str, Any], str | None]:
+def _read_settings(folder: Path) -> tuple[dict[str, Any], str | None]:
     try:
         text = (folder / "config.yaml").read_text(encoding="utf-8")
         return flatten(yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))), None
@@ -200,43 +171,27 @@ def _settings(folder: Path) -> tuple[dict[str, Any], str | None]:
         return {}, f"config.yaml cannot be read: {first_line(error)}"
 
 
-def _said(settings: dict[str, Any]) -> dict[str, str | int | float]:
-    """What the list says of the settings: classes by their short names, and sizes."""
-    words = {
+def _summarise(settings: dict[str, Any]) -> dict[str, str | int | float]:
+    """Return the settings that the list shows: short class names, and sizes."""
+    classes = {
         part: str(settings.get(f"{part}._target_", "")).rpartition(".")[2]
         for part in ("loss", "regularizer", "augment")
     }
-    words["optimizer"] = str(
-        settings.get("optimizer.generator._target_")
-        or settings.get("gan.optimizer.generator._target_", "")
-    ).rpartition(".")[2]
+    classes["optimizer"] = str(settings.get("optimizer.generator._target_", "")).rpartition(".")[2]
     numbers = {
         key.rpartition(".")[2]: settings[key]
         for key in ("data.batch_size", "model.generator.width", "max_kimg", "seed")
         if isinstance(settings.get(key), int | float)
     }
-    unsaid = ("", "Regularizer", "Augment")  # the ones that do nothing
-    return {key: word for key, word in words.items() if word not in unsaid} | numbers
+    omitted = ("", "Regularizer", "Augment")  # base classes that do nothing
+    return {key: name for key, name in classes.items() if name not in omitted} | numbers
 
 
-def _last_but_one(target: Any) -> str:
+def _module_name(target: Any) -> str:
+    """Return the module of a dotted class path, without its package."""
     parts = str(target or "").split(".")
     return parts[-2] if len(parts) > 1 else ""
 
 
-def _whole(value: Any) -> int | None:
+def _int_or_none(value: Any) -> int | None:
     return value if isinstance(value, int) else None
-
-
-def _verdict(said: EquilibriumRecord | None) -> Verdict | None:
-    return said and Verdict(said.verdict, said.reasons, said.epoch, said.images)
-
-
-def _curve(quality: QualityRecord | None) -> list[tuple[float, float, float | None]]:
-    if quality is None:
-        return []
-    return [
-        (seen.images, seen.values[quality.headline], seen.epoch)
-        for seen in quality.measurements
-        if quality.headline in seen.values
-    ]

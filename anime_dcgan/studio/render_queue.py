@@ -1,39 +1,39 @@
-"""Drawing, one at a time: whoever comes meanwhile waits, and memory stays bounded."""
+"""A bounded queue in front of one rendering thread, so that memory stays bounded under load."""
 
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-MOST_WAITING = 512
+MAX_WAITING = 512
 
 T = TypeVar("T")
 
 
-class Busy(Exception):
-    """More are waiting than the studio takes in."""
+class RenderQueueFullError(Exception):
+    """The render queue has reached its limit."""
 
 
 class RenderQueue:
-    """One thread that draws, and a queue in front of it, first come, first served.
+    """Runs work on a single thread, first come, first served.
 
-    Always the same thread, because the threads of a matrix product belong to the one that asks.
+    The thread never changes, because torch keeps a pool of intra-op threads per calling thread.
     """
 
-    def __init__(self, most_waiting: int = MOST_WAITING) -> None:
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="drawing")
-        self._most = most_waiting
+    def __init__(self, max_waiting: int = MAX_WAITING) -> None:
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix="render")
+        self._max_waiting = max_waiting
         self._waiting = 0
 
     async def run(self, work: Callable[[], T]) -> T:
-        """What `work` returns, once it is its turn; raises `Busy` where too many wait."""
-        if self._waiting >= self._most:
-            raise Busy
+        """Return the result of `work`; raise `RenderQueueFullError` if too many are waiting."""
+        if self._waiting >= self._max_waiting:
+            raise RenderQueueFullError
         self._waiting += 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+            return await asyncio.get_running_loop().run_in_executor(self._executor, work)
         finally:
             self._waiting -= 1
 
     def close(self) -> None:
-        self._thread.shutdown(cancel_futures=True)
+        self._executor.shutdown(cancel_futures=True)

@@ -1,4 +1,4 @@
-"""What goes over the wire, typed: these models are the documentation of the interface."""
+"""Request and response models of the HTTP API, which are also its documentation."""
 
 from dataclasses import asdict
 from datetime import datetime
@@ -6,48 +6,47 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from anime_dcgan.explore.face import FARTHEST_MOVE, Face
+from anime_dcgan.explore.face import MAX_STEP, Face
 from anime_dcgan.run.runs import Weights
 from anime_dcgan.sampling.seeds import MAX_SEED
-from anime_dcgan.studio.jobs import Job as StudioJob
-from anime_dcgan.studio.library import Run as StudioRun
-from anime_dcgan.studio.store import Collection as StoreCollection
-from anime_dcgan.studio.store import Edge, Parent
-from anime_dcgan.studio.store import Kept as StoreKept
+from anime_dcgan.studio.jobs import Job, JobState
+from anime_dcgan.studio.store import Collection, Edge, KeptFace, Parent
+from anime_dcgan.studio.store.records import Method
 
-MOST_ON_SHEET, MOST_PARENTS, MOST_CHILDREN = 256, 8, 64
-MOST_IN_ZIP, MOST_FRAMES, LONGEST_STORY, LONGEST_LATENT = 10_000, 600, 20_000, 22_000
+MAX_SHEET_FACES, MAX_PARENTS, MAX_CHILDREN = 256, 8, 64
+MAX_ZIP_FACES, MAX_FILM_FRAMES = 10_000, 600
+MAX_STORY_LENGTH, MAX_LATENT_LENGTH = 20_000, 22_000
 
 RunName = Annotated[str, Field(min_length=1, max_length=500, examples=["2026-11-24_10-00-00"])]
 Epoch = Annotated[str, Field(pattern=r"^(best|last|[0-9]{1,7}(\.[0-9]{1,6})?)$", examples=["70"])]
 Seed = Annotated[int, Field(ge=0, le=MAX_SEED)]
 Truncation = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
-Step = Annotated[float, Field(ge=-FARTHEST_MOVE, le=FARTHEST_MOVE, allow_inf_nan=False)]
+Step = Annotated[float, Field(ge=-MAX_STEP, le=MAX_STEP, allow_inf_nan=False)]
 Moves = Annotated[dict[str, Step], Field(max_length=64, examples=[{"sefa.0": 1.5}])]
 DirectionId = Annotated[str, Field(pattern=r"^(sefa|pca)\.[0-9]{1,4}$")]
 Scale = Annotated[int, Field(ge=1, le=16)]
 
 
-class Strict(BaseModel):
-    """A key that nobody knows is a mistake."""
+class StrictModel(BaseModel):
+    """A request model that rejects unknown keys."""
 
     model_config = ConfigDict(extra="forbid")
 
 
 class Problem(BaseModel):
-    """Why something cannot be done, in a sentence."""
+    """The reason why a request failed, in one sentence."""
 
     detail: str
 
 
-class FaceModel(Strict):
-    """A face; either `seed` or `latent` (little-endian float32 as base64url, no padding)."""
+class FaceModel(StrictModel):
+    """A face, given by `seed` or by `latent` (little-endian float32 as base64url, no padding)."""
 
     run: RunName
     epoch: Epoch
     weights: Weights = "ema"
     seed: Seed | None = None
-    latent: Annotated[str, Field(max_length=LONGEST_LATENT)] | None = None
+    latent: Annotated[str, Field(max_length=MAX_LATENT_LENGTH)] | None = None
     truncation: Truncation = 1.0
     moves: Moves = {}
 
@@ -55,24 +54,24 @@ class FaceModel(Strict):
         return Face(**self.model_dump())
 
 
-Parents = Annotated[list[FaceModel], Field(min_length=1, max_length=MOST_PARENTS)]
-SheetOfFaces = Annotated[list[FaceModel], Field(min_length=1, max_length=MOST_ON_SHEET)]
+Parents = Annotated[list[FaceModel], Field(min_length=1, max_length=MAX_PARENTS)]
+SheetFaces = Annotated[list[FaceModel], Field(min_length=1, max_length=MAX_SHEET_FACES)]
 
 
 class Limits(BaseModel):
-    """How much one request may ask for."""
+    """The largest values that one request may ask for."""
 
-    sheet: int = MOST_ON_SHEET
-    parents: int = MOST_PARENTS
-    children: int = MOST_CHILDREN
-    zip: int = MOST_IN_ZIP
-    film: int = MOST_FRAMES
+    sheet: int = MAX_SHEET_FACES
+    parents: int = MAX_PARENTS
+    children: int = MAX_CHILDREN
+    zip: int = MAX_ZIP_FACES
+    film: int = MAX_FILM_FRAMES
     upload: int
-    story: int = LONGEST_STORY
+    story: int = MAX_STORY_LENGTH
 
 
 class State(BaseModel):
-    """What this studio is and can."""
+    """Version, limits and optional features of this studio."""
 
     version: str
     outputs: str
@@ -80,39 +79,37 @@ class State(BaseModel):
     mp4: bool
 
 
-class Runs(BaseModel):
-    runs: list[StudioRun]
-
-
-class SheetRequest(Strict):
-    faces: SheetOfFaces
-    columns: Annotated[int, Field(ge=1, le=MOST_ON_SHEET)] = 8
+class SheetRequest(StrictModel):
+    faces: SheetFaces
+    columns: Annotated[int, Field(ge=1, le=MAX_SHEET_FACES)] = 8
     scale: Annotated[int, Field(ge=1, le=8)] = 1
     padding: Annotated[int, Field(ge=0, le=16)] = 0
 
 
-class MixRequest(Strict):
-    """From the first parent to the second (to the third ...), `steps` for each pair."""
+class MixRequest(StrictModel):
+    """Interpolate from each parent to the next, in `steps` steps per pair."""
 
-    parents: Annotated[list[FaceModel], Field(min_length=2, max_length=MOST_PARENTS)]
+    parents: Annotated[list[FaceModel], Field(min_length=2, max_length=MAX_PARENTS)]
     steps: Annotated[int, Field(ge=1, le=64)] = 8
 
 
-class BlendRequest(Strict):
+class BlendRequest(StrictModel):
+    """Blend the parents with these weights, one per parent, which need not sum to 1."""
+
     parents: Parents
     shares: Annotated[
         list[Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]],
-        Field(min_length=1, max_length=MOST_PARENTS),
+        Field(min_length=1, max_length=MAX_PARENTS),
     ]
 
 
-class BreedRequest(Strict):
-    """Child i is always the same for the same parents, variation and seed + i."""
+class BreedRequest(StrictModel):
+    """Child i depends only on the parents, the variation and seed + i."""
 
     parents: Parents
-    children: Annotated[int, Field(ge=1, le=MOST_CHILDREN)] = 12
+    children: Annotated[int, Field(ge=1, le=MAX_CHILDREN)] = 12
     variation: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 0.2
-    seed: Annotated[int, Field(ge=0, le=MAX_SEED - MOST_CHILDREN)] = 0
+    seed: Annotated[int, Field(ge=0, le=MAX_SEED - MAX_CHILDREN)] = 0
 
 
 class Faces(BaseModel):
@@ -123,12 +120,12 @@ class Faces(BaseModel):
         return cls(faces=[face_model(face) for face in faces])
 
 
-class OneFace(BaseModel):
+class FaceResponse(BaseModel):
     face: FaceModel
 
 
 class DirectionModel(BaseModel):
-    """`strength` is a share of the variance that the method explains."""
+    """A direction; `strength` is its fraction of the variance that the method explains."""
 
     id: str
     strength: float
@@ -136,13 +133,13 @@ class DirectionModel(BaseModel):
 
 
 class Directions(BaseModel):
-    """Steps of more than `range` standard deviations lead where no face was trained."""
+    """Steps beyond `range` standard deviations leave the region that was trained."""
 
     directions: list[DirectionModel]
     range: float = 3.0
 
 
-class NameRequest(Strict):
+class NameRequest(StrictModel):
     run: RunName
     epoch: Epoch
     weights: Weights = "ema"
@@ -150,7 +147,7 @@ class NameRequest(Strict):
     name: Annotated[str, Field(min_length=1, max_length=200)] | None
 
 
-class FilmRequest(Strict):
+class FilmRequest(StrictModel):
     faces: Annotated[list[FaceModel], Field(min_length=2, max_length=64)]
     frames_per_face: Annotated[int, Field(ge=1, le=120)] = 24
     frames_per_second: Annotated[int, Field(ge=1, le=60)] = 24
@@ -158,25 +155,25 @@ class FilmRequest(Strict):
     scale: Annotated[int, Field(ge=1, le=8)] = 4
 
 
-class ZipRequest(Strict):
-    """Faces by name, or `count` of them from `seed` on."""
+class ZipRequest(StrictModel):
+    """Either a list of faces, or `count` faces of consecutive seeds starting at `seed`."""
 
-    faces: Annotated[list[FaceModel], Field(min_length=1, max_length=MOST_ON_SHEET)] | None = None
+    faces: SheetFaces | None = None
     run: RunName | None = None
     epoch: Epoch | None = None
     weights: Weights = "ema"
     truncation: Truncation = 1.0
     moves: Moves = {}
-    seed: Annotated[int, Field(ge=0, le=MAX_SEED - MOST_IN_ZIP)] = 0
-    count: Annotated[int, Field(ge=1, le=MOST_IN_ZIP)] = 64
+    seed: Annotated[int, Field(ge=0, le=MAX_SEED - MAX_ZIP_FACES)] = 0
+    count: Annotated[int, Field(ge=1, le=MAX_ZIP_FACES)] = 64
 
 
 class JobModel(BaseModel):
-    """Long work. `face` is the best that a projection has found so far."""
+    """A background job; `face` is the best face that a projection has found so far."""
 
     id: str
     kind: Literal["film", "zip", "projection"]
-    state: Literal["waiting", "running", "done", "failed", "cancelled"]
+    state: JobState
     progress: float
     seconds_left: float | None
     detail: str
@@ -185,8 +182,8 @@ class JobModel(BaseModel):
     file: str | None
 
     @classmethod
-    def of(cls, job: StudioJob) -> "JobModel":
-        ready = job.state == "done" and job.file is not None
+    def of(cls, job: Job) -> "JobModel":
+        has_file = job.state == "done" and job.file is not None
         return cls(
             id=job.id,
             kind=job.kind,
@@ -196,7 +193,7 @@ class JobModel(BaseModel):
             detail=job.detail,
             error=job.error,
             face=face_model(job.face) if job.face else None,
-            file=f"/api/jobs/{job.id}/file" if ready else None,
+            file=f"/api/jobs/{job.id}/file" if has_file else None,
         )
 
 
@@ -205,84 +202,85 @@ def face_model(face: Face) -> FaceModel:
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Documentation of the errors that a route answers with: JSON also where it draws a picture."""
+    """Return the OpenAPI entries of error responses, which are JSON even on picture routes."""
     content = {"application/json": {"schema": Problem.model_json_schema()}}
     return {status: {"description": PROBLEMS[status], "content": content} for status in statuses}
 
 
 PROBLEMS = {
-    400: "it cannot be done",
-    401: "the token is wanting",
-    403: "another page asks, or X-Studio: 1 is wanting",
-    404: "it is not there",
+    400: "the request cannot be fulfilled",
+    401: "the token is missing or wrong",
+    403: "the request comes from another site, or lacks the header X-Studio: 1",
+    404: "not found",
     409: "the name is taken",
-    413: "it is too large",
-    421: "the studio is not called by this name",
-    422: "a value is of the wrong kind",
+    413: "the request body is too large",
+    421: "the Host header is not a name of this studio",
+    422: "a value has the wrong type or is out of range",
     429: "too many jobs are waiting",
-    503: "too many faces are waiting to be drawn",
+    503: "too many faces are waiting to be rendered",
 }
 
 
-class ParentRequest(Strict):
+class ParentRequest(StrictModel):
     face: FaceModel
     share: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 0.5
 
 
-How = Literal["breed", "mix", "edit", "projection"]
-Story = Annotated[str, Field(max_length=LONGEST_STORY)]
+Story = Annotated[str, Field(max_length=MAX_STORY_LENGTH)]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
-Number = Annotated[int, Field(ge=0, le=2**53)]
+Id = Annotated[int, Field(ge=0, le=2**53)]
 
 
-class KeepRequest(Strict):
-    """What is not given stays as it is, where the face is kept already."""
+class KeepRequest(StrictModel):
+    """Keep a face; if it is already kept, omitted values stay unchanged."""
 
     face: FaceModel
     story: Story | None = None
     favourite: bool | None = None
-    how: How | None = None
-    parents: Annotated[list[ParentRequest], Field(max_length=MOST_PARENTS)] | None = None
+    how: Method | None = None
+    parents: Annotated[list[ParentRequest], Field(max_length=MAX_PARENTS)] | None = None
 
 
-class ChangeRequest(Strict):
+class ChangeRequest(StrictModel):
     story: Story | None = None
     favourite: bool | None = None
 
 
 class KeptModel(BaseModel):
-    """A face that is kept. A hidden one is there as an ancestor only."""
+    """A kept face; a hidden one was removed and remains only as an ancestor."""
 
     id: int
     face: FaceModel
     story: str
     favourite: bool
     hidden: bool
-    how: How | None
+    how: Method | None
     created: datetime
     updated: datetime
     parents: list[Parent]
     collections: list[int]
 
     @classmethod
-    def of(cls, kept: StoreKept) -> "KeptModel":
+    def of(cls, kept: KeptFace) -> "KeptModel":
         return cls.model_validate({**asdict(kept), "face": kept.face.to_json()})
 
 
 class KeptFaces(BaseModel):
+    """A page of kept faces; `more` is true if older ones follow."""
+
     kept: list[KeptModel]
     more: bool
 
 
 class FamilyModel(BaseModel):
-    """`whole` is false where there are too many, and the farthest are left out."""
+    """A family tree; `whole` is false if its most distant members are omitted."""
 
     nodes: list[KeptModel]
     edges: list[Edge]
     whole: bool
 
 
-class NewName(Strict):
+class CollectionName(StrictModel):
     name: Name
 
 
@@ -293,7 +291,7 @@ class CollectionModel(BaseModel):
     created: datetime
 
     @classmethod
-    def of(cls, collection: StoreCollection) -> "CollectionModel":
+    def of(cls, collection: Collection) -> "CollectionModel":
         return cls.model_validate(asdict(collection))
 
 
@@ -302,6 +300,8 @@ class Collections(BaseModel):
 
 
 class ImportedModel(BaseModel):
+    """An imported collection, with the numbers of faces added and already known."""
+
     collection: CollectionModel
     added: int
     known: int

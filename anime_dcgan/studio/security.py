@@ -1,8 +1,8 @@
-"""What keeps other pages and other machines out: hosts, origins, a token, sizes.
+"""Protection from other sites and machines: Host, Origin, token and body size checks.
 
-A page on loopback is within reach of every web page that its user visits: a form may post to it,
-and a name that is bound to 127.0.0.1 may even read from it. So the name by which the studio is
-called is checked, the origin of each request, and a header that no foreign form can send.
+Any web page that the user visits can reach a server on loopback: a form can post to it, and a
+domain that resolves to 127.0.0.1 (DNS rebinding) can even read from it. The middleware therefore
+checks the Host header, the origin of each request, and a header that no cross-site form can send.
 """
 
 import hmac
@@ -16,12 +16,12 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]"})
-READING = ("GET", "HEAD")
-LARGEST_BODY = 256 * 1024
-LARGEST_UPLOAD = 10 * 1024**2
-UPLOADS = ("/api/jobs/projection",)
-LARGEST_COLLECTION = 128 * 1024**2
-COLLECTIONS = ("/api/collections/import",)
+SAFE_METHODS = ("GET", "HEAD")
+MAX_BODY_BYTES = 256 * 1024
+MAX_UPLOAD_BYTES = 10 * 1024**2
+UPLOAD_PATHS = ("/api/jobs/projection",)
+MAX_COLLECTION_BYTES = 128 * 1024**2
+COLLECTION_PATHS = ("/api/collections/import",)
 COOKIE = "anime_studio"
 POLICY = "; ".join(
     (
@@ -35,7 +35,7 @@ POLICY = "; ".join(
         "frame-ancestors 'none'",
     )
 )
-ALWAYS = {
+SECURITY_HEADERS = {
     "content-security-policy": POLICY,
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
@@ -45,16 +45,15 @@ ALWAYS = {
 
 
 class SecurityMiddleware:
-    """Refuses what does not come from the studio's own page, or from a script that has the token.
+    """Rejects requests that come neither from the studio's own page nor from an authorised script.
 
     Parameters:
-        hosts: names under which the studio may be called, without port; None for any, which a
-            token must then make good.
-        token: that every request must bring, as a cookie or as `Authorization: Bearer ...`.
+        hosts: accepted names in the Host header, without port; None accepts any and needs a token.
+        token: required in every request, as a cookie or as `Authorization: Bearer ...`.
     """
 
     def __init__(self, app: ASGIApp, hosts: frozenset[str] | None, token: str | None) -> None:
-        assert hosts is not None or token is not None, "open to all names, and no token"
+        assert hosts is not None or token is not None, "a studio without host names needs a token"
         self.app = app
         self.hosts = hosts
         self.token = token
@@ -64,53 +63,55 @@ class SecurityMiddleware:
             if scope["type"] == "lifespan":
                 await self.app(scope, receive, send)
             return
-        refusal = self._refuse(scope)
-        if refusal is not None:
-            await refusal(scope, receive, _with_headers(send))
+        rejection = self._reject(scope)
+        if rejection is not None:
+            await rejection(scope, receive, _with_headers(send))
             return
-        limited = _Limited(receive, _limit_of(scope["path"]))
+        limited = _LimitedReceive(receive, _max_bytes(scope["path"]))
         try:
             await self.app(scope, limited, _with_headers(send))
-        except _TooLarge as error:
-            await _refusal(413, str(error))(scope, receive, _with_headers(send))
+        except _BodyTooLargeError as error:
+            await _problem(413, str(error))(scope, receive, _with_headers(send))
 
-    def _refuse(self, scope: Scope) -> Response | None:
+    def _reject(self, scope: Scope) -> Response | None:
         headers = Headers(scope=scope)
         host = headers.get("host", "")
         if self.hosts is not None and _without_port(host) not in self.hosts:
-            return _refusal(421, "the studio is not called by this name")
-        if _is_foreign(headers, host):
-            return _refusal(403, "another page may not ask the studio")
-        if scope["method"] not in READING and headers.get("x-studio") != "1":
-            return _refusal(403, "a change needs the header X-Studio: 1")
+            return _problem(421, "the Host header is not a name of this studio")
+        if _is_cross_site(headers, host):
+            return _problem(403, "requests from other sites are not allowed")
+        if scope["method"] not in SAFE_METHODS and headers.get("x-studio") != "1":
+            return _problem(403, "requests that change something need the header X-Studio: 1")
         length = headers.get("content-length", "0")
-        if not length.isdecimal() or int(length) > _limit_of(scope["path"]):
-            return _refusal(413, _TooLarge.said(_limit_of(scope["path"])))
-        return self._refuse_without_token(scope, headers)
+        if not length.isdecimal() or int(length) > _max_bytes(scope["path"]):
+            return _problem(413, str(_BodyTooLargeError(_max_bytes(scope["path"]))))
+        return self._reject_without_token(scope, headers)
 
-    def _refuse_without_token(self, scope: Scope, headers: Headers) -> Response | None:
+    def _reject_without_token(self, scope: Scope, headers: Headers) -> Response | None:
         if self.token is None:
             return None
         if scope["path"] == "/" and scope["method"] == "GET":
-            given = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
-            if self._is_token(given):
+            candidate = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
+            if self._is_token(candidate):
                 answer = RedirectResponse("/", 303)
-                answer.set_cookie(COOKIE, given, httponly=True, samesite="strict")
+                answer.set_cookie(COOKIE, candidate, httponly=True, samesite="strict")
                 return answer
         scheme, _, bearer = headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer" and self._is_token(bearer.strip()):
             return None
         if self._is_token(_cookie(headers)):
             return None
-        return _refusal(401, "open the studio by the address that it printed, with its token")
+        return _problem(
+            401, "open the studio by the address that it printed, which contains the token"
+        )
 
-    def _is_token(self, given: str) -> bool:
+    def _is_token(self, candidate: str) -> bool:
         assert self.token is not None
-        return hmac.compare_digest(given.encode(), self.token.encode())
+        return hmac.compare_digest(candidate.encode(), self.token.encode())
 
 
-def _is_foreign(headers: Headers, host: str) -> bool:
-    """Whether a browser says that another page asks. Scripts say nothing."""
+def _is_cross_site(headers: Headers, host: str) -> bool:
+    """Return True if the browser headers show another site; scripts send no such headers."""
     origin = headers.get("origin")
     if origin is not None and urlsplit(origin).netloc != host:
         return True
@@ -131,42 +132,41 @@ def _cookie(headers: Headers) -> str:
     return cookies[COOKIE].value if COOKIE in cookies else ""
 
 
-def _limit_of(path: str) -> int:
-    if path in UPLOADS:
-        return LARGEST_UPLOAD + LARGEST_BODY  # what multipart wraps around it
-    return LARGEST_COLLECTION if path in COLLECTIONS else LARGEST_BODY
+def _max_bytes(path: str) -> int:
+    if path in UPLOAD_PATHS:
+        return MAX_UPLOAD_BYTES + MAX_BODY_BYTES  # room for the multipart envelope
+    return MAX_COLLECTION_BYTES if path in COLLECTION_PATHS else MAX_BODY_BYTES
 
 
-class _TooLarge(Exception):
-    @staticmethod
-    def said(limit: int) -> str:
-        return f"this is more than the {limit // 1024:,} kB that the studio takes in here"
+class _BodyTooLargeError(Exception):
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"the request body exceeds the limit of {limit // 1024:,} kB")
 
 
-class _Limited:
-    """`receive`, which ends a request that brings more than it promised."""
+class _LimitedReceive:
+    """Wraps `receive` and aborts a request whose body exceeds the limit."""
 
     def __init__(self, receive: Receive, limit: int) -> None:
-        self._receive, self._limit, self._seen = receive, limit, 0
+        self._receive, self._limit, self._received = receive, limit, 0
 
     async def __call__(self) -> Message:
         message = await self._receive()
-        self._seen += len(message.get("body", b""))
-        if self._seen > self._limit:
-            raise _TooLarge(_TooLarge.said(self._limit))
+        self._received += len(message.get("body", b""))
+        if self._received > self._limit:
+            raise _BodyTooLargeError(self._limit)
         return message
 
 
 def _with_headers(send: Send) -> Send:
-    async def sending(message: MutableMapping[str, Any]) -> None:
+    async def send_with_headers(message: MutableMapping[str, Any]) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
-            for name, value in ALWAYS.items():
+            for name, value in SECURITY_HEADERS.items():
                 headers[name] = value
         await send(message)
 
-    return sending
+    return send_with_headers
 
 
-def _refusal(status: int, reason: str) -> Response:
+def _problem(status: int, reason: str) -> Response:
     return JSONResponse({"detail": reason}, status)

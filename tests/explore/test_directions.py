@@ -1,4 +1,4 @@
-"""Directions against what is known of the generator."""
+"""Directions are compared with known properties of the generator."""
 
 import pytest
 import torch
@@ -10,7 +10,7 @@ from anime_dcgan.system.errors import UserError
 
 
 class Convolutional(base.Generator):
-    """Begins with a transposed convolution of a latent of 1 x 1 px."""
+    """A generator that starts with a transposed convolution of a 1 x 1 px latent."""
 
     def __init__(self) -> None:
         super().__init__(6)
@@ -45,17 +45,17 @@ def generator(request: pytest.FixtureRequest) -> base.Generator:
 
 
 def stretch(generator: base.Generator, vector: Tensor) -> float:
-    """How far a unit step moves what the first layer puts out."""
-    seen: list[Tensor] = []
+    """Return the distance by which a unit step moves the output of the first layer."""
+    outputs: list[Tensor] = []
     first = next(m for m in generator.modules() if isinstance(m, directions.Layer))
-    hook = first.register_forward_hook(lambda layer, inputs, output: seen.append(output.clone()))
+    hook = first.register_forward_hook(lambda layer, inputs, output: outputs.append(output.clone()))
     with torch.no_grad():
         generator(torch.stack([vector, torch.zeros_like(vector)]))
     hook.remove()
-    return float((seen[0][0] - seen[0][1]).norm())
+    return float((outputs[0][0] - outputs[0][1]).norm())
 
 
-def test_sefa_finds_what_moves_the_first_layer_most(generator: base.Generator):
+def test_sefa_finds_the_directions_that_move_the_first_layer_most(generator: base.Generator):
     found = directions.find(generator, "sefa", 6)
     moved = [stretch(generator, direction.vector) for direction in found]
     assert moved == sorted(moved, reverse=True)
@@ -67,7 +67,7 @@ def test_sefa_finds_what_moves_the_first_layer_most(generator: base.Generator):
 
 
 @pytest.mark.parametrize("method", ["sefa", "pca"])
-def test_directions_are_of_length_one_and_always_the_same(
+def test_directions_are_unit_vectors_and_deterministic(
     generator: base.Generator, method: directions.Method
 ):
     before = torch.random.get_rng_state()
@@ -82,12 +82,12 @@ def test_directions_are_of_length_one_and_always_the_same(
     assert strengths == sorted(strengths, reverse=True) and sum(strengths) <= 1 + 1e-5
 
 
-def test_pca_finds_the_axes_of_a_generator_whose_axes_are_known():
+def test_pca_recovers_known_axes():
     generator = Convolutional()
     scales = torch.tensor([5.0, 3.0, 1.0, 0.1, 0.1, 0.1])
     with torch.no_grad():
         spread = torch.zeros(6, 5, 4, 4)
-        for axis in range(6):  # each component moves places of its own, far from the bend of relu
+        for axis in range(6):  # each component moves its own outputs, far from the kink of ReLU
             spread.flatten(1)[axis, axis * 13 : axis * 13 + 13] = scales[axis]
         generator.first.weight.copy_(spread)
         generator.first.bias = nn.Parameter(torch.full((5,), 100.0))
@@ -96,7 +96,7 @@ def test_pca_finds_the_axes_of_a_generator_whose_axes_are_known():
         assert abs(direction.vector[axis]) > 0.99
 
 
-def test_pca_leaves_a_generator_that_others_draw_with_alone(
+def test_pca_does_not_hook_the_shared_generator(
     generator: base.Generator, monkeypatch: pytest.MonkeyPatch
 ):
     hooked: list[nn.Module] = []
@@ -110,10 +110,10 @@ def test_pca_leaves_a_generator_that_others_draw_with_alone(
     assert hooked and not set(hooked) & set(generator.modules())
 
 
-def test_fewer_axes_give_fewer_directions(generator: base.Generator):
+def test_there_are_no_more_directions_than_latent_axes(generator: base.Generator):
     assert len(directions.find(generator, "pca", 50)) == 6
 
 
-def test_a_generator_of_one_layer_has_none():
-    with pytest.raises(UserError, match="no two layers"):
+def test_a_generator_of_one_layer_has_no_directions():
+    with pytest.raises(UserError, match="fewer than two weighted layers"):
         directions.find(OneLayer(), "sefa")

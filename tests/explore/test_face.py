@@ -1,4 +1,4 @@
-"""Faces go into links and come back, or are refused in a line."""
+"""Faces survive a round trip through links and JSON, or are rejected in one line."""
 
 import math
 import struct
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from anime_dcgan.explore.face import FARTHEST_MOVE, Face, decode_latent, encode_latent
+from anime_dcgan.explore.face import MAX_STEP, Face, decode_latent, encode_latent
 from anime_dcgan.sampling.seeds import MAX_SEED
 from anime_dcgan.system.errors import UserError
 
@@ -20,12 +20,12 @@ runs = st.from_regex(r"[A-Za-z0-9_=,.\-]{1,20}", fullmatch=True).filter(
 float32 = st.floats(-100, 100, width=32)
 moves = st.dictionaries(
     st.from_regex(r"(sefa|pca)\.[0-9]{1,4}", fullmatch=True),
-    st.floats(-FARTHEST_MOVE, FARTHEST_MOVE),
+    st.floats(-MAX_STEP, MAX_STEP),
     max_size=5,
 )
 
 
-words = st.fixed_dictionaries(
+params = st.fixed_dictionaries(
     {
         "run": st.lists(runs, min_size=1, max_size=3).map("/".join),
         "epoch": st.sampled_from(["best", "last", "7", "12.5"]),
@@ -40,22 +40,22 @@ origins = st.one_of(
 )
 
 
-def face_of(words: dict[str, Any], origin: dict[str, Any]) -> Face:
+def face_of(params: dict[str, Any], origin: dict[str, Any]) -> Face:
     if "latent" in origin:
         origin = {"latent": encode_latent(origin["latent"])}
-    return Face(**words, **origin)
+    return Face(**params, **origin)
 
 
-@given(words, origins)
-def test_a_face_comes_back_from_json_as_it_was(words: dict[str, Any], origin: dict[str, Any]):
-    face = face_of(words, origin)
+@given(params, origins)
+def test_json_round_trip_preserves_a_face(params: dict[str, Any], origin: dict[str, Any]):
+    face = face_of(params, origin)
     assert Face.from_json(face.to_json()) == face
 
 
-@given(words, origins)
+@given(params, origins)
 @example({"run": "a", "epoch": "best", "truncation": 1 - 1e-14}, {"seed": 0})
-def test_a_link_names_the_same_face(words: dict[str, Any], origin: dict[str, Any]):
-    face = face_of(words, origin)
+def test_query_round_trip_preserves_a_face(params: dict[str, Any], origin: dict[str, Any]):
+    face = face_of(params, origin)
     again = Face.from_query(face.to_query())
     assert again.to_query() == face.to_query()
     assert (again.generator, again.seed, again.latent) == (face.generator, face.seed, face.latent)
@@ -64,20 +64,20 @@ def test_a_link_names_the_same_face(words: dict[str, Any], origin: dict[str, Any
 
 
 @given(st.lists(float32, min_size=1, max_size=20))
-def test_a_latent_is_kept_to_the_last_bit(values: list[float]):
+def test_encoding_a_latent_is_lossless(values: list[float]):
     again = decode_latent(encode_latent(values))
     assert struct.pack(f"{len(values)}f", *again) == struct.pack(f"{len(values)}f", *values)
 
 
-def test_a_link_is_short_where_nothing_was_changed():
+def test_default_values_are_omitted_from_links():
     assert Face(**GOOD).to_query() == "run=sweep/loss=bce,seed=0&epoch=70&weights=ema&seed=5"
 
 
-def test_steps_of_nothing_are_no_steps_and_the_order_of_steps_means_nothing():
+def test_zero_steps_and_the_order_of_steps_are_ignored():
     one = Face(**GOOD, moves={"pca.1": 1.0, "sefa.0": 2.0, "sefa.1": 0.0})
     other = Face(**GOOD, moves={"sefa.0": 2.0, "pca.1": 1})
     assert one == other and one.to_query() == other.to_query() and hash(one) == hash(other)
-    assert Face(**GOOD, moves={"sefa.0": 0.0}).plain
+    assert Face(**GOOD, moves={"sefa.0": 0.0}).is_seed_only
 
 
 NAN = encode_latent([math.nan])
@@ -90,7 +90,7 @@ BAD: list[dict[str, Any]] = [
     *({"weights": weights} for weights in ("EMA", "", None)),
     *({"seed": seed} for seed in (-1, MAX_SEED + 1, 1.5, True, "5", None)),
     *({"seed": None, "latent": text} for text in ("", "!!", "AAA", "A" * 30_000, NAN, 5)),
-    {"latent": encode_latent([0.0])},  # beside a seed
+    {"latent": encode_latent([0.0])},  # next to a seed
     *({"truncation": value} for value in (-0.1, 1.1, math.nan, "1", True)),
     *({"moves": value} for value in (None, [], {"up": 1}, {"sefa.0": 11}, {"sefa.0": math.nan})),
     {"moves": {f"sefa.{number}": 1 for number in range(65)}},
@@ -99,7 +99,7 @@ BAD: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("change", BAD, ids=str)
-def test_what_is_no_face_is_refused_in_a_line(change: dict[str, Any]):
+def test_an_invalid_face_raises_a_one_line_error(change: dict[str, Any]):
     with pytest.raises(UserError) as refused:
         Face.from_json({**GOOD, **change})
     assert len(str(refused.value).splitlines()) == 1
@@ -120,6 +120,6 @@ def test_what_is_no_face_is_refused_in_a_line(change: dict[str, Any]):
         "&".join(["run=a"] * 40),
     ],
 )
-def test_what_is_no_link_is_refused_in_a_line(query: str):
+def test_an_invalid_link_raises_a_user_error(query: str):
     with pytest.raises(UserError):
         Face.from_query(query)

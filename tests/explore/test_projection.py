@@ -1,4 +1,4 @@
-"""A picture that a generator made itself is found again."""
+"""Projection recovers a picture that the generator made itself."""
 
 import pytest
 import torch
@@ -23,7 +23,7 @@ def target(generator: dcgan.Generator) -> torch.Tensor:
     return generator(torch.tensor([[1.0, -0.5, 0.8, -1.2]]))[0]
 
 
-def test_the_distance_is_zero_for_the_same_and_grows_with_the_difference(target: torch.Tensor):
+def test_the_distance_is_zero_for_equal_images_and_grows_with_the_difference(target: torch.Tensor):
     noise = torch.randn(target.shape, generator=torch.Generator().manual_seed(0))
     distances = projection.multiscale_distance(
         torch.stack([target, target + 0.1 * noise, target + noise]), target
@@ -33,17 +33,17 @@ def test_the_distance_is_zero_for_the_same_and_grows_with_the_difference(target:
     assert shifted[0] == pytest.approx(0.3, abs=1e-6)  # on every scale
 
 
-def test_a_face_of_the_generator_is_found_again(generator: dcgan.Generator, target: torch.Tensor):
+def test_a_generated_face_is_recovered(generator: dcgan.Generator, target: torch.Tensor):
     course = list(projection.project(generator, target, steps=200))
-    distances = [found.distance for found in course]
+    distances = [best.distance for best in course]
     assert distances == sorted(distances, reverse=True)
-    assert [found.step for found in course] == list(range(201))
+    assert [best.step for best in course] == list(range(201))
     assert distances[-1] < 0.2 * distances[0]
     reached = projection.multiscale_distance(generator(course[-1].latent[None]), target)
     assert float(reached) == pytest.approx(distances[-1], abs=1e-6)
 
 
-def test_it_is_repeatable_and_leaves_the_generator_and_all_chance_as_they_were(
+def test_projection_is_deterministic_and_has_no_side_effects(
     generator: dcgan.Generator, target: torch.Tensor
 ):
     weights = {name: value.clone() for name, value in generator.state_dict().items()}
@@ -55,6 +55,6 @@ def test_it_is_repeatable_and_leaves_the_generator_and_all_chance_as_they_were(
     assert all(parameter.grad is None for parameter in generator.parameters())
 
 
-def test_no_step_is_refused(generator: dcgan.Generator, target: torch.Tensor):
+def test_zero_steps_are_rejected(generator: dcgan.Generator, target: torch.Tensor):
     with pytest.raises(UserError, match="one step"):
         next(projection.project(generator, target, steps=0))

@@ -1,4 +1,4 @@
-"""A studio of small runs that were never trained, and its client."""
+"""A studio of small untrained runs, and its client."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +14,7 @@ CHANGE = {"X-Studio": "1"}
 
 
 def make_outputs(outputs: Path) -> Path:
-    """Two runs: `a` of ten epochs with all files of a training, `sweep/b` with a checkpoint."""
+    """Create two runs: `a` with ten epochs and all files, and `sweep/b` with one checkpoint."""
     run = make_full_run(outputs / "a")
     for epoch in (1, 2, 10):
         make_checkpoint(run / "checkpoints" / f"epoch={epoch:04d}.ckpt", seed=epoch)
@@ -28,13 +28,13 @@ def make_outputs(outputs: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def outputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Runs that no test changes."""
+    """Runs that tests must not change."""
     return make_outputs(tmp_path_factory.mktemp("studio") / "outputs")
 
 
 @pytest.fixture
 def client(outputs: Path, tmp_path: Path) -> Iterator[TestClient]:
-    """A client of a studio with an empty store, which may change things."""
+    """A client of a studio with an empty store; its headers allow changes."""
     app = create_app(Settings(outputs, tmp_path / "kept"))
     with TestClient(app, base_url="http://127.0.0.1", headers=CHANGE) as made:
         yield made

@@ -1,4 +1,4 @@
-"""The colours of the page can be read: WCAG 2.2, success criteria 1.4.3 (text) and 1.4.11."""
+"""The colours of the page meet WCAG 2.2, success criteria 1.4.3 (text) and 1.4.11."""
 
 import re
 from pathlib import Path
@@ -9,17 +9,17 @@ import anime_dcgan.studio
 
 STYLE = Path(anime_dcgan.studio.__file__).parent / "static" / "style" / "base.css"
 TEXT = ("ink", "quiet", "link", "good", "busy", "warn", "bad")
-DRAWN = ("line", "curve", "verdict", "best", "heart")
+GRAPHICS = ("line", "curve", "verdict", "best", "heart")
 
 
 def colours(theme: int) -> dict[str, str]:
-    """Of the light (0) or the dark (1) page, by name."""
+    """Return the colours of the light (0) or dark (1) theme, by name."""
     pairs = re.findall(r"--([a-z]+): light-dark\((#\w{6}), (#\w{6})\)", STYLE.read_text())
     return {name: both[theme] for name, *both in pairs}
 
 
 def luminance(colour: str) -> float:
-    """Relative luminance, as WCAG defines it."""
+    """Return the relative luminance as defined by WCAG."""
     channels = (int(colour[start : start + 2], 16) / 255 for start in (1, 3, 5))
     red, green, blue = (
         value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4
@@ -33,20 +33,20 @@ def contrast(one: str, other: str) -> float:
     return (light + 0.05) / (dark + 0.05)
 
 
-def test_the_contrast_of_black_and_white_is_the_greatest():
+def test_contrast_matches_the_reference_values():
     assert contrast("#000000", "#ffffff") == pytest.approx(21)
     assert contrast("#777777", "#ffffff") == pytest.approx(4.48, abs=0.01)
 
 
 @pytest.mark.parametrize("theme", [0, 1], ids=["light", "dark"])
 @pytest.mark.parametrize("name", TEXT)
-def test_text_can_be_read(name: str, theme: int):
+def test_text_has_enough_contrast(name: str, theme: int):
     found = colours(theme)
     assert min(contrast(found[name], found[ground]) for ground in ("page", "card")) >= 4.5
 
 
 @pytest.mark.parametrize("theme", [0, 1], ids=["light", "dark"])
-@pytest.mark.parametrize("name", DRAWN)
-def test_what_is_drawn_can_be_seen(name: str, theme: int):
+@pytest.mark.parametrize("name", GRAPHICS)
+def test_graphics_have_enough_contrast(name: str, theme: int):
     found = colours(theme)
     assert min(contrast(found[name], found[ground]) for ground in ("page", "card")) >= 3

@@ -1,4 +1,4 @@
-"""Faces over HTTP: what a link names is drawn, and always the same."""
+"""Rendering faces over HTTP: the same link always gives the same picture."""
 
 import io
 import json
@@ -24,19 +24,19 @@ def pixels(content: bytes) -> np.ndarray:
 
 
 def one(client: TestClient, **changes: Any) -> np.ndarray:
-    words = {key: value for key, value in {**FACE, **changes}.items() if value is not None}
-    answer = client.get("/api/face.png", params=words)
+    params = {key: value for key, value in {**FACE, **changes}.items() if value is not None}
+    answer = client.get("/api/face.png", params=params)
     assert answer.status_code == 200, answer.text
     return pixels(answer.content)
 
 
-def test_a_wall_shows_the_faces_of_generate(client: TestClient, outputs: Path):
+def test_a_wall_matches_generate(client: TestClient, outputs: Path):
     generator = load_generator(outputs / "a/checkpoints/epoch=0010.ckpt")
-    wanted = np.stack(list(sample.faces(generator, range(3, 13))))
+    expected = np.stack(list(sample.faces(generator, range(3, 13))))
     answer = client.get("/api/wall.png", params={**FACE, "seed": 3, "count": 10, "columns": 4})
     wall = pixels(answer.content)
     assert wall.shape == (3 * 16, 4 * 16, 3)
-    for number, face in enumerate(wanted):
+    for number, face in enumerate(expected):
         top, left = 16 * (number // 4), 16 * (number % 4)
         shown = wall[top : top + 16, left : left + 16]
         np.testing.assert_allclose(shown, face.astype(float), atol=4)  # bf16 on some processors
@@ -46,16 +46,16 @@ def test_a_wall_shows_the_faces_of_generate(client: TestClient, outputs: Path):
 def test_a_link_gives_the_same_face_after_a_restart(
     client: TestClient, outputs: Path, tmp_path: Path
 ):
-    words = {**FACE, "moves": "sefa.0:1.5,pca.2:-1", "truncation": 0.8}
-    first = client.get("/api/face.png", params=words).content
+    params = {**FACE, "moves": "sefa.0:1.5,pca.2:-1", "truncation": 0.8}
+    first = client.get("/api/face.png", params=params).content
     with TestClient(
         create_app(Settings(outputs, tmp_path / "other")), base_url="http://localhost"
     ) as other:
-        assert other.get("/api/face.png", params=words).content == first
+        assert other.get("/api/face.png", params=params).content == first
     assert (pixels(first) != one(client)).any()
 
 
-def test_a_download_says_what_it_is(client: TestClient):
+def test_a_download_contains_face_and_story_as_metadata(client: TestClient):
     client.post("/api/kept", json={"face": FACE, "story": "Once \u2014 upon a time"})
     answer = client.get("/api/face.png", params={**FACE, "download": True, "scale": 4})
     assert "attachment" in answer.headers["content-disposition"]
@@ -65,7 +65,7 @@ def test_a_download_says_what_it_is(client: TestClient):
     assert Face.from_json(json.loads(picture.info["anime_dcgan"])) == Face(**FACE)
 
 
-def test_a_picture_that_is_known_is_not_drawn_again(client: TestClient):
+def test_a_matching_etag_returns_304(client: TestClient):
     first = client.get("/api/face.png", params=FACE)
     again = client.get(
         "/api/face.png", params=FACE, headers={"If-None-Match": first.headers["etag"]}
@@ -75,7 +75,7 @@ def test_a_picture_that_is_known_is_not_drawn_again(client: TestClient):
     assert other.headers["etag"] != first.headers["etag"]
 
 
-def test_any_faces_stand_on_a_sheet(client: TestClient):
+def test_a_sheet_can_mix_runs_and_epochs(client: TestClient):
     faces = [FACE, {**FACE, "epoch": "1"}, {"run": "sweep/b", "epoch": "1", "seed": 2}]
     answer = client.post(
         "/api/sheet.png", json={"faces": faces, "columns": 2, "scale": 2, "padding": 2}
@@ -85,7 +85,7 @@ def test_any_faces_stand_on_a_sheet(client: TestClient):
     np.testing.assert_array_equal(pixels(sheet.content)[:, :16], one(client))
 
 
-def test_in_between_faces_lead_from_one_to_the_other(client: TestClient):
+def test_mixing_interpolates_between_the_parents(client: TestClient):
     other = {**FACE, "seed": 9}
     faces = client.post("/api/mix", json={"parents": [FACE, other], "steps": 4}).json()["faces"]
     assert len(faces) == 5 and faces[0]["seed"] == 5 and faces[-1]["seed"] == 9
@@ -94,44 +94,46 @@ def test_in_between_faces_lead_from_one_to_the_other(client: TestClient):
     assert all((face != one(client)).any() for face in drawn)
 
 
-def test_children_are_the_same_whenever_they_are_asked_for(client: TestClient):
-    wish = {"parents": [FACE, {**FACE, "seed": 9}], "children": 6, "variation": 0.3, "seed": 1}
-    first, again = (client.post("/api/breed", json=wish).json() for _ in range(2))
+def test_breeding_is_deterministic(client: TestClient):
+    body = {"parents": [FACE, {**FACE, "seed": 9}], "children": 6, "variation": 0.3, "seed": 1}
+    first, again = (client.post("/api/breed", json=body).json() for _ in range(2))
     assert first == again and len({face["latent"] for face in first["faces"]}) == 6
 
 
-def test_a_blend_of_one_is_that_one(client: TestClient):
+def test_a_blend_of_one_face_is_that_face(client: TestClient):
     blend = client.post("/api/blend", json={"parents": [FACE], "shares": [1]}).json()["face"]
     difference = one(client).astype(int) - one(client, seed=None, latent=blend["latent"])
     assert np.abs(difference).max() <= 1
 
 
-def test_faces_of_different_generators_are_not_mixed(client: TestClient):
+def test_faces_of_different_generators_cannot_be_mixed(client: TestClient):
     for path, more in (("mix", {}), ("breed", {}), ("blend", {"shares": [1, 1]})):
-        wish = {"parents": [FACE, {**FACE, "epoch": "1"}], **more}
-        answer = client.post(f"/api/{path}", json=wish)
+        body = {"parents": [FACE, {**FACE, "epoch": "1"}], **more}
+        answer = client.post(f"/api/{path}", json=body)
         assert answer.status_code == 400 and "one run and epoch" in answer.json()["detail"]
 
 
-def test_directions_are_found_and_named(client: TestClient):
-    place = {"run": "a", "epoch": "10"}
+def test_directions_can_be_listed_and_named(client: TestClient):
+    generator = {"run": "a", "epoch": "10"}
     for method in ("sefa", "pca"):
-        found = client.get("/api/directions", params={**place, "method": method, "count": 4}).json()
+        found = client.get(
+            "/api/directions", params={**generator, "method": method, "count": 4}
+        ).json()
         assert [one["id"] for one in found["directions"]] == [f"{method}.{n}" for n in range(4)]
-    named = client.put("/api/directions/name", json={**place, "id": "sefa.1", "name": "smile"})
+    named = client.put("/api/directions/name", json={**generator, "id": "sefa.1", "name": "smile"})
     assert named.status_code == 204
     names = [
-        one["name"] for one in client.get("/api/directions", params=place).json()["directions"]
+        one["name"] for one in client.get("/api/directions", params=generator).json()["directions"]
     ]
     assert names[:3] == [None, "smile", None]
-    other = client.get("/api/directions", params={**place, "epoch": "1"}).json()["directions"]
+    other = client.get("/api/directions", params={**generator, "epoch": "1"}).json()["directions"]
     assert not any(one["name"] for one in other)
-    client.put("/api/directions/name", json={**place, "id": "sefa.1", "name": None})
-    assert client.get("/api/directions", params=place).json()["directions"][1]["name"] is None
+    client.put("/api/directions/name", json={**generator, "id": "sefa.1", "name": None})
+    assert client.get("/api/directions", params=generator).json()["directions"][1]["name"] is None
 
 
 @pytest.mark.parametrize(
-    ("path", "words", "status"),
+    ("path", "params", "status"),
     [
         ("/api/face.png", {**FACE, "run": "none"}, 404),
         ("/api/face.png", {**FACE, "epoch": "3"}, 404),
@@ -147,15 +149,15 @@ def test_directions_are_found_and_named(client: TestClient):
     ],
     ids=str,
 )
-def test_what_cannot_be_drawn_is_said_in_a_line(
-    client: TestClient, path: str, words: dict[str, Any], status: int
+def test_invalid_requests_give_one_line_errors(
+    client: TestClient, path: str, params: dict[str, Any], status: int
 ):
-    answer = client.get(path, params=words)
+    answer = client.get(path, params=params)
     assert answer.status_code == status
     assert len(answer.json()["detail"].splitlines()) == 1
 
 
-def test_a_checkpoint_that_carries_code_is_refused(tmp_path: Path):
+def test_a_checkpoint_that_contains_code_is_rejected(tmp_path: Path):
     import os
 
     import torch
@@ -174,6 +176,6 @@ def test_a_checkpoint_that_carries_code_is_refused(tmp_path: Path):
     assert not (tmp_path / "trace").exists()
 
 
-def test_the_last_seed_ends_the_wall(client: TestClient):
+def test_a_wall_stops_at_the_largest_seed(client: TestClient):
     answer = client.get("/api/wall.png", params={**FACE, "seed": 2**32 - 3, "count": 64})
     assert pixels(answer.content).shape == (16, 3 * 16, 3)

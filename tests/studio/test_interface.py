@@ -1,4 +1,4 @@
-"""The interface as it documents itself, under anything that it could be asked."""
+"""The HTTP API conforms to its own OpenAPI schema under generated requests."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,7 +31,7 @@ CHECKS = [
 
 @pytest.fixture
 def operations(tmp_path: Path) -> Iterator[list[APIOperation]]:
-    """All that a studio, which any request may change, documents."""
+    """The documented operations of a studio that requests may change."""
     app = create_app(Settings(make_outputs(tmp_path / "outputs"), tmp_path / "kept"))
     with TestClient(app, base_url="http://127.0.0.1", headers=CHANGE) as client:
         client.post("/api/kept", json={"face": {"run": "a", "epoch": "10", "seed": 1}})
@@ -39,10 +39,10 @@ def operations(tmp_path: Path) -> Iterator[list[APIOperation]]:
         yield [found.ok() for found in schema.get_all_operations() if isinstance(found, Ok)]
 
 
-def test_whatever_is_asked_the_answer_is_a_documented_one(operations: list[APIOperation]):
+def test_every_response_conforms_to_the_openapi_schema(operations: list[APIOperation]):
     assert len(operations) > 30
     for operation in operations:
-        print(operation.label)  # shown where it fails
+        print(operation.label)  # shown on failure
 
         @settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
         @given(case=operation.as_strategy())
@@ -52,7 +52,7 @@ def test_whatever_is_asked_the_answer_is_a_documented_one(operations: list[APIOp
         ask()
 
 
-def test_every_route_says_what_it_does(tmp_path: Path):
+def test_every_route_has_a_description(tmp_path: Path):
     (tmp_path / "outputs").mkdir()
     app = create_app(Settings(tmp_path / "outputs", tmp_path / "kept"))
     with TestClient(app, base_url="http://localhost") as client:

@@ -1,4 +1,4 @@
-"""Long work: films, archives and projections, with progress, and an end when one wants it."""
+"""Background jobs: films, zip archives and projections, with progress and cancellation."""
 
 import io
 import json
@@ -16,7 +16,14 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
-from anime_dcgan.studio.jobs import KEPT, MOST_WAITING, OWN, Job, JobQueue, TooManyJobs
+from anime_dcgan.studio.jobs import (
+    MAX_FINISHED,
+    MAX_UNFINISHED,
+    SCRATCH_KIND,
+    Job,
+    JobQueue,
+    JobQueueFullError,
+)
 from anime_dcgan.system import scratch
 
 FACE = {"run": "a", "epoch": "10", "seed": 5}
@@ -32,25 +39,25 @@ def finished(client: TestClient, job: dict[str, Any]) -> dict[str, Any]:
     return job
 
 
-def submitted(client: TestClient, kind: str, **wish: Any) -> dict[str, Any]:
-    answer = client.post(f"/api/jobs/{kind}", json=wish)
+def submitted(client: TestClient, kind: str, **body: Any) -> dict[str, Any]:
+    answer = client.post(f"/api/jobs/{kind}", json=body)
     assert answer.status_code == 202, answer.text
     return finished(client, answer.json())
 
 
-@pytest.mark.parametrize("ending", ["gif", "mp4"])
-def test_a_film_leads_through_the_faces(client: TestClient, ending: str):
-    job = submitted(client, "film", faces=FACES, frames_per_face=5, format=ending, scale=2)
+@pytest.mark.parametrize("extension", ["gif", "mp4"])
+def test_a_film_has_the_requested_format_and_length(client: TestClient, extension: str):
+    job = submitted(client, "film", faces=FACES, frames_per_face=5, format=extension, scale=2)
     assert job["state"] == "done" and job["progress"] == 1, job["error"]
     content = client.get(job["file"]).content
-    if ending == "mp4":
+    if extension == "mp4":
         assert content[4:8] == b"ftyp"
     else:
         film = Image.open(io.BytesIO(content))
         assert (film.n_frames, film.size) == (15, (32, 32))  # type: ignore[attr-defined]
 
 
-def test_an_archive_holds_every_face_with_its_words(client: TestClient):
+def test_a_zip_contains_every_face_with_its_metadata(client: TestClient):
     job = submitted(client, "zip", run="a", epoch="10", seed=30, count=40, truncation=0.7)
     archive = zipfile.ZipFile(io.BytesIO(client.get(job["file"]).content))
     assert archive.namelist()[::39] == ["00000-seed=30.png", "00039-seed=69.png"]
@@ -58,11 +65,11 @@ def test_an_archive_holds_every_face_with_its_words(client: TestClient):
     assert json.loads(picture.info["anime_dcgan"])["seed"] == 33
     alone = client.get("/api/face.png", params={**FACE, "seed": 33, "truncation": 0.7}).content
     np.testing.assert_array_equal(picture, Image.open(io.BytesIO(alone)))
-    chosen = submitted(client, "zip", faces=FACES)
-    assert len(zipfile.ZipFile(io.BytesIO(client.get(chosen["file"]).content)).namelist()) == 3
+    listed = submitted(client, "zip", faces=FACES)
+    assert len(zipfile.ZipFile(io.BytesIO(client.get(listed["file"]).content)).namelist()) == 3
 
 
-def test_a_picture_is_approached_with_progress(client: TestClient):
+def test_a_projection_reports_progress_and_finds_the_face(client: TestClient):
     face = client.get("/api/face.png", params={**FACE, "scale": 4}).content
     answer = client.post(
         "/api/jobs/projection",
@@ -75,12 +82,12 @@ def test_a_picture_is_approached_with_progress(client: TestClient):
     job = finished(client, answer.json())
     assert job["state"] == "done" and job["face"]["latent"], job["error"]
     assert float(job["detail"].split()[-1]) < 0.15
-    words = {key: value for key, value in job["face"].items() if value is not None and value != {}}
-    assert client.get("/api/face.png", params=words).status_code == 200
+    params = {key: value for key, value in job["face"].items() if value is not None and value != {}}
+    assert client.get("/api/face.png", params=params).status_code == 200
 
 
 @pytest.mark.parametrize("content", [b"", b"no picture", b"\x89PNG\r\n\x1a\n" + b"\0" * 100])
-def test_what_is_no_picture_is_refused(client: TestClient, content: bytes):
+def test_an_invalid_picture_is_rejected(client: TestClient, content: bytes):
     answer = client.post(
         "/api/jobs/projection",
         files={"file": ("me.png", content)},
@@ -89,9 +96,9 @@ def test_what_is_no_picture_is_refused(client: TestClient, content: bytes):
     assert answer.status_code in (400, 422) and answer.json()["detail"]
 
 
-def test_wishes_that_cannot_be_are_refused_at_once(client: TestClient):
-    def refused(kind: str, **wish: Any) -> int:
-        return client.post(f"/api/jobs/{kind}", json=wish).status_code
+def test_invalid_jobs_are_rejected_on_submission(client: TestClient):
+    def refused(kind: str, **body: Any) -> int:
+        return client.post(f"/api/jobs/{kind}", json=body).status_code
 
     assert refused("film", faces=FACES * 20, frames_per_face=24) == 400
     assert refused("film", faces=FACES[:1]) == 422
@@ -103,7 +110,7 @@ def test_wishes_that_cannot_be_are_refused_at_once(client: TestClient):
     assert client.get("/api/jobs/none/file").status_code == 404
 
 
-def test_a_job_that_is_not_wanted_any_more_ends_and_leaves_nothing(client: TestClient):
+def test_a_cancelled_job_stops_and_leaves_no_file(client: TestClient):
     answer = client.post("/api/jobs/zip", json={"run": "a", "epoch": "10", "count": 10_000})
     job = answer.json()
     while client.get(f"/api/jobs/{job['id']}").json()["progress"] == 0:
@@ -128,16 +135,16 @@ def wait(job: Job, *states: str) -> None:
         time.sleep(0.005)
 
 
-def test_jobs_come_one_after_the_other_and_few_may_wait(jobs: JobQueue):
+def test_jobs_run_one_at_a_time_and_the_queue_is_bounded(jobs: JobQueue):
     go = threading.Event()
 
     def wait_for_it(job: Job) -> None:
         go.wait()
 
     first = jobs.submit("zip", wait_for_it)
-    others = [jobs.submit("zip", lambda job: None) for _ in range(MOST_WAITING - 1)]
+    others = [jobs.submit("zip", lambda job: None) for _ in range(MAX_UNFINISHED - 1)]
     wait(first, "running")
-    with pytest.raises(TooManyJobs):
+    with pytest.raises(JobQueueFullError):
         jobs.submit("zip", lambda job: None)
     jobs.cancel(others[0])
     assert others[0].state == "cancelled" and others[1].state == "waiting"
@@ -146,7 +153,7 @@ def test_jobs_come_one_after_the_other_and_few_may_wait(jobs: JobQueue):
         wait(job, "done")
 
 
-def test_a_failure_is_told_in_a_line_and_the_next_job_is_done(
+def test_a_failed_job_reports_one_line_and_the_next_job_runs(
     jobs: JobQueue, capsys: pytest.CaptureFixture[str]
 ):
     def fail(job: Job) -> None:
@@ -160,20 +167,20 @@ def test_a_failure_is_told_in_a_line_and_the_next_job_is_done(
     wait(jobs.submit("zip", lambda job: None), "done")
 
 
-def test_old_files_are_forgotten(jobs: JobQueue):
+def test_the_oldest_finished_jobs_are_deleted(jobs: JobQueue):
     def write(job: Job) -> None:
         job.file = job.folder / "a"
         job.file.write_text("a")
 
     made = []
-    for _ in range(KEPT + 5):
+    for _ in range(MAX_FINISHED + 5):
         made.append(jobs.submit("zip", write))
         wait(made[-1], "done")
-    assert len(list(jobs.folder.iterdir())) <= KEPT
+    assert len(list(jobs.folder.iterdir())) <= MAX_FINISHED
     assert jobs.get(made[0].id) is None and jobs.get(made[-1].id) is made[-1]
 
 
-def test_what_a_killed_studio_left_is_cleared_away_and_that_of_another_is_not(
+def test_files_of_killed_studios_are_deleted_and_those_of_running_ones_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     killed = subprocess.Popen([sys.executable, "-c", ""])
@@ -182,10 +189,8 @@ def test_what_a_killed_studio_left_is_cleared_away_and_that_of_another_is_not(
     for pid in (killed.pid, os.getppid()):
         with monkeypatch.context() as context:
             context.setattr(os, "getpid", lambda pid=pid: pid)
-            folders.append(tmp_path / scratch.owned_name(OWN))
+            folders.append(tmp_path / scratch.owned_name(SCRATCH_KIND))
         (folders[-1] / "job").mkdir(parents=True)
-    (tmp_path / "old").mkdir()
     jobs = JobQueue(tmp_path)
-    assert not (tmp_path / "old").exists()
     jobs.close()
     assert [folder.exists() for folder in folders] == [False, True]

@@ -1,4 +1,4 @@
-"""What is kept, over HTTP."""
+"""Kept faces and collections over HTTP."""
 
 import io
 import zipfile
@@ -16,7 +16,7 @@ FACE = {"run": "a", "epoch": "10", "seed": 5}
 OTHER = {**FACE, "seed": 9}
 
 
-def test_a_face_is_kept_once_and_changed_by_what_is_given(client: TestClient):
+def test_keeping_a_face_again_updates_only_the_given_values(client: TestClient):
     first = client.post("/api/kept", json={"face": FACE, "story": "a queen"}).json()
     again = client.post("/api/kept", json={"face": FACE, "favourite": True}).json()
     assert first["id"] == again["id"] and again["story"] == "a queen" and again["favourite"]
@@ -30,9 +30,9 @@ def test_a_face_is_kept_once_and_changed_by_what_is_given(client: TestClient):
     assert client.get(f"/api/kept/{first['id']}").status_code == 404
 
 
-def test_a_family_can_be_walked_back(client: TestClient):
-    wish = {"parents": [FACE, OTHER], "children": 1}
-    (child,) = client.post("/api/breed", json=wish).json()["faces"]
+def test_a_family_contains_all_ancestors(client: TestClient):
+    body = {"parents": [FACE, OTHER], "children": 1}
+    (child,) = client.post("/api/breed", json=body).json()["faces"]
     parents = [{"face": FACE, "share": 0.6}, {"face": OTHER, "share": 0.4}]
     kept = client.post("/api/kept", json={"face": child, "how": "breed", "parents": parents}).json()
     (grandchild,) = client.post("/api/breed", json={"parents": [child], "children": 1}).json()[
@@ -47,10 +47,10 @@ def test_a_family_can_be_walked_back(client: TestClient):
     assert len(client.get("/api/kept").json()["kept"]) == 4
     client.delete(f"/api/kept/{kept['id']}")
     family = client.get(f"/api/kept/{youngest['id']}/family").json()
-    assert len(family["nodes"]) == 4  # who is forgotten stays an ancestor
+    assert len(family["nodes"]) == 4  # a removed face stays an ancestor
 
 
-def test_a_picture_outlives_its_checkpoint(tmp_path: Path):
+def test_a_stored_picture_outlives_its_checkpoint(tmp_path: Path):
     path = make_checkpoint(tmp_path / "outputs/a/checkpoints/epoch=0010.ckpt")
     app = create_app(Settings(tmp_path / "outputs", tmp_path / "kept"))
     with TestClient(app, base_url="http://localhost", headers=CHANGE) as client:
@@ -64,26 +64,28 @@ def test_a_picture_outlives_its_checkpoint(tmp_path: Path):
         assert answer.json()["story"] == "still here"
 
 
-def test_collections_come_and_go_and_their_faces_stay(client: TestClient):
+def test_deleting_a_collection_keeps_its_faces(client: TestClient):
     kept = client.post("/api/kept", json={"face": FACE}).json()["id"]
     made = client.post("/api/collections", json={"name": "heroes"}).json()
-    place = f"/api/collections/{made['id']}"
+    url = f"/api/collections/{made['id']}"
     for _ in range(2):
-        assert client.put(f"{place}/faces/{kept}").status_code == 204
-    assert client.patch(place, json={"name": "villains"}).json()["name"] == "villains"
+        assert client.put(f"{url}/faces/{kept}").status_code == 204
+    assert client.patch(url, json={"name": "villains"}).json()["name"] == "villains"
     assert client.get("/api/collections").json()["collections"][0]["count"] == 1
     assert client.get("/api/kept", params={"collection": made["id"]}).json()["kept"]
-    assert client.put(f"{place}/faces/{kept + 99}").status_code == 404
-    assert client.delete(f"{place}/faces/{kept}").status_code == 204
+    assert client.put(f"{url}/faces/{kept + 99}").status_code == 404
+    assert client.delete(f"{url}/faces/{kept}").status_code == 204
     assert not client.get("/api/kept", params={"collection": made["id"]}).json()["kept"]
-    assert client.delete(place).status_code == 204 and client.delete(place).status_code == 404
+    assert client.delete(url).status_code == 204 and client.delete(url).status_code == 404
     assert client.get(f"/api/kept/{kept}").status_code == 200
 
 
-def test_a_collection_travels_as_one_file(client: TestClient, outputs: Path, tmp_path: Path):
+def test_a_collection_can_be_exported_and_imported(
+    client: TestClient, outputs: Path, tmp_path: Path
+):
     parents = [{"face": OTHER, "share": 1.0}]
-    wish = {"face": FACE, "story": "far from home", "how": "edit", "parents": parents}
-    kept = client.post("/api/kept", json=wish).json()["id"]
+    body = {"face": FACE, "story": "far from home", "how": "edit", "parents": parents}
+    kept = client.post("/api/kept", json=body).json()["id"]
     made = client.post("/api/collections", json={"name": "heroes"}).json()["id"]
     client.put(f"/api/collections/{made}/faces/{kept}")
     answer = client.get(f"/api/collections/{made}/export")

@@ -1,4 +1,4 @@
-"""What the studio says of the runs below a folder."""
+"""Listing the runs below a folder."""
 
 import os
 import shutil
@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
-from anime_dcgan.studio.library import STILL_RUNNING, Library, epoch_name
+from anime_dcgan.studio.library import RUNNING_SECONDS, Library, epoch_name
 from tests.checkpoints import make_checkpoint
 from tests.studio.conftest import make_outputs
 
 
-def test_every_run_is_listed_with_what_is_known(client: TestClient):
+def test_runs_are_listed_with_their_records(client: TestClient):
     runs = {run["name"]: run for run in client.get("/api/runs").json()["runs"]}
     assert set(runs) == {"a", "sweep/b"}
     assert runs["a"]["epochs"] == ["1", "2", "10"] and runs["a"]["named"] == ["best", "last"]
@@ -23,7 +23,7 @@ def test_every_run_is_listed_with_what_is_known(client: TestClient):
     assert runs["sweep/b"]["settings"]["seed"] == 3 and runs["sweep/b"]["image_size"] == 16
 
 
-def test_a_run_has_its_course(client: TestClient):
+def test_run_details_contain_the_curves(client: TestClient):
     run = client.get("/api/run", params={"run": "a"}).json()
     assert run["curve"][0] == [1000, 17, 1] and len(run["curve"]) == 10
     assert len(run["accuracy"]["real"]) == 40
@@ -32,39 +32,39 @@ def test_a_run_has_its_course(client: TestClient):
     assert client.get("/api/run", params={"run": "../a"}).status_code == 400
 
 
-def test_what_is_known_is_not_sent_again(client: TestClient):
+def test_an_unchanged_list_returns_304(client: TestClient):
     first = client.get("/api/runs")
     again = client.get("/api/runs", headers={"If-None-Match": first.headers["etag"]})
     assert again.status_code == 304 and not again.content
 
 
-def test_a_run_that_trains_appears_and_grows(tmp_path: Path):
+def test_new_runs_and_checkpoints_appear(tmp_path: Path):
     library = Library(make_outputs(tmp_path))
     make_checkpoint(tmp_path / "new" / "checkpoints" / "epoch=0001.ckpt")
     (new,) = (run for run in library.runs() if run.name == "new")
     assert new.epochs == ["1"] and new.running and new.problem is not None
     make_checkpoint(tmp_path / "new" / "checkpoints" / "epoch=0002.ckpt")
-    assert library.runs()[0].epochs == ["1", "2"]  # the last written comes first
+    assert library.runs()[0].epochs == ["1", "2"]  # most recently updated first
 
 
-def test_a_run_rests_when_it_is_finished_or_silent(tmp_path: Path):
+def test_a_finished_or_silent_run_is_not_running(tmp_path: Path):
     library = Library(make_outputs(tmp_path))
     assert all(run.running for run in library.runs())
     (tmp_path / "a" / "finished.json").write_text("{}")
-    old = time.time() - STILL_RUNNING - 5
+    old = time.time() - RUNNING_SECONDS - 5
     for path in (tmp_path / "sweep/b").rglob("*"):
         os.utime(path, (old, old))
     assert not any(run.running for run in library.runs())
 
 
-def test_one_run_may_be_all_that_is_shown(outputs: Path):
+def test_the_list_can_be_restricted_to_one_run(outputs: Path):
     library = Library(outputs, only="sweep/b")
     assert [run.name for run in library.runs()] == ["sweep/b"]
     with pytest.raises(ValueError, match="no run a"):
         library.details("a")
 
 
-def test_damaged_files_and_odd_names_spoil_nothing(tmp_path: Path):
+def test_damaged_files_and_odd_names_are_tolerated(tmp_path: Path):
     make_outputs(tmp_path)
     (tmp_path / "a/config.yaml").write_text("{")
     (tmp_path / "a/quality.json").write_text("[")
@@ -73,10 +73,10 @@ def test_damaged_files_and_odd_names_spoil_nothing(tmp_path: Path):
     shutil.rmtree(tmp_path / "sweep")
     (run,) = Library(tmp_path).runs()
     assert run.problem is not None and run.epochs == ["1", "2", "10"]
-    assert Library(tmp_path).details("a").notes
+    assert Library(tmp_path).details("a").record.notes
 
 
-def test_links_out_of_the_folder_are_not_followed(tmp_path: Path, outputs: Path):
+def test_symlinks_out_of_the_folder_are_not_followed(tmp_path: Path, outputs: Path):
     (tmp_path / "out").symlink_to(outputs / "a")
     library = Library(tmp_path)
     assert library.runs() == []
@@ -84,7 +84,7 @@ def test_links_out_of_the_folder_are_not_followed(tmp_path: Path, outputs: Path)
         library.details("out")
 
 
-def test_epochs_are_named_as_the_commands_take_them():
+def test_epoch_names_match_the_commands():
     assert [epoch_name(epoch) for epoch in (7.0, 70.25, 1234567.0, 0.5)] == [
         *("7", "70.25", "1234567", "0.5")
     ]

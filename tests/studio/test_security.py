@@ -1,4 +1,4 @@
-"""Other pages and other machines stay outside."""
+"""Requests from other sites and machines are rejected."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,25 +16,25 @@ NAME = {"name": "mine"}
 
 @pytest.fixture
 def open_client(outputs: Path, tmp_path: Path) -> Iterator[TestClient]:
-    """A studio that is open to the network, under any name, with a token."""
+    """A client of a studio open to the network under any host name, with a token."""
     app = create_app(Settings(outputs, tmp_path / "kept", hosts=None, token=TOKEN))
     with TestClient(app, base_url="http://studio.example:8765", follow_redirects=False) as client:
         yield client
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:8765", "localhost", "LOCALHOST:1", "[::1]:8765"])
-def test_it_is_called_by_the_names_of_this_machine(client: TestClient, host: str):
+def test_loopback_host_names_are_accepted(client: TestClient, host: str):
     assert client.get("/api/state", headers={"host": host}).status_code == 200
 
 
 @pytest.mark.parametrize(
     "host", ["evil.example", "evil.example:8765", "", "127.0.0.1.evil.example"]
 )
-def test_a_name_that_was_bound_to_this_machine_is_refused(client: TestClient, host: str):
+def test_other_host_names_are_rejected(client: TestClient, host: str):
     assert client.get("/api/state", headers={"host": host}).status_code == 421
 
 
-def test_other_pages_may_neither_change_nor_read(client: TestClient):
+def test_requests_from_other_sites_are_rejected(client: TestClient):
     evil = {"origin": "http://evil.example"}
     assert client.post("/api/collections", json=NAME, headers=evil).status_code == 403
     assert client.get("/api/runs", headers=evil).status_code == 403
@@ -46,14 +46,14 @@ def test_other_pages_may_neither_change_nor_read(client: TestClient):
     assert client.get("/", headers=link).status_code == 200
 
 
-def test_a_change_needs_a_header_that_no_form_sends(outputs: Path, tmp_path: Path):
+def test_changes_need_the_studio_header(outputs: Path, tmp_path: Path):
     app = create_app(Settings(outputs, tmp_path / "kept"))
     with TestClient(app, base_url="http://localhost") as plain:
         assert plain.post("/api/collections", json=NAME).status_code == 403
         assert plain.post("/api/collections", json=NAME, headers=CHANGE).status_code == 201
 
 
-def test_the_token_opens_once_and_for_all(open_client: TestClient):
+def test_the_token_in_the_url_sets_a_cookie(open_client: TestClient):
     assert open_client.get("/").status_code == 401
     assert open_client.get("/api/runs").status_code == 401
     assert open_client.get("/?token=wrong").status_code == 401
@@ -64,29 +64,29 @@ def test_the_token_opens_once_and_for_all(open_client: TestClient):
     assert open_client.get("/api/runs").status_code == 200
 
 
-def test_scripts_bring_the_token_in_a_header(open_client: TestClient):
-    def status(words: str) -> int:
-        return open_client.get("/api/runs", headers={"authorization": words}).status_code
+def test_scripts_can_send_the_token_in_a_header(open_client: TestClient):
+    def status(authorization: str) -> int:
+        return open_client.get("/api/runs", headers={"authorization": authorization}).status_code
 
     assert status(f"Bearer {TOKEN}") == 200
     assert {status(f"Bearer {TOKEN}x"), status("Bearer"), status(f"Basic {TOKEN}")} == {401}
 
 
-def test_no_page_of_all_names_is_open_without_a_token(outputs: Path, tmp_path: Path):
+def test_accepting_any_host_requires_a_token(outputs: Path, tmp_path: Path):
     with pytest.raises(AssertionError):
         security.SecurityMiddleware(lambda *_: None, hosts=None, token=None)  # type: ignore[arg-type]
 
 
-def test_large_bodies_are_refused_before_they_are_read(client: TestClient):
-    words = b"x" * (security.LARGEST_BODY + 1)
-    assert client.post("/api/kept", content=words).status_code == 413
-    pieces = (b"x" * 65_536 for _ in range(10))  # without a promise of their length
+def test_large_bodies_are_rejected_before_they_are_read(client: TestClient):
+    body = b"x" * (security.MAX_BODY_BYTES + 1)
+    assert client.post("/api/kept", content=body).status_code == 413
+    pieces = (b"x" * 65_536 for _ in range(10))  # without a Content-Length
     assert client.post("/api/kept", content=pieces).status_code in (400, 413)
-    promise = {"content-length": "-5"}
-    assert client.post("/api/kept", content=b"{}", headers=promise).status_code == 413
+    negative = {"content-length": "-5"}
+    assert client.post("/api/kept", content=b"{}", headers=negative).status_code == 413
 
 
-def test_every_answer_forbids_what_the_page_does_not_need(client: TestClient):
+def test_every_response_has_security_headers(client: TestClient):
     for path in ("/", "/api/runs", "/api/none", "/static/none.js", "/openapi.json"):
         headers = client.get(path).headers
         assert "default-src 'none'" in headers["content-security-policy"]
@@ -98,5 +98,5 @@ def test_every_answer_forbids_what_the_page_does_not_need(client: TestClient):
     "path",
     ["/static/../app.py", "/static/%2e%2e/app.py", "/static/..%2f..%2fapp.py", "//etc/passwd"],
 )
-def test_static_files_are_those_of_the_page(client: TestClient, path: str):
+def test_paths_outside_the_static_folder_are_not_found(client: TestClient, path: str):
     assert client.get(path).status_code == 404

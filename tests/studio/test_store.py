@@ -1,4 +1,4 @@
-"""Kept faces, collections and names of directions."""
+"""Kept faces, collections and direction names."""
 
 import io
 from collections.abc import Iterator
@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from anime_dcgan.explore.face import Face
-from anime_dcgan.studio.store import Store, Taken
-from anime_dcgan.studio.store.checks import canonical, checked_how
+from anime_dcgan.studio.store import NameTakenError, Store
+from anime_dcgan.studio.store.validation import canonical, validate_method
 from anime_dcgan.system.errors import NotFoundError, UserError
-from tests.studio.store_things import encoded, face, png
+from tests.studio.store_helpers import encoded, face, png
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
         yield store
 
 
-def test_a_kept_face_is_found_by_itself_and_by_its_id(store: Store):
+def test_a_kept_face_is_found_by_face_and_by_id(store: Store):
     before = datetime.now(UTC)
     kept = store.keep(face(5), png(0xFF0000), story="Who is she?", favourite=True, how="edit")
     assert kept == store.find(face(5)) == store.get(kept.id)
@@ -39,7 +39,7 @@ def test_a_kept_face_is_found_by_itself_and_by_its_id(store: Store):
     assert store.find(face(6)) is None
 
 
-def test_the_same_face_again_is_the_one_that_is_there_with_what_was_given_changed(store: Store):
+def test_keeping_a_face_again_updates_only_the_given_values(store: Store):
     first = store.keep(face(5), png(1), story="old", favourite=True)
     again = store.keep(face(5), png(2))
     assert again == first
@@ -54,23 +54,23 @@ def test_the_same_face_again_is_the_one_that_is_there_with_what_was_given_change
     moves=st.dictionaries(st.sampled_from(["sefa.0", "sefa.1", "pca.3"]), st.floats(-10, 10)),
     run=st.text(st.characters(exclude_categories=("C", "Z")), min_size=1, max_size=20),
 )
-def test_what_is_kept_is_the_face_of_the_link(truncation: float, moves: dict, run: str):
+def test_canonical_is_idempotent_and_survives_json(truncation: float, moves: dict, run: str):
     try:
         one = Face(run, "best", "raw", seed=1, truncation=truncation, moves=moves)
     except UserError:
-        return  # no name of a run
+        return  # not a valid run name
     assert canonical(canonical(one)) == canonical(one)
     assert canonical(one).to_query() == canonical(Face.from_json(one.to_json())).to_query()
 
 
-def test_a_face_of_many_digits_is_not_kept_twice(store: Store):
+def test_faces_that_differ_by_rounding_are_kept_once(store: Store):
     one = face(5, truncation=0.9999999999999999, moves={"sefa.0": 0.1 + 0.2})
     kept = store.keep(one, png())
     assert store.keep(kept.face, png()).id == store.keep(one, png()).id == kept.id
     assert store.find(one) == store.find(kept.face) == kept
 
 
-def test_change_changes_what_is_given(store: Store):
+def test_change_updates_only_the_given_values(store: Store):
     kept = store.keep(face(5), png(), story="one")
     assert store.change(kept.id, favourite=True).story == "one"
     assert store.change(kept.id, story="").favourite
@@ -78,18 +78,18 @@ def test_change_changes_what_is_given(store: Store):
     assert store.change(kept.id) == store.get(kept.id)
 
 
-def test_a_removed_face_is_gone_and_its_id_is_not_given_again(store: Store):
+def test_a_removed_face_is_gone_and_its_id_is_not_reused(store: Store):
     kept = store.keep(face(5), png())
     store.remove(kept.id)
     assert store.find(face(5)) is None
-    for forgotten in (store.get, store.thumb, store.remove, store.change, store.family):
+    for method in (store.get, store.thumb, store.remove, store.change, store.family):
         with pytest.raises(NotFoundError, match=f"no kept face {kept.id}"):
-            forgotten(kept.id)
+            method(kept.id)
     assert store.keep(face(6), png()).id > kept.id
 
 
 @pytest.mark.parametrize("id", [0, -1, 7, 2**63, 10**400 % 10**60])
-def test_ids_that_nothing_has(store: Store, id: int):
+def test_unknown_ids_raise_not_found(store: Store, id: int):
     kept = store.keep(face(5), png())
     for ask in (store.get, store.thumb, store.remove, store.change, store.family):
         with pytest.raises(NotFoundError):
@@ -97,26 +97,26 @@ def test_ids_that_nothing_has(store: Store, id: int):
     for ask in (store.collection, store.delete_collection, lambda id: store.browse(collection=id)):
         with pytest.raises(NotFoundError, match="collection"):
             ask(id)
-    for ask in (store.add_to_collection, store.take_from_collection):
+    for ask in (store.add_to_collection, store.remove_from_collection):
         with pytest.raises(NotFoundError):
             ask(id, kept.id)
     with pytest.raises(NotFoundError):
         store.rename_collection(id, "name")
 
 
-LOOKED_FOR = ["", "a", "Ü", "ü", "%", "_", "run", "SWEEP/x", "\\", "'"]
+SEARCH_TERMS = ["", "a", "Ü", "ü", "%", "_", "run", "SWEEP/x", "\\", "'"]
 
 
 @settings(max_examples=25, deadline=None, database=None)
 @given(
-    said=st.lists(st.tuples(st.sampled_from(LOOKED_FOR), st.booleans()), max_size=8),
+    entries=st.lists(st.tuples(st.sampled_from(SEARCH_TERMS), st.booleans()), max_size=8),
     favourite=st.none() | st.booleans(),
-    text=st.sampled_from(LOOKED_FOR),
+    text=st.sampled_from(SEARCH_TERMS),
     limit=st.integers(1, 4),
 )
-def test_pages_together_are_all_that_fit(
+def test_pages_concatenate_to_all_matches(
     tmp_path_factory: pytest.TempPathFactory,
-    said: list[tuple[str, bool]],
+    entries: list[tuple[str, bool]],
     favourite: bool | None,
     text: str,
     limit: int,
@@ -124,23 +124,23 @@ def test_pages_together_are_all_that_fit(
     with Store(tmp_path_factory.mktemp("store") / "studio.db") as store:
         everyone = [
             store.keep(face(number, "sweep/x" if number % 2 else "y"), png(), story, mark)
-            for number, (story, mark) in enumerate(said)
+            for number, (story, mark) in enumerate(entries)
         ]
-        wanted = [
+        expected = [
             one
             for one in reversed(everyone)
             if text.lower() in f"{one.story}\n{one.face.run}".lower()
             and favourite in (None, one.favourite)
         ]
         found, page = [], store.browse(favourite, None, text, limit)
-        while page.more:
+        while page.has_more:
             assert len(page.kept) == limit
             found += page.kept
             page = store.browse(favourite, None, text, limit, before=found[-1].id)
-        assert found + list(page.kept) == wanted
+        assert found + list(page.kept) == expected
 
 
-def test_a_search_knows_two_spellings_of_the_same(store: Store):
+def test_search_ignores_case_and_unicode_form(store: Store):
     store.keep(face(1), png(), story="Die Größe von u\u0308ber")
     assert store.browse(text="GRÖSSE").kept
     assert store.browse(text="Über").kept
@@ -148,13 +148,13 @@ def test_a_search_knows_two_spellings_of_the_same(store: Store):
 
 
 @pytest.mark.parametrize("limit", [0, -1, 1001])
-def test_a_page_is_bounded(store: Store, limit: int):
+def test_the_page_size_is_limited(store: Store, limit: int):
     with pytest.raises(UserError, match="1 to 1000"):
         store.browse(limit=limit)
 
 
 @pytest.mark.parametrize("story", ["x" * 20_001, "\ud800", "a\0b"])
-def test_stories_that_cannot_be(store: Store, story: str):
+def test_invalid_stories_are_rejected(store: Store, story: str):
     kept = store.keep(face(1), png(), story="good")
     for write in (lambda: store.change(kept.id, story), lambda: store.keep(face(2), png(), story)):
         with pytest.raises(UserError) as caught:
@@ -163,25 +163,25 @@ def test_stories_that_cannot_be(store: Store, story: str):
     assert [one.story for one in store.browse().kept] == ["good"]
 
 
-def test_a_story_of_full_length_comes_back(store: Store):
+def test_a_story_of_maximum_length_is_stored_unchanged(store: Store):
     story = "日本語\n\t🙂\r\n'\"" * 2000
     kept = store.keep(face(1), png(), story=story[:20_000])
     assert store.get(kept.id).story == story[:20_000]
 
 
-def test_how_it_was_made_is_one_of_four():
-    assert checked_how(None) is None and checked_how("mix") == "mix"
+def test_only_known_methods_are_accepted():
+    assert validate_method(None) is None and validate_method("mix") == "mix"
     for how in ("magic", "", 3, ["mix"]):
         with pytest.raises(UserError, match="how="):
-            checked_how(how)
+            validate_method(how)
 
 
 @pytest.mark.parametrize(
     ("thumb", "match"),
     [
-        (b"", "no PNG"),
-        (b"\xff\xd8\xff" * 20, "no PNG"),
-        (encoded(Image.new("RGB", (8, 8)), "GIF"), "no PNG"),
+        (b"", "must be a PNG"),
+        (b"\xff\xd8\xff" * 20, "must be a PNG"),
+        (encoded(Image.new("RGB", (8, 8)), "GIF"), "must be a PNG"),
         (png()[:-30], "damaged"),
         (png()[:40] + b"\0" * 40, "damaged"),
         (png(size=(513, 8)), "512 pixels"),
@@ -190,26 +190,26 @@ def test_how_it_was_made_is_one_of_four():
         (png() + b"\0" * 2**20, "1 MiB"),
     ],
 )
-def test_pictures_that_are_none(store: Store, thumb: bytes, match: str):
+def test_invalid_thumbnails_are_rejected(store: Store, thumb: bytes, match: str):
     with pytest.raises(UserError, match=match):
         store.keep(face(1), thumb)
     assert not store.browse().kept
 
 
-def test_a_picture_keeps_its_pixels_and_loses_all_else(store: Store):
+def test_thumbnails_keep_their_pixels_and_lose_their_metadata(store: Store):
     from PIL.PngImagePlugin import PngInfo
 
     secret = PngInfo()
-    secret.add_text("Author", "somebody")
+    secret.add_text("Author", "someone")
     picture = Image.radial_gradient("L").resize((64, 64)).convert("RGB")
     kept = store.keep(face(1), encoded(picture, pnginfo=secret) + b"behind the end")
     with Image.open(io.BytesIO(store.thumb(kept.id))) as stored:
         assert stored.tobytes() == picture.tobytes()
         assert not stored.info
-    assert b"somebody" not in store.thumb(kept.id) and b"behind" not in store.thumb(kept.id)
+    assert b"someone" not in store.thumb(kept.id) and b"behind" not in store.thumb(kept.id)
 
 
-def test_collections(store: Store):
+def test_collections_can_be_created_filled_renamed_and_deleted(store: Store):
     one, two = (store.keep(face(seed), png()) for seed in (1, 2))
     blue = store.create_collection("  blue \n hair ")
     apart = store.create_collection("Apart")
@@ -221,21 +221,21 @@ def test_collections(store: Store):
         ("blue hair", 2),
     ]
     assert store.get(one.id).collections == (blue.id,)
-    store.take_from_collection(blue.id, one.id)
-    store.take_from_collection(blue.id, one.id)
+    store.remove_from_collection(blue.id, one.id)
+    store.remove_from_collection(blue.id, one.id)
     assert [kept.id for kept in store.browse(collection=blue.id).kept] == [two.id]
     assert store.rename_collection(blue.id, "green").name == "green"
     assert store.rename_collection(blue.id, "green").id == blue.id
-    with pytest.raises(Taken, match="'Apart'"):
+    with pytest.raises(NameTakenError, match="'Apart'"):
         store.rename_collection(blue.id, "Apart")
-    with pytest.raises(Taken):
+    with pytest.raises(NameTakenError):
         store.create_collection("Apart ")
     store.delete_collection(blue.id)
     assert store.collections() == [apart]
     assert store.get(two.id).collections == ()
 
 
-def test_a_removed_face_is_in_no_collection(store: Store):
+def test_a_removed_face_leaves_its_collections(store: Store):
     kept = store.keep(face(1), png())
     group = store.create_collection("group")
     store.add_to_collection(group.id, kept.id)
@@ -246,7 +246,7 @@ def test_a_removed_face_is_in_no_collection(store: Store):
 
 
 @pytest.mark.parametrize("name", ["", "   ", "\n", "x" * 201, "\udfff"])
-def test_names_that_cannot_be(store: Store, name: str):
+def test_invalid_names_are_rejected(store: Store, name: str):
     group = store.create_collection("x" * 200)
     for write in (
         lambda: store.create_collection(name),
@@ -258,7 +258,7 @@ def test_names_that_cannot_be(store: Store, name: str):
     assert store.collections() == [group]
 
 
-def test_names_of_directions_belong_to_one_generator(store: Store):
+def test_direction_names_belong_to_one_generator(store: Store):
     store.name_direction("run", "12", "ema", "sefa.0", "smile")
     store.name_direction("run", "12", "ema", "sefa.0", "smiles")
     store.name_direction("run", "12", "raw", "sefa.0", "age")
@@ -273,21 +273,23 @@ def test_names_of_directions_belong_to_one_generator(store: Store):
 @pytest.mark.parametrize(
     "generator", [("../run", "12", "ema"), ("run", "first", "ema"), ("run", "12", "both")]
 )
-def test_names_of_what_is_no_generator(store: Store, generator: tuple[str, str, str]):
+def test_invalid_generators_and_directions_cannot_be_named(
+    store: Store, generator: tuple[str, str, str]
+):
     with pytest.raises(UserError):
         store.name_direction(*generator, "sefa.0", "smile")
     with pytest.raises(UserError):
         store.direction_names(*generator)
-    with pytest.raises(UserError, match="no direction"):
+    with pytest.raises(UserError, match="not a direction"):
         store.name_direction("run", "12", "ema", "up", "smile")
 
 
-def test_many_threads_lose_nothing(store: Store):
+def test_concurrent_threads_lose_no_writes(store: Store):
     group = store.create_collection("all")
 
     def work(worker: int) -> None:
         for step in range(6):
-            shared = store.keep(face(step), png())  # the same for all
+            shared = store.keep(face(step), png())  # shared by all workers
             own = store.keep(
                 face(1000 + 10 * worker + step), png(), parents=[(face(step), png(), 1.0)]
             )

@@ -1,6 +1,6 @@
-"""`kill -9` at any moment: the file opens, is sound, and holds all that was acknowledged.
+"""After `kill -9` at any moment the file opens, is intact and contains every acknowledged write.
 
-The writers are forked from a process of one thread, which has loaded the libraries already.
+The writers are forked from a single-threaded process that has already loaded the libraries.
 """
 
 import json
@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from anime_dcgan.studio.store import Store
-from tests.studio.store_things import face, query
+from tests.studio.store_helpers import face, query
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 ROOT = Path(__file__).parents[2]
@@ -22,9 +22,10 @@ import json, os, random, signal, sqlite3, sys, time
 from contextlib import closing
 from pathlib import Path
 from anime_dcgan.studio.store import Store, export_collection, import_collection
-from tests.studio.store_things import face, png
+from tests.studio.store_helpers import face, png
 
-path, work, rounds, longest = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), float(sys.argv[4])
+path, work, rounds = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+max_seconds = float(sys.argv[4])
 bundle = path.with_name("bundle.zip")
 
 def write(number, acknowledge):
@@ -38,7 +39,7 @@ def write(number, acknowledge):
                 store.remove(store.keep(face(seed + 50_000), png()).id)
             acknowledge(seed)
 
-def take_in(number, acknowledge):
+def run_imports(number, acknowledge):
     with Store(path) as store:
         for step in range(100_000):
             acknowledge(import_collection(store, bundle).collection.id)
@@ -57,16 +58,16 @@ def killed(number, work):
         work(number, lambda value: os.write(written, f"{value}\\n".encode()))
         os._exit(0)
     os.close(written)
-    with os.fdopen(read) as said:
-        # However slow the machine is: half of them have written something, half may just open.
-        first = [said.readline()] if number % 2 and work is not open_new else []
-        time.sleep(random.uniform(0.01, longest))
+    with os.fdopen(read) as output:
+        # Every other writer is killed only after its first write, however slow the machine is.
+        first = [output.readline()] if number % 2 and work is not open_new else []
+        time.sleep(random.uniform(0.01, max_seconds))
         os.kill(child, signal.SIGKILL)
         _, status = os.waitpid(child, 0)
-        assert os.WIFSIGNALED(status), "the writer ended by itself"
-        return [int(line) for line in first + list(said)]
+        assert os.WIFSIGNALED(status), "the writer exited by itself"
+        return [int(line) for line in first + list(output)]
 
-if work == "take_in":
+if work == "run_imports":
     with Store(path.with_name("other.db")) as other:
         group = other.create_collection("group")
         for seed in range(60):
@@ -86,8 +87,8 @@ print(json.dumps({"acknowledged": acknowledged, "interrupted": interrupted}))
 """
 
 
-def crash(path: Path, work: str, rounds: int, longest: float) -> dict:
-    command = [sys.executable, "-c", HARNESS, str(path), work, str(rounds), str(longest)]
+def crash(path: Path, work: str, rounds: int, max_seconds: float) -> dict:
+    command = [sys.executable, "-c", HARNESS, str(path), work, str(rounds), str(max_seconds)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     result = subprocess.run(
         command, env=environment, cwd=path.parent, capture_output=True, text=True, timeout=240
@@ -96,30 +97,30 @@ def crash(path: Path, work: str, rounds: int, longest: float) -> dict:
     return json.loads(result.stdout)
 
 
-def test_all_that_was_acknowledged_is_there(tmp_path: Path):
+def test_acknowledged_writes_survive_a_kill(tmp_path: Path):
     path = tmp_path / "studio.db"
-    told = crash(path, "write", rounds=25, longest=0.3)
-    assert told["interrupted"] > 10 and len(told["acknowledged"]) >= 13
+    report = crash(path, "write", rounds=25, max_seconds=0.3)
+    assert report["interrupted"] > 10 and len(report["acknowledged"]) >= 13
     with Store(path) as store:
-        for seed in told["acknowledged"]:
+        for seed in report["acknowledged"]:
             kept = store.find(face(seed))
             assert kept and kept.story == str(seed) and len(kept.parents) == 1
             assert len(kept.collections) == 1
-    # Nothing half-done: whoever has a story has a picture and a parent.
+    # No partial writes: every face with a story has a picture and a parent.
     assert query(path, "SELECT * FROM kept WHERE id NOT IN (SELECT kept FROM thumbs)") == []
     orphans = "SELECT * FROM kept WHERE story <> '' AND id NOT IN (SELECT child FROM parents)"
     assert query(path, orphans) == []
 
 
-def test_a_collection_is_taken_in_whole_or_not_at_all(tmp_path: Path):
+def test_a_killed_import_is_complete_or_absent(tmp_path: Path):
     path = tmp_path / "studio.db"
-    told = crash(path, "take_in", rounds=15, longest=0.3)
-    assert told["interrupted"] > 5
+    report = crash(path, "run_imports", rounds=15, max_seconds=0.3)
+    assert report["interrupted"] > 5
     counts = dict(query(path, "SELECT collection, count(*) FROM members GROUP BY collection"))
-    assert set(told["acknowledged"]) <= set(counts)
+    assert set(report["acknowledged"]) <= set(counts)
     assert set(counts.values()) <= {60}
     assert len(query(path, "SELECT * FROM collections")) == len(counts)
 
 
-def test_a_new_file_is_made_whole_or_is_made_by_the_next(tmp_path: Path):
-    crash(tmp_path / "studio.db", "open_new", rounds=25, longest=0.1)
+def test_a_killed_creation_leaves_a_usable_file(tmp_path: Path):
+    crash(tmp_path / "studio.db", "open_new", rounds=25, max_seconds=0.1)

@@ -1,4 +1,4 @@
-"""The file: made, opened again, and refused unharmed where it is not ours to touch."""
+"""The database file: creation, reopening, and rejection of unusable files unchanged."""
 
 import os
 import sqlite3
@@ -17,7 +17,7 @@ from anime_dcgan.studio.store import Store
 from anime_dcgan.studio.store.database import MIGRATIONS, Database
 from anime_dcgan.studio.store.schema import metadata
 from anime_dcgan.system.errors import UserError
-from tests.studio.store_things import face, png, query
+from tests.studio.store_helpers import face, png, query
 
 
 @pytest.fixture
@@ -33,8 +33,8 @@ def filled(path: Path) -> Path:
     return path
 
 
-def refusal(path: Path) -> str:
-    """The line that says why it is not opened; the file is as it was."""
+def rejection(path: Path) -> str:
+    """Return the one-line error of opening a file, which must stay unchanged."""
     before = path.read_bytes()
     with pytest.raises(UserError) as caught:
         Store(path)
@@ -43,7 +43,7 @@ def refusal(path: Path) -> str:
     return str(caught.value)
 
 
-def test_the_migrations_make_the_tables_of_the_schema(path: Path):
+def test_migrations_produce_the_schema(path: Path):
     Store(path).close()
     engine = create_engine("sqlite://", creator=lambda: sqlite3.connect(path))
     with engine.connect() as connection:
@@ -52,20 +52,20 @@ def test_the_migrations_make_the_tables_of_the_schema(path: Path):
     with closing(sqlite3.connect(":memory:")) as plain:
         made = create_engine("sqlite://", creator=lambda: plain)
         metadata.create_all(made)
-        wanted = plain.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        expected = plain.execute("SELECT count(*) FROM sqlite_schema").fetchone()
         made.dispose()
     (found,) = query(path, "SELECT count(*) FROM sqlite_schema WHERE name NOT LIKE '%alembic%'")
-    assert found == wanted  # indexes and autoincrement too
+    assert found == expected  # includes indexes and autoincrement
 
 
-def test_the_file_outlives_the_store(filled: Path):
+def test_data_survives_reopening(filled: Path):
     with Store(filled) as store:
         kept = store.browse().kept
         assert [one.face.seed for one in kept] == list(range(39, -1, -1))
         assert store.thumb(kept[0].id) == png(39)
 
 
-def test_the_file_is_as_safe_as_sqlite_makes_it(filled: Path):
+def test_connections_use_the_durable_settings(filled: Path):
     database = Database(filled)
     with database.read() as connection:
         pragmas = ("journal_mode", "foreign_keys", "synchronous", "busy_timeout")
@@ -74,36 +74,36 @@ def test_the_file_is_as_safe_as_sqlite_makes_it(filled: Path):
     assert found == ["wal", 1, 2, 60_000]
 
 
-def test_an_empty_file_is_a_new_one(path: Path):
+def test_an_empty_file_becomes_a_new_database(path: Path):
     path.parent.mkdir()
     path.touch()
     with Store(path) as store:
         assert store.browse().kept == ()
 
 
-def test_a_file_of_something_else_is_refused(path: Path):
+def test_a_file_that_is_not_a_database_is_rejected(path: Path):
     path.parent.mkdir()
-    path.write_text("This is no database.\n" * 100)
-    assert "damaged" in refusal(path)
+    path.write_text("This is not a database.\n" * 100)
+    assert "damaged" in rejection(path)
 
 
-def test_a_database_of_another_program_is_refused(path: Path):
+def test_a_database_of_another_program_is_rejected(path: Path):
     path.parent.mkdir()
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("CREATE TABLE letters (text)")
-    assert "another program" in refusal(path)
+    assert "another program" in rejection(path)
     assert query(path, "SELECT name FROM sqlite_schema") == [("letters",)]
 
 
-def test_a_database_of_a_newer_version_is_refused(filled: Path):
+def test_a_database_of_a_newer_version_is_rejected(filled: Path):
     with closing(sqlite3.connect(filled)) as connection, connection:
         connection.execute("UPDATE alembic_version SET version_num = 'colours_of_eyes'")
-    assert "newer version (colours_of_eyes): update anime_dcgan" in refusal(filled)
+    assert "newer version (colours_of_eyes): update anime_dcgan" in rejection(filled)
     assert query(filled, "SELECT count(*) FROM kept") == [(40,)]
 
 
 @pytest.mark.parametrize("damage", ["cut", "zeros", "head"])
-def test_a_damaged_database_is_refused(filled: Path, damage: str):
+def test_a_damaged_database_is_rejected(filled: Path, damage: str):
     content = bytearray(filled.read_bytes())
     if damage == "cut":
         del content[len(content) // 2 :]
@@ -112,10 +112,10 @@ def test_a_damaged_database_is_refused(filled: Path, damage: str):
     else:
         content[100:200] = b"\xff" * 100
     filled.write_bytes(content)
-    assert "damaged" in refusal(filled)
+    assert "damaged" in rejection(filled)
 
 
-def test_a_folder_in_its_place_is_told_in_a_line(path: Path):
+def test_a_folder_at_the_path_is_reported_in_one_line(path: Path):
     path.mkdir(parents=True)
     (path / "content").touch()
     with pytest.raises(UserError, match=r"could not be opened") as caught:
@@ -123,14 +123,14 @@ def test_a_folder_in_its_place_is_told_in_a_line(path: Path):
     assert "\n" not in str(caught.value)
 
 
-def test_a_file_in_place_of_its_folder_is_told_in_a_line(path: Path):
+def test_a_file_at_the_path_of_the_folder_is_reported(path: Path):
     path.parent.touch()
     with pytest.raises(UserError, match="could not be opened"):
         Store(path)
 
 
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may write everywhere")
-def test_a_folder_that_may_not_be_written(filled: Path):
+def test_an_unwritable_folder_is_reported(filled: Path):
     filled.parent.chmod(0o500)
     try:
         with pytest.raises(UserError, match="could not be"):
@@ -139,17 +139,17 @@ def test_a_folder_that_may_not_be_written(filled: Path):
         filled.parent.chmod(0o700)
 
 
-def test_a_full_disk_is_told_in_a_line_and_changes_nothing(filled: Path):
+def test_a_full_disk_is_reported_and_changes_nothing(filled: Path):
     with Store(filled) as store:
         with store.database.write() as connection:
-            connection.exec_driver_sql("PRAGMA max_page_count = 1")  # of this connection alone
+            connection.exec_driver_sql("PRAGMA max_page_count = 1")  # for this connection only
         with pytest.raises(UserError, match="could not be written: .*full"):
             store.keep(face(99), png(), story="x" * 20_000)
         assert store.find(face(99)) is None
         assert len(store.browse().kept) == 40
 
 
-def test_a_mistake_of_ours_is_no_mistake_of_the_user(path: Path):
+def test_programming_errors_are_not_user_errors(path: Path):
     with (
         Store(path) as store,
         pytest.raises(Exception, match="no such table") as caught,
@@ -159,7 +159,7 @@ def test_a_mistake_of_ours_is_no_mistake_of_the_user(path: Path):
     assert not isinstance(caught.value, UserError)
 
 
-def test_many_may_open_a_new_file_at_once(path: Path):
+def test_a_new_file_can_be_opened_concurrently(path: Path):
     ready = threading.Barrier(6)
 
     def work(seed: int) -> None:
@@ -173,9 +173,7 @@ def test_many_may_open_a_new_file_at_once(path: Path):
         assert {one.face.seed for one in store.browse().kept} == set(range(6))
 
 
-def test_a_migration_that_fails_leaves_the_file_as_it_was(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-):
+def test_a_failed_migration_leaves_the_file_unchanged(path: Path, monkeypatch: pytest.MonkeyPatch):
     def fail(*_: object) -> None:
         raise RuntimeError("in the middle")
 
@@ -187,7 +185,7 @@ def test_a_migration_that_fails_leaves_the_file_as_it_was(
     Store(path).close()
 
 
-def test_each_migration_follows_another():
+def test_migrations_form_one_line():
     script = ScriptDirectory(str(MIGRATIONS))
     assert len(script.get_heads()) == 1
     assert all(len(step.revision) <= 32 for step in script.walk_revisions())

@@ -1,4 +1,4 @@
-"""Who descends from whom, and what becomes of that when somebody is removed."""
+"""Family trees, and how they change when faces are removed."""
 
 import graphlib
 from collections.abc import Iterator
@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from anime_dcgan.studio.store import Edge, Kept, Parent, Store
+from anime_dcgan.studio.store import Edge, KeptFace, Parent, Store
 from anime_dcgan.studio.store import family as family_module
 from anime_dcgan.system.errors import NotFoundError, UserError
-from tests.studio.store_things import face, png, query
+from tests.studio.store_helpers import face, png, query
 
 
 @pytest.fixture
@@ -20,8 +20,8 @@ def store(tmp_path: Path) -> Iterator[Store]:
         yield store
 
 
-def keep(store: Store, seed: int, *parents: int) -> Kept:
-    """The face of a seed as a child of equal shares of those of others."""
+def keep(store: Store, seed: int, *parents: int) -> KeptFace:
+    """Keep the face of a seed as the child of other seeds with equal shares."""
     given = [(face(parent), png(parent), 1 / len(parents)) for parent in parents]
     return store.keep(face(seed), png(seed), how="breed" if given else None, parents=given)
 
@@ -30,7 +30,7 @@ def seeds(store: Store, id: int) -> set[int | None]:
     return {node.face.seed for node in store.family(id).nodes}
 
 
-def test_parents_are_kept_too_and_are_no_favourites(store: Store):
+def test_parents_are_kept_but_are_not_favourites(store: Store):
     child = store.keep(
         face(3), png(3), favourite=True, parents=[(face(2), png(2), 0.3), (face(1), png(1), 0.7)]
     )
@@ -38,64 +38,64 @@ def test_parents_are_kept_too_and_are_no_favourites(store: Store):
     assert first and second and not first.favourite and not second.favourite
     assert child.parents == (Parent(second.id, 0.3), Parent(first.id, 0.7))
     assert store.thumb(first.id) == png(1)
-    assert child.id > first.id  # newer in every list
+    assert child.id > first.id  # newer, so lists show it first
 
 
-def test_a_family_is_ancestors_and_descendants(store: Store):
+def test_a_family_contains_ancestors_and_descendants(store: Store):
     for seed, *parents in [(3, 1, 2), (4, 3), (5, 3, 9), (6, 4, 5), (7, 9)]:
         last = keep(store, seed, *parents)
     middle = store.find(face(3))
     assert middle and last
-    assert seeds(store, middle.id) == {1, 2, 3, 4, 5, 6}  # neither 9, beside it, nor 7
+    assert seeds(store, middle.id) == {1, 2, 3, 4, 5, 6}  # neither 9, a co-parent, nor 7
     family = store.family(middle.id)
     known = {node.face.seed: node.id for node in family.nodes}
-    assert family.whole and [node.id for node in family.nodes] == sorted(known.values())
+    assert family.is_complete and [node.id for node in family.nodes] == sorted(known.values())
     lines = {(3, 1, 0.5), (3, 2, 0.5), (4, 3, 1.0), (5, 3, 0.5), (6, 4, 0.5), (6, 5, 0.5)}
     assert set(family.edges) == {Edge(known[c], known[p], share, "breed") for c, p, share in lines}
 
 
-def test_nobody_descends_from_itself(store: Store):
+def test_a_face_cannot_descend_from_itself(store: Store):
     keep(store, 2, 1)
     keep(store, 3, 2)
-    first = keep(store, 1, 3)  # all given are its descendants: it was there before
+    first = keep(store, 1, 3)  # all given parents are its descendants
     assert (first.parents, first.how) == ((), None)
-    both = keep(store, 2, 3, 4, 2)  # the one that can be is taken
+    both = keep(store, 2, 3, 4, 2)  # the only allowed parent is used
     assert [store.get(parent.id).face.seed for parent in both.parents] == [4]
     assert seeds(store, first.id) == {1}
     assert seeds(store, both.id) == {2, 3, 4}
 
 
-def test_parents_are_replaced_when_given_and_stay_when_not(store: Store):
+def test_parents_are_replaced_only_if_given(store: Store):
     keep(store, 3, 1)
     assert len(store.keep(face(3), png(), story="x").parents) == 1
     assert seeds(store, keep(store, 3, 2).id) == {2, 3}
     assert store.keep(face(3), png(), parents=[]).parents == ()
 
 
-def test_a_parent_that_was_given_twice_has_both_shares(store: Store):
+def test_shares_of_a_repeated_parent_are_added(store: Store):
     child = store.keep(face(2), png(), parents=[(face(1), png(), 0.4), (face(1), png(), 0.5)])
     assert [parent.share for parent in child.parents] == pytest.approx([0.9])
 
 
 @pytest.mark.parametrize("share", [-0.1, 1.1, float("nan"), float("inf"), True])
-def test_shares_that_cannot_be(store: Store, share: float):
+def test_invalid_shares_are_rejected(store: Store, share: float):
     with pytest.raises(UserError, match="share="):
         store.keep(face(2), png(), parents=[(face(1), png(), share)])
     assert not store.browse().kept
 
 
-def test_too_many_parents(store: Store):
-    with pytest.raises(UserError, match="8 parents; this has 9"):
+def test_too_many_parents_are_rejected(store: Store):
+    with pytest.raises(UserError, match="8 parents; this one has 9"):
         keep(store, 0, *range(1, 10))
 
 
-def test_a_damaged_picture_of_a_parent_keeps_nobody(store: Store):
-    with pytest.raises(UserError, match="no PNG"):
+def test_an_invalid_picture_of_a_parent_keeps_nothing(store: Store):
+    with pytest.raises(UserError, match="must be a PNG"):
         store.keep(face(2), png(), parents=[(face(1), b"", 1.0)])
     assert not store.browse().kept
 
 
-def test_a_removed_ancestor_stays_hidden_while_others_descend_from_it(store: Store):
+def test_a_removed_ancestor_stays_hidden_while_it_has_descendants(store: Store):
     child = keep(store, 3, 2)
     middle = store.keep(face(2), png(), "secret", True, parents=[(face(1), png(1), 1.0)])
     store.remove(middle.id)
@@ -111,7 +111,7 @@ def test_a_removed_ancestor_stays_hidden_while_others_descend_from_it(store: Sto
     assert store.thumb(middle.id) == png(2)
 
 
-def test_hidden_ancestors_go_with_the_last_descendant(store: Store):
+def test_hidden_ancestors_are_deleted_with_the_last_descendant(store: Store):
     keep(store, 2, 1)
     last = keep(store, 3, 2)
     for seed in (1, 2):
@@ -125,7 +125,7 @@ def test_hidden_ancestors_go_with_the_last_descendant(store: Store):
         assert query(path, f"SELECT * FROM {table}") == []
 
 
-def test_a_hidden_ancestor_comes_back_only_when_it_is_kept_itself(store: Store):
+def test_a_hidden_ancestor_reappears_only_if_it_is_kept_itself(store: Store):
     first = keep(store, 1)
     keep(store, 2, 1)
     store.remove(first.id)
@@ -135,7 +135,7 @@ def test_a_hidden_ancestor_comes_back_only_when_it_is_kept_itself(store: Store):
     assert store.thumb(first.id) == png(1)
 
 
-def test_a_hidden_parent_that_is_replaced_goes(store: Store):
+def test_a_replaced_hidden_parent_is_deleted(store: Store):
     first = keep(store, 1)
     keep(store, 2, 1)
     store.remove(first.id)
@@ -144,18 +144,20 @@ def test_a_hidden_parent_that_is_replaced_goes(store: Store):
         store.thumb(first.id)
 
 
-def test_of_a_large_family_the_nearest_are_shown(store: Store, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(family_module, "MOST_RELATIVES", 3)
+def test_a_large_family_is_cut_to_the_nearest_relatives(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(family_module, "MAX_RELATIVES", 3)
     for seed in range(9):
         keep(store, seed + 1, seed)
     middle = store.find(face(5))
     assert middle
     near = store.family(middle.id)
-    assert not near.whole
+    assert not near.is_complete
     assert {3, 4, 5, 6, 7} <= {node.face.seed for node in near.nodes} < set(range(10))
 
 
-def test_a_cycle_that_another_program_made_does_no_harm(store: Store):
+def test_a_cycle_written_by_another_program_is_tolerated(store: Store):
     two = keep(store, 2, 1)
     (one,) = (parent.id for parent in two.parents)
     with store.database.write() as connection:
@@ -174,15 +176,15 @@ STEPS = st.one_of(
 
 @settings(max_examples=40, deadline=None, database=None)
 @given(steps=st.lists(STEPS, max_size=25))
-def test_whatever_is_kept_and_removed_the_families_are_sound(
+def test_random_operations_keep_families_consistent(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, int, list[int]]]
 ):
     visible: set[int] = set()
     with Store(tmp_path_factory.mktemp("store") / "studio.db") as store:
-        for what, seed, parents in steps:
+        for action, seed, parents in steps:
             found = store.find(face(seed))
             assert (found is not None) == (seed in visible)
-            if what == "keep":
+            if action == "keep":
                 removed = {
                     int(text.rpartition("seed=")[2])
                     for (text,) in query(store.database.path, "SELECT face FROM kept WHERE hidden")
@@ -202,7 +204,7 @@ def check_soundness(path: Path) -> None:
     graph: dict[int, set[int]] = {}
     for child, parent in edges:
         graph.setdefault(child, set()).add(parent)
-    order = list(graphlib.TopologicalSorter(graph).static_order())  # CycleError if there is one
+    order = list(graphlib.TopologicalSorter(graph).static_order())  # raises CycleError on a cycle
     shown = {id for (id,) in query(path, "SELECT id FROM kept WHERE NOT hidden")}
     needed = set(shown)
     for id in reversed(order):  # children before their parents

@@ -1,1 +1,1 @@
-"""The interface over HTTP: thin, each route a sentence about a part below it."""
+"""HTTP routes: thin functions, each documented by one sentence, over the layers below."""

@@ -1,4 +1,4 @@
-"""Drawing: walls of seeds, single faces, sheets of any faces."""
+"""Routes that render faces: walls of seeds, single faces and sheets."""
 
 import hashlib
 from collections.abc import Callable
@@ -9,12 +9,12 @@ from fastapi import APIRouter, Query, Request, Response
 from anime_dcgan.explore.face import Face
 from anime_dcgan.sampling.seeds import MAX_SEED
 from anime_dcgan.studio import pictures, schemas
-from anime_dcgan.studio.context import QueryFace, Studio, StudioHere, to_faces
+from anime_dcgan.studio.context import FaceDep, Studio, StudioDep, to_faces
 
 router = APIRouter(tags=["faces"])
 
-PNG = {200: {"content": {"image/png": {}}}, 304: {"description": "as known"}}
-Count = Annotated[int, Query(ge=1, le=schemas.MOST_ON_SHEET)]
+PNG = {200: {"content": {"image/png": {}}}, 304: {"description": "not modified"}}
+Count = Annotated[int, Query(ge=1, le=schemas.MAX_SHEET_FACES)]
 
 
 class Png(Response):
@@ -27,16 +27,16 @@ class Png(Response):
     responses={**PNG, **schemas.problems(400, 404, 503)},
 )
 async def wall(
-    studio: StudioHere, request: Request, like: QueryFace, count: Count = 64, columns: Count = 8
+    studio: StudioDep, request: Request, template: FaceDep, count: Count = 64, columns: Count = 8
 ) -> Response:
-    """The faces of the seeds from `seed` on, edge to edge, in their own size."""
-    seed = like.seed or 0
+    """Render the faces of consecutive seeds, starting at `seed`, edge to edge at their own size."""
+    seed = template.seed or 0
     count = min(count, MAX_SEED + 1 - seed)
-    return await _answer(
+    return await _cached_picture(
         studio,
         request,
-        like,
-        lambda: pictures.sprite(studio.renderer.wall(like, seed, count), columns),
+        template,
+        lambda: pictures.sprite(studio.renderer.wall(template, seed, count), columns),
     )
 
 
@@ -46,24 +46,24 @@ async def wall(
     responses={**PNG, **schemas.problems(400, 404, 503)},
 )
 async def face(
-    studio: StudioHere,
+    studio: StudioDep,
     request: Request,
-    face: QueryFace,
+    face: FaceDep,
     scale: schemas.Scale = 1,
     download: bool = False,
 ) -> Response:
-    """One face; its metadata name the face and, in a download, its story if it has one."""
+    """Render one face as a PNG whose metadata describe it; a download includes its story."""
 
-    def draw() -> bytes:
+    def render() -> bytes:
         kept = studio.store.find(face) if download else None
-        pixels = studio.renderer.draw([face])[0]
+        pixels = studio.renderer.render([face])[0]
         return pictures.portrait(pixels, face, kept.story if kept else "", scale)
 
     if download:
         name = f"face-{hashlib.sha256(face.to_query().encode()).hexdigest()[:12]}.png"
         headers = {"content-disposition": f'attachment; filename="{name}"'}
-        return Png(await studio.draw(draw), headers=headers)
-    return await _answer(studio, request, face, draw)
+        return Png(await studio.render(render), headers=headers)
+    return await _cached_picture(studio, request, face, render)
 
 
 @router.post(
@@ -71,25 +71,23 @@ async def face(
     response_class=Png,
     responses={200: PNG[200], **schemas.problems(400, 404, 503)},
 )
-async def sheet(studio: StudioHere, wanted: schemas.SheetRequest) -> Response:
-    """Any faces of one size on a sheet."""
-    faces = to_faces(wanted.faces)
-    content = await studio.draw(
-        lambda: pictures.grid(
-            studio.renderer.draw(faces), wanted.columns, wanted.scale, wanted.padding
-        )
+async def sheet(studio: StudioDep, body: schemas.SheetRequest) -> Response:
+    """Render any faces of equal size on one sheet."""
+    faces = to_faces(body.faces)
+    content = await studio.render(
+        lambda: pictures.grid(studio.renderer.render(faces), body.columns, body.scale, body.padding)
     )
     return Png(content)
 
 
-async def _answer(
-    studio: Studio, request: Request, face: Face, draw: Callable[[], bytes]
+async def _cached_picture(
+    studio: Studio, request: Request, face: Face, render: Callable[[], bytes]
 ) -> Response:
-    """The picture, unless the browser has it: it is the same as long as its checkpoint is."""
+    """Return the picture, or 304 if the browser has it and the checkpoint has not changed."""
     state = studio.renderer.checkpoint(face.run, face.epoch).stat()
-    words = f"{request.url.query} {state.st_mtime_ns} {state.st_size}"
-    tag = f'"{hashlib.sha256(words.encode()).hexdigest()[:20]}"'
+    key = f"{request.url.query} {state.st_mtime_ns} {state.st_size}"
+    tag = f'"{hashlib.sha256(key.encode()).hexdigest()[:20]}"'
     headers = {"etag": tag, "cache-control": "private, no-cache"}
     if request.headers.get("if-none-match") == tag:
         return Response(status_code=304, headers=headers)
-    return Png(await studio.draw(draw), headers=headers)
+    return Png(await studio.render(render), headers=headers)

@@ -1,4 +1,4 @@
-"""Runs and their epochs."""
+"""Routes for runs, and the state of the studio."""
 
 import hashlib
 import importlib.util
@@ -7,29 +7,32 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Response
 
 import anime_dcgan
-from anime_dcgan.studio import schemas, security
-from anime_dcgan.studio.context import StudioHere
-from anime_dcgan.studio.library import Details
+from anime_dcgan.studio import run_schemas, schemas, security
+from anime_dcgan.studio.context import StudioDep
 
 router = APIRouter(tags=["runs"])
 
 
 @router.get("/api/state")
-def state(studio: StudioHere) -> schemas.State:
-    """What this studio is and can."""
+def state(studio: StudioDep) -> schemas.State:
+    """Return the version, limits and optional features of this studio."""
     return schemas.State(
         version=anime_dcgan.__version__,
         outputs=str(studio.library.outputs),
-        limits=schemas.Limits(upload=security.LARGEST_UPLOAD),
+        limits=schemas.Limits(upload=security.MAX_UPLOAD_BYTES),
         mp4=importlib.util.find_spec("imageio_ffmpeg") is not None,
     )
 
 
-@router.get("/api/runs", response_model=schemas.Runs, responses={304: {"description": "as known"}})
-def runs(studio: StudioHere, if_none_match: Annotated[str | None, Header()] = None) -> Response:
-    """All runs, the last written first. Ask again with the ETag: 304 where nothing changed."""
-    found = schemas.Runs(runs=studio.library.runs())
-    content = found.model_dump_json()
+@router.get(
+    "/api/runs",
+    response_model=run_schemas.Runs,
+    responses={304: {"description": "not modified"}},
+)
+def list_runs(studio: StudioDep, if_none_match: Annotated[str | None, Header()] = None) -> Response:
+    """List all runs, most recently updated first; 304 if the ETag still matches."""
+    runs = [run_schemas.RunModel.of(run) for run in studio.library.runs()]
+    content = run_schemas.Runs(runs=runs).model_dump_json()
     tag = f'"{hashlib.sha256(content.encode()).hexdigest()[:20]}"'
     headers = {"etag": tag, "cache-control": "private, no-cache"}
     if if_none_match == tag:
@@ -38,6 +41,6 @@ def runs(studio: StudioHere, if_none_match: Annotated[str | None, Header()] = No
 
 
 @router.get("/api/run", responses=schemas.problems(400, 404))
-def run(studio: StudioHere, run: schemas.RunName) -> Details:
-    """One run with the course of its distance."""
-    return studio.library.details(run)
+def run_details(studio: StudioDep, run: schemas.RunName) -> run_schemas.RunDetailsModel:
+    """Return one run with its curves and configuration."""
+    return run_schemas.RunDetailsModel.of_details(studio.library.details(run))

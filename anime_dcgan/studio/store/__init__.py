@@ -1,19 +1,19 @@
-"""What the studio remembers: kept faces, their stories and families, collections, names.
+"""The studio's database: kept faces with their stories and families, collections, direction names.
 
-One SQLite file. Neither HTTP nor torch: pictures come in as PNG. `Store` is the way in;
-`export_collection` and `import_collection` carry a collection from one studio to another.
+It is one SQLite file, and knows neither HTTP nor torch: pictures arrive as PNG. `Store` is the
+entry point; `export_collection` and `import_collection` move a collection between studios.
 """
 
-from anime_dcgan.studio.store.exchange import export_collection, import_collection
+from anime_dcgan.studio.store.import_export import export_collection, import_collection
 from anime_dcgan.studio.store.records import (
     Collection,
     Edge,
     Family,
-    Imported,
-    Kept,
+    ImportResult,
+    KeptFace,
+    NameTakenError,
     Page,
     Parent,
-    Taken,
 )
 from anime_dcgan.studio.store.store import Store
 
@@ -21,12 +21,12 @@ __all__ = [
     "Collection",
     "Edge",
     "Family",
-    "Imported",
-    "Kept",
+    "ImportResult",
+    "KeptFace",
+    "NameTakenError",
     "Page",
     "Parent",
     "Store",
-    "Taken",
     "export_collection",
     "import_collection",
 ]

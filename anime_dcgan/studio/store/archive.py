@@ -1,9 +1,9 @@
-"""The zip of a collection: written whole or not at all, and read as if a stranger had made it.
+"""The zip archive of a collection: written atomically, and read as untrusted input.
 
     collection.json   {"format", "version", "name", "faces": [...]}
-    faces/00001.png   the picture of the first of the faces, and so on
+    faces/00001.png   the picture of the first face, and so on
 
-No name in an archive is used for anything but to find `collection.json` and the pictures in it.
+Names in an archive serve only to look up `collection.json` and the pictures; nothing is extracted.
 """
 
 import contextlib
@@ -17,125 +17,132 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from anime_dcgan.studio.store.checks import LARGEST_THUMB
+from anime_dcgan.studio.store.validation import MAX_THUMB_BYTES
 from anime_dcgan.system.errors import UserError
 from anime_dcgan.system.files import atomic_write, sync
 
-MOST_FACES = 10_000  # with ancestors
-LARGEST_FILE = 128 * 2**20  # bytes; a face of 64 px takes some 9000
-LARGEST_JSON = 16 * 2**20
-LARGEST_CONTENT = 256 * 2**20  # unpacked, all together
+MAX_FACES = 10_000  # including ancestors
+MAX_FILE_BYTES = 128 * 2**20  # a face of 64 px takes about 9000
+MAX_JSON_BYTES = 16 * 2**20
+MAX_UNPACKED_BYTES = 256 * 2**20  # all files together
 CONTENTS = "collection.json"
 END_OF_ZIP = struct.Struct("<4s4H2IH")  # APPNOTE 4.3.16
 ZIP64_LOCATOR = b"PK\x06\x07"
-USUAL_HEADER = 128  # bytes of an entry in the directory of a zip; ours take 61
+MAX_ENTRY_BYTES = 128  # of an entry in the central directory; ours take 61
 File = BinaryIO | io.BytesIO
-METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # unpacked in pieces; the others at once
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # zipfile decompresses these in chunks
 
 
 def picture_name(number: int) -> str:
-    """Of the face with this number, from 1."""
+    """Return the file name of the picture of a face; numbers start at 1."""
     return f"faces/{number:05}.png"
 
 
 @contextlib.contextmanager
-def written(path: Path) -> Iterator[zipfile.ZipFile]:
-    """A new zip, which takes the place of `path` when all is written, and leaves nothing if not."""
+def create_zip(path: Path) -> Iterator[zipfile.ZipFile]:
+    """Open a new zip that replaces `path` on success and leaves no file on failure."""
     with atomic_write(path) as partial:
         with zipfile.ZipFile(partial, "w") as archive:
             yield archive
         sync(partial)
 
 
-def add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
-    """The same content gives the same bytes: no time is noted."""
+def add_file(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
+    """Add a file without a timestamp, so that the same content gives the same bytes."""
     entry = zipfile.ZipInfo(name)
     entry.external_attr = 0o644 << 16
-    packed = zipfile.ZIP_STORED if name.endswith(".png") else zipfile.ZIP_DEFLATED
-    archive.writestr(entry, content, packed)
+    method = zipfile.ZIP_STORED if name.endswith(".png") else zipfile.ZIP_DEFLATED
+    archive.writestr(entry, content, method)
 
 
-def packed_json(contents: dict[str, Any], pictures: int) -> bytes:
-    """`UserError` where this, with so many bytes of pictures, is more than would be read back."""
+def encode_contents(contents: dict[str, Any], picture_bytes: int) -> bytes:
+    """Return `collection.json`; raise `UserError` if the archive would exceed the import limits."""
     data = json.dumps(contents, indent=1, ensure_ascii=False).encode()
     count = len(contents["faces"])
-    total = len(data) + pictures + 2 * count * USUAL_HEADER
-    if count > MOST_FACES or len(data) > LARGEST_JSON or total > LARGEST_FILE:
+    total = len(data) + picture_bytes + 2 * count * MAX_ENTRY_BYTES
+    if count > MAX_FACES or len(data) > MAX_JSON_BYTES or total > MAX_FILE_BYTES:
         raise UserError(
-            f"this collection has {count} faces with their ancestors, {total >> 20} MiB, where one "
-            f"file holds {MOST_FACES} faces and {LARGEST_FILE >> 20} MiB: divide it"
+            f"this collection has {count} faces including ancestors, {total >> 20} MiB, but an "
+            f"archive can hold at most {MAX_FACES} faces and {MAX_FILE_BYTES >> 20} MiB: split it"
         )
     return data
 
 
 @contextlib.contextmanager
-def opened(file: Path | File) -> Iterator["Archive"]:
-    """An archive to read from; `UserError` in a line for whatever is wrong with it."""
+def open_archive(file: Path | File) -> Iterator["ArchiveReader"]:
+    """Open an archive for reading; raise `UserError` for any kind of damage."""
     try:
         with contextlib.ExitStack() as stack:
             stream = stack.enter_context(file.open("rb")) if isinstance(file, Path) else file
             _check_directory(stream)
-            yield Archive(stack.enter_context(zipfile.ZipFile(stream)))
+            yield ArchiveReader(stack.enter_context(zipfile.ZipFile(stream)))
     except UserError:
         raise
     except (
         *(zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError),
         *(NotImplementedError, RuntimeError, ValueError, OverflowError, KeyError),
     ) as error:
-        raise UserError("this file is no collection, or damaged") from error
+        raise UserError("this file is not a collection, or it is damaged") from error
 
 
-class Archive:
-    """Reads from a zip no more than the limits allow."""
+class ArchiveReader:
+    """Reads files of a zip within the size limits."""
 
     def __init__(self, archive: zipfile.ZipFile) -> None:
         self._archive = archive
         entries = archive.infolist()
         self._entries = {entry.filename: entry for entry in entries}
         if len(self._entries) != len(entries):
-            raise UserError("this collection names a file twice")
-        if sum(entry.file_size for entry in entries) > LARGEST_CONTENT:
-            raise UserError(f"this collection unpacks to more than {LARGEST_CONTENT >> 20} MiB")
+            raise UserError("this collection contains two files of the same name")
+        if sum(entry.file_size for entry in entries) > MAX_UNPACKED_BYTES:
+            raise UserError(
+                f"this collection decompresses to more than {MAX_UNPACKED_BYTES >> 20} MiB"
+            )
 
     def contents(self) -> Any:
-        """What `collection.json` says."""
+        """Return the parsed `collection.json`."""
         try:
-            return json.loads(self._read(CONTENTS, LARGEST_JSON), parse_constant=_no_number)
+            return json.loads(self._read(CONTENTS, MAX_JSON_BYTES), parse_constant=_reject_constant)
         except RecursionError:
-            raise UserError(f"{CONTENTS} is nested too deep") from None
+            raise UserError(f"{CONTENTS} is nested too deeply") from None
 
     def picture(self, number: int) -> bytes:
-        return self._read(picture_name(number), LARGEST_THUMB)
+        """Return the PNG of a face; numbers start at 1."""
+        return self._read(picture_name(number), MAX_THUMB_BYTES)
 
-    def _read(self, name: str, most: int) -> bytes:
+    def _read(self, name: str, max_bytes: int) -> bytes:
         entry = self._entries.get(name)
         if entry is None:
-            raise UserError(f"this file is no collection: {name} is not in it")
-        if entry.file_size > most or entry.compress_type not in METHODS or entry.flag_bits & 1:
-            raise UserError(f"{name} of this collection is too large, or packed in an unusual way")
+            raise UserError(f"this file is not a collection: it does not contain {name}")
+        if entry.file_size > max_bytes or entry.compress_type not in METHODS or entry.flag_bits & 1:
+            raise UserError(
+                f"{name} is too large, encrypted, or compressed by an unsupported method"
+            )
         with self._archive.open(entry) as file:
-            content = file.read(most)  # never more than `file_size`, whatever is in it
+            content = file.read(max_bytes)  # zipfile stops at `file_size`
         if len(content) != entry.file_size:
-            raise UserError(f"{name} of this collection is cut off")
+            raise UserError(f"{name} of this collection is truncated")
         return content
 
 
 def _check_directory(file: File) -> None:
-    """Before `zipfile` reads it whole: the directory of the zip is of a size that ours can have."""
+    """Check the size of the central directory before `zipfile` reads all of it."""
     size = file.seek(0, os.SEEK_END)
-    if size > LARGEST_FILE:
-        raise UserError(f"this file is larger than a collection may be ({LARGEST_FILE >> 20} MiB)")
+    if size > MAX_FILE_BYTES:
+        raise UserError(
+            f"this file is larger than a collection can be ({MAX_FILE_BYTES >> 20} MiB)"
+        )
     if size < END_OF_ZIP.size:
-        raise UserError("this file is no collection: it is too short")
+        raise UserError("this file is not a collection: it is too short")
     file.seek(max(0, size - END_OF_ZIP.size - 20))
     tail = file.read(END_OF_ZIP.size + 20)
     end = END_OF_ZIP.unpack(tail[-END_OF_ZIP.size :])
     signature, _, _, _, count, length, _, comment = end
     if signature != b"PK\x05\x06" or comment or tail.startswith(ZIP64_LOCATOR):
-        raise UserError("this file is no collection that the studio wrote, or it is cut off")
-    if count > MOST_FACES + 1 or length > (MOST_FACES + 1) * USUAL_HEADER:
-        raise UserError(f"this collection has more than {MOST_FACES} faces with their ancestors")
+        raise UserError("this file is not a collection written by the studio, or it is truncated")
+    if count > MAX_FACES + 1 or length > (MAX_FACES + 1) * MAX_ENTRY_BYTES:
+        raise UserError(f"this collection has more than {MAX_FACES} faces including ancestors")
 
 
-def _no_number(text: str) -> Any:
-    raise UserError(f"{text} is no number of a collection")
+def _reject_constant(text: str) -> Any:
+    raise UserError(f"{text} is not a valid number in a collection")

@@ -1,4 +1,4 @@
-"""The file: opened, brought to the newest form, and refused where it is not ours to touch."""
+"""The SQLite file: opening, migrating and checking it."""
 
 import contextlib
 import sqlite3
@@ -16,28 +16,29 @@ from sqlalchemy.exc import DBAPIError
 from anime_dcgan.system.errors import UserError, first_line
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-PATIENCE = 60.0  # seconds that a writer waits for others: the largest import takes some 20
-SURROUNDINGS = {
+BUSY_TIMEOUT = 60.0  # seconds a writer waits for others; the largest import takes about 20
+ENVIRONMENT_ERRORS = {
     *(sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_READONLY),
     *(sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN),
     *(sqlite3.SQLITE_PERM, sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_NOTADB),
 }
-"""What a user can mend, of the codes of SQLite's errors; the others are mistakes of ours."""
+"""SQLite error codes caused by the file or disk, which a user can fix; any other is a bug."""
 
 
 class Database:
-    """One SQLite file, for any number of threads and processes.
+    """An SQLite file that any number of threads and processes may use.
 
-    Raises `UserError` where it is damaged, of another program or of a newer version; such a file
-    is left as it was. A new one is made, an older one migrated, each in one transaction.
+    A missing file is created and an older one migrated, each in one transaction. Raises
+    `UserError` if the file is damaged, or belongs to another program or a newer version; such a
+    file is not modified.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        with self._telling("opened"):
+        with self._translate_errors("opened"):
             try:
                 path.parent.mkdir(parents=True, exist_ok=True)
-                inspect(path)
+                check_file(path)
             except OSError as error:
                 raise UserError(f"{path} could not be opened: {first_line(error)}") from error
             self._engine = _engine(path)
@@ -53,21 +54,21 @@ class Database:
 
     @contextlib.contextmanager
     def read(self) -> Iterator[Connection]:
-        """All that is read within belongs to one moment."""
-        with self._telling("read"), self._engine.begin() as connection:
+        """Open a read transaction, which sees one consistent state."""
+        with self._translate_errors("read"), self._engine.begin() as connection:
             yield connection
 
     @contextlib.contextmanager
     def write(self) -> Iterator[Connection]:
-        """All that is changed within is there at the end, on the disk, or nothing of it.
+        """Open a write transaction: on exit all changes are on disk, or none after an error.
 
-        The only writer from the start, so that what it reads stays true until it writes.
+        It holds the write lock from the start, so that its reads stay valid until it writes.
         """
-        with self._telling("written"), self._writing.begin() as connection:
+        with self._translate_errors("written"), self._writing.begin() as connection:
             yield connection
 
     def _prepare(self) -> None:
-        with self._telling("opened"), self._engine.connect() as connection:
+        with self._translate_errors("opened"), self._engine.connect() as connection:
             driver = connection.connection.driver_connection
             assert isinstance(driver, sqlite3.Connection)
             if driver.execute("PRAGMA journal_mode").fetchone() != ("wal",):
@@ -76,88 +77,88 @@ class Database:
             migrate(connection)
 
     @contextlib.contextmanager
-    def _telling(self, done: str) -> Iterator[None]:
-        """Say in a line what the disk or the file does not allow."""
+    def _translate_errors(self, action: str) -> Iterator[None]:
+        """Turn errors of the file or disk into a `UserError`."""
         try:
             yield
         except (sqlite3.Error, DBAPIError) as error:
             reason = error.orig if isinstance(error, DBAPIError) else error
             code = getattr(reason, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
-            if reason is None or code & 0xFF not in SURROUNDINGS:
+            if reason is None or code & 0xFF not in ENVIRONMENT_ERRORS:
                 raise
-            raise UserError(f"{self.path} could not be {done}: {first_line(reason)}") from error
+            raise UserError(f"{self.path} could not be {action}: {first_line(reason)}") from error
 
 
 def migrate(connection: Connection) -> None:
-    """Bring the tables to the newest form, within the transaction of `connection`."""
+    """Upgrade the tables to the newest revision, inside the transaction of `connection`."""
     script = ScriptDirectory(str(MIGRATIONS))
     context = MigrationContext.configure(connection)
-    present = context.get_current_revision()
+    current = context.get_current_revision()
     with Operations.context(context):
-        for step in reversed(list(script.iterate_revisions("head", present or "base"))):
+        for step in reversed(list(script.iterate_revisions("head", current or "base"))):
             step.module.upgrade()
     context.stamp(script, "head")
 
 
-def inspect(path: Path) -> None:
-    """Raise `UserError` unless a file at `path` is a sound database of ours, and change nothing."""
+def check_file(path: Path) -> None:
+    """Raise `UserError` if an existing file is not an intact database of the studio."""
     if not path.exists() or path.stat().st_size == 0:
         return
-    unfinished = path.with_name(f"{path.name}-journal").exists()  # to be rolled back first
-    address = f"{path.resolve().as_uri()}?mode={'rw' if unfinished else 'ro'}"
-    connection = sqlite3.connect(address, uri=True, timeout=PATIENCE)
+    has_journal = path.with_name(f"{path.name}-journal").exists()  # SQLite must roll it back
+    uri = f"{path.resolve().as_uri()}?mode={'rw' if has_journal else 'ro'}"
+    connection = sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT)
     with contextlib.closing(connection):
         try:
-            (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+            (result,) = connection.execute("PRAGMA quick_check(1)").fetchone()
             tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema")}
             _check_version(path, connection, tables)
         except sqlite3.OperationalError:
-            raise  # the place, not the file
+            raise  # about access to the file, not its contents
         except sqlite3.DatabaseError as error:
-            found = first_line(error)
-    if found != "ok":
-        problem = " ".join(str(found).split())
-        raise UserError(f"{path} is damaged ({problem:.80}): move it away, or put back a copy")
+            result = first_line(error)
+    if result != "ok":
+        problem = " ".join(str(result).split())
+        raise UserError(f"{path} is damaged ({problem:.80}): move it away or restore a backup")
 
 
 def _check_version(path: Path, connection: sqlite3.Connection, tables: set[str]) -> None:
     if not tables:
         return
     if "alembic_version" not in tables:
-        raise UserError(f"{path} is a database of another program: name another file")
+        raise UserError(f"{path} is a database of another program: choose another folder=...")
     script = ScriptDirectory(str(MIGRATIONS))
-    known = {step.revision for step in script.walk_revisions()}
+    revisions = {step.revision for step in script.walk_revisions()}
     for (version,) in connection.execute("SELECT version_num FROM alembic_version"):
-        if version not in known:
+        if version not in revisions:
             raise UserError(
-                f"{path} is of a newer version ({version!s:.40}): update anime_dcgan to open it"
+                f"{path} was written by a newer version ({version!s:.40}): update anime_dcgan"
             )
 
 
 def _engine(path: Path) -> Engine:
     engine = create_engine(
         URL.create("sqlite", database=str(path)),
-        connect_args={"timeout": PATIENCE, "isolation_level": None},
+        connect_args={"timeout": BUSY_TIMEOUT, "isolation_level": None},
     )
-    event.listen(engine, "connect", _set_up)
+    event.listen(engine, "connect", _configure)
     event.listen(engine, "begin", _begin)
     return engine
 
 
-def _set_up(connection: sqlite3.Connection, _: Any) -> None:
+def _configure(connection: sqlite3.Connection, _: Any) -> None:
     connection.execute("PRAGMA foreign_keys = on")
-    connection.execute("PRAGMA synchronous = full")  # what was acknowledged survives a power cut
+    connection.execute("PRAGMA synchronous = full")  # acknowledged writes survive a power failure
     connection.create_function("fold", 1, fold, deterministic=True)
 
 
 def _begin(connection: Connection) -> None:
-    """In place of the driver's own, which begins late and leaves tables outside (Python 3.11)."""
+    """Replace the driver's own BEGIN, which comes late and excludes DDL (Python 3.11)."""
     writes = connection.get_execution_options().get("writes")
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
 def fold(text: str) -> str:
-    """What two spellings share that a person who searches takes for the same.
+    """Return the text in the form that searches compare: NFKC-normalised and case-folded.
 
     >>> fold("Ünal") == fold("u\\u0308NAL")
     True

@@ -1,4 +1,4 @@
-"""Changes of kept faces, within a transaction."""
+"""Changes to kept faces, inside a transaction."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -7,25 +7,26 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from anime_dcgan.explore.face import Face
 from anime_dcgan.studio.store import schema
-from anime_dcgan.studio.store.family import forget_the_forgotten, link
-from anime_dcgan.studio.store.reading import load
-from anime_dcgan.studio.store.records import How
+from anime_dcgan.studio.store.family import delete_unreferenced, replace_parents
+from anime_dcgan.studio.store.queries import load_face
+from anime_dcgan.studio.store.records import Method
 from anime_dcgan.system.errors import NotFoundError
 
 FACES = schema.kept
 
 
 def now() -> str:
+    """Return the current time in UTC as ISO 8601 text."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
-def put(connection: Connection, face: Face, thumb: bytes) -> int:
-    """The id of a face that is there, with its picture, or is put there now."""
-    return locate(connection, face) or new(connection, face, thumb)
+def get_or_create(connection: Connection, face: Face, thumb: bytes) -> int:
+    """Return the id of a face, which is stored with its picture if it is new."""
+    return find_id(connection, face) or create(connection, face, thumb)
 
 
-def new(connection: Connection, face: Face, thumb: bytes, hidden: bool = False) -> int:
-    """The id of a face that was not there."""
+def create(connection: Connection, face: Face, thumb: bytes, hidden: bool = False) -> int:
+    """Store a new face with its picture and return its id."""
     values = {
         **{"face": face.to_query(), "run": face.run, "story": "", "favourite": False},
         **{"how": None, "hidden": hidden, "created": (moment := now()), "updated": moment},
@@ -36,25 +37,26 @@ def new(connection: Connection, face: Face, thumb: bytes, hidden: bool = False) 
     return id
 
 
-def show(connection: Connection, id: int) -> bool:
-    """Take a face out of hiding, if it is there; returns whether it was."""
+def unhide(connection: Connection, id: int) -> bool:
+    """Make a hidden face visible again; return True if it was hidden."""
     hidden = update(FACES).where(FACES.c.id == id, FACES.c.hidden)
     return connection.execute(hidden.values(hidden=False, updated=now())).rowcount > 0
 
 
-def locate(connection: Connection, face: Face) -> int | None:
-    """Its id, hidden or not."""
+def find_id(connection: Connection, face: Face) -> int | None:
+    """Return the id of a face, hidden or not; None if it is not in the database."""
     return connection.scalar(select(FACES.c.id).where(FACES.c.face == face.to_query()))
 
 
-def relate(
-    connection: Connection, child: int, how: How | None, parents: Mapping[int, float] | None
+def set_parents(
+    connection: Connection, child: int, how: Method | None, parents: Mapping[int, float] | None
 ) -> None:
-    """Say what made it of whom; None leaves that as it is.
+    """Set how a face was made, and from which parents; None leaves a value unchanged.
 
-    Of parents that all descend from it nothing is taken, `how` neither: it was there before them.
+    If all the parents descend from the face, nothing changes, `how` included: the face existed
+    before them.
     """
-    if parents is not None and not link(connection, child, parents):
+    if parents is not None and not replace_parents(connection, child, parents):
         return
     values = {"how": how} if how is not None else {}
     if values or parents is not None:
@@ -63,6 +65,7 @@ def relate(
 
 
 def change(connection: Connection, id: int, story: str | None, favourite: bool | None) -> None:
+    """Set the values that are not None; raise `NotFoundError` if the face is hidden or missing."""
     values = {"story": story, "favourite": favourite}
     given = {name: value for name, value in values.items() if value is not None}
     visible = update(FACES).where(FACES.c.id == id, ~FACES.c.hidden)
@@ -71,9 +74,9 @@ def change(connection: Connection, id: int, story: str | None, favourite: bool |
 
 
 def remove(connection: Connection, id: int) -> None:
-    """It goes wholly, or becomes a hidden ancestor where others descend from it."""
-    load(connection, id)
+    """Delete a face, or hide it if others descend from it."""
+    load_face(connection, id)
     connection.execute(delete(schema.members).where(schema.members.c.kept == id))
     hidden = {"hidden": True, "story": "", "favourite": False, "updated": now()}
     connection.execute(update(FACES).where(FACES.c.id == id).values(hidden))
-    forget_the_forgotten(connection)
+    delete_unreferenced(connection)

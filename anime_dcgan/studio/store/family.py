@@ -1,4 +1,4 @@
-"""Who descends from whom, within a transaction. There are no cycles, and none can be made."""
+"""The family tree of kept faces, inside a transaction. Every change keeps it free of cycles."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -6,31 +6,31 @@ from collections.abc import Iterable, Mapping
 from sqlalchemy import Connection, delete, insert, select, text
 
 from anime_dcgan.studio.store import schema
-from anime_dcgan.studio.store.reading import among, loaded
+from anime_dcgan.studio.store.queries import id_list, load_faces
 from anime_dcgan.studio.store.records import Edge, Family
 from anime_dcgan.system.errors import NotFoundError
 
-MOST_RELATIVES = 500
-"""In either direction; the nearest are kept."""
+MAX_RELATIVES = 500
+"""Relatives that a family shows in either direction; the nearest are kept."""
 
 PARENTS = schema.parents
 
-# Breadth first: SQLite takes the rows of a recursion in the order in which they came. UNION takes
-# each once, so that this would end also in a cycle.
+# Breadth first: SQLite processes the rows of a recursion in insertion order. UNION visits each id
+# once, so the query would terminate even on a cycle.
 DESCENDANTS = text("""
     WITH RECURSIVE line(id) AS (
         SELECT value FROM json_each(:ids) UNION
         SELECT child FROM parents JOIN line ON parent = line.id
-    ) SELECT id FROM line LIMIT :most
+    ) SELECT id FROM line LIMIT :max_count
 """)
 ANCESTORS = text("""
     WITH RECURSIVE line(id) AS (
         SELECT value FROM json_each(:ids) UNION
         SELECT parent FROM parents JOIN line ON child = line.id
-    ) SELECT id FROM line LIMIT :most
+    ) SELECT id FROM line LIMIT :max_count
 """)
-# Who is hidden stands there for those that descend from it; after the last of them it goes too.
-FORGOTTEN = text("""
+# A hidden face is kept for its visible descendants and deleted after the last of them.
+DELETE_UNREFERENCED = text("""
     DELETE FROM kept WHERE hidden AND id NOT IN (
         WITH RECURSIVE line(id) AS (
             SELECT parent FROM parents JOIN kept ON child = kept.id WHERE NOT hidden UNION
@@ -40,59 +40,62 @@ FORGOTTEN = text("""
 """)
 
 
-def link(connection: Connection, child: int, parents: Mapping[int, float]) -> bool:
-    """Give it these parents, by their shares, in place of those it has.
+def replace_parents(connection: Connection, child: int, parents: Mapping[int, float]) -> bool:
+    """Replace the parents of a face by these ids with their shares.
 
-    Nothing descends from itself: whoever descends from it, and itself, is left out. Returns False
-    where nobody remains of those given; nothing is changed then.
+    The face itself and its descendants are skipped, so that no cycle can form. If that leaves none
+    of the given parents, nothing changes and the result is False.
     """
     below = descendants(connection, [child]) if parents else set()
-    possible = {parent: share for parent, share in parents.items() if parent not in below}
-    if parents and not possible:
+    allowed = {parent: share for parent, share in parents.items() if parent not in below}
+    if parents and not allowed:
         return False
     connection.execute(delete(PARENTS).where(PARENTS.c.child == child))
     edges = [
-        {"child": child, "parent": parent, "place": place, "share": share}
-        for place, (parent, share) in enumerate(possible.items())
+        {"child": child, "parent": parent, "place": position, "share": share}
+        for position, (parent, share) in enumerate(allowed.items())
     ]
     if edges:
         connection.execute(insert(PARENTS), edges)
     return True
 
 
-def descendants(connection: Connection, ids: Iterable[int], most: int = -1) -> set[int]:
-    """These and all that descend from them; the nearest `most`, or all."""
-    return set(connection.scalars(DESCENDANTS, {"ids": json.dumps(list(ids)), "most": most}))
+def descendants(connection: Connection, ids: Iterable[int], max_count: int = -1) -> set[int]:
+    """Return the ids and those of their nearest descendants, `max_count` in all (-1: no limit)."""
+    params = {"ids": json.dumps(list(ids)), "max_count": max_count}
+    return set(connection.scalars(DESCENDANTS, params))
 
 
-def ancestors(connection: Connection, ids: Iterable[int], most: int = -1) -> set[int]:
-    """As `descendants`."""
-    return set(connection.scalars(ANCESTORS, {"ids": json.dumps(list(ids)), "most": most}))
+def ancestors(connection: Connection, ids: Iterable[int], max_count: int = -1) -> set[int]:
+    """Return the ids and those of their nearest ancestors, `max_count` in all (-1: no limit)."""
+    params = {"ids": json.dumps(list(ids)), "max_count": max_count}
+    return set(connection.scalars(ANCESTORS, params))
 
 
 def has_parents(connection: Connection, id: int) -> bool:
+    """Return True if a face has at least one parent."""
     return connection.scalar(select(PARENTS.c.share).where(PARENTS.c.child == id)) is not None
 
 
-def relatives(connection: Connection, id: int) -> Family:
-    """`NotFoundError` if there is no such face, hidden or not."""
-    near = MOST_RELATIVES + 1
-    above, below = ancestors(connection, [id], near), descendants(connection, [id], near)
-    query = select(schema.kept).where(schema.kept.c.id.in_(among(above | below)))
-    nodes = loaded(connection, query.order_by(schema.kept.c.id))
+def load_family(connection: Connection, id: int) -> Family:
+    """Return the family of a face, hidden or not; raise `NotFoundError` if it is missing."""
+    limit = MAX_RELATIVES + 1
+    above, below = ancestors(connection, [id], limit), descendants(connection, [id], limit)
+    query = select(schema.kept).where(schema.kept.c.id.in_(id_list(above | below)))
+    nodes = load_faces(connection, query.order_by(schema.kept.c.id))
     if not nodes:
         raise NotFoundError(f"there is no kept face {id}")
-    here = {node.id for node in nodes}
+    ids = {node.id for node in nodes}
     edges = [
         Edge(node.id, parent.id, parent.share, node.how)
         for node in nodes
         for parent in node.parents
-        if parent.id in here
+        if parent.id in ids
     ]
-    return Family(tuple(nodes), tuple(edges), whole=max(len(above), len(below)) < near)
+    return Family(tuple(nodes), tuple(edges), is_complete=max(len(above), len(below)) < limit)
 
 
-def forget_the_forgotten(connection: Connection) -> None:
-    """Delete who is hidden and nobody's ancestor any more."""
+def delete_unreferenced(connection: Connection) -> None:
+    """Delete the hidden faces that have no visible descendants."""
     if connection.scalar(select(schema.kept.c.id).where(schema.kept.c.hidden).limit(1)):
-        connection.execute(FORGOTTEN)  # goes through all edges
+        connection.execute(DELETE_UNREFERENCED)  # scans all edges

@@ -1,4 +1,4 @@
-"""What the store gives back: plain values that nothing changes any more."""
+"""Immutable records that the store returns."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -6,20 +6,21 @@ from typing import Literal
 from anime_dcgan.explore.face import Face
 from anime_dcgan.system.errors import UserError
 
-How = Literal["breed", "mix", "edit", "projection"]
+Method = Literal["breed", "mix", "edit", "projection"]
+"""How a face was made from its parents."""
 
 
-class Taken(UserError):
-    """Another collection has this name."""
+class NameTakenError(UserError):
+    """Another collection already has this name."""
 
 
 @dataclass(frozen=True)
 class Parent:
-    """A kept face that another was made of.
+    """A parent of a kept face.
 
     Attributes:
-        id: of the kept face.
-        share: 0 to 1, how much of it there is in the child.
+        id: id of the parent, which is a kept face itself.
+        share: contribution to the child, in [0, 1].
     """
 
     id: int
@@ -27,16 +28,16 @@ class Parent:
 
 
 @dataclass(frozen=True)
-class Kept:
-    """A face that somebody kept.
+class KeptFace:
+    """A face in the database.
 
     Attributes:
-        how: what made it of its parents; None for a face that was found by its seed.
-        created, updated: in UTC, as ISO 8601.
+        how: method that made it from its parents; None for a face found by its seed.
+        created, updated: ISO 8601 times in UTC.
         parents: in the order in which they were given.
-        collections: the ids of those that it is in.
-        hidden: it was removed, and is no more than an ancestor of others: without story, in no
-            list and no collection.
+        collections: ids of the collections that contain it.
+        hidden: True if the face was removed but remains as an ancestor of others; it then has no
+            story and belongs to no list and no collection.
     """
 
     id: int
@@ -45,7 +46,7 @@ class Kept:
     favourite: bool
     created: str
     updated: str
-    how: How | None
+    how: Method | None
     parents: tuple[Parent, ...]
     collections: tuple[int, ...]
     hidden: bool
@@ -53,20 +54,20 @@ class Kept:
 
 @dataclass(frozen=True)
 class Page:
-    """Kept faces, newest first, and whether older ones follow."""
+    """Kept faces, newest first; `has_more` is True if older ones follow."""
 
-    kept: tuple[Kept, ...]
-    more: bool
+    kept: tuple[KeptFace, ...]
+    has_more: bool
 
 
 @dataclass(frozen=True)
 class Edge:
-    """One line of a family tree, by the ids of kept faces."""
+    """A parent-child edge of a family tree, by the ids of kept faces."""
 
     child: int
     parent: int
     share: float
-    how: How | None
+    how: Method | None
 
 
 @dataclass(frozen=True)
@@ -74,18 +75,18 @@ class Family:
     """A kept face with its ancestors and descendants, oldest first.
 
     Attributes:
-        edges: all between two of `nodes`.
-        whole: False where there were so many that the farthest are left out.
+        edges: all edges between two of the `nodes`.
+        is_complete: False if the most distant relatives are omitted because there are too many.
     """
 
-    nodes: tuple[Kept, ...]
+    nodes: tuple[KeptFace, ...]
     edges: tuple[Edge, ...]
-    whole: bool
+    is_complete: bool
 
 
 @dataclass(frozen=True)
 class Collection:
-    """A name, and how many faces are under it."""
+    """A named set of `count` kept faces."""
 
     id: int
     name: str
@@ -94,9 +95,9 @@ class Collection:
 
 
 @dataclass(frozen=True)
-class Imported:
-    """A collection that was imported; how many of its faces were new here, and how many known."""
+class ImportResult:
+    """An imported collection, with the numbers of its faces that were new and already kept."""
 
     collection: Collection
     added: int
-    known: int
+    existing: int

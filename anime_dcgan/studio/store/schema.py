@@ -1,6 +1,6 @@
-"""The tables. Whoever changes them writes a step in `migrations/versions` that does the same.
+"""The database tables.
 
-A test compares the two.
+Every change here needs a matching revision in `migrations/versions`; a test compares the two.
 """
 
 from sqlalchemy import (
@@ -31,15 +31,15 @@ kept = Table(
     "kept",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("face", Text, nullable=False, unique=True, comment="the query string of the face"),
+    Column("face", Text, nullable=False, unique=True, comment="query string of the face"),
     Column("run", Text, nullable=False),
     Column("story", Text, nullable=False),
     Column("favourite", Boolean, nullable=False),
     Column("how", String(20)),
-    Column("hidden", Boolean, nullable=False, comment="removed, but an ancestor of others"),
+    Column("hidden", Boolean, nullable=False, comment="removed, but still an ancestor of others"),
     Column("created", String(40), nullable=False),
     Column("updated", String(40), nullable=False),
-    sqlite_autoincrement=True,  # the link to a removed face shall never show another
+    sqlite_autoincrement=True,  # ids of removed faces are never reused
 )
 Index("kept_hidden", kept.c.hidden, sqlite_where=text("hidden"))
 
@@ -55,7 +55,7 @@ parents = Table(
     metadata,
     Column("child", ForeignKey("kept.id", ondelete="CASCADE"), primary_key=True),
     Column("parent", ForeignKey("kept.id", ondelete="CASCADE"), primary_key=True, index=True),
-    Column("place", Integer, nullable=False, comment="in the order in which they were given"),
+    Column("place", Integer, nullable=False, comment="position in the given order"),
     Column("share", Float, nullable=False),
     CheckConstraint("child <> parent", name="not_of_itself"),
 )

@@ -1,4 +1,4 @@
-"""Kept faces, their families and collections, and names of directions."""
+"""The initial schema: kept faces, their families and collections, and direction names."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -24,28 +24,28 @@ def upgrade() -> None:
     op.create_index("kept_hidden", "kept", ["hidden"], sqlite_where=sa.text("hidden"))
     op.create_table(
         "thumbs",
-        _of_kept("kept"),
+        _kept_key("kept"),
         sa.Column("png", sa.LargeBinary(), nullable=False),
     )
     op.create_table(
         "parents",
-        _of_kept("child"),
-        _of_kept("parent"),
+        _kept_key("child"),
+        _kept_key("parent"),
         sa.Column("place", sa.Integer(), nullable=False),
         sa.Column("share", sa.Float(), nullable=False),
         sa.CheckConstraint("child <> parent", name="parents_not_of_itself"),
     )
     op.create_index("parents_parent", "parents", ["parent"])
-    _collections()
-    _directions()
+    _create_collections()
+    _create_directions()
 
 
-def _of_kept(name: str) -> sa.Column:
-    of_kept = sa.ForeignKey("kept.id", ondelete="CASCADE")
-    return sa.Column(name, sa.Integer(), of_kept, primary_key=True)
+def _kept_key(name: str) -> sa.Column:
+    key = sa.ForeignKey("kept.id", ondelete="CASCADE")
+    return sa.Column(name, sa.Integer(), key, primary_key=True)
 
 
-def _collections() -> None:
+def _create_collections() -> None:
     op.create_table(
         "collections",
         sa.Column("id", sa.Integer(), primary_key=True),
@@ -61,12 +61,12 @@ def _collections() -> None:
             sa.ForeignKey("collections.id", ondelete="CASCADE"),
             primary_key=True,
         ),
-        _of_kept("kept"),
+        _kept_key("kept"),
     )
     op.create_index("members_kept", "members", ["kept"])
 
 
-def _directions() -> None:
+def _create_directions() -> None:
     op.create_table(
         "directions",
         sa.Column("run", sa.Text(), primary_key=True),

@@ -16,7 +16,7 @@ def face(seed: int, run: str = "run", **more: Any) -> Face:
 
 
 def png(colour: int = 0, size: tuple[int, int] = (8, 8)) -> bytes:
-    """One of 16 million plain pictures."""
+    """Return a PNG of a single 24-bit colour."""
     return encoded(Image.new("RGB", size, f"#{colour:06x}"))
 
 
@@ -27,6 +27,6 @@ def encoded(picture: Image.Image, kind: str = "PNG", **more: Any) -> bytes:
 
 
 def query(path: Path, sql: str) -> list[tuple[Any, ...]]:
-    """What the file says to another program."""
+    """Return the rows of a query made without the store."""
     with closing(sqlite3.connect(path)) as connection:
         return connection.execute(sql).fetchall()

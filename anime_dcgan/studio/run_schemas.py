@@ -1,0 +1,119 @@
+"""Response models for runs: the wire format of the library's records."""
+
+from typing import Any
+
+from pydantic import BaseModel
+
+from anime_dcgan.run.record import EquilibriumRecord, QualityRecord
+from anime_dcgan.run.scalars import thin
+from anime_dcgan.studio.library import Run, RunDetails
+
+
+class VerdictModel(BaseModel):
+    """The verdict on the training, and the epoch that it names."""
+
+    name: str
+    reasons: list[str]
+    epoch: float | None
+    images: float | None
+
+
+class BestModel(BaseModel):
+    """The lowest headline distance, and where it was measured."""
+
+    epoch: float | None
+    images: float
+    value: float
+
+
+class RunModel(BaseModel):
+    """A run as the list shows it.
+
+    `epochs` lists the numbered checkpoints and `named` those called best or last; `floor` is the
+    headline distance between two sets of real faces; `problem` explains an unreadable config.yaml.
+    """
+
+    name: str
+    images: float | None
+    epochs: list[str]
+    named: list[str]
+    running: bool
+    updated: float
+    latent_dim: int | None
+    image_size: int | None
+    model: str
+    settings: dict[str, str | int | float]
+    verdict: VerdictModel | None
+    headline: str | None
+    best: BestModel | None
+    floor: float | None
+    problem: str | None
+
+    @classmethod
+    def of(cls, run: Run) -> "RunModel":
+        return cls(**_run_fields(run))
+
+
+class RunDetailsModel(RunModel):
+    """A run with its curves; `curve` lists (images, headline distance, epoch)."""
+
+    curve: list[tuple[float, float, float | None]]
+    accuracy: dict[str, list[tuple[float, float]]]
+    command: str
+    config: str
+    notes: list[str]
+
+    @classmethod
+    def of_details(cls, details: RunDetails) -> "RunDetailsModel":
+        run, record = details.run, details.record
+        scalars = record.scalars
+        return cls(
+            **{**_run_fields(run), "images": run.images or record.images},
+            curve=_curve(record.quality) if record.quality else [],
+            accuracy={kind: thin(scalars.get(f"accuracy/{kind}", [])) for kind in ("real", "fake")},
+            command=record.commands,
+            config=record.config,
+            notes=record.notes,
+        )
+
+
+def _run_fields(run: Run) -> dict[str, Any]:
+    """Return the fields of `RunModel`."""
+    quality = run.quality
+    return {
+        **{name: getattr(run, name) for name in RunModel.model_fields if hasattr(run, name)},
+        "named": run.aliases,
+        "verdict": _verdict(run.equilibrium) if run.equilibrium else None,
+        "headline": quality.headline if quality else None,
+        "best": _best(quality) if quality else None,
+        "floor": quality.floor.get(quality.headline) if quality else None,
+    }
+
+
+def _verdict(equilibrium: EquilibriumRecord) -> VerdictModel:
+    return VerdictModel(
+        name=equilibrium.verdict,
+        reasons=equilibrium.reasons,
+        epoch=equilibrium.epoch,
+        images=equilibrium.images,
+    )
+
+
+def _best(quality: QualityRecord) -> BestModel | None:
+    best = quality.best
+    if best is None:
+        return None
+    value = best.values[quality.headline]
+    return BestModel(epoch=best.epoch, images=best.images, value=value)
+
+
+def _curve(quality: QualityRecord) -> list[tuple[float, float, float | None]]:
+    return [
+        (measurement.images, measurement.values[quality.headline], measurement.epoch)
+        for measurement in quality.measurements
+        if quality.headline in measurement.values
+    ]
+
+
+class Runs(BaseModel):
+    runs: list[RunModel]

@@ -1,13 +1,13 @@
-"""How fast `generate` draws and writes many faces, beside the loop that one would write.
+"""Speed of drawing and writing many faces with `generate`, compared with a simple loop.
 
     python -m benchmarks.drawing [faces, default 10000] [rounds, default 3] [overrides of train ...]
     python -m benchmarks.drawing 10000 3 checkpoint=RUN/checkpoints/last.ckpt
 
-The loop gives the generator one latent after the other and saves each picture by torchvision, in
-one process, from the same checkpoint: the one that is named, or one that was trained for a single
-batch, whose faces are noise. `generate` draws as it does by default, and in the precision
-that is fastest here. It is timed from the start of its process to the end; the loop without its
-start, on a tenth of the faces.
+The loop passes one latent after the other to the generator and saves each picture with torchvision,
+in one process, from the same checkpoint: the given one, or one trained for a single batch, whose
+faces are noise. `generate` runs with its defaults, and in the precision that is fastest on this
+machine. It is timed from the start of its process to the end, the loop without start-up and on a
+tenth of the faces.
 """
 
 import subprocess
@@ -20,11 +20,11 @@ from pathlib import Path
 import torch
 
 from anime_dcgan.run.checkpoint import load_generator
-from benchmarks.measure import apart, machine, ratio, take_turns
+from benchmarks.measure import alternate, in_new_process, machine, ratio
 
 
 def loop(checkpoint: Path, folder: Path, count: int) -> float:
-    """Faces/s of the plain loop, without the start of its process."""
+    """Return the faces/s of the simple loop, without start-up."""
     from torchvision.utils import save_image
 
     generator = load_generator(checkpoint)
@@ -39,44 +39,44 @@ def loop(checkpoint: Path, folder: Path, count: int) -> float:
 
 
 def generate(checkpoint: Path, out: Path, count: int, precision: str = "32-true") -> float:
-    """Faces/s of the command, with the start of its process."""
-    words = [f"epoch={checkpoint}", f"n={count}", f"out={out}", "overwrite=true"]
-    words.append(f"precision={precision}")
+    """Return the faces/s of the command, including start-up."""
+    argv = [f"epoch={checkpoint}", f"n={count}", f"out={out}", "overwrite=true"]
+    argv.append(f"precision={precision}")
     start = time.perf_counter()
     subprocess.run(
-        [sys.executable, "-m", "anime_dcgan.generate", *words], check=True, capture_output=True
+        [sys.executable, "-m", "anime_dcgan.generate", *argv], check=True, capture_output=True
     )
     return count / (time.perf_counter() - start)
 
 
 def train(folder: Path, overrides: list[str]) -> Path:
-    """The checkpoint of a training of one batch."""
-    words = ["data=drawn", "data.count=200", "metric=none", "max_kimg=0.064", *overrides]
-    words += [f"data.cache_dir={folder}/cache", f"hydra.run.dir={folder}/a"]
+    """Train one batch and return the checkpoint."""
+    argv = ["data=drawn", "data.count=200", "metric=none", "max_kimg=0.064", *overrides]
+    argv += [f"data.cache_dir={folder}/cache", f"hydra.run.dir={folder}/a"]
     subprocess.run(
-        [sys.executable, "-m", "anime_dcgan.train", *words], check=True, capture_output=True
+        [sys.executable, "-m", "anime_dcgan.train", *argv], check=True, capture_output=True
     )
     return folder / "a" / "checkpoints" / "last.ckpt"
 
 
 def main() -> None:
-    numbers = [int(word) for word in sys.argv[1:] if word.isdecimal()]
-    words = [word for word in sys.argv[1:] if not word.isdecimal()]
-    named = [Path(word.partition("=")[2]) for word in words if word.startswith("checkpoint=")]
+    numbers = [int(text) for text in sys.argv[1:] if text.isdecimal()]
+    argv = [text for text in sys.argv[1:] if not text.isdecimal()]
+    paths = [Path(text.partition("=")[2]) for text in argv if text.startswith("checkpoint=")]
     count, rounds = [*numbers, *(10000, 3)[len(numbers) :]]
-    with tempfile.TemporaryDirectory() as place:
-        folder = Path(place)
-        checkpoint = named[0] if named else train(folder, words)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        checkpoint = paths[0] if paths else train(folder, argv)
         draw = partial(generate, checkpoint)
         sides = {
             "zip": partial(draw, folder / "faces.zip", count),
             "folder": partial(draw, folder / "faces", count),
             "zip, precision=auto": partial(draw, folder / "fast.zip", count, "auto"),
-            "loop": partial(apart, loop, checkpoint, folder, count // 10),
+            "loop": partial(in_new_process, loop, checkpoint, folder, count // 10),
         }
-        figures = take_turns(sides, rounds, "faces/s")
-    loops = figures.pop("loop")
-    for name, speeds in figures.items():
+        results = alternate(sides, rounds, "faces/s")
+    loops = results.pop("loop")
+    for name, speeds in results.items():
         print(f"{name} / loop: {ratio(speeds, loops):.2f}")
     print(f"{machine()}; {' '.join(sys.argv[1:])}")
 

@@ -1,9 +1,10 @@
-"""The duality gap of a run's checkpoints, and how much two takings of it differ.
+"""Duality gap of a run's checkpoints, and the variation between two measurements of it.
 
-    python benchmarks/duality_gap.py RUN STEPS EPOCH [EPOCH ...]
+    python -m benchmarks.duality_gap RUN STEPS EPOCH [EPOCH ...]
 
-RUN is the folder of a run, STEPS how long the copies train, EPOCH a number, `best` or `last`. As in
-training, but twice for each checkpoint, on other hold-out faces and latents.
+RUN is the folder of a run, STEPS the number of steps of the copies, EPOCH a number, `best` or
+`last`. The gap is measured as during training, but twice per checkpoint, on different hold-out
+faces and latents.
 """
 
 import sys
@@ -14,7 +15,8 @@ import torch
 from omegaconf import OmegaConf
 
 from anime_dcgan.cli.command import instantiate
-from anime_dcgan.game.duality import DualityGap, Game, duality_gap
+from anime_dcgan.game.duality import DualityGap, duality_gap
+from anime_dcgan.game.step import Game
 from anime_dcgan.metric.evaluation import open_data
 from anime_dcgan.run import checkpoint
 from anime_dcgan.run.runs import find_checkpoint
@@ -22,11 +24,11 @@ from anime_dcgan.sampling.image import to_float
 from anime_dcgan.system import precision
 from anime_dcgan.training.gan import GAN
 
-JUDGED = 256  # hold-out faces that the value of the game is taken on
+EVALUATED = 256  # hold-out faces on which the value of the game is computed
 
 
 def load(path: Path) -> Game:
-    """The players of a checkpoint with their optimizers."""
+    """Return the players of a checkpoint with their optimizers and the rules of the training."""
     contents = checkpoint.read(path)
     module: GAN = instantiate(OmegaConf.create(contents["config"]).gan)
     module.load_state_dict(contents["state_dict"])
@@ -43,17 +45,21 @@ def load(path: Path) -> Game:
         loss=module.loss,
         regularizer=module.regularizer,
         augment=module.augment,
+        fakes_per_real=module.fakes_per_real,
+        accumulate=module.accumulate,
+        clip_gradient_norm=module.clip_gradient_norm,
         precision=lambda: precision.autocast(fast),
     )
 
 
-def take(game: Game, path: Path, steps: int, seed: int) -> DualityGap:
-    """The gap on hold-out faces that the seed chooses."""
-    config = checkpoint.read(path)["config"]
+def measure(game: Game, path: Path, steps: int, seed: int) -> DualityGap:
+    """Return the gap on hold-out faces that are chosen by the seed."""
+    contents = checkpoint.read(path)
+    config = contents["config"]
     faces = open_data(config, path)
     random = np.random.default_rng(seed)
     rows = random.permutation(faces.holdout_rows)
-    answering, judged = np.array_split(rows, 2)
+    train_rows, evaluation_rows = np.array_split(rows, 2)
 
     def real(rows: np.ndarray, count: int) -> torch.Tensor:
         chosen = random.choice(rows, count, len(rows) < count)
@@ -61,20 +67,26 @@ def take(game: Game, path: Path, steps: int, seed: int) -> DualityGap:
 
     torch.manual_seed(seed)
     latent_dim = config["model"]["generator"]["latent_dim"]
-    batches = [real(answering, config["data"]["batch_size"]) for _ in range(steps)]
-    return duality_gap(game, batches, lambda n: torch.randn(n, latent_dim), real(judged, JUDGED))
+    batches = [real(train_rows, config["data"]["batch_size"]) for _ in range(steps)]
+    return duality_gap(
+        game,
+        batches,
+        lambda n: torch.randn(n, latent_dim),
+        real(evaluation_rows, EVALUATED),
+        contents["discriminator_steps"],
+    )
 
 
 def main() -> None:
     run, steps, *epochs = sys.argv[1:]
-    print("epoch    total   discriminator   generator, each taken twice")
+    print("epoch    total   discriminator   generator, each measured twice")
     for epoch in epochs:
         path = find_checkpoint(Path(run), epoch)
         game = load(path)
         for seed in (0, 1):
-            gap = take(game, path, int(steps), seed)
-            figures = f"{gap.total:8.3f} {gap.discriminator:15.3f} {gap.generator:11.3f}"
-            print(f"{epoch:>5} {figures}", flush=True)
+            gap = measure(game, path, int(steps), seed)
+            values = f"{gap.total:8.3f} {gap.discriminator:15.3f} {gap.generator:11.3f}"
+            print(f"{epoch:>5} {values}", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,15 +1,16 @@
-"""How fast faces reach the training: building the cache, delivering batches, and the memory of it.
+"""Speed and memory of feeding faces to the training: building the cache, delivering batches.
 
     python -m benchmarks.feeding [FOLDER of pictures] [rounds=3]
     python -m benchmarks.feeding pictures=20000 size=64
 
-The second one draws its pictures, of `size` px. Three figures: the cache of decoded pictures at
-64 px, built by `open_cache`, against one thread of Pillow that decodes them all; batches of 64,
-gathered in the order of an epoch, flipped at random and turned to float in channels_last, against
-the rate of training (give it with rate=..., images/s; by default it is measured as the bare step
-of `model=radford`); and the resident memory of a process after each third of an epoch.
+The second command uses synthetic pictures of `size` px. Three things are measured: building the
+cache of decoded pictures at 64 px with `open_cache`, compared with one thread of Pillow that
+decodes them all; delivering batches of 64 in the order of an epoch, flipped at random and converted
+to float in channels_last, compared with the speed of training (rate=..., images/s; by default the
+bare step of `model=radford` is measured); and the resident memory of a process after each third of
+an epoch.
 
-This module imports torch where it is needed, as the processes that decode import it anew.
+Torch is imported inside functions, because the processes that decode import this module.
 """
 
 import io
@@ -26,22 +27,30 @@ from PIL import Image
 
 from anime_dcgan.data.cache import open_cache
 from anime_dcgan.data.folder import FolderFaces
-from benchmarks.measure import apart, machine, memory, ratio, seconds, take_turns, write_faces
+from benchmarks.measure import (
+    alternate,
+    in_new_process,
+    machine,
+    memory,
+    ratio,
+    seconds,
+    write_faces,
+)
 
 BATCH = 64
 
 
-def build(folder: Path, place: Path) -> float:
-    """Pictures/s into a new cache."""
-    shutil.rmtree(place, ignore_errors=True)
+def build(folder: Path, cache_dir: Path) -> float:
+    """Return the pictures/s of building a new cache."""
+    shutil.rmtree(cache_dir, ignore_errors=True)
     source = FolderFaces(folder)
     with redirect_stderr(io.StringIO()):
-        taken = seconds(lambda: open_cache(source, 64, place))
-    return len(source) / taken
+        duration = seconds(lambda: open_cache(source, 64, cache_dir))
+    return len(source) / duration
 
 
 def pillow(folder: Path) -> float:
-    """Pictures/s of one thread that decodes into one array."""
+    """Return the pictures/s of one thread that decodes with Pillow into an array."""
     paths = sorted(folder.rglob("*.jpg"))
     start = time.perf_counter()
     faces = np.empty((len(paths), 64, 64, 3), np.uint8)
@@ -51,13 +60,13 @@ def pillow(folder: Path) -> float:
     return len(paths) / (time.perf_counter() - start)
 
 
-def deliver(folder: Path, place: Path) -> tuple[float, list[float]]:
-    """Images/s over an epoch, and the resident MiB after each third of another."""
+def deliver(folder: Path, cache_dir: Path) -> tuple[float, list[float]]:
+    """Return the images/s over an epoch, and the resident MiB after each third of it."""
     from anime_dcgan.data.batches import FaceBatches
     from anime_dcgan.game.augment import Flip
     from anime_dcgan.sampling.image import to_float
 
-    images = open_cache(FolderFaces(folder), 64, place).images
+    images = open_cache(FolderFaces(folder), 64, cache_dir).images
     batches = FaceBatches(images, np.arange(len(images)), BATCH, seed=0)
     flip = Flip()
 
@@ -78,26 +87,29 @@ def deliver(folder: Path, place: Path) -> tuple[float, list[float]]:
 def main() -> None:
     from benchmarks.training import bare
 
-    given = [word for word in sys.argv[1:] if "=" not in word]
-    settings = dict(word.split("=", 1) for word in sys.argv[1:] if "=" in word)
-    with tempfile.TemporaryDirectory() as place:
-        folder, cache = Path(place) / "drawn", Path(place) / "cache"
-        if given:
-            folder = Path(given[0])
+    folders = [argument for argument in sys.argv[1:] if "=" not in argument]
+    settings = dict(argument.split("=", 1) for argument in sys.argv[1:] if "=" in argument)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder, cache = Path(temporary) / "drawn", Path(temporary) / "cache"
+        if folders:
+            folder = Path(folders[0])
         else:
             count, size = int(settings.get("pictures", 20000)), int(settings.get("size", 64))
             write_faces(folder, count, size)
         rounds = int(settings.get("rounds", 3))
-        sides = {"cache": partial(apart, build, folder, cache), "Pillow": partial(pillow, folder)}
-        figures = take_turns(sides, rounds, "pictures/s")
-        print(f"cache / one thread of Pillow: {ratio(figures['cache'], figures['Pillow']):.2f}")
+        sides = {
+            "cache": partial(in_new_process, build, folder, cache),
+            "Pillow": partial(pillow, folder),
+        }
+        speeds = alternate(sides, rounds, "pictures/s")
+        print(f"cache / one thread of Pillow: {ratio(speeds['cache'], speeds['Pillow']):.2f}")
         overrides = ["model=radford", "data=folder", f"data.path={folder}"]
         overrides.append(f"data.cache_dir={cache}")
         delivered, trained = [], []
         for _ in range(rounds):
-            speed, resident = apart(deliver, folder, cache)
+            speed, resident = in_new_process(deliver, folder, cache)
             delivered.append(speed)
-            trained.append(float(settings.get("rate") or apart(bare, overrides, 2000)))
+            trained.append(float(settings.get("rate") or in_new_process(bare, overrides, 2000)))
             sizes = ", ".join(f"{size:.0f}" for size in resident)
             print(f"delivered {speed:,.0f} images/s, trained {trained[-1]:.0f}; MiB: {sizes}")
         print(f"delivery / training: {ratio(delivered, trained):.0f}")

@@ -1,11 +1,11 @@
-"""The report's program in Keras, for `python -m benchmarks.training against=keras`.
+"""The report's program in Keras, run by `python -m benchmarks.training against=keras`.
 
     python benchmarks/keras_report.py FOLDER float32|mixed_bfloat16 IMAGES
 
 Written from the report's description: the pair that `model=dcgan` rebuilds, half-batches of 32
 real and 32 fake faces through `train_on_batch`, then 64 latents through both networks with the
 discriminator frozen; binary cross-entropy, Adam (2e-4, beta1 0.5). All pictures are decoded before
-the clock starts. It needs tensorflow and Pillow alone, and prints real images/s.
+timing starts. It needs tensorflow and Pillow only, and prints real images/s.
 """
 
 import sys

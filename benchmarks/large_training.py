@@ -1,30 +1,30 @@
-"""How soon training begins on any number of pictures, and in how much memory it goes on.
+"""Start-up time and memory of training on any number of pictures.
 
-    python benchmarks/large_training.py FOLDER COUNT... [override...]
+    python -m benchmarks.large_training FOLDER COUNT... [override...]
 
-For each count it makes up as many JPEGs below FOLDER as `preparing.py` does, and decodes them into
-a cache by a first training. On that cache it then trains a single batch, from the command to its
-end, and prints how long it took; and some more (`max_kimg=5`, unless an override says otherwise),
-of which it prints the peak memory of all processes together. Linux only.
+For each count, JPEGs are generated below FOLDER as by `benchmarks.preparing`, and a first training
+decodes them into a cache. The duration of a second training of a single batch on that cache is
+printed, from the command to its end, and the peak memory over all processes of a longer one
+(`max_kimg=5` unless overridden). Linux only.
 """
 
 import sys
 import time
 from pathlib import Path
 
-from preparing import make, measure
+from benchmarks.preparing import make, measure
 
 
 def train(source: Path, folder: Path, overrides: list[str]) -> tuple[float, int]:
-    """Seconds and peak bytes of a training."""
+    """Return the seconds and the peak bytes of a training."""
     run = folder / f"trained-{time.time_ns()}"
-    places = (f"data.cache_dir={folder / 'cache'}", f"hydra.run.dir={run}")
-    return measure("train", "data=folder", f"data.path={source}", *places, *overrides)
+    paths = (f"data.cache_dir={folder / 'cache'}", f"hydra.run.dir={run}")
+    return measure("train", "data=folder", f"data.path={source}", *paths, *overrides)
 
 
 def main() -> None:
-    counts = [int(word) for word in sys.argv[2:] if word.isdigit()]
-    overrides = [word for word in sys.argv[2:] if not word.isdigit()]
+    counts = [int(argument) for argument in sys.argv[2:] if argument.isdigit()]
+    overrides = [argument for argument in sys.argv[2:] if not argument.isdigit()]
     if not counts:
         raise SystemExit(__doc__)
     folder = Path(sys.argv[1])

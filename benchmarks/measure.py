@@ -1,6 +1,6 @@
-"""What the measurements share: sides that take turns in processes of their own, and the machine.
+"""Shared tools of the benchmarks: alternating measurements, and a description of the machine.
 
-Libraries are imported where they are needed: processes that decode import this module anew.
+Heavy libraries are imported inside functions, because processes that decode import this module.
 """
 
 import contextlib
@@ -27,58 +27,58 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 T = TypeVar("T")
 
-MATRIX = 4096
-DRAWN_TOGETHER = 250
+MATRIX_SIZE = 4096
+CHUNK = 250
 INSTRUCTIONS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16")
 
 
-def apart(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """What the function returns in a new process: no side inherits memory or threads of another."""
+def in_new_process(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Call the function in a new process, so that no side inherits memory or threads of another."""
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=context) as pool:
         return pool.submit(function, *args, **kwargs).result()
 
 
-def take_turns(
+def alternate(
     sides: Mapping[str, Callable[[], float]], rounds: int, unit: str
 ) -> dict[str, list[float]]:
-    """Measure all sides in each round, one after the other, and print what they give."""
-    figures: dict[str, list[float]] = {name: [] for name in sides}
+    """Measure every side once per round, print the results, and return them by side."""
+    results: dict[str, list[float]] = {name: [] for name in sides}
     for number in range(rounds):
         for name, side in sides.items():
-            figures[name].append(side())
-        row = "  ".join(f"{name} {values[-1]:9.2f}" for name, values in figures.items())
+            results[name].append(side())
+        row = "  ".join(f"{name} {values[-1]:9.2f}" for name, values in results.items())
         print(f"round {number + 1}: {row} {unit}", flush=True)
-    return figures
+    return results
 
 
 def write_faces(folder: Path, count: int, size: int = 64) -> None:
-    """Drawn faces of `size` px as JPEG files in `folder/faces`, by all cores."""
-    place = folder / "faces"
-    place.mkdir(parents=True)
-    write = partial(_write_face, place, DrawnFaces(count), size)
+    """Write synthetic faces of `size` px as JPEG files to `folder/faces`, with all cores."""
+    target = folder / "faces"
+    target.mkdir(parents=True)
+    write = partial(_write_face, target, DrawnFaces(count), size)
     with ProcessPoolExecutor(mp_context=multiprocessing.get_context("spawn")) as pool:
-        list(pool.map(write, range(count), chunksize=DRAWN_TOGETHER))
+        list(pool.map(write, range(count), chunksize=CHUNK))
 
 
-def _write_face(place: Path, faces: DrawnFaces, size: int, index: int) -> None:
-    faces.read(index, size).save(place / f"{index:06d}.jpg", quality=90)
+def _write_face(folder: Path, faces: DrawnFaces, size: int, index: int) -> None:
+    faces.read(index, size).save(folder / f"{index:06d}.jpg", quality=90)
 
 
-def ratio(of: list[float], to: list[float]) -> float:
-    """The median of the ratios within each round, in which both sides met the same machine."""
-    return statistics.median(a / b for a, b in zip(of, to, strict=True))
+def ratio(results: list[float], baseline: list[float]) -> float:
+    """Return the median of the ratios per round, as the load of the machine varies over time."""
+    return statistics.median(a / b for a, b in zip(results, baseline, strict=True))
 
 
 def seconds(function: Callable[[], object]) -> float:
-    """That one call takes."""
+    """Return the duration of one call, in seconds."""
     start = now()
     function()
     return now() - start
 
 
 def now() -> float:
-    """Seconds on a clock, once a GPU has done all that it was given."""
+    """Return a clock's time in seconds, after the GPU has finished its work."""
     import torch
 
     if torch.cuda.is_initialized():
@@ -87,55 +87,58 @@ def now() -> float:
 
 
 def matrix_product(dtype: "torch.dtype", device: str = "cpu") -> float:
-    """FLOP/s of the product of two square matrices of `MATRIX`, median of several."""
+    """Return the FLOP/s of a product of two square matrices of `MATRIX_SIZE`, the median of 7."""
     import torch
 
-    left = torch.randn(MATRIX, MATRIX, device=device).to(dtype)
-    right = torch.randn(MATRIX, MATRIX, device=device).to(dtype)
+    left = torch.randn(MATRIX_SIZE, MATRIX_SIZE, device=device).to(dtype)
+    right = torch.randn(MATRIX_SIZE, MATRIX_SIZE, device=device).to(dtype)
     torch.matmul(left, right)
-    taken = [seconds(lambda: torch.matmul(left, right)) for _ in range(7)]
-    return 2 * MATRIX**3 / statistics.median(taken)
+    durations = [seconds(lambda: torch.matmul(left, right)) for _ in range(7)]
+    return 2 * MATRIX_SIZE**3 / statistics.median(durations)
 
 
-class Busy:
-    """Asks a GPU, while the block runs, how much of the last moments some kernel ran on it."""
+class GPUUsage:
+    """Sample the utilisation of the GPU while the block runs."""
 
     def __init__(self) -> None:
-        self.shares: list[float] = []
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._ask, daemon=True)
+        self.samples: list[float] = []
+        self._finished = threading.Event()
+        self._thread = threading.Thread(target=self._sample, daemon=True)
 
-    def __enter__(self) -> "Busy":
+    def __enter__(self) -> "GPUUsage":
         self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._over.set()
+        self._finished.set()
         self._thread.join()
 
-    def tell(self) -> None:
-        """Print the median, where there is a GPU and nvidia-ml-py."""
-        if self.shares:
-            print(f"GPU busy {statistics.median(self.shares):.0%} of the time", flush=True)
+    def report(self) -> None:
+        """Print the median utilisation; prints nothing without a GPU and nvidia-ml-py."""
+        if self.samples:
+            print(f"GPU busy {statistics.median(self.samples):.0%} of the time", flush=True)
 
-    def _ask(self) -> None:
+    def _sample(self) -> None:
         import torch
 
-        while not self._over.wait(0.5):
+        while not self._finished.wait(0.5):
             if torch.cuda.is_initialized():
                 with contextlib.suppress(ImportError, RuntimeError):
-                    self.shares.append(torch.cuda.utilization() / 100)
+                    self.samples.append(torch.cuda.utilization() / 100)
 
 
 def memory(field: Literal["VmRSS", "VmHWM"], process: int | None = None) -> float:
-    """Resident memory of a process (of this one), now or at its peak, MiB. Linux only."""
+    """Return the resident memory of a process (default: this one), now or at its peak, in MiB.
+
+    Linux only.
+    """
     status = Path(f"/proc/{process or 'self'}/status").read_text()
     (size,) = re.findall(rf"{field}:\s+(\d+) kB", status)
     return int(size) / 1024
 
 
 def compose_train(overrides: list[str]) -> "DictConfig":
-    """What `train` would be configured with."""
+    """Return the configuration of `train` with these overrides."""
     from hydra import compose, initialize_config_dir
 
     with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
@@ -143,18 +146,18 @@ def compose_train(overrides: list[str]) -> "DictConfig":
 
 
 def machine(device: str = "cpu") -> str:
-    """Processor, its instruction sets that matter here, threads, versions and date."""
+    """Return the processor, its relevant instruction sets, threads, versions and the date."""
     import torch
 
     allowed = os.environ.get("ONEDNN_MAX_CPU_ISA")
-    hidden = [f"ONEDNN_MAX_CPU_ISA={allowed}"] if allowed else []
+    limit = [f"ONEDNN_MAX_CPU_ISA={allowed}"] if allowed else []
     packages = [f"torch {torch.__version__}", f"Python {platform.python_version()}"]
     return ", ".join(
         [
             *([torch.cuda.get_device_name()] if device == "cuda" else []),
             _processor(),
             f"{torch.get_num_threads()} threads",
-            *hidden,
+            *limit,
             *packages,
             time.strftime("%F"),
         ]
@@ -168,5 +171,5 @@ def _processor() -> str:
         return platform.processor() or platform.machine()
     name = re.search(r"model name\s*: (.*)", text)
     flags = re.search(r"flags\s*: (.*)", text)
-    known = [flag for flag in INSTRUCTIONS if flags and flag in flags.group(1).split()]
-    return f"{name.group(1) if name else platform.machine()} ({' '.join(known)})"
+    available = [flag for flag in INSTRUCTIONS if flags and flag in flags.group(1).split()]
+    return f"{name.group(1) if name else platform.machine()} ({' '.join(available)})"

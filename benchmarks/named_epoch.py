@@ -1,11 +1,12 @@
-"""How near the best of a whole run the epoch lies that the verdict names.
+"""Quality at the epoch that the verdict names, compared with the best of the run.
 
     python -m benchmarks.named_epoch RUN [RUN ...]
 
-RUN is the folder of a run. Its `equilibrium.json` is judged again after each of its measurements,
-as it was in the training, with the default rules: a row is the measurement and the verdict then. At
-the end, for each run, when an equilibrium was first called, which epoch was named then and at the
-end of the run, and the distance there over the lowest one of the whole run.
+RUN is the folder of a run. The verdict is computed again after each measurement in its
+`equilibrium.json`, as during training, with the default rules; each row is a measurement and the
+verdict at that time. Then, for each run, it prints when an equilibrium was first declared, which
+epoch was named at that time and at the end of the run, and the ratio of the distance there to the
+lowest distance of the run.
 """
 
 import json
@@ -16,16 +17,16 @@ from pathlib import Path
 from anime_dcgan.metric.verdict import Observation, TrainingVerdict, judge_training
 
 
-def verdicts(course: Sequence[Observation]) -> list[TrainingVerdict]:
-    """The verdict after each observation."""
-    return [judge_training(course[:end]) for end in range(1, len(course) + 1)]
+def verdicts(observations: Sequence[Observation]) -> list[TrainingVerdict]:
+    """Return the verdict after each observation."""
+    return [judge_training(observations[:end]) for end in range(1, len(observations) + 1)]
 
 
-def named(verdict: TrainingVerdict, course: Sequence[Observation]) -> str:
-    """The epoch that a verdict names, and its distance over the lowest of the course."""
+def named(verdict: TrainingVerdict, observations: Sequence[Observation]) -> str:
+    """Describe the epoch that a verdict names, and the ratio of its distance to the lowest."""
     if verdict.since is None:
         return f"{verdict.name}, no epoch named"
-    since, lowest = verdict.since, min(seen.distance for seen in course)
+    since, lowest = verdict.since, min(observation.distance for observation in observations)
     return (
         f"epoch {since.epoch:.1f} ({since.images / 1000:,.0f} thousand images), "
         f"distance {since.distance:.2f}, {since.distance / lowest:.3f} of the lowest"
@@ -37,16 +38,19 @@ def main() -> None:
         raise SystemExit(__doc__)
     for folder in map(Path, sys.argv[1:]):
         text = (folder / "equilibrium.json").read_text(encoding="utf-8")
-        course = [Observation.of_row(row) for row in json.loads(text)["history"]]
-        told = verdicts(course)
+        observations = [Observation.of_row(row) for row in json.loads(text)["history"]]
+        verdicts_so_far = verdicts(observations)
         print(f"{folder.name}\nimages, epoch, distance, duality gap, verdict")
-        for seen, verdict in zip(course, told, strict=True):
-            figures = f"{seen.images:>9,} {seen.epoch:6.1f} {seen.distance:8.2f} {seen.gap:8.3f}"
-            print(f"{figures}  {verdict.name}: {'; '.join(verdict.reasons)}")
-        called = [end for end, verdict in enumerate(told) if verdict.name == "equilibrium"]
-        if called:
-            print(f"first called at {course[called[0]].images:,}: {named(told[called[0]], course)}")
-        print(f"at the end: {named(told[-1], course)}")
+        for observation, verdict in zip(observations, verdicts_so_far, strict=True):
+            values = f"{observation.images:>9,} {observation.epoch:6.1f}"
+            values += f" {observation.distance:8.2f} {observation.gap:8.3f}"
+            print(f"{values}  {verdict.name}: {'; '.join(verdict.reasons)}")
+        names = [verdict.name for verdict in verdicts_so_far]
+        if "equilibrium" in names:
+            first = names.index("equilibrium")
+            description = named(verdicts_so_far[first], observations)
+            print(f"first declared at {observations[first].images:,}: {description}")
+        print(f"at the end: {named(verdicts_so_far[-1], observations)}")
 
 
 if __name__ == "__main__":

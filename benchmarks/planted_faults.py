@@ -1,13 +1,13 @@
-"""How many planted faults `prepare` finds, and how many good pictures it takes for faults.
+"""Recall of `prepare` on planted faults, and its false positives among good pictures.
 
-    python benchmarks/planted_faults.py SOURCE [PHOTOGRAPHS]
+    python -m benchmarks.planted_faults SOURCE [PHOTOGRAPHS]
 
-SOURCE, a folder or archive of faces, is prepared first. Of what is kept, GOOD pictures are written
-to a temporary folder, and beside them copies of some (re-encoded, scaled, mirrored, recoloured),
-blurred versions of other ones, and pictures of nothing; where a folder of PHOTOGRAPHS without faces
-is given, random squares of those as well. That folder is prepared with the default thresholds, and
-the share that is dropped is printed for each kind. A copy counts as found where it or its original
-is dropped; a good picture as taken for a fault where it is dropped and no copy of it is kept.
+SOURCE, a folder or archive of faces, is prepared first. GOOD of the pictures that are kept are
+written to a temporary folder, together with copies of some (re-encoded, scaled, mirrored,
+recoloured), blurred versions of others, and pictures without content; with a folder of PHOTOGRAPHS
+without faces, also random squares of those. That folder is prepared with the default thresholds,
+and the fraction dropped is printed for each kind. A copy counts as found if it or its original is
+dropped; a good picture is a false positive if it is dropped and none of its copies is kept.
 """
 
 import io
@@ -26,14 +26,16 @@ from anime_dcgan.data.manifest import DROP, ManifestFaces, read_manifest
 
 SIDE = 64
 GOOD = 8000
-PLANTED = 300  # of each kind
-SQUARES = 6  # of each photograph
-FLAT = 12  # a square whose grey values deviate less shows nothing at all
+PLANTED = 300  # pictures per kind
+SQUARES = 6  # per photograph
+MIN_DEVIATION = 12  # of grey values; squares below it show nothing at all
 
 Change = Callable[[Image.Image], Image.Image]
 
 
-def encoded(quality: int) -> Change:
+def encode(quality: int) -> Change:
+    """Return a change that re-encodes a face as JPEG."""
+
     def change(face: Image.Image) -> Image.Image:
         stream = io.BytesIO()
         face.save(stream, "JPEG", quality=quality)
@@ -42,11 +44,14 @@ def encoded(quality: int) -> Change:
     return change
 
 
-def scaled(side: int) -> Change:
+def scale(side: int) -> Change:
+    """Return a change that resizes a face to `side` px."""
     return lambda face: face.resize((side, side), Image.Resampling.LANCZOS)
 
 
-def turned_hue(degrees: float) -> Change:
+def shift_hue(degrees: float) -> Change:
+    """Return a change that shifts the hue of a face."""
+
     def change(face: Image.Image) -> Image.Image:
         bands = np.array(face.convert("HSV"))
         bands[..., 0] += np.uint8(round(degrees / 360 * 256) % 256)
@@ -56,23 +61,23 @@ def turned_hue(degrees: float) -> Change:
 
 
 COPIES: dict[str, Change] = {
-    "re-encoded, quality 60": encoded(60),
-    "re-encoded, quality 30": encoded(30),
-    "scaled to 48 px": scaled(48),
-    "scaled to 96 px": scaled(96),
+    "re-encoded, quality 60": encode(60),
+    "re-encoded, quality 30": encode(30),
+    "scaled to 48 px": scale(48),
+    "scaled to 96 px": scale(96),
     "mirrored": lambda face: face.transpose(Image.Transpose.FLIP_LEFT_RIGHT),
     "brightness 0.8": lambda face: ImageEnhance.Brightness(face).enhance(0.8),
     "contrast 1.3": lambda face: ImageEnhance.Contrast(face).enhance(1.3),
     "saturation 0.5": lambda face: ImageEnhance.Color(face).enhance(0.5),
-    "hue turned by 15 degrees": turned_hue(15),
-    "mirrored and re-encoded": lambda face: encoded(60)(
+    "hue turned by 15 degrees": shift_hue(15),
+    "mirrored and re-encoded": lambda face: encode(60)(
         face.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     ),
 }
 BLURS: dict[str, Change] = {
     "blurred, radius 1": lambda face: face.filter(ImageFilter.GaussianBlur(1)),
     "blurred, radius 2": lambda face: face.filter(ImageFilter.GaussianBlur(2)),
-    "enlarged from 24 px": lambda face: scaled(SIDE)(scaled(24)(face)),
+    "enlarged from 24 px": lambda face: scale(SIDE)(scale(24)(face)),
 }
 
 
@@ -80,9 +85,9 @@ def noise(generator: np.random.Generator) -> Image.Image:
     return Image.fromarray(generator.integers(0, 256, (SIDE, SIDE, 3), dtype=np.uint8))
 
 
-def clouds(generator: np.random.Generator) -> Image.Image:
+def colour_clouds(generator: np.random.Generator) -> Image.Image:
     coarse = int(generator.integers(2, 12))
-    return scaled(SIDE)(
+    return scale(SIDE)(
         Image.fromarray(generator.integers(0, 256, (coarse, coarse, 3), dtype=np.uint8))
     )
 
@@ -90,16 +95,16 @@ def clouds(generator: np.random.Generator) -> Image.Image:
 def stripes(generator: np.random.Generator) -> Image.Image:
     down, across = np.mgrid[:SIDE, :SIDE] / SIDE
     waves = generator.uniform(1, 12), generator.uniform(-6, 6), generator.uniform(0, 6.3)
-    share = np.sin(6.3 * (waves[0] * down + waves[1] * across) + waves[2]) / 2 + 0.5
+    blend = np.sin(6.3 * (waves[0] * down + waves[1] * across) + waves[2]) / 2 + 0.5
     one, other = generator.integers(0, 256, (2, 3))
-    return Image.fromarray((share[..., None] * one + (1 - share[..., None]) * other).astype("u1"))
+    return Image.fromarray((blend[..., None] * one + (1 - blend[..., None]) * other).astype("u1"))
 
 
-NOTHING = {"noise": noise, "clouds of colour": clouds, "stripes": stripes}
+WITHOUT_CONTENT = {"noise": noise, "clouds of colour": colour_clouds, "stripes": stripes}
 
 
-def photographed(folder: Path, generator: np.random.Generator) -> Iterator[Image.Image]:
-    """Random squares of the photographs, none of one colour."""
+def photograph_squares(folder: Path, generator: np.random.Generator) -> Iterator[Image.Image]:
+    """Yield random squares of the photographs, except those of nearly one colour."""
     photographs = FolderFaces(folder)
     for index in range(len(photographs)):
         picture = photographs.picture(index)
@@ -107,20 +112,20 @@ def photographed(folder: Path, generator: np.random.Generator) -> Iterator[Image
         for _ in range(SQUARES):
             side = int(generator.integers(min(80, *picture.size), min(picture.size) + 1))
             left, top = (int(generator.integers(0, edge - side + 1)) for edge in picture.size)
-            square = scaled(SIDE)(picture.crop((left, top, left + side, top + side)))
-            if np.asarray(square.convert("L")).std() >= FLAT:
+            square = scale(SIDE)(picture.crop((left, top, left + side, top + side)))
+            if np.asarray(square.convert("L")).std() >= MIN_DEVIATION:
                 yield square
 
 
 def prepare(source: Path, out: Path) -> Path:
-    """The manifest of a source."""
+    """Prepare a source and return its manifest."""
     command = [sys.executable, "-m", "anime_dcgan.prepare", f"source={source}", f"out={out}"]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     return out / "manifest.csv"
 
 
 def plant(kept: ManifestFaces, photographs: Path | None, folder: Path) -> None:
-    """Files called `<kind>/<number of the face>.png`; "good" is a kind."""
+    """Write `<kind>/<number of the face>.png` files; "good" is one of the kinds."""
     generator = np.random.default_rng(0)
     numbers = iter(generator.permutation(len(kept)).tolist())
 
@@ -139,15 +144,16 @@ def plant(kept: ManifestFaces, photographs: Path | None, folder: Path) -> None:
     for kind, change in COPIES.items():
         for number in generator.choice(good, PLANTED, replace=False).tolist():
             write(kind, number, change(kept.read(number, SIDE)))
-    for kind, draw in NOTHING.items():
+    for kind, draw in WITHOUT_CONTENT.items():
         for number in range(PLANTED):
             write(kind, number, draw(generator))
     if photographs is not None:
-        for number, square in enumerate(photographed(photographs, generator)):
+        for number, square in enumerate(photograph_squares(photographs, generator)):
             write("squares of photographs", number, square)
 
 
 def report(manifest: Path) -> None:
+    """Print the fraction found of each kind."""
     dropped: dict[str, dict[str, bool]] = defaultdict(dict)  # by kind and number
     for row in read_manifest(manifest):
         kind, number = row["name"].removesuffix(".png").split("/")
@@ -157,25 +163,25 @@ def report(manifest: Path) -> None:
     print("| planted | pictures | found |")
     print("| --- | ---: | ---: |")
     total: Counter[str] = Counter()
-    for kind in (*COPIES, *BLURS, *NOTHING, "squares of photographs"):
+    for kind in (*COPIES, *BLURS, *WITHOUT_CONTENT, "squares of photographs"):
         if kind not in dropped:
             continue
         if kind in COPIES:
-            found = sum(gone or good[number] for number, gone in dropped[kind].items())
+            found = sum(is_dropped or good[number] for number, is_dropped in dropped[kind].items())
             group = "all near copies"
         else:
             found = sum(dropped[kind].values())
-            group = "all blurred" if kind in BLURS else "all that is no face"
+            group = "all blurred" if kind in BLURS else "all non-faces"
         count = len(dropped[kind])
         total.update({group: count, f"{group} found": found})
         print(f"| {kind} | {count:,} | {found / count:.1%} |")
-    for group in ("all near copies", "all blurred", "all that is no face"):
+    for group in ("all near copies", "all blurred", "all non-faces"):
         print(f"| {group} | {total[group]:,} | {total[f'{group} found'] / total[group]:.1%} |")
     wrong = sum(
-        gone and (number not in copied or _no_copy_left(dropped, number))
-        for number, gone in good.items()
+        is_dropped and (number not in copied or _no_copy_left(dropped, number))
+        for number, is_dropped in good.items()
     )
-    print(f"| good ones | {len(good):,} | {wrong / len(good):.2%} |")
+    print(f"| good pictures | {len(good):,} | {wrong / len(good):.2%} |")
 
 
 def _no_copy_left(dropped: dict[str, dict[str, bool]], number: str) -> bool:

@@ -1,13 +1,13 @@
-"""The studio under one visitor and under 64: a wall, a slider, a minute of everybody at once.
+"""Response times of the studio for one client, and under the load of many.
 
-    python -m benchmarks.studio [seconds of the crowd, default 60] [clients, default 64]
+    python -m benchmarks.studio [seconds of load, default 60] [clients, default 64]
 
-The report's generator (64 px, not trained: the arithmetic is the same) is served by the command as
-users start it. Printed are the medians of a wall of 64 new faces, of its first 16 (the page asks
-for so many at a time), of one that was drawn ahead (as the page does while nobody waits), and of a
-face that is moved along a direction, each over HTTP; then what a crowd of clients gets, of which
-each asks for a new wall or a new face as soon as it has the last one: answers, losses, waiting
-times, and the memory of the server before and at its highest.
+The report's generator (64 px, untrained, which needs the same arithmetic) is served by the command
+as users start it. The medians over HTTP are printed for a wall of 64 new faces, for its first 16
+(the page requests 16 at a time), for a wall drawn ahead of time (as the page does when idle), and
+for a face moved along a direction. Then many clients each request a new wall or a new face as soon
+as the last one has arrived; printed are the numbers of responses and failures, waiting times, and
+the memory of the server before and at its peak.
 """
 
 import http.client
@@ -32,17 +32,17 @@ FACE = "run=a&epoch=1&weights=ema"
 
 
 @dataclass
-class Crowd:
-    """What happened to the requests of all clients."""
+class Load:
+    """Results of the requests of all clients."""
 
     waits: list[float] = field(default_factory=list)
-    lost: list[str] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
 
 
 def main() -> None:
-    seconds, clients = (float(word) for word in (*sys.argv[1:], *("60", "64")[len(sys.argv) - 1 :]))
-    with tempfile.TemporaryDirectory() as place:
-        outputs = make_run(Path(place) / "outputs")
+    seconds, clients = (float(text) for text in (*sys.argv[1:], *("60", "64")[len(sys.argv) - 1 :]))
+    with tempfile.TemporaryDirectory() as temporary:
+        outputs = make_run(Path(temporary) / "outputs")
         server, port = start(outputs)
         try:
             measure(server.pid, port, seconds, int(clients))
@@ -52,7 +52,7 @@ def main() -> None:
 
 
 def make_run(outputs: Path) -> Path:
-    """A run with one checkpoint of the report's generator."""
+    """Write a run with one checkpoint of the report's generator."""
     torch.manual_seed(0)
     state = Generator().state_dict()
     contents = {
@@ -66,84 +66,86 @@ def make_run(outputs: Path) -> Path:
 
 
 def start(outputs: Path) -> tuple[subprocess.Popen[str], int]:
-    words = [f"outputs={outputs}", "port=0", "browser=false"]
+    """Start the studio; return its process and port."""
+    argv = [f"outputs={outputs}", "port=0", "browser=false"]
     server = subprocess.Popen(
-        [sys.executable, "-m", "anime_dcgan.studio", *words], stderr=subprocess.PIPE, text=True
+        [sys.executable, "-m", "anime_dcgan.studio", *argv], stderr=subprocess.PIPE, text=True
     )
     assert server.stderr is not None
-    said = server.stderr.readline()
-    match = re.search(r"http://127\.0\.0\.1:(\d+)/", said)
-    assert match is not None, said + server.stderr.read()
+    line = server.stderr.readline()
+    match = re.search(r"http://127\.0\.0\.1:(\d+)/", line)
+    assert match is not None, line + server.stderr.read()
     return server, int(match[1])
 
 
 def measure(pid: int, port: int, seconds: float, clients: int) -> None:
-    ask = Asking(port)
-    ask(f"/api/wall.png?{FACE}&seed=0&count=64")  # loads the generator
-    ask(f"/api/directions?{FACE}&method=sefa")
-    wall = median(lambda n: ask(f"/api/wall.png?{FACE}&seed={64 * n}&count=64"))
-    first = median(lambda n: ask(f"/api/wall.png?{FACE}&seed={10_000 + 16 * n}&count=16"))
-    ahead = median(lambda n: sum(ask(address) for address in sixteens(64 * ROUNDS)))
+    request = Client(port)
+    request(f"/api/wall.png?{FACE}&seed=0&count=64")  # loads the generator
+    request(f"/api/directions?{FACE}&method=sefa")
+    wall = median(lambda n: request(f"/api/wall.png?{FACE}&seed={64 * n}&count=64"))
+    first = median(lambda n: request(f"/api/wall.png?{FACE}&seed={10_000 + 16 * n}&count=16"))
+    ahead = median(lambda n: sum(request(path) for path in wall_requests(64 * ROUNDS)))
     print(f"a wall of 64 new faces      {1000 * wall:7.0f} ms, the first 16 {1000 * first:.0f} ms")
-    print(f"a wall that was drawn ahead {1000 * ahead:7.0f} ms")
-    face = median(lambda n: ask(f"/api/face.png?{FACE}&seed=7&moves=sefa.0:{n / 10}"))
-    print(f"a face moved by a slider    {1000 * face:7.0f} ms, {1 / face:.0f} in a second")
-    crowd, before = Crowd(), memory("VmRSS", pid)
-    highest = run_crowd(pid, port, seconds, clients, crowd)
-    waits = sorted(crowd.waits)
-    print(f"{clients} clients for {seconds:.0f} s: {len(waits):,} answers, {len(crowd.lost)} lost")
-    print(f"  waiting: median {waits[len(waits) // 2]:.2f} s, longest {waits[-1]:.2f} s")
-    print(f"  memory of the server: {before:.0f} MB before, {highest:.0f} MB at its highest")
-    for reason in crowd.lost[:3]:
-        print(f"  lost: {reason}")
+    print(f"a wall drawn ahead of time  {1000 * ahead:7.0f} ms")
+    face = median(lambda n: request(f"/api/face.png?{FACE}&seed=7&moves=sefa.0:{n / 10}"))
+    print(f"a face moved by a slider    {1000 * face:7.0f} ms, {1 / face:.0f} per second")
+    load, before = Load(), memory("VmRSS", pid)
+    peak = run_load(pid, port, seconds, clients, load)
+    waits = sorted(load.waits)
+    results = f"{len(waits):,} responses, {len(load.failures)} failures"
+    print(f"{clients} clients for {seconds:.0f} s: {results}")
+    print(f"  waiting: median {waits[len(waits) // 2]:.2f} s, max {waits[-1]:.2f} s")
+    print(f"  memory of the server: {before:.0f} MB before, {peak:.0f} MB at its peak")
+    for reason in load.failures[:3]:
+        print(f"  failure: {reason}")
     print(machine())
 
 
-def sixteens(seed: int) -> list[str]:
-    """A wall as the page asks for it."""
+def wall_requests(seed: int) -> list[str]:
+    """Return the requests of the page for a wall."""
     seeds = range(seed, seed + 64, 16)
     return [f"/api/wall.png?{FACE}&seed={first}&count=16&columns=8" for first in seeds]
 
 
-class Asking:
-    """One connection that asks again and again."""
+class Client:
+    """HTTP client with one persistent connection."""
 
     def __init__(self, port: int) -> None:
         self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
 
     def __call__(self, path: str) -> float:
-        """How long the answer took, seconds."""
+        """Request a path and return the response time in seconds."""
         start = time.perf_counter()
         self.connection.request("GET", path)
-        answer = self.connection.getresponse()
-        content = answer.read()
-        assert answer.status == 200 and content, (answer.status, content[:200])
+        response = self.connection.getresponse()
+        content = response.read()
+        assert response.status == 200 and content, (response.status, content[:200])
         return time.perf_counter() - start
 
 
-def median(ask: Callable[[int], float]) -> float:
-    return statistics.median(ask(number) for number in range(1, ROUNDS + 1))
+def median(request: Callable[[int], float]) -> float:
+    return statistics.median(request(number) for number in range(1, ROUNDS + 1))
 
 
-def run_crowd(pid: int, port: int, seconds: float, clients: int, crowd: Crowd) -> float:
-    """The highest memory of the server meanwhile, MB."""
+def run_load(pid: int, port: int, seconds: float, clients: int, load: Load) -> float:
+    """Run the clients and return the peak memory of the server, in MB."""
     end = time.monotonic() + seconds
     threads = [
-        threading.Thread(target=one_client, args=(number, port, end, crowd))
+        threading.Thread(target=run_client, args=(number, port, end, load))
         for number in range(clients)
     ]
     for thread in threads:
         thread.start()
-    highest = 0.0
+    peak = 0.0
     while any(thread.is_alive() for thread in threads):
-        highest = max(highest, memory("VmRSS", pid))
+        peak = max(peak, memory("VmRSS", pid))
         time.sleep(0.1)
-    return highest
+    return peak
 
 
-def one_client(number: int, port: int, end: float, crowd: Crowd) -> None:
-    """Walls and faces in turn, each asked for once in the world."""
-    turn, ask = 0, Asking(port)
+def run_client(number: int, port: int, end: float, load: Load) -> None:
+    """Request walls and faces in turn, none of them twice."""
+    turn, request = 0, Client(port)
     while time.monotonic() < end:
         turn += 1
         seed = 1_000_000 * (number + 1) + 64 * turn
@@ -151,10 +153,10 @@ def one_client(number: int, port: int, end: float, crowd: Crowd) -> None:
         if turn % 2:
             path = f"/api/face.png?{FACE}&seed={seed}&truncation=0.9"
         try:
-            crowd.waits.append(ask(path))
+            load.waits.append(request(path))
         except (AssertionError, OSError, http.client.HTTPException) as error:
-            crowd.lost.append(str(error))
-            ask = Asking(port)
+            load.failures.append(str(error))
+            request = Client(port)
 
 
 if __name__ == "__main__":

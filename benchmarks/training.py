@@ -1,35 +1,35 @@
-"""How fast `train` is: images/s beside other programs that train the same networks.
+"""Speed of `train` in images/s, compared with other programs that train the same networks.
 
     python -m benchmarks.training against=usual model=radford
     python -m benchmarks.training against=keras keras=ENVIRONMENT/bin/python experiment=original
     python -m benchmarks.training against=plain loss=wgan_gp
     python -m benchmarks.training against=bare model=radford
 
-    images=20000   that `train` takes in each round; the other side takes `share` of them
-    share=0.3      (a measurement of the quality falls on every 20,000 images)
+    images=20000   images that `train` takes per round
+    share=0.3      fraction of them that the other side takes
     rounds=3
-    faces=20000    JPEG files of 64x64 px, drawn ones unless path=FOLDER brings others
+    faces=20000    number of synthetic JPEG files of 64x64 px, unless path=FOLDER is given
 
-All other words are overrides of `train`, which is measured with all its default callbacks: curves,
-grids, checkpoints, moving average, quality and verdict. Its batches come from its cache, which is
-built before. `trainer=gpu` takes all sides but Keras to the GPU: give images=400000 or more there.
-A side runs in a process of its own, and its first steps, in which libraries choose their kernels,
-are not counted. Against:
+All other arguments are overrides of `train`, which runs with all its default callbacks: curves,
+grids, checkpoints, moving average, quality (every 20,000 images) and verdict. Its batches come from
+its cache, which is built in advance. With `trainer=gpu` all sides but Keras run on the GPU; use
+images=400000 or more there. Each side runs in its own process, and its first steps, in which
+libraries choose their kernels, are not counted. The other sides:
 
     usual  the loop of tutorials (usual_loop.py): float32, NCHW, pictures decoded by
            torchvision.datasets.ImageFolder in two workers in each epoch
-    plain  the same manner, with the gradient penalty of WGAN-GP, on decoded pictures
-    keras  the report's program (keras_report.py), in float32 and under mixed_bfloat16, by a Python
-           that has tensorflow
-    bare   the loss, networks, optimizers and precision of `train` in a loop with nothing around it
-    two    `train` with real and fake images in two batches, where it has them in one
+    plain  a similar loop with the gradient penalty of WGAN-GP, on decoded pictures
+    keras  the report's program (keras_report.py), in float32 and mixed_bfloat16, run by a Python
+           with tensorflow installed
+    bare   the loss, networks, optimizers and precision of `train` in a bare loop
+    two    `train` with real and fake images in two batches even if it would join them
 
-The useful floating-point operations are those of convolutions and matrices as the networks are
-written, 2 for a multiplication and addition. With g and d for one image through generator and
-discriminator, and f fakes of the generator's step for each real image, a step needs for each real
-image g + 2 d forward and 4 d backward for the discriminator, f (g + d) forward and f (2 g + d)
-backward for the generator: g + 6 d + f (3 g + 2 d), less the gradients of images and latents that
-nobody needs.
+Useful floating-point operations are those of convolutions and matrix products as the networks
+define them, with 2 per multiply-add. Let g and d be the cost of one image through generator and
+discriminator, and f the fakes in the generator's step per real image. Per real image, a step costs
+g + 2 d forward and 4 d backward for the discriminator, and f (g + d) forward and f (2 g + d)
+backward for the generator: g + 6 d + f (3 g + 2 d), minus the gradients with respect to images and
+latents, which are not needed.
 """
 
 import io
@@ -60,17 +60,17 @@ from anime_dcgan.system import precision
 from anime_dcgan.training.fit import fit
 from anime_dcgan.training.gan import GAN
 from benchmarks.measure import (
-    Busy,
-    apart,
+    GPUUsage,
+    alternate,
     compose_train,
+    in_new_process,
     machine,
     matrix_product,
     now,
     ratio,
-    take_turns,
     write_faces,
 )
-from benchmarks.usual_loop import BATCH, UsualLoop, to_nchw
+from benchmarks.usual_loop import BATCH, TutorialLoop, to_nchw
 
 WARM_UP_STEPS = 5
 OWN = {
@@ -80,7 +80,7 @@ OWN = {
 
 
 class Clock(Callback):
-    """Times a training from the end of the warm-up to its end, checkpoints and grids included."""
+    """Time a training from the end of the warm-up, including checkpoints and grids."""
 
     seconds, images, start = 0.0, 0, 0.0
 
@@ -96,13 +96,13 @@ class Clock(Callback):
 
 
 class Pace:
-    """Images/s of a loop that tells when it has taken a step, without its first ones."""
+    """Measure the images/s of a loop, excluding its first steps."""
 
     def __init__(self, images: int) -> None:
         self.images, self.steps, self.counted, self.start = images, 0, 0, 0.0
 
     def done(self, images: int) -> bool:
-        """After a step with so many images: whether that was enough of them."""
+        """Record a step of `images` images; return True once enough were counted."""
         self.steps += 1
         if self.steps <= WARM_UP_STEPS:
             self.start = now()
@@ -112,21 +112,22 @@ class Pace:
 
     @property
     def speed(self) -> float:
+        """Counted images per second."""
         return self.counted / (now() - self.start)
 
 
 def train(overrides: list[str], images: int) -> float:
-    """Our side."""
-    clock, busy = Clock(), Busy()
-    with tempfile.TemporaryDirectory() as place, redirect_stderr(io.StringIO()), busy:
-        words = [f"run_dir={place}", f"max_kimg={images / 1000}", "trainer.max_epochs=-1"]
-        fit(compose_config([*overrides, *words]), Path(place), callbacks=[clock])
-    busy.tell()
+    """Return the images/s of `train`."""
+    clock, usage = Clock(), GPUUsage()
+    with tempfile.TemporaryDirectory() as temporary, redirect_stderr(io.StringIO()), usage:
+        argv = [f"run_dir={temporary}", f"max_kimg={images / 1000}", "trainer.max_epochs=-1"]
+        fit(compose_config([*overrides, *argv]), Path(temporary), callbacks=[clock])
+    usage.report()
     return clock.images / clock.seconds
 
 
 def usual(folder: Path, images: int, device: str) -> float:
-    """The loop of tutorials, on pictures that it decodes as it goes."""
+    """Return the images/s of the loop of tutorials, which decodes pictures on the fly."""
     decode = transforms.Compose(
         [
             transforms.Resize(64),
@@ -138,7 +139,7 @@ def usual(folder: Path, images: int, device: str) -> float:
     loader = DataLoader(
         ImageFolder(folder, decode), BATCH, shuffle=True, num_workers=2, drop_last=True
     )
-    loop, pace = UsualLoop(64, device), Pace(images)
+    loop, pace = TutorialLoop(64, device), Pace(images)
     while True:
         for real, _ in loader:
             loop.step(real.to(device))
@@ -146,8 +147,8 @@ def usual(folder: Path, images: int, device: str) -> float:
                 return pace.speed
 
 
-def plain_gradient_penalty(overrides: list[str], images: int) -> float:
-    """WGAN-GP (arXiv 1704.00028, algorithm 1) as its repositories have it: float32, NCHW."""
+def plain_wgan_gp(overrides: list[str], images: int) -> float:
+    """Return the images/s of WGAN-GP (arXiv 1704.00028, algorithm 1) in float32 and NCHW."""
     module, optimizers, batches = _parts(compose_config(overrides))
     for network in (module.generator, module.discriminator):
         network.to(memory_format=torch.contiguous_format)
@@ -170,14 +171,14 @@ def plain_gradient_penalty(overrides: list[str], images: int) -> float:
 
 
 def _gradient_penalty(critic: nn.Module, real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:
-    share = torch.rand(len(real), 1, 1, 1, device=real.device)
-    between = (share * real + (1 - share) * fake).requires_grad_(True)
+    fraction = torch.rand(len(real), 1, 1, 1, device=real.device)
+    between = (fraction * real + (1 - fraction) * fake).requires_grad_(True)
     (slope,) = torch.autograd.grad(critic(between).sum(), between, create_graph=True)
     return ((slope.flatten(1).norm(dim=1) - 1) ** 2).mean()
 
 
 def bare(overrides: list[str], images: int) -> float:
-    """The training step of `train` for losses without a penalty, and nothing around it."""
+    """Return the images/s of a bare loop of the training step, for losses without a penalty."""
     config = compose_config(overrides)
     module, optimizers, batches = _parts(config)
     fast = precision.choose(config.trainer.accelerator)[0] == precision.FAST
@@ -190,8 +191,8 @@ def bare(overrides: list[str], images: int) -> float:
     return pace.speed
 
 
-def two_batches(overrides: list[str], images: int) -> float:
-    """Our side, but for a discriminator that never sees real and fake images at once."""
+def separate_batches(overrides: list[str], images: int) -> float:
+    """Return the images/s of `train` with real and fake images in separate batches."""
     coupling.can_share_a_batch = lambda *_: False
     return train(overrides, images)
 
@@ -204,13 +205,14 @@ def _parts(config: DictConfig) -> tuple[GAN, list[torch.optim.Optimizer], FaceBa
 
 
 def _endless(batches: FaceBatches) -> Iterator[torch.Tensor]:
-    """Epoch after epoch."""
+    """Yield the batches of one epoch after the other."""
     for epoch in itertools.count():
         batches.sampler.set_epoch(epoch)
         yield from batches
 
 
 def bare_step(module: GAN, optimizers: list[torch.optim.Optimizer], real: torch.Tensor) -> None:
+    """Take one step of each player, without a penalty."""
     generator, discriminator, loss = module.generator, module.discriminator, module.loss
     with torch.no_grad():
         fake = generator(_latents(module, len(real)))
@@ -231,29 +233,29 @@ def _latents(module: GAN, count: int) -> torch.Tensor:
 
 
 def keras(python: str, folder: Path, policy: str, images: int) -> float:
-    """The report's program under one of Keras' policies for precision."""
+    """Return the images/s of the report's program under one of Keras' precision policies."""
     program = Path(__file__).with_name("keras_report.py")
-    words = [python, program, folder, policy, str(images)]
-    run = subprocess.run(words, capture_output=True, text=True)
+    argv = [python, program, folder, policy, str(images)]
+    run = subprocess.run(argv, capture_output=True, text=True)
     if run.returncode:
         raise SystemExit(run.stderr)
     return float(run.stdout.split()[-1])
 
 
 def useful_operations(config: DictConfig) -> float:
-    """FLOP for each real image of a step without a penalty: the formula above."""
+    """Return the FLOP per real image of a step without a penalty, by the formula above."""
     module: GAN = instantiate(config.gan)
     generator, discriminator = module.generator, module.discriminator
     image = torch.zeros(1, 3, config.data.image_size, config.data.image_size)
-    of_generator = _multiplications(generator, torch.zeros(1, generator.latent_dim))
-    of_discriminator = _multiplications(discriminator, image)
-    g, d, f = sum(of_generator), sum(of_discriminator), module.fakes_per_real
-    unneeded = 2 * of_discriminator[0] + f * of_generator[0]
+    generator_counts = _multiply_adds(generator, torch.zeros(1, generator.latent_dim))
+    discriminator_counts = _multiply_adds(discriminator, image)
+    g, d, f = sum(generator_counts), sum(discriminator_counts), module.fakes_per_real
+    unneeded = 2 * discriminator_counts[0] + f * generator_counts[0]
     return 2 * (g + 6 * d + f * (3 * g + 2 * d) - unneeded)
 
 
-def _multiplications(network: nn.Module, batch: torch.Tensor) -> list[int]:
-    """Of each layer on the way forward, in order."""
+def _multiply_adds(network: nn.Module, batch: torch.Tensor) -> list[int]:
+    """Return the multiply-adds of each layer in the forward pass, in order."""
     counts: list[int] = []
 
     def count(layer: nn.Module, inputs: Any, output: torch.Tensor) -> None:
@@ -271,8 +273,9 @@ def _multiplications(network: nn.Module, batch: torch.Tensor) -> list[int]:
 
 
 def compose_config(overrides: list[str]) -> DictConfig:
-    chosen = any(word.startswith("trainer=") for word in overrides)
-    return compose_train([*([] if chosen else ["trainer=cpu"]), *overrides])
+    """Return the configuration of `train`, on the CPU unless a trainer is chosen."""
+    has_trainer = any(override.startswith("trainer=") for override in overrides)
+    return compose_train([*([] if has_trainer else ["trainer=cpu"]), *overrides])
 
 
 def device_of(config: DictConfig) -> str:
@@ -280,49 +283,53 @@ def device_of(config: DictConfig) -> str:
 
 
 def main() -> None:
-    given = dict(word.split("=", 1) for word in sys.argv[1:] if word.split("=")[0] in OWN)
-    own = OWN | given
-    overrides = [word for word in sys.argv[1:] if word.split("=")[0] not in OWN]
+    own, overrides = dict(OWN), list[str]()
+    for argument in sys.argv[1:]:
+        key, _, value = argument.partition("=")
+        if key in OWN:
+            own[key] = value
+        else:
+            overrides.append(argument)
     images, rounds = int(own["images"]), int(own["rounds"])
     fewer = round(float(own["share"]) * images)
-    with tempfile.TemporaryDirectory() as place:
-        folder = Path(own["path"] or Path(place) / "drawn")
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(own["path"] or Path(temporary) / "drawn")
         if not own["path"]:
             write_faces(folder, int(own["faces"]))
-        overrides += ["data=folder", f"data.path={folder}", f"data.cache_dir={place}/cache"]
+        overrides += ["data=folder", f"data.path={folder}", f"data.cache_dir={temporary}/cache"]
         with redirect_stderr(io.StringIO()):
             config = compose_config(overrides)
             instantiate(config.datamodule).prepare_data()
         others = {
-            "usual": {"usual": partial(apart, usual, folder, fewer, device_of(config))},
-            "plain": {"plain": partial(apart, plain_gradient_penalty, overrides, fewer)},
-            "bare": {"bare": partial(apart, bare, overrides, fewer)},
-            "two": {"two": partial(apart, two_batches, overrides, fewer)},
+            "usual": {"usual": partial(in_new_process, usual, folder, fewer, device_of(config))},
+            "plain": {"plain": partial(in_new_process, plain_wgan_gp, overrides, fewer)},
+            "bare": {"bare": partial(in_new_process, bare, overrides, fewer)},
+            "two": {"two": partial(in_new_process, separate_batches, overrides, fewer)},
             "keras": {
                 policy: partial(keras, own["keras"], folder, policy, fewer)
                 for policy in ("float32", "mixed_bfloat16")
             },
         }[own["against"]]
-        sides = {"train": partial(apart, train, overrides, images), **others}
-        speeds = take_turns(sides, rounds, "images/s")
+        sides = {"train": partial(in_new_process, train, overrides, images), **others}
+        speeds = alternate(sides, rounds, "images/s")
     for name in others:
         print(f"train / {name}: {ratio(speeds['train'], speeds[name]):.2f}")
-    _tell_share(config, speeds["train"])
+    _print_utilisation(config, speeds["train"])
     print(f"{machine(device_of(config))}; {' '.join(sys.argv[1:])}")
 
 
-def _tell_share(config: DictConfig, speeds: list[float]) -> None:
-    """Of the processor's own limit, where the formula holds."""
+def _print_utilisation(config: DictConfig, speeds: list[float]) -> None:
+    """Print the fraction of the processor's limit that is reached, if the formula applies."""
     name, _ = precision.choose(config.trainer.accelerator)
     dtype = torch.bfloat16 if name == precision.FAST else torch.float32
     limit = matrix_product(dtype, device_of(config))
-    print(f"{name}: a matrix product of {limit / 1e9:.0f} GFLOP/s")
+    print(f"{name}: matrix product at {limit / 1e9:.0f} GFLOP/s")
     if config.gan.critic_steps == 1 and config.regularizer._target_.endswith(".Regularizer"):
-        each = useful_operations(config)
-        reached = each * statistics.median(speeds)
+        per_image = useful_operations(config)
+        reached = per_image * statistics.median(speeds)
         print(
-            f"useful: {each / 1e9:.2f} GFLOP an image, {reached / 1e9:.0f} GFLOP/s, "
-            f"{reached / limit:.0%} of it"
+            f"useful: {per_image / 1e9:.2f} GFLOP per image, {reached / 1e9:.0f} GFLOP/s, "
+            f"{reached / limit:.0%} of that"
         )
 
 

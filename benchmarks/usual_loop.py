@@ -1,15 +1,15 @@
-"""The loop that most people start from, beside which we measure: DCGAN as tutorials write it.
+"""Baseline of the benchmarks: DCGAN as tutorials write it.
 
     python -m benchmarks.usual_loop FOLDER HOURS [overrides of train's data ...]
 
 The networks of Radford et al. (`model=radford`, width 64), binary cross-entropy, Adam (2e-4,
 beta1 0.5) for both, batches of 64, float32, NCHW, one backward for real and one for fake images,
-no average of the weights. Two things favour it here: it reads decoded faces from our cache,
-where a tutorial decodes every picture in every epoch, and nothing is logged or drawn.
+no moving average. Two things favour it here: it reads decoded faces from our cache, whereas a
+tutorial decodes every picture in every epoch, and it neither logs nor samples.
 
-It writes a checkpoint after each epoch into FOLDER/checkpoints, which `evaluate weights=raw` and
-`generate weights=raw` read, and goes on from the last of them. HOURS are those of training, all
-starts together. It prints images/s at the end.
+It writes a checkpoint to FOLDER/checkpoints after each epoch, for `evaluate weights=raw` and
+`generate weights=raw`, and resumes from the last one. HOURS is the total training time, including
+earlier starts. It prints images/s after each epoch.
 """
 
 import sys
@@ -30,8 +30,8 @@ from benchmarks.measure import compose_train
 BATCH = 64
 
 
-class UsualLoop:
-    """Generator, discriminator and their optimizers, stepped as tutorials do."""
+class TutorialLoop:
+    """Generator, discriminator and their optimizers, stepped as in tutorials."""
 
     def __init__(self, image_size: int, device: str = "cpu") -> None:
         self.generator = Generator(image_size=image_size).to(device)
@@ -42,20 +42,20 @@ class UsualLoop:
         ]
 
     def step(self, real: Tensor) -> None:
-        """One batch of images (n, 3, h, w) in [-1, 1]."""
-        of_generator, of_discriminator = self.optimizers
+        """Take one step on images of shape (n, 3, h, w) in [-1, 1]."""
+        generator_optimizer, discriminator_optimizer = self.optimizers
         self.discriminator.zero_grad()
         _cost(self.discriminator(real), 1.0).backward()
         latents = torch.randn(len(real), self.generator.latent_dim, device=real.device)
         fake = self.generator(latents)
         _cost(self.discriminator(fake.detach()), 0.0).backward()
-        of_discriminator.step()
+        discriminator_optimizer.step()
         self.generator.zero_grad()
         _cost(self.discriminator(fake), 1.0).backward()
-        of_generator.step()
+        generator_optimizer.step()
 
     def save(self, folder: Path, config: dict[str, Any], epoch: int, images: int, s: float) -> None:
-        """As a checkpoint of ours, in which the average is the raw generator."""
+        """Save a checkpoint in our format, with the raw generator as the average too."""
         raw = self.generator.state_dict()
         state = {
             f"{prefix}.{name}": tensor
@@ -75,14 +75,17 @@ class UsualLoop:
         partial.replace(folder / f"{file_stem(epoch)}.ckpt")
 
     def load(self, contents: dict[str, Any]) -> None:
+        """Restore what `save` wrote."""
         state = contents["state_dict"]
         for name in ("generator", "discriminator"):
             own = {
                 k.removeprefix(f"{name}."): v for k, v in state.items() if k.startswith(f"{name}.")
             }
             getattr(self, name).load_state_dict(own)
-        for optimizer, kept in zip(self.optimizers, contents["optimizer_states"], strict=True):
-            optimizer.load_state_dict(kept)
+        for optimizer, optimizer_state in zip(
+            self.optimizers, contents["optimizer_states"], strict=True
+        ):
+            optimizer.load_state_dict(optimizer_state)
 
 
 def _cost(logits: Tensor, label: float) -> Tensor:
@@ -90,7 +93,7 @@ def _cost(logits: Tensor, label: float) -> Tensor:
 
 
 def to_nchw(pixels: Tensor) -> Tensor:
-    """Pixels (n, h, w, 3) of 0..255 in the layout and range that tutorials feed."""
+    """Convert pixels (n, h, w, 3) of 0..255 to the layout and range used in tutorials."""
     return pixels.permute(0, 3, 1, 2).contiguous().float().div(127.5).sub(1.0)
 
 
@@ -104,21 +107,21 @@ def compose_config(overrides: list[str]) -> DictConfig:
 def main() -> None:
     folder, hours = Path(sys.argv[1]) / "checkpoints", float(sys.argv[2])
     config = compose_config(sys.argv[3:])
-    kept = {name: OmegaConf.to_container(config[name]) for name in ("data", "model")}
+    saved_config = {name: OmegaConf.to_container(config[name]) for name in ("data", "model")}
     data = instantiate(config.datamodule)
     data.setup()
     batches = data.train_dataloader()
     torch.manual_seed(config.seed)
-    loop = UsualLoop(config.data.image_size)
+    loop = TutorialLoop(config.data.image_size)
     epoch, images, seconds = 0, 0, 0.0
-    if done := by_epoch(folder, ".ckpt"):
-        contents = torch.load(done[-1], weights_only=True)
+    if checkpoints := by_epoch(folder, ".ckpt"):
+        contents = torch.load(checkpoints[-1], weights_only=True)
         loop.load(contents)
         epoch, images, seconds = (
             contents[key] for key in ("epochs_done", "images_seen", "seconds")
         )
         print(
-            f"going on after epoch {epoch}, {images:,} images, {seconds / 3600:.2f} h", flush=True
+            f"resuming after epoch {epoch}, {images:,} images, {seconds / 3600:.2f} h", flush=True
         )
     while seconds < 3600 * hours:
         start = time.perf_counter()
@@ -129,7 +132,7 @@ def main() -> None:
             if seconds + time.perf_counter() - start >= 3600 * hours:
                 break
         epoch, seconds = epoch + 1, seconds + time.perf_counter() - start
-        loop.save(folder, {**kept, "seed": config.seed}, epoch, images, seconds)
+        loop.save(folder, {**saved_config, "seed": config.seed}, epoch, images, seconds)
         print(
             f"epoch {epoch}  {images:,} images  {seconds / 3600:.2f} h"
             f"  {images / seconds:.1f} images/s",

@@ -1,6 +1,8 @@
-"""What the benchmarks count."""
+"""Tests of the benchmarks: they start, and count correctly."""
 
+import importlib
 import json
+from pathlib import Path
 
 import pytest
 import torch
@@ -10,9 +12,22 @@ from anime_dcgan.cli.command import instantiate
 from benchmarks import named_epoch
 from benchmarks.training import bare_step, compose_config, device_of, useful_operations
 
+NAMES = sorted(path.stem for path in Path(named_epoch.__file__).parent.glob("*.py"))
+
+
+@pytest.mark.parametrize("name", sorted({*NAMES} - {"measure"}))
+def test_every_benchmark_starts_and_documents_its_command(name: str):
+    if name == "keras_report":
+        pytest.importorskip("keras")
+    if name == "scaling":
+        pytest.importorskip("matplotlib")
+    benchmark = importlib.import_module(f"benchmarks.{name}")
+    assert f"python -m benchmarks.{name} " in f"{benchmark.__doc__} " or name == "keras_report"
+    assert callable(benchmark.main)
+
 
 @pytest.mark.parametrize("fakes_per_real", [1.0, 2.0])
-def test_the_useful_operations_are_those_that_torch_counts(fakes_per_real):
+def test_useful_operations_match_those_counted_by_torch(fakes_per_real):
     config = compose_config(
         ["model=radford", "model.width=8", f"gan.fakes_per_real={fakes_per_real}"]
     )
@@ -22,7 +37,7 @@ def test_the_useful_operations_are_those_that_torch_counts(fakes_per_real):
     assert useful_operations(config) == pytest.approx(counted.get_total_flops() / 4, rel=1e-9)
 
 
-def test_the_named_epoch_is_held_against_the_best_of_the_whole_run(tmp_path, capsys, monkeypatch):
+def test_the_named_epoch_is_compared_with_the_best_of_the_run(tmp_path, capsys, monkeypatch):
     distances = [50, 40, 30, 22, *[20.0] * 12, 19.0]
     history = [
         {"images": 1000 * n, "epoch": n, "distance": distance, "gap": 1 / n, "diversity": 1.0}
@@ -35,9 +50,9 @@ def test_the_named_epoch_is_held_against_the_best_of_the_whole_run(tmp_path, cap
     assert len(rows) == 2 + len(distances)
     assert "learning: only 1 of 5 observations" in rows[2] and "equilibrium" in rows[-1]
     assert last.startswith("at the end: epoch 7.0 (7 thousand images), distance 20.00, 1.053 of")
-    assert first.startswith("first called at 12,000: epoch 7.0")
+    assert first.startswith("first declared at 12,000: epoch 7.0")
 
 
-def test_a_benchmark_of_training_runs_on_the_cpu_unless_told_otherwise():
+def test_benchmarks_of_training_run_on_the_cpu_by_default():
     assert device_of(compose_config(["model=radford"])) == "cpu"
     assert device_of(compose_config(["trainer=gpu"])) == "cuda"

@@ -136,7 +136,7 @@ def test_a_failed_job_is_recorded_and_the_others_continue(call: Call, tmp_path: 
     sweep = ("-m", "loss=wgan", "augment=ada,none", "run=a", *ONE_EPOCH)
     result = call("train", *sweep, cwd=tmp_path, status=1)
     assert "1 trained, 0 finished before, 1 failed" in result.stdout
-    assert "failed  augment=ada: augment=ada reads off the sign" in result.stdout
+    assert "failed  augment=ada: augment=ada reads from the signs" in result.stdout
     failure = json.loads((tmp_path / "outputs/a/augment=ada/failure.json").read_text())
     assert failure["message"].endswith("use augment=diffaugment") and failure["when"]
     assert "traceback" not in failure
@@ -199,7 +199,7 @@ def test_launchers_run_skip_and_record_jobs(
     call("train", *sweep, "augment=none,none", cwd=tmp_path)
     result = run("train", *sweep, *where, cwd=tmp_path, status=1)
     assert "1 trained, 1 finished before, 1 failed" in result.stdout
-    assert "failed  augment=ada: augment=ada reads off the sign" in result.stdout
+    assert "failed  augment=ada: augment=ada reads from the signs" in result.stdout
     for name in ("augment=none", "augment=flip"):
         assert epochs(tmp_path / "outputs/a" / name) == 1
 

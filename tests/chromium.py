@@ -1,6 +1,6 @@
-"""A real browser under real keys and clicks: Chromium, driven by its chromedriver.
+"""Chromium with real keys and clicks, driven by chromedriver.
 
-The protocol is a few JSON requests to loopback (W3C WebDriver), so that no package is needed.
+The protocol (W3C WebDriver) is a few JSON requests to loopback and needs no package.
 """
 
 import base64
@@ -20,14 +20,14 @@ BROWSER = next(
 )
 DRIVER = shutil.which("chromedriver")
 MISSING = BROWSER is None or DRIVER is None
-ELEMENT = "element-6066-11e4-a52e-4f735466cecf"  # the key that WebDriver gives elements under
+ELEMENT = "element-6066-11e4-a52e-4f735466cecf"  # WebDriver's key of an element
 LEFT, UP, RIGHT, DOWN, ENTER, ESCAPE, CONTROL = "\ue012\ue013\ue014\ue015\ue007\ue00c\ue009"
 SHIFT = "\ue008"
-PATIENCE = 20  # seconds
+TIMEOUT = 20  # seconds
 
 
 class Chromium:
-    """A window without a screen; what is downloaded lies in `downloads`."""
+    """A headless browser window; `downloads` receives downloaded files."""
 
     def __init__(self, port: int, downloads: Path) -> None:
         self._port = port
@@ -38,11 +38,11 @@ class Chromium:
             "args": [*arguments, "--window-size=1280,1000"],
             "prefs": {"download.default_directory": str(downloads)},
         }
-        wanted = {"goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"}}
-        answer = self._ask("POST", "", {"capabilities": {"alwaysMatch": wanted}})
+        capabilities = {"goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"}}
+        answer = self._ask("POST", "", {"capabilities": {"alwaysMatch": capabilities}})
         self._session = f"/{answer['sessionId']}"
-        patience = {"implicit": 5000}  # ms until a tile that is built lazily is there
-        self._ask("POST", f"{self._session}/timeouts", patience)
+        timeouts = {"implicit": 5000}  # ms, for tiles that are built lazily
+        self._ask("POST", f"{self._session}/timeouts", timeouts)
 
     def _ask(self, method: str, path: str, content: Any = None) -> Any:
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=60)
@@ -57,28 +57,30 @@ class Chromium:
         self._ask("DELETE", self._session)
 
     def load(self, page: Path | str) -> None:
-        """A file or an address, until it is drawn, because Chromium drops the keys before that."""
+        """Open a file or an address and wait until it is drawn; earlier keys would be lost."""
         address = page if isinstance(page, str) else page.as_uri()
         self._ask("POST", f"{self._session}/url", {"url": address})
         script = "requestAnimationFrame(() => requestAnimationFrame(arguments[0]))"
         self._ask("POST", f"{self._session}/execute/async", {"script": script, "args": []})
 
     def run(self, script: str) -> Any:
-        """What a JavaScript expression is."""
+        """Return the value of a JavaScript expression."""
         content = {"script": f"return {script}", "args": []}
         return self._ask("POST", f"{self._session}/execute/sync", content)
 
     def press(self, *keys: str, holding: str = "") -> None:
-        """Real key presses, one after the other."""
-        strokes = [{"type": f"key{way}", "value": key} for key in keys for way in ("Down", "Up")]
+        """Press keys one after the other."""
+        strokes = [
+            {"type": f"key{action}", "value": key} for key in keys for action in ("Down", "Up")
+        ]
         for modifier in holding:
-            down, up = ({"type": f"key{way}", "value": modifier} for way in ("Down", "Up"))
+            down, up = ({"type": kind, "value": modifier} for kind in ("keyDown", "keyUp"))
             strokes = [down, *strokes, up]
         actions = [{"type": "key", "id": "keyboard", "actions": strokes}]
         self._ask("POST", f"{self._session}/actions", {"actions": actions})
 
     def click(self, selector: str, number: int = 0) -> None:
-        """A real click into the middle of an element."""
+        """Click the middle of an element."""
         self._ask("POST", f"{self._session}/element/{self._element(selector, number)}/click")
 
     def _element(self, selector: str, number: int) -> str:
@@ -87,8 +89,8 @@ class Chromium:
         assert len(elements) > number, f"there is no {selector}"
         return elements[number][ELEMENT]
 
-    def said(self) -> list[str]:
-        """The lines of the console since the last time."""
+    def console(self) -> list[str]:
+        """Return the console messages since the last call."""
         entries = self._ask("POST", f"{self._session}/se/log", {"type": "browser"})
         return [entry["message"] for entry in entries]
 
@@ -112,8 +114,8 @@ class Chromium:
         return self.run("document.activeElement.getAttribute('aria-label')") or ""
 
     def downloaded(self, suffix: str = ".json") -> Path:
-        """The one file that has been saved; waits for it."""
-        until = time.monotonic() + PATIENCE
+        """Wait for a downloaded file and return it."""
+        until = time.monotonic() + TIMEOUT
         while time.monotonic() < until:
             found = [path for path in self.downloads.iterdir() if path.suffix == suffix]
             if found:
@@ -122,23 +124,23 @@ class Chromium:
         raise AssertionError("nothing was downloaded")
 
     def wait(self, script: str) -> Any:
-        """What a JavaScript expression is as soon as it is true, and stumbles over nothing."""
-        until = time.monotonic() + PATIENCE
-        patient = f"(() => {{ try {{ return {script} }} catch {{ return null }} }})()"
-        while not (value := self.run(patient)):
+        """Wait until a JavaScript expression is truthy and return it; exceptions count as false."""
+        until = time.monotonic() + TIMEOUT
+        guarded = f"(() => {{ try {{ return {script} }} catch {{ return null }} }})()"
+        while not (value := self.run(guarded)):
             assert time.monotonic() < until, f"never came true: {script}"
             time.sleep(0.03)
         return value
 
     def type(self, selector: str, text: str, number: int = 0) -> None:
-        """Text into a box; the path of a file into a file's box."""
+        """Type text into a box, or set the path of a file input."""
         element = self._element(selector, number)
         self._ask("POST", f"{self._session}/element/{element}/value", {"text": text})
 
 
 @contextmanager
 def chromedriver() -> Iterator[int]:
-    """The port of a chromedriver that runs meanwhile."""
+    """Run chromedriver and yield its port."""
     command = [str(DRIVER), "--port=0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout

@@ -62,7 +62,9 @@ def browser(window: ReviewPage) -> Iterator[ReviewPage]:
     window.emulate(1280)
     yield window
     window.run("saved = new Map(choices)")  # nothing asks before the next page is loaded
-    assert not [line for line in window.said() if "Blocked attempt to show a 'beforeu" not in line]
+    assert not [
+        line for line in window.console() if "Blocked attempt to show a 'beforeu" not in line
+    ]
 
 
 SUSPECTS = [

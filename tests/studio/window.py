@@ -1,4 +1,4 @@
-"""The studio as its visitors have it: served on a free port, seen in a real browser."""
+"""The studio served on a free port and opened in a real browser."""
 
 import socket
 import threading
@@ -10,11 +10,11 @@ import uvicorn
 from anime_dcgan.studio.app import Settings, create_app
 from tests.chromium import Chromium
 
-LISTENS = 20  # seconds until it must
+START_TIMEOUT = 20  # seconds
 
 
 class Server:
-    """A studio of `outputs` in a thread; stopped and started again on the same port."""
+    """A studio of `outputs` in a thread, which can be restarted on the same port."""
 
     def __init__(self, outputs: Path, folder: Path) -> None:
         self._settings = Settings(outputs, folder)
@@ -39,7 +39,7 @@ class Server:
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, args=([listening],))
         self._thread.start()
-        until = time.monotonic() + LISTENS
+        until = time.monotonic() + START_TIMEOUT
         while not self._server.started:
             assert time.monotonic() < until and self._thread.is_alive()
             time.sleep(0.02)
@@ -50,19 +50,19 @@ class Server:
 
 
 class Window(Chromium):
-    """A browser that is at the studio."""
+    """A browser with the studio open."""
 
     def __init__(self, port: int, downloads: Path, server: Server) -> None:
         super().__init__(port, downloads)
         self.server = server
 
-    def open(self, place: str = "") -> None:
-        """A new page at this place, not the one before with another hash."""
+    def open(self, hash: str = "") -> None:
+        """Load the page at this hash from scratch, rather than change the hash of the open page."""
         self.load("about:blank")
-        self.load(f"{self.server.address}/{place}")
+        self.load(f"{self.server.address}/{hash}")
 
     def painted(self, count: int, where: str = "#view") -> None:
-        """Wait until so many faces are drawn."""
+        """Wait until at least `count` faces are drawn."""
         self.wait(f"document.querySelectorAll('{where} .tile.painted').length >= {count}")
 
     def has(self, selector: str) -> None:
@@ -78,11 +78,11 @@ class Window(Chromium):
         return self.run(f"document.querySelector({selector!r}).getAttribute({name!r})")
 
     def until(self, selector: str, text: str) -> None:
-        """Wait until the text of an element has these words."""
+        """Wait until an element contains this text."""
         self.wait(f"document.querySelector({selector!r})?.textContent.includes({text!r})")
 
     def press_button(self, text: str, where: str = "body") -> None:
-        """A real click on the first button, link or summary with just this text."""
+        """Click the first button, link or summary with exactly this text."""
         find = (
             f"[...document.querySelector({where!r}).querySelectorAll('button, a, summary')]"
             f".find(one => one.textContent === {text!r} && one.offsetParent)"
@@ -100,7 +100,7 @@ class Window(Chromium):
         self.run(f"document.querySelector({selector!r}).focus()")
 
     def choose(self, selector: str, value: str) -> None:
-        """Another value of a list or a slider, with the events of a person who does it."""
+        """Set the value of a list or a slider and fire the events of a user."""
         self.has(selector)
         self.run(
             f"(() => {{ const one = document.querySelector({selector!r}); one.value = {value!r};"
@@ -109,10 +109,10 @@ class Window(Chromium):
         )
 
     @property
-    def place(self) -> str:
+    def hash(self) -> str:
         return self.run("decodeURIComponent(location.hash)")
 
-    def at(self, *words: str) -> None:
-        """Wait until the address has these words."""
-        for word in words:
-            self.wait(f"decodeURIComponent(location.hash).includes({word!r})")
+    def at(self, *parts: str) -> None:
+        """Wait until the address contains these parts."""
+        for part in parts:
+            self.wait(f"decodeURIComponent(location.hash).includes({part!r})")

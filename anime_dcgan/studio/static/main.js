@@ -1,108 +1,145 @@
-/** The studio starts: settings, runs, views, keys. */
+// @ts-check
+/** Start of the studio: settings, runs, views and shortcuts. */
 
-import { getState, onConnection } from "./state/api.js";
-import { closeMenus } from "./ui/dom.js";
+import { getServerState, onConnection } from "./state/api.js";
+import { OfflineError } from "./state/errors.js";
+import { loadFavourites } from "./state/favourites.js";
+import { notifyError } from "./state/messages.js";
+import { link, reload, startRouter } from "./state/router.js";
+import { defaultEpoch, findRun, onRuns, usableRuns, watchRuns } from "./state/runs.js";
+import { THEMES, applySettings, changeSettings, setting } from "./state/settings.js";
+import { byId, closeMenus } from "./ui/dom.js";
+import { showMessages } from "./ui/notice.js";
+import { noRuns } from "./ui/run-summary.js";
+import { showSelectionBar } from "./ui/selection-bar.js";
+import { listenForShortcuts, showShortcuts } from "./ui/shortcuts.js";
 import { editView } from "./views/edit.js";
 import { epochsView } from "./views/epochs.js";
 import { faceView } from "./views/face.js";
 import { familyView } from "./views/family.js";
-import { loadFavourites } from "./state/favourites.js";
-import { able, filmView } from "./views/film.js";
-import { keptView } from "./views/saved.js";
-import { listen, showKeys } from "./ui/shortcuts.js";
+import { filmView, offerMp4 } from "./views/film.js";
 import { mixView } from "./views/mix.js";
-import { sayError } from "./ui/notice.js";
-import { pictureView } from "./views/projection.js";
-import { again, link, start } from "./state/router.js";
-import { onRuns, runNamed, usable, usualEpoch, watchRuns } from "./state/runs.js";
-import { nothingYet, runsView } from "./views/runs.js";
-import { THEMES, apply, change, setting } from "./state/settings.js";
-import { showTray } from "./state/selection.js";
+import { projectionView } from "./views/projection.js";
+import { runsView } from "./views/runs.js";
+import { savedView } from "./views/saved.js";
 import { wallView } from "./views/wall.js";
 
-const VIEWS = {
-  wall: wallView, face: faceView, epochs: epochsView, edit: editView, mix: mixView, film: filmView,
-  picture: pictureView, kept: keptView, family: familyView, runs: runsView, empty: emptyView,
-};
-const DRAWING = new Set(["wall", "epochs", "picture"]);
-const PARENTS = { face: "wall", edit: "wall", film: "mix", family: "kept" };
-let generator = {};
+/** @import { Params, View, ViewFactory } from "./state/types.d.ts" */
 
-/** A view of faces always says of which: those looked at last, or the newest. */
-function complete(name, words) {
-  if (DRAWING.has(name) && !words.run && !usable().length) return words;
-  if (!DRAWING.has(name)) return words;
-  const run = words.run ?? (runNamed(generator.run) ?? usable()[0]).name;
-  const epoch = words.epoch ?? (run === generator.run ? generator.epoch : usualEpoch(runNamed(run) ?? {})) ?? "last";
-  const weights = words.weights ?? generator.weights ?? "ema";
-  const seed = name === "picture" ? {} : { seed: words.seed ?? generator.seed ?? 0 };
-  return { ...words, run, epoch, weights, ...seed };
+/** @type {Record<string, ViewFactory>} */
+const VIEWS = {
+  wall: withRun(wallView),
+  face: faceView,
+  epochs: withRun(epochsView),
+  edit: editView,
+  mix: mixView,
+  film: filmView,
+  projection: withRun(projectionView),
+  saved: savedView,
+  family: familyView,
+  runs: runsView,
+};
+/** Views whose address names a generator. */
+const GENERATOR_VIEWS = new Set(["wall", "epochs", "projection"]);
+/** Entry of the navigation that is current in a view without an entry. */
+/** @type {Record<string, string>} */
+const PARENTS = { face: "wall", edit: "wall", film: "mix", family: "saved" };
+const RELOAD_SECONDS = 3;
+
+/** Generator and seed of the view that was shown last. @type {Params} */
+let current = {};
+
+/** @type {HTMLAnchorElement[]} */
+const navigation = [...document.querySelectorAll("#navigation a")].map(
+  (anchor) => /** @type {HTMLAnchorElement} */ (anchor),
+);
+
+/**
+ * Complete the parameters of a view with the generator that was shown last, or the newest.
+ *
+ * @param {string} name
+ * @param {Params} params
+ * @returns {Params}
+ */
+function complete(name, params) {
+  if (!GENERATOR_VIEWS.has(name)) return params;
+  const run = params.run ?? (findRun(current.run) ?? usableRuns().at(0))?.name;
+  if (!run) return params;
+  const known = findRun(run);
+  const epoch =
+    params.epoch ?? (run === current.run ? current.epoch : known && defaultEpoch(known)) ?? "last";
+  const weights = params.weights ?? current.weights ?? "ema";
+  const seed = name === "projection" ? {} : { seed: params.seed ?? current.seed ?? "0" };
+  return { ...params, run, epoch, weights, ...seed };
 }
 
-function onChange({ name, words }) {
-  if (words.run) generator = { ...generator, ...pick(words) };
-  const { run, epoch, weights, seed } = generator;
-  const at = PARENTS[name] ?? name;
-  for (const place of places()) {
-    const view = place.dataset.view;
-    const target = DRAWING.has(view) ? { run, epoch, weights, seed: view === "picture" ? null : seed } : {};
-    place.href = link(view, target);
-    if (view === at) place.setAttribute("aria-current", "page");
-    else place.removeAttribute("aria-current");
+/** @param {{ name: string, params: Params }} shown */
+function updateNavigation({ name, params }) {
+  if (params.run) {
+    const { run, epoch, weights, seed = current.seed } = params;
+    current = { run, epoch, weights, seed };
+  }
+  for (const anchor of navigation) {
+    const view = anchor.dataset.view ?? "";
+    const seed = view === "projection" ? undefined : current.seed;
+    anchor.href = link(view, GENERATOR_VIEWS.has(view) ? { ...current, seed } : {});
+    if (view === (PARENTS[name] ?? name)) anchor.setAttribute("aria-current", "page");
+    else anchor.removeAttribute("aria-current");
   }
 }
 
-function pick({ run, epoch, weights, seed }) {
-  return seed == null ? { run, epoch, weights } : { run, epoch, weights, seed };
+/**
+ * Return a view that shows `view` once there is a run.
+ *
+ * @param {ViewFactory} view
+ * @returns {ViewFactory}
+ */
+function withRun(view) {
+  return (container, params) => (params.run ? view(container, params) : emptyView(container));
 }
 
-const places = () => [...document.querySelectorAll("#places a")];
-
-/** In an empty folder the faces appear by themselves once there are some. */
-function emptyView(place) {
-  place.append(nothingYet());
-  const leave = onRuns(() => usable().length && (leave(), again()));
-  return { title: "Nothing yet", leave, keys: {} };
+/**
+ * @param {HTMLElement} container
+ * @returns {View}
+ */
+function emptyView(container) {
+  container.append(noRuns());
+  const leave = onRuns(() => {
+    if (usableRuns().length) reload();
+  });
+  return { title: "No faces yet", leave };
 }
 
-function withEmpty(view) {
-  return (place, words) => (words.run ? view(place, words) : emptyView(place));
-}
-
-function connectTheme() {
-  const button = document.getElementById("theme");
-  const show = () => (button.title = `Look: ${THEMES.find(([key]) => key === setting("theme"))[1].toLowerCase()}`);
+function connectThemeButton() {
+  const button = byId("theme");
+  const indexOf = () => THEMES.findIndex(([theme]) => theme === setting("theme"));
+  const show = () => (button.title = `Theme: ${THEMES[indexOf()][1].toLowerCase()}`);
   button.addEventListener("click", () => {
-    const at = THEMES.findIndex(([key]) => key === setting("theme"));
-    change({ theme: THEMES[(at + 1) % THEMES.length][0] });
+    changeSettings({ theme: THEMES[(indexOf() + 1) % THEMES.length][0] });
     show();
   });
   show();
 }
 
-function connectServer() {
-  const line = document.getElementById("connection");
-  onConnection((connected) => (line.hidden = connected));
-}
-
-async function begin() {
-  apply();
-  connectTheme();
-  connectServer();
-  showTray();
-  document.getElementById("help").addEventListener("click", showKeys);
+async function start() {
+  applySettings();
+  showMessages();
+  showSelectionBar();
+  connectThemeButton();
+  onConnection((connected) => (byId("connection").hidden = connected));
+  byId("help").addEventListener("click", showShortcuts);
   addEventListener("click", closeMenus);
   try {
-    const [state] = await Promise.all([getState(), watchRuns()]);
-    able.mp4 = state.mp4;
+    const [state] = await Promise.all([getServerState(), watchRuns()]);
+    if (state.mp4) offerMp4();
   } catch (error) {
-    sayError(error);
-    if (error.lost) return void setTimeout(() => location.reload(), 3000);
+    notifyError(error);
+    if (error instanceof OfflineError)
+      return void setTimeout(() => location.reload(), RELOAD_SECONDS * 1000);
   }
-  const views = Object.fromEntries(Object.entries(VIEWS).map(([name, view]) => [name, DRAWING.has(name) ? withEmpty(view) : view]));
-  start(views, { onChange, complete });
-  listen(places());
-  loadFavourites().catch(sayError);
+  startRouter(VIEWS, { onChange: updateNavigation, complete });
+  listenForShortcuts(navigation);
+  loadFavourites().catch(notifyError);
 }
 
-begin();
+start();

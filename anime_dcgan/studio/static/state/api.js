@@ -1,134 +1,326 @@
-/** What the server is asked, and what becomes of its refusals. */
+// @ts-check
+/** Requests to the server. */
 
-import { generatorOf, readable, toQuery } from "./face.js";
+import { OfflineError, RequestError, isAbort } from "./errors.js";
+import { generatorOf, toQuery } from "./face.js";
+import { toQueryString } from "./query.js";
+
+/**
+ * @import {
+ *   BreedRequest, Collection, Direction, Face, Family, FilmRequest, Generator, GeneratorParams, Job,
+ *   ParamValues, Run, RunDetails, SavedFace, SaveRequest,
+ * } from "./types.d.ts"
+ */
+
+/**
+ * @typedef {object} RequestOptions
+ * @property {unknown} [body] JSON or FormData
+ * @property {AbortSignal} [signal]
+ * @property {Record<string, string>} [headers]
+ * @property {boolean} [keepalive] finish the request even if the page is closed
+ */
 
 const RETRY_SECONDS = 2;
+
+/** @type {Set<(connected: boolean) => void>} */
 const listeners = new Set();
 let connected = true;
 
-/** Call `listener(connected)` whenever the server is lost or found again. */
+/**
+ * Call `listener(connected)` whenever the connection is lost or restored.
+ *
+ * @param {(connected: boolean) => void} listener
+ */
 export function onConnection(listener) {
   listeners.add(listener);
 }
 
-function setConnected(now) {
-  if (now === connected) return;
-  connected = now;
-  for (const listener of listeners) listener(now);
-  if (!now) setTimeout(findAgain, RETRY_SECONDS * 1000);
+/** @param {boolean} isConnected */
+function setConnected(isConnected) {
+  if (isConnected === connected) return;
+  connected = isConnected;
+  for (const listener of listeners) listener(connected);
+  if (!connected) setTimeout(reconnect, RETRY_SECONDS * 1000);
 }
 
-async function findAgain() {
-  const answer = await fetch("/api/state").catch(() => null);
-  if (answer?.ok) setConnected(true);
-  else setTimeout(findAgain, RETRY_SECONDS * 1000);
+async function reconnect() {
+  const response = await fetch("/api/state").catch(() => null);
+  if (response?.ok) setConnected(true);
+  else setTimeout(reconnect, RETRY_SECONDS * 1000);
 }
 
-/** The response, or an `Error` whose message is fit to be shown. */
+/**
+ * Return the response. Throws `RequestError`, `OfflineError`, or the error of an abort.
+ *
+ * @param {string} method
+ * @param {string} path
+ * @param {RequestOptions} [options]
+ */
 async function send(method, path, { body, signal, headers = {}, keepalive = false } = {}) {
-  const options = { method, signal, keepalive, headers: { ...headers } };
-  if (method !== "GET") options.headers["X-Studio"] = "1";
-  if (body instanceof FormData) options.body = body;
+  /** @type {RequestInit & { headers: Record<string, string> }} */
+  const init = { method, signal, keepalive, headers: { ...headers } };
+  if (method !== "GET") init.headers["X-Studio"] = "1";
+  if (body instanceof FormData) init.body = body;
   else if (body !== undefined) {
-    options.body = JSON.stringify(body);
-    options.headers["Content-Type"] = "application/json";
+    init.body = JSON.stringify(body);
+    init.headers["Content-Type"] = "application/json";
   }
-  const response = await fetch(path, options).catch(lost);
+  const response = await fetch(path, init).catch(failOffline);
   setConnected(true);
   if (response.ok || response.status === 304) return response;
-  throw await refusal(response);
+  throw await requestError(response);
 }
 
-function lost(error) {
-  if (error.name === "AbortError") throw error;
+/**
+ * @param {unknown} error
+ * @returns {never}
+ */
+function failOffline(error) {
+  if (isAbort(error)) throw error;
   setConnected(false);
-  throw Object.assign(new Error("The server does not answer."), { lost: true, told: true });
+  throw new OfflineError();
 }
 
-async function refusal(response) {
+/** @param {Response} response */
+async function requestError(response) {
   const content = await response.json().catch(() => ({}));
   const detail = typeof content.detail === "string" ? content.detail : response.statusText;
   const text = detail.charAt(0).toUpperCase() + detail.slice(1);
-  return Object.assign(new Error(text || "The server refused."), { status: response.status });
+  return new RequestError(text || "The server rejected the request.", response.status);
 }
 
+/**
+ * Return the JSON of the response, or null if it has no content.
+ *
+ * @param {string} method
+ * @param {string} path
+ * @param {RequestOptions} [options]
+ */
 async function json(method, path, options) {
   const response = await send(method, path, options);
   return response.status === 204 ? null : response.json();
 }
 
+/**
+ * @param {string} path
+ * @param {AbortSignal} [signal]
+ */
 const get = (path, signal) => json("GET", path, { signal });
+
+/**
+ * @param {string} path
+ * @param {unknown} body
+ * @param {RequestOptions} [options]
+ */
 const post = (path, body, options) => json("POST", path, { body, ...options });
 
-/** A query of the words that have a value. */
-export function query(words) {
-  const given = Object.entries(words).filter(([, value]) => value != null && value !== "" && value !== false);
-  return readable(new URLSearchParams(given).toString());
-}
+/** @returns {Promise<{ mp4: boolean }>} */
+export const getServerState = () => get("/api/state");
 
-export const getState = () => get("/api/state");
-export const getRun = (run, signal) => get(`/api/run?${query({ run })}`, signal);
+/**
+ * @param {string} run
+ * @returns {Promise<RunDetails>}
+ */
+export const getRun = (run) => get(`/api/run?${toQueryString({ run })}`);
 
-/** The runs, or null if they are those that `etag` stands for. */
+/**
+ * Return the runs, or null if nothing has changed since `etag`.
+ *
+ * @param {string | null} etag
+ * @returns {Promise<{ runs: Run[], etag: string | null } | null>}
+ */
 export async function getRuns(etag) {
-  const headers = etag ? { "If-None-Match": etag } : {};
+  const headers = etag ? { "If-None-Match": etag } : undefined;
   const response = await send("GET", "/api/runs", { headers });
   if (response.status === 304) return null;
   return { ...(await response.json()), etag: response.headers.get("ETag") };
 }
 
-/** The address of a sheet without padding of the faces of `count` seeds. */
-export function wallPicture(words, seed, count, columns) {
-  const truncation = Number(words.truncation ?? 1) === 1 ? null : words.truncation;
-  return `/api/wall.png?${query({ ...generatorOf(words), truncation, seed, count, columns })}`;
+/**
+ * Return the URL of a sheet of the faces of `count` consecutive seeds, without padding.
+ *
+ * @param {GeneratorParams} params
+ * @param {number | string} seed
+ * @param {number} count
+ * @param {number} columns
+ */
+export function wallUrl(params, seed, count, columns) {
+  const truncation = Number(params.truncation ?? 1) === 1 ? null : params.truncation;
+  return `/api/wall.png?${toQueryString({ ...generatorOf(params), truncation, seed, count, columns })}`;
 }
 
-/** A picture as a Blob; an error where an address alone would show nothing. */
+/**
+ * Return a picture as a blob. An <img> with the URL would hide errors.
+ *
+ * @param {string} path
+ * @param {AbortSignal} [signal]
+ */
 export async function getPicture(path, signal) {
   return (await send("GET", path, { signal })).blob();
 }
 
-/** A sheet of any faces, as a Blob. */
-export async function getSheet(faces, columns, { scale = 1, padding = 0, signal } = {}) {
-  const body = { faces, columns, scale, padding };
+/**
+ * Return a sheet of any faces, without padding, as a blob.
+ *
+ * @param {Face[]} faces
+ * @param {number} columns
+ * @param {AbortSignal} [signal]
+ */
+export async function getSheet(faces, columns, signal) {
+  const body = { faces, columns, scale: 1, padding: 0 };
   return (await send("POST", "/api/sheet.png", { body, signal })).blob();
 }
 
-export const mix = (parents, steps, signal) => post("/api/mix", { parents, steps }, { signal });
-export const blend = (parents, shares, signal) => post("/api/blend", { parents, shares }, { signal });
-export const breed = (wish, signal) => post("/api/breed", wish, { signal });
+/**
+ * @param {Face[]} parents
+ * @param {number} steps
+ * @returns {Promise<{ faces: Face[] }>}
+ */
+export const mix = (parents, steps) => post("/api/mix", { parents, steps });
 
+/**
+ * @param {Face[]} parents
+ * @param {number[]} shares
+ * @returns {Promise<{ face: Face }>}
+ */
+export const blend = (parents, shares) => post("/api/blend", { parents, shares });
+
+/**
+ * @param {BreedRequest} request
+ * @returns {Promise<{ faces: Face[] }>}
+ */
+export const breed = (request) => post("/api/breed", request);
+
+/**
+ * @param {Generator} generator
+ * @param {string} method "sefa" or "pca"
+ * @param {number} count
+ * @param {AbortSignal} signal
+ * @returns {Promise<{ directions: Direction[], range: number }>}
+ */
 export const getDirections = (generator, method, count, signal) =>
-  get(`/api/directions?${query({ ...generatorOf(generator), method, count })}`, signal);
+  get(`/api/directions?${toQueryString({ ...generatorOf(generator), method, count })}`, signal);
+
+/**
+ * @param {Generator} generator
+ * @param {string} id
+ * @param {string | null} name null removes the name
+ */
 export const nameDirection = (generator, id, name) =>
   json("PUT", "/api/directions/name", { body: { ...generatorOf(generator), id, name } });
 
-export const makeFilm = (wish) => post("/api/jobs/film", wish);
-export const makeZip = (wish) => post("/api/jobs/zip", wish);
-export const project = (form) => post("/api/jobs/projection", form);
-export const getJob = (id) => get(`/api/jobs/${id}`);
-export const cancelJob = (id) => json("DELETE", `/api/jobs/${id}`);
+/**
+ * @param {FilmRequest} request
+ * @returns {Promise<Job>}
+ */
+export const createFilm = (request) => post("/api/jobs/film", request);
 
-export const listKept = (filter, signal) => get(`/api/kept?${query(filter)}`, signal);
-export const keep = (wish, options) => post("/api/kept", wish, options);
-export const changeKept = (id, body, options) => json("PATCH", `/api/kept/${id}`, { body, ...options });
-export const forget = (id) => json("DELETE", `/api/kept/${id}`);
-export const getFamily = (id, signal) => get(`/api/kept/${id}/family`, signal);
+/**
+ * @param {{ faces: Face[] } | (Generator & { seed: number, count: number, truncation: number })} request
+ * @returns {Promise<Job>}
+ */
+export const createZip = (request) => post("/api/jobs/zip", request);
 
-/** What is kept of a face, or null. */
-export async function findKept(face, signal) {
-  try {
-    return await get(`/api/kept/find?${toQuery(face)}`, signal);
-  } catch (error) {
-    if (error.status === 404) return null;
-    throw error;
-  }
-}
+/**
+ * @param {FormData} form
+ * @returns {Promise<Job>}
+ */
+export const startProjection = (form) => post("/api/jobs/projection", form);
 
+/**
+ * @param {string} id
+ * @returns {Promise<Job>}
+ */
+export const getJob = (id) => get(`/api/jobs/${encodeURIComponent(id)}`);
+
+/** @param {string} id */
+export const cancelJob = (id) => json("DELETE", `/api/jobs/${encodeURIComponent(id)}`);
+
+/** @param {string} id */
+export const projectionTargetUrl = (id) => `/api/jobs/${encodeURIComponent(id)}/target.png`;
+
+/**
+ * @param {ParamValues} filter
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<{ kept: SavedFace[], more: boolean }>}
+ */
+export const listSaved = (filter, signal) => get(`/api/kept?${toQueryString(filter)}`, signal);
+
+/**
+ * @param {SaveRequest} request
+ * @param {RequestOptions} [options]
+ * @returns {Promise<SavedFace>}
+ */
+export const saveFace = (request, options) => post("/api/kept", request, options);
+
+/**
+ * @param {number} id
+ * @param {{ story?: string, favourite?: boolean }} changes
+ * @param {RequestOptions} [options]
+ * @returns {Promise<SavedFace>}
+ */
+export const updateSaved = (id, changes, options) =>
+  json("PATCH", `/api/kept/${id}`, { body: changes, ...options });
+
+/** @param {number} id */
+export const deleteSaved = (id) => json("DELETE", `/api/kept/${id}`);
+
+/**
+ * Return the saved record of a face, or null.
+ *
+ * @param {Face} face
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<SavedFace | null>}
+ */
+export const findSaved = (face, signal) => get(`/api/kept/find?${toQuery(face)}`, signal);
+
+/** @param {number} id */
+export const thumbnailUrl = (id) => `/api/kept/${id}/thumb.png`;
+
+/**
+ * @param {number} id
+ * @returns {Promise<Family>}
+ */
+export const getFamily = (id) => get(`/api/kept/${id}/family`);
+
+/** @returns {Promise<{ collections: Collection[] }>} */
 export const listCollections = () => get("/api/collections");
-export const addCollection = (name) => post("/api/collections", { name });
-export const renameCollection = (id, name) => json("PATCH", `/api/collections/${id}`, { body: { name } });
-export const removeCollection = (id) => json("DELETE", `/api/collections/${id}`);
-export const collect = (id, kept) => json("PUT", `/api/collections/${id}/faces/${kept}`);
-export const uncollect = (id, kept) => json("DELETE", `/api/collections/${id}/faces/${kept}`);
+
+/**
+ * @param {string} name
+ * @returns {Promise<Collection>}
+ */
+export const createCollection = (name) => post("/api/collections", { name });
+
+/**
+ * @param {number} id
+ * @param {string} name
+ * @returns {Promise<Collection>}
+ */
+export const renameCollection = (id, name) =>
+  json("PATCH", `/api/collections/${id}`, { body: { name } });
+
+/** @param {number} id */
+export const deleteCollection = (id) => json("DELETE", `/api/collections/${id}`);
+
+/**
+ * @param {number} id
+ * @param {number} saved id of the saved face
+ */
+export const addToCollection = (id, saved) => json("PUT", `/api/collections/${id}/faces/${saved}`);
+
+/**
+ * @param {number} id
+ * @param {number} saved id of the saved face
+ */
+export const removeFromCollection = (id, saved) =>
+  json("DELETE", `/api/collections/${id}/faces/${saved}`);
+
+/** @param {number} id */
+export const exportUrl = (id) => `/api/collections/${id}/export`;
+
+/**
+ * @param {FormData} form
+ * @returns {Promise<{ collection: Collection, added: number, known: number }>}
+ */
 export const importCollection = (form) => post("/api/collections/import", form);

@@ -1,91 +1,142 @@
+// @ts-check
+/** Faces as plain values, and the queries that stand for them in links. */
+
+import { unescapeQuery } from "./query.js";
+
+/** @import { Face, Generator, GeneratorParams, Params } from "./types.d.ts" */
+
+export const MAX_SEED = 2 ** 32 - 1;
+/** Faces that can be mixed at once. */
+export const MAX_PARENTS = 8;
+
 /**
- * A face as a plain value, and the words that stand for it in links.
+ * Return the run, epoch and weights that draw a face.
  *
- * @typedef {object} Face
- * @property {string} run
- * @property {string} epoch
- * @property {"ema"|"raw"} weights
- * @property {number|null} seed
- * @property {string|null} latent
- * @property {number} truncation
- * @property {Object<string, number>} moves
+ * @param {GeneratorParams} params
+ * @returns {Generator}
  */
-
-export const LAST_SEED = 2 ** 32 - 1;
-
-/** The run, epoch and weights that draw a face. */
-export function generatorOf({ run, epoch, weights }) {
-  return { run, epoch, weights: weights ?? "ema" };
+export function generatorOf({ run = "", epoch = "", weights }) {
+  return { run, epoch, weights: weights === "raw" ? "raw" : "ema" };
 }
 
-/** @returns {Face} the face of a seed, drawn by the generator that `words` names. */
-export function faceOfSeed(words, seed) {
-  const truncation = Number(words.truncation ?? 1);
-  return { ...generatorOf(words), seed: seed % (LAST_SEED + 1), latent: null, truncation, moves: {} };
-}
-
-const queries = new WeakMap();
-
-/** The same face always gives the same query. Faces are values: none is changed once it is made. */
-export function toQuery(face) {
-  if (!queries.has(face)) queries.set(face, written(face));
-  return queries.get(face);
-}
-
-function written(face) {
-  const words = new URLSearchParams(generatorOf(face));
-  if (face.latent == null) words.set("seed", face.seed);
-  else words.set("latent", face.latent);
-  if (face.truncation !== 1) words.set("truncation", face.truncation);
-  const moves = movesToText(face.moves);
-  if (moves) words.set("moves", moves);
-  return readable(words.toString());
-}
-
-/** A query with those signs as themselves that mean nothing in the value of a query. */
-export function readable(text) {
-  return text.replace(/%(2F|3A|2C|3D)/g, decodeURIComponent);
-}
-
-/** @returns {Face} of a query, or of the words of a link. */
-export function fromQuery(query) {
-  const words = typeof query === "string" ? Object.fromEntries(new URLSearchParams(query)) : query;
+/**
+ * Return the face of a seed.
+ *
+ * @param {GeneratorParams} params
+ * @param {number} seed
+ * @returns {Face}
+ */
+export function faceFromSeed(params, seed) {
   return {
-    ...generatorOf(words),
-    seed: words.latent == null ? Number(words.seed ?? 0) : null,
-    latent: words.latent ?? null,
-    truncation: Number(words.truncation ?? 1),
-    moves: movesFromText(words.moves ?? ""),
+    ...generatorOf(params),
+    seed: seed % (MAX_SEED + 1),
+    latent: null,
+    truncation: Number(params.truncation ?? 1),
+    moves: {},
   };
 }
 
-/** Steps along directions as text; those of no length are left out. */
-export function movesToText(moves) {
-  return Object.entries(moves ?? {})
+/** @type {WeakMap<Face, string>} */
+const queries = new WeakMap();
+
+/**
+ * Return the query of a face; equal faces have equal queries. Faces must not be modified.
+ *
+ * @param {Face} face
+ */
+export function toQuery(face) {
+  const query = queries.get(face) ?? writeQuery(face);
+  queries.set(face, query);
+  return query;
+}
+
+/** @param {Face} face */
+function writeQuery(face) {
+  const params = new URLSearchParams(Object.entries(generatorOf(face)));
+  if (face.latent == null) params.set("seed", String(face.seed));
+  else params.set("latent", face.latent);
+  if (face.truncation !== 1) params.set("truncation", String(face.truncation));
+  const moves = movesToText(face.moves);
+  if (moves) params.set("moves", moves);
+  return unescapeQuery(params.toString());
+}
+
+/**
+ * Return the face of a query, or of the parameters of an address.
+ *
+ * @param {string | Params} query
+ * @returns {Face}
+ */
+export function fromQuery(query) {
+  /** @type {Params} */
+  const params = typeof query === "string" ? Object.fromEntries(new URLSearchParams(query)) : query;
+  return {
+    ...generatorOf(params),
+    seed: params.latent == null ? Number(params.seed ?? 0) : null,
+    latent: params.latent ?? null,
+    truncation: Number(params.truncation ?? 1),
+    moves: movesFromText(params.moves ?? ""),
+  };
+}
+
+/** @param {Record<string, number>} moves */
+function movesToText(moves) {
+  return Object.entries(moves)
     .filter(([, step]) => step !== 0)
-    .sort(([one], [other]) => (one < other ? -1 : 1))
+    .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([direction, step]) => `${direction}:${step}`)
     .join(",");
 }
 
+/** @param {string} text */
 function movesFromText(text) {
-  const pairs = text.split(",").filter(Boolean).map((part) => part.split(":"));
+  const pairs = text
+    .split(",")
+    .filter(Boolean)
+    .map((move) => move.split(":"));
   return Object.fromEntries(pairs.map(([direction, step]) => [direction, Number(step)]));
 }
 
-/** The address of its picture. */
-export function pictureOf(face, scale = 1, download = false) {
-  const words = `${toQuery(face)}${scale === 1 ? "" : `&scale=${scale}`}`;
-  return `/api/face.png?${words}${download ? "&download=true" : ""}`;
+/**
+ * Return the URL of the picture of a face.
+ *
+ * @param {Face} face
+ * @param {{ scale?: number, download?: boolean }} [options]
+ */
+export function pictureUrl(face, { scale = 1, download = false } = {}) {
+  const query = `${toQuery(face)}${scale === 1 ? "" : `&scale=${scale}`}`;
+  return `/api/face.png?${query}${download ? "&download=true" : ""}`;
 }
 
-/** A short name for people: its seed, or how far it was moved. */
-export function nameOf(face) {
-  const moved = Object.keys(face.moves ?? {}).length ? ", edited" : "";
-  return (face.latent == null ? `seed ${face.seed}` : "made face") + moved;
+/**
+ * Return a short name for people: "seed 5", "custom latent", "seed 5, edited".
+ *
+ * @param {Face} face
+ */
+export function describeFace(face) {
+  const edited = Object.keys(face.moves).length ? ", edited" : "";
+  return (face.latent == null ? `seed ${face.seed}` : "custom latent") + edited;
 }
 
-/** Any seed, evenly. */
+/** Return a uniformly random seed. */
 export function randomSeed() {
   return crypto.getRandomValues(new Uint32Array(1))[0];
+}
+
+/**
+ * Return the parameters of the mix and film views for these faces.
+ *
+ * @param {Face[]} faces
+ */
+export function parentParams(faces) {
+  return { parents: faces.map(toQuery).join(" ") };
+}
+
+/**
+ * Return the faces that the parameters of the mix and film views name.
+ *
+ * @param {Params} params
+ */
+export function parentsFromParams(params) {
+  return (params.parents ?? "").split(" ").filter(Boolean).map(fromQuery);
 }

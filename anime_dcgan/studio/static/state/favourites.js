@@ -1,53 +1,75 @@
-/** Which faces are favourites, as far as the page has heard of them. */
+// @ts-check
+/** Which faces are favourites, as far as the page knows. */
 
-import { findKept, changeKept, keep, listKept } from "./api.js";
+import { findSaved, listSaved, saveFace, updateSaved } from "./api.js";
 import { toQuery } from "./face.js";
-import { announce, sayError } from "../ui/notice.js";
+import { announce, notifyError } from "./messages.js";
 
-const known = new Map();
+/** @import { Face } from "./types.d.ts" */
+
+/** @type {Map<string, boolean>} */
+const favourites = new Map();
+/** @type {Set<() => void>} */
 const listeners = new Set();
 
-export const isFavourite = (face) => known.get(toQuery(face)) ?? false;
+/** @param {Face} face */
+export const isFavourite = (face) => favourites.get(toQuery(face)) ?? false;
 
-/** Call `listener()` whenever favourites change; gives the function that ends this. */
+/**
+ * Call `listener` whenever favourites change. Returns a function that unsubscribes it.
+ *
+ * @param {() => void} listener
+ */
 export function onFavourites(listener) {
   listeners.add(listener);
-  return () => listeners.delete(listener);
+  return () => void listeners.delete(listener);
 }
 
-/** Take note of what the server said of kept faces. */
-export function learn(...kept) {
-  for (const one of kept) known.set(toQuery(one.face), one.favourite);
+/**
+ * Take over from the server which of these faces are favourites.
+ *
+ * @param {{ face: Face, favourite: boolean }[]} saved
+ */
+export function updateFavourites(...saved) {
+  for (const { face, favourite } of saved) favourites.set(toQuery(face), favourite);
   for (const listener of [...listeners]) listener();
 }
 
-/** Ask for all of them, a page at a time: walls mark them. */
+/** Request all favourites, page by page. */
 export async function loadFavourites() {
+  /** @type {number | undefined} */
   let before;
   do {
-    const page = await listKept({ favourite: true, limit: 500, ...(before && { before }) });
-    learn(...page.kept);
-    before = page.more && page.kept.at(-1).id;
+    const page = await listSaved({ favourite: true, limit: 500, before });
+    updateFavourites(...page.kept);
+    before = page.more ? page.kept.at(-1)?.id : undefined;
   } while (before);
 }
 
-/** Make a face a favourite, or end it. */
+/**
+ * Add a face to the favourites, or remove it.
+ *
+ * @param {Face} face
+ */
 export async function toggleFavourite(face) {
   const favourite = !isFavourite(face);
-  known.set(toQuery(face), favourite);
-  for (const listener of [...listeners]) listener();
+  updateFavourites({ face, favourite });
   try {
-    learn(await store(face, favourite));
-    announce(favourite ? "A favourite now" : "No favourite any more");
+    updateFavourites(await store(face, favourite));
+    announce(favourite ? "Added to favourites" : "Removed from favourites");
   } catch (error) {
-    known.set(toQuery(face), !favourite);
-    for (const listener of [...listeners]) listener();
-    sayError(error);
+    updateFavourites({ face, favourite: !favourite });
+    notifyError(error);
   }
 }
 
+/**
+ * @param {Face} face
+ * @param {boolean} favourite
+ * @returns {Promise<{ face: Face, favourite: boolean }>}
+ */
 async function store(face, favourite) {
-  if (favourite) return keep({ face, favourite });
-  const kept = await findKept(face);
-  return kept ? changeKept(kept.id, { favourite }) : { face, favourite };
+  if (favourite) return saveFace({ face, favourite });
+  const saved = await findSaved(face);
+  return saved ? updateSaved(saved.id, { favourite }) : { face, favourite };
 }

@@ -1,65 +1,56 @@
-/** Work that takes a while: it is shown at the edge of the page until it is done. */
+// @ts-check
+/** Jobs of the server that take a while. */
 
-import { cancelJob, getJob } from "./api.js";
-import { button, element } from "../ui/dom.js";
-import { announce, sayError } from "../ui/notice.js";
+import { getJob } from "./api.js";
+import { OfflineError } from "./errors.js";
+import { notifyError } from "./messages.js";
+
+/** @import { Job } from "./types.d.ts" */
 
 const PERIOD = 400; // ms
-const OVER = new Set(["done", "failed", "cancelled"]);
+const FINISHED = new Set(["done", "failed", "cancelled"]);
 
 /**
- * Ask for a job until it is over; `onstep(job)` hears each answer.
+ * Request the state of a job until it is finished. Returns a function that stops the requests but
+ * not the job.
  *
- * @returns {() => void} ends the asking, not the job
+ * @param {string} id
+ * @param {(job: Job) => void} onUpdate
+ * @returns {() => void}
  */
-export function followJob(id, onstep) {
-  let timer = null;
-  let ended = false;
-  const ask = async () => {
+export function followJob(id, onUpdate) {
+  let timer = 0;
+  let stopped = false;
+  const request = async () => {
     try {
       const job = await getJob(id);
-      if (ended) return;
-      onstep(job);
-      if (OVER.has(job.state)) return;
+      if (stopped) return;
+      onUpdate(job);
+      if (isFinished(job)) return;
     } catch (error) {
-      if (!error.lost) return sayError(error); // a lost server may come back
+      if (!(error instanceof OfflineError)) return notifyError(error);
     }
-    if (!ended) timer = setTimeout(ask, PERIOD);
+    if (!stopped) timer = setTimeout(request, PERIOD);
   };
-  ask();
-  return () => ((ended = true), clearTimeout(timer));
+  request();
+  return () => {
+    stopped = true;
+    clearTimeout(timer);
+  };
 }
 
-export const isOver = (job) => OVER.has(job.state);
+/** @param {Job} job */
+export const isFinished = (job) => FINISHED.has(job.state);
 
-/** What a job does now, in a line. */
-export function jobText(job) {
-  if (job.state === "waiting") return "waits for another";
+/**
+ * Return the state of a job in a few words.
+ *
+ * @param {Job} job
+ */
+export function describeJob(job) {
+  if (job.state === "waiting") return "waiting for another job";
   if (job.state === "failed") return job.error ?? "failed";
   if (job.state !== "running") return job.state;
   const left = job.seconds_left == null ? "" : `, ${Math.ceil(job.seconds_left)} s left`;
-  return `${Math.round(job.progress * 100)} %${left}`;
-}
-
-/** Show a film or a zip that is being made, with its download at the end. */
-export function addJob(job, name) {
-  const state = element("span.quiet");
-  const bar = element("progress", { max: 1, "aria-label": name });
-  const stop = button("Cancel", () => cancelJob(job.id).catch(sayError));
-  const row = element("div.job", { role: "group", "aria-label": name }, element("b", {}, name), state, bar, stop);
-  document.getElementById("jobs").append(row);
-  followJob(job.id, (now) => {
-    state.textContent = jobText(now);
-    bar.value = now.progress;
-    if (isOver(now)) finish(row, now, name);
-  });
-}
-
-function finish(row, job, name) {
-  announce(`${name}: ${jobText(job)}`);
-  const [bar, stop] = [row.querySelector("progress"), row.querySelector("button")];
-  bar.remove();
-  const dismiss = button("Dismiss", () => row.remove());
-  if (job.file) stop.replaceWith(element("a.button.primary", { href: job.file, download: "" }, "Download"), dismiss);
-  else stop.replaceWith(dismiss);
+  return `${Math.round(job.progress * 100)}%${left}`;
 }

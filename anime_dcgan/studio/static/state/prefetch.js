@@ -1,30 +1,41 @@
-/** The next wall at random, drawn while nobody waits, so that it is there at once. */
+// @ts-check
+/** Prefetching of the next random wall, so that it appears at once. */
 
 import { getPicture } from "./api.js";
 import { randomSeed } from "./face.js";
 
-const next = { key: "", seed: null };
+/** Seeds that the server draws in one batch: a wall starts at the first of a batch. */
+const BATCH = 16;
 
-/** The seed of a wall that was drawn ahead for `key`, else of any. */
-export function takeNext(key) {
-  const { seed } = next.key === key ? next : { seed: null };
-  next.seed = null;
-  return seed ?? wallSeed();
+/** @type {{ key: string, seed: number | null }} */
+const prefetched = { key: "", seed: null };
+
+/**
+ * Return the seed of the wall that was prefetched for `key`, or else a random one.
+ *
+ * @param {string} key
+ */
+export function takePrefetchedSeed(key) {
+  const seed = prefetched.key === key ? prefetched.seed : null;
+  prefetched.seed = null;
+  return seed ?? randomWallSeed();
 }
 
 /**
- * Have the server draw the pictures of another wall, one after the other; it keeps them.
- * `pictures(seed)` gives their addresses.
+ * Request the pictures of another wall, one after the other; the server caches them.
+ *
+ * @param {string} key everything that the wall depends on except its seed
+ * @param {(seed: number) => string[]} urls
+ * @param {AbortSignal} signal
  */
-export async function drawAhead(key, pictures, signal) {
-  if (next.key === key && next.seed !== null) return;
-  const seed = wallSeed();
-  for (const picture of pictures(seed)) await getPicture(picture, signal);
-  Object.assign(next, { key, seed });
+export async function prefetchWall(key, urls, signal) {
+  if (prefetched.key === key && prefetched.seed !== null) return;
+  const seed = randomWallSeed();
+  for (const url of urls(seed)) await getPicture(url, signal);
+  Object.assign(prefetched, { key, seed });
 }
 
-/** The server draws sixteen neighbours together: a wall begins with the first of them. */
-function wallSeed() {
+function randomWallSeed() {
   const seed = randomSeed();
-  return seed - (seed % 16);
+  return seed - (seed % BATCH);
 }

@@ -1,102 +1,150 @@
-/** The address of the page is what it shows: `#/wall?run=...&seed=5`. */
+// @ts-check
+/** The address of the page names a view and its parameters: `#/wall?run=...&seed=5`. */
 
-import { query } from "./api.js";
+import { toQueryString } from "./query.js";
 
+/** @import { Params, ParamValues, View, ViewFactory } from "./types.d.ts" */
+
+/** @typedef {{ name: string, params: Params, hash: string, view: View }} ShownView */
+
+/** @type {Record<string, ViewFactory>} */
 let views = {};
+/** @type {ShownView | null} */
 let shown = null;
-let changed = () => {};
-let completed = (_name, words) => words;
+/** @type {(shown: ShownView) => void} */
+let onChange = () => {};
+/** @type {(name: string, params: Params) => Params} */
+let complete = (_name, params) => params;
+/** @type {string[]} */
 const origins = [];
 
-/** @returns {{view: string, words: Object<string, string>}} of an address. */
+/**
+ * Return the view and the parameters of an address.
+ *
+ * @param {string} hash
+ * @returns {{ name: string, params: Params }}
+ */
 export function parse(hash) {
-  const [path, rest = ""] = hash.replace(/^#\/?/, "").split(/\?(.*)/s);
-  return { view: path, words: Object.fromEntries(new URLSearchParams(rest)) };
+  const [name, rest = ""] = hash.replace(/^#\/?/, "").split(/\?(.*)/s);
+  return { name, params: Object.fromEntries(new URLSearchParams(rest)) };
 }
 
-/** The address of a view with these words; a string is a query already. */
-export function link(view, words = {}) {
-  const text = typeof words === "string" ? words : query(words);
-  return `#/${view}${text ? `?${text}` : ""}`;
+/**
+ * Return the address of a view.
+ *
+ * @param {string} name
+ * @param {ParamValues | string} [params] parameters, or a query
+ */
+export function link(name, params = {}) {
+  const query = typeof params === "string" ? params : toQueryString(params);
+  return `#/${name}${query ? `?${query}` : ""}`;
 }
 
-/** Go there, as one step of the back button. */
-export function go(view, words) {
-  location.hash = link(view, words);
+/**
+ * Open a view, as one step of the back button.
+ *
+ * @param {string} name
+ * @param {ParamValues | string} [params]
+ */
+export function go(name, params) {
+  location.hash = link(name, params);
 }
 
-/** Be there without a step: for what changes while one looks at it. */
-export function replace(view, words) {
-  history.replaceState(null, "", link(view, words));
+/**
+ * Open a view without a step of the back button.
+ *
+ * @param {string} name
+ * @param {ParamValues | string} [params]
+ */
+export function replace(name, params) {
+  history.replaceState(null, "", link(name, params));
   show();
 }
 
-/** Show the same address once more: it may mean something else now. */
-export function again() {
+/** Create the view of the current address again. */
+export function reload() {
+  shown?.view.leave?.();
   shown = null;
   show();
 }
 
-/** Say in the address what the view shows already. */
-export function note(view, words) {
-  history.replaceState(null, "", link(view, words));
-  shown.words = parse(location.hash).words;
+/**
+ * Write into the address the parameters that the view shows already.
+ *
+ * @param {string} name
+ * @param {ParamValues | string} params
+ */
+export function updateAddress(name, params) {
+  history.replaceState(null, "", link(name, params));
+  if (!shown) return;
+  shown.params = parse(location.hash).params;
   shown.hash = location.hash;
-  changed(shown);
+  onChange(shown);
 }
-
-/** Back to the view from which this one was opened, or to `otherwise`. */
-export function leaveTo(otherwise) {
-  location.hash = origins.at(-1) ?? otherwise;
-}
-
-/** The view that is shown: {name, words, view}. */
-export const current = () => shown;
 
 /**
- * Show the view of the address, now and whenever it changes.
+ * Return to the view from which this one was opened, or to `fallback`.
  *
- * A view is a function `(place, words) => {update?, leave?, keys?, title?}`: `update(words)` is
- * called once it stands, and when the same view gets other words; `leave()` before another comes.
- *
- * @param {Object<string, Function>} all the views by name
- * @param {{onChange: Function, complete: Function}} hooks `complete(name, words)` adds the words
- *   that an address left out
+ * @param {string} fallback address
  */
-export function start(all, { onChange, complete }) {
-  views = all;
-  changed = onChange;
-  completed = complete;
+export function goBack(fallback) {
+  location.hash = origins.at(-1) ?? fallback;
+}
+
+/** Return the actions of the shown view by key. */
+export const currentKeys = () => shown?.view.keys ?? {};
+
+/**
+ * Show the view of the address, now and whenever the address changes.
+ *
+ * @param {Record<string, ViewFactory>} factories by name; "wall" is the default
+ * @param {object} hooks
+ * @param {(shown: ShownView) => void} hooks.onChange called after each change of the address
+ * @param {(name: string, params: Params) => Params} hooks.complete adds missing parameters
+ */
+export function startRouter(factories, hooks) {
+  views = factories;
+  ({ onChange, complete } = hooks);
   addEventListener("hashchange", show);
   show();
 }
 
 function show() {
-  const asked = parse(location.hash);
-  const name = asked.view in views ? asked.view : "wall";
-  const words = completed(name, asked.words);
-  if (link(name, words) !== link(asked.view, asked.words)) history.replaceState(null, "", link(name, words));
-  if (shown?.name !== name || !shown.view.update) exchange(name, words);
-  Object.assign(shown, { words, hash: location.hash });
-  shown.view.update?.(words);
+  const address = parse(location.hash);
+  const name = address.name in views ? address.name : "wall";
+  const params = complete(name, address.params);
+  if (link(name, params) !== link(address.name, address.params))
+    history.replaceState(null, "", link(name, params));
+  if (shown?.name !== name || !shown.view.update) shown = switchView(name, params);
+  Object.assign(shown, { params, hash: location.hash });
+  shown.view.update?.(params);
   document.title = `${shown.view.title ?? name} · studio`;
-  changed(shown);
+  onChange(shown);
 }
 
-function exchange(name, words) {
+/**
+ * @param {string} name
+ * @param {Params} params
+ * @returns {ShownView}
+ */
+function switchView(name, params) {
   shown?.view.leave?.();
-  if (shown) rememberOrigin(name);
-  const place = document.getElementById("view");
-  place.replaceChildren();
-  place.className = `view-${name}`;
+  if (shown) rememberOrigin(name, shown.hash);
+  const container = /** @type {HTMLElement} */ (document.getElementById("view"));
+  container.replaceChildren();
+  container.className = `view-${name}`;
   scrollTo(0, 0);
-  shown = { name, words, hash: location.hash, view: {} };
-  shown.view = views[name](place, words);
+  return { name, params, hash: location.hash, view: views[name](container, params) };
 }
 
-/** The views that led here, each once: from a face back to the wall, not to the face before. */
-function rememberOrigin(name) {
-  const known = origins.findIndex((hash) => parse(hash).view === name);
-  if (known >= 0) origins.length = known;
-  else origins.push(shown.hash);
+/**
+ * Keep each view once, so that a face leads back to the wall and not to the face before it.
+ *
+ * @param {string} name of the next view
+ * @param {string} hash of the view that is left
+ */
+function rememberOrigin(name, hash) {
+  const index = origins.findIndex((origin) => parse(origin).name === name);
+  if (index >= 0) origins.length = index;
+  else origins.push(hash);
 }

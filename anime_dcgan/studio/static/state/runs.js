@@ -1,81 +1,125 @@
-/** The runs, asked for again and again, so that a training that goes on is seen to go on. */
+// @ts-check
+/** The runs, requested repeatedly so that a training in progress shows up. */
 
 import { getRuns } from "./api.js";
-import { counted } from "../ui/dom.js";
+import { counted } from "./text.js";
 
-const SECONDS = 3;
+/** @import { Run } from "./types.d.ts" */
+
+const REFRESH_SECONDS = 3;
+
+/** @type {Set<() => void>} */
 const listeners = new Set();
-let known = [];
+/** @type {Run[]} */
+let runs = [];
+/** @type {string | null} */
 let etag = null;
-let timer = null;
+let timer = 0;
 
-/** All runs, the newest first. */
-export const runs = () => known;
+/** Return all runs: those in training first, then the newest. */
+export const allRuns = () => runs;
 
-/** Those that faces can be drawn from. */
-export const usable = () => known.filter((run) => !run.problem && stopsOf(run).length);
+/** Return the runs that can draw faces. */
+export const usableRuns = () => runs.filter((run) => !run.problem && epochsOf(run).length);
 
-/** The run of a name, or undefined. */
-export const runNamed = (name) => known.find((run) => run.name === name);
+/**
+ * Return the run of a name, or undefined.
+ *
+ * @param {string | undefined} name
+ */
+export const findRun = (name) => runs.find((run) => run.name === name);
 
-/** Call `listener(runs)` whenever they change; gives the function that ends this. */
+/**
+ * Call `listener` whenever the runs change. Returns a function that unsubscribes it.
+ *
+ * @param {() => void} listener
+ */
 export function onRuns(listener) {
   listeners.add(listener);
-  return () => listeners.delete(listener);
+  return () => void listeners.delete(listener);
 }
 
-/** Ask once, and then every few seconds while the page is seen. */
+/** Request the runs now, then every few seconds while the page is visible. */
 export async function watchRuns() {
   await refresh();
-  const again = async () => {
-    if (!document.hidden) await refresh().catch(() => {}); // the lost server is told elsewhere
-    timer = setTimeout(again, SECONDS * 1000);
+  const repeat = async () => {
+    if (!document.hidden) await refresh().catch(() => {}); // the banner reports a lost server
+    timer = setTimeout(repeat, REFRESH_SECONDS * 1000);
   };
   clearTimeout(timer);
-  timer = setTimeout(again, SECONDS * 1000);
+  timer = setTimeout(repeat, REFRESH_SECONDS * 1000);
 }
 
 async function refresh() {
   const answer = await getRuns(etag);
   if (!answer) return;
   etag = answer.etag;
-  known = answer.runs.toSorted((one, other) => other.running - one.running || other.updated - one.updated);
-  for (const listener of [...listeners]) listener(known);
+  runs = answer.runs.toSorted(
+    (a, b) => Number(b.running) - Number(a.running) || b.updated - a.updated,
+  );
+  for (const listener of [...listeners]) listener();
 }
 
-/** The epochs of a run in the order of training; the best has a number, and comes first if not. */
-export function stopsOf(run) {
-  const named = run.named ?? [];
-  const best = named.includes("best") && !run.epochs.length ? ["best"] : [];
-  return [...best, ...run.epochs, ...named.filter((name) => name === "last")];
+/**
+ * Return the epochs of a run in training order. "best" is listed only where no epoch has a number,
+ * because it repeats a numbered one.
+ *
+ * @param {Run} run
+ */
+export function epochsOf(run) {
+  const best = run.named.includes("best") && !run.epochs.length ? ["best"] : [];
+  return [...best, ...run.epochs, ...run.named.filter((name) => name === "last")];
 }
 
-/** The epoch that a run is shown at unless another is asked for. */
-export function usualEpoch(run) {
-  if (run.named?.includes("best")) return "best";
-  return stopsOf(run).at(-1);
+/**
+ * Return the epoch at which a run is shown by default.
+ *
+ * @param {Run} run
+ */
+export function defaultEpoch(run) {
+  return run.named.includes("best") ? "best" : epochsOf(run).at(-1);
 }
 
-/** "epoch 12", "best epoch (9)", "last epoch". */
-export function epochText(run, epoch) {
+/**
+ * Return "epoch 12", "best epoch (9)" or "last epoch".
+ *
+ * @param {Run | undefined} run
+ * @param {string | undefined} epoch
+ */
+export function describeEpoch(run, epoch) {
   if (epoch === "last") return "last epoch";
   if (epoch !== "best") return `epoch ${epoch}`;
   return run?.best?.epoch == null ? "best epoch" : `best epoch (${run.best.epoch})`;
 }
 
-/** "loss bce, batch 64". */
-export function settingsText(run) {
-  return Object.entries(run.settings ?? {}).map(([key, value]) => `${key} ${value}`).join(", ");
+/**
+ * Return settings as "loss bce, batch 64".
+ *
+ * @param {Run} run
+ */
+export function describeSettings(run) {
+  return Object.entries(run.settings)
+    .map(([key, value]) => `${key} ${value}`)
+    .join(", ");
 }
 
-/** "310 thousand images". */
-export function imagesText(images) {
+/**
+ * Return "9,500 images" or "310k images".
+ *
+ * @param {number | null} images
+ */
+export function describeImages(images) {
   if (images == null) return "";
-  return images < 10000 ? counted(images, "image") : `${Math.round(images / 1000).toLocaleString("en")} thousand images`;
+  if (images < 10000) return counted(images, "image");
+  return `${Math.round(images / 1000).toLocaleString("en")}k images`;
 }
 
-/** The last part of a name, which tells runs of one sweep apart, and the folders before it. */
-export function nameParts(run) {
+/**
+ * Return the last part of a run's name, which distinguishes the runs of a sweep, and its folders.
+ *
+ * @param {Run} run
+ */
+export function splitName(run) {
   const cut = run.name.lastIndexOf("/") + 1;
-  return [run.name.slice(cut), run.name.slice(0, cut)];
+  return { name: run.name.slice(cut), folders: run.name.slice(0, cut) };
 }

@@ -1,48 +1,58 @@
-/** The newest wish, and no queue of older ones. */
+// @ts-check
+/** Limits on how often a function is called. */
 
 /**
- * A function that asks for its newest argument: one request at a time, those in between are
- * skipped, and the last is always answered.
+ * Return a function that sends requests one at a time. Requests made while one is in flight replace
+ * each other, and the last one is always sent.
  *
- * @param {(wish: any) => Promise<any>} ask
- * @param {(answer: any, wish: any) => void} show
- * @param {(error: Error) => void} fail
+ * @template Request, Answer
+ * @param {(request: Request) => Answer | Promise<Answer>} send
+ * @param {(answer: Answer) => void} show
+ * @param {(error: unknown) => void} fail
  */
-export function latestOnly(ask, show, fail) {
-  let waiting = null;
+export function latestOnly(send, show, fail) {
+  /** @type {{ request: Request } | null} */
+  let pending = null;
   let busy = false;
   async function work() {
     busy = true;
-    while (waiting) {
-      const { wish } = waiting;
-      waiting = null;
+    while (pending) {
+      const { request } = pending;
+      pending = null;
       try {
-        const answer = await ask(wish);
-        show(answer, wish);
+        show(await send(request));
       } catch (error) {
         fail(error);
       }
     }
     busy = false;
   }
-  return (wish) => {
-    waiting = { wish };
+  return (/** @type {Request} */ request) => {
+    pending = { request };
     if (!busy) work();
   };
 }
 
-/** Call it once the calls have rested for a while; `now()` calls it at once if it is due. */
+/**
+ * Return a function that calls `act` once no call has been made for `milliseconds`. Its method
+ * `flush` calls `act` at once if a call is due.
+ *
+ * @template {unknown[]} Arguments
+ * @param {(...args: Arguments) => unknown} act called without arguments unless flushed
+ * @param {number} milliseconds
+ */
 export function debounced(act, milliseconds) {
+  /** @type {ReturnType<typeof setTimeout> | null} */
   let timer = null;
-  const now = (...how) => {
-    if (timer === null) return undefined;
+  const flush = (/** @type {Arguments} */ ...args) => {
+    if (timer === null) return;
     clearTimeout(timer);
     timer = null;
-    return act(...how);
+    act(...args);
   };
-  const later = () => {
-    clearTimeout(timer);
-    timer = setTimeout(now, milliseconds);
+  const call = () => {
+    clearTimeout(timer ?? undefined);
+    timer = setTimeout(flush, milliseconds);
   };
-  return Object.assign(later, { now });
+  return Object.assign(call, { flush });
 }

@@ -1,73 +1,58 @@
-/** The tray: faces that were chosen for something, kept in mind while one goes from view to view. */
+// @ts-check
+/** The selected faces; they stay selected from view to view. */
 
-import { sayError, say } from "../ui/notice.js";
-import { button, counted, element, release } from "../ui/dom.js";
-import { getSheet } from "./api.js";
-import { nameOf, toQuery } from "./face.js";
-import { go } from "./router.js";
-import { paint } from "../ui/sprite.js";
+import { toQuery } from "./face.js";
+import { notify } from "./messages.js";
 
+/** @import { Face } from "./types.d.ts" */
+
+const MAX_FACES = 256;
+
+/** @type {Set<() => void>} */
 const listeners = new Set();
+/** @type {Face[]} */
 let faces = [];
-let painted = null;
 
-export const tray = () => faces;
-export const inTray = (face) => faces.some((one) => toQuery(one) === toQuery(face));
+export const selectedFaces = () => faces;
 
-/** Call `listener(faces)` whenever the tray changes; gives the function that ends this. */
-export function onTray(listener) {
+/** @param {Face} face */
+export const isSelected = (face) => faces.some((other) => toQuery(other) === toQuery(face));
+
+/**
+ * Call `listener` whenever the selection changes. Returns a function that unsubscribes it.
+ *
+ * @param {() => void} listener
+ */
+export function onSelection(listener) {
   listeners.add(listener);
-  return () => listeners.delete(listener);
+  return () => void listeners.delete(listener);
 }
 
-/** Put other faces into the tray. */
-export function setTray(next) {
+/** @param {Face[]} next */
+function setSelection(next) {
   faces = next;
-  for (const listener of [...listeners]) listener(faces);
+  for (const listener of [...listeners]) listener();
 }
 
-/** Put a face in, or take it out. */
-export function toggleTray(face) {
-  const without = faces.filter((one) => toQuery(one) !== toQuery(face));
-  if (without.length === faces.length && faces.length >= 256) return say("The tray holds 256 faces.");
-  setTray(without.length < faces.length ? without : [...faces, face]);
+export const clearSelection = () => setSelection([]);
+
+/**
+ * Remove these faces from the selection.
+ *
+ * @param {Face[]} removed
+ */
+export function deselect(removed) {
+  const queries = new Set(removed.map(toQuery));
+  setSelection(faces.filter((face) => !queries.has(toQuery(face))));
 }
 
-/** The words of the mixing view for these faces. */
-export function mixWords(parents) {
-  return { parents: parents.map(toQuery).join(" ") };
-}
-
-/** Show the tray at the foot of the page while something is in it. */
-export function showTray() {
-  const place = document.getElementById("tray");
-  onTray(() => render(place));
-}
-
-async function render(place) {
-  place.hidden = !faces.length;
-  document.body.classList.toggle("with-tray", faces.length > 0);
-  if (!faces.length) return;
-  const tiles = faces.map(trayTile);
-  place.replaceChildren(element("div.row", { role: "group", "aria-label": "Chosen faces" }, ...tiles), ...actions());
-  const drawn = faces;
-  const columns = Math.min(8, faces.length);
-  const blob = await getSheet(faces, columns).catch(sayError);
-  if (!blob || drawn !== faces) return;
-  release(painted);
-  painted = paint(tiles, blob, columns);
-}
-
-function trayTile(face) {
-  const words = `${nameOf(face)}: take it out of the tray`;
-  return button("", () => toggleTray(face), { class: "small-tile", "aria-label": words, title: "Take it out" });
-}
-
-function actions() {
-  return [
-    element("span.quiet", {}, counted(faces.length, "face")),
-    button("Mix", () => go("mix", mixWords(faces.slice(0, 8))), { class: "primary" }),
-    button("Film or zip", () => go("film", mixWords(faces))),
-    button("Clear", () => setTray([])),
-  ];
+/**
+ * Select a face, or deselect it.
+ *
+ * @param {Face} face
+ */
+export function toggleSelected(face) {
+  if (isSelected(face)) deselect([face]);
+  else if (faces.length < MAX_FACES) setSelection([...faces, face]);
+  else notify(`At most ${MAX_FACES} faces can be selected.`);
 }

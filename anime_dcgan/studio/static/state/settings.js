@@ -1,44 +1,69 @@
-/** How the studio looks: all that it remembers in the browser. */
+// @ts-check
+/** The appearance of the studio, which is all that it stores in the browser. */
 
-const KEY = "anime_dcgan.look";
-const USUAL = { theme: "system", rendering: "pixelated", side: 96 };
-export const THEMES = [["system", "As the system"], ["light", "Light"], ["dark", "Dark"]];
-export const RENDERINGS = [["pixelated", "Pixels"], ["auto", "Smooth"]];
+/** @typedef {{ theme: string, rendering: string, side: number }} Settings */
+
+const KEY = "anime_dcgan.appearance";
+/** @type {Settings} */
+const DEFAULTS = { theme: "system", rendering: "pixelated", side: 96 };
+
+/** @type {[string, string][]} */
+export const THEMES = [
+  ["system", "System"],
+  ["light", "Light"],
+  ["dark", "Dark"],
+];
+/** Values of the CSS property image-rendering. @type {[string, string][]} */
+export const RENDERINGS = [
+  ["pixelated", "Pixelated"],
+  ["auto", "Smooth"],
+];
+/** Limits of the side of a tile, in pixels. */
 export const SIDES = { min: 48, max: 256, step: 8 };
 
-const look = { ...USUAL, ...stored() };
+/** @type {Settings} */
+const settings = { ...DEFAULTS, ...readStored() };
 
-function stored() {
+function readStored() {
   try {
-    return JSON.parse(localStorage.getItem(KEY)) ?? {};
+    return JSON.parse(localStorage.getItem(KEY) ?? "{}");
   } catch {
     return {};
   }
 }
 
-/** The value of a setting. */
-export const setting = (name) => look[name];
+/**
+ * Return the value of a setting.
+ *
+ * @template {keyof Settings} Name
+ * @param {Name} name
+ */
+export const setting = (name) => settings[name];
 
-/** Change settings, show them, and remember them. */
-export function change(changes) {
-  Object.assign(look, changes);
-  apply();
+/**
+ * Change settings, apply them, and store them.
+ *
+ * @param {Partial<Settings>} changes
+ */
+export function changeSettings(changes) {
+  Object.assign(settings, changes);
+  applySettings();
   try {
-    localStorage.setItem(KEY, JSON.stringify(look));
+    localStorage.setItem(KEY, JSON.stringify(settings));
   } catch {
-    // A browser that stores nothing shows it until the page is closed.
+    // Without storage, the settings last until the page is closed.
   }
 }
 
-/** Enlarge the other way. */
+/** Switch between pixelated and smooth scaling. */
 export function toggleRendering() {
-  change({ rendering: look.rendering === "auto" ? "pixelated" : "auto" });
+  changeSettings({ rendering: settings.rendering === "auto" ? "pixelated" : "auto" });
 }
 
-/** Show the settings on the page. */
-export function apply() {
+/** Apply the settings to the page. */
+export function applySettings() {
   const root = document.documentElement;
-  root.dataset.theme = look.theme;
-  root.style.setProperty("--rendering", look.rendering);
-  root.style.setProperty("--side", `${look.side}px`);
+  root.dataset.theme = settings.theme;
+  root.style.setProperty("--rendering", settings.rendering);
+  root.style.setProperty("--side", `${settings.side}px`);
 }

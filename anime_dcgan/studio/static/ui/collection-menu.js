@@ -1,45 +1,78 @@
-/** Into which collections a face goes. */
+// @ts-check
+/** The collections of a face. */
 
-import { addCollection, collect, findKept, keep, listCollections, uncollect } from "../state/api.js";
+import {
+  addToCollection,
+  createCollection,
+  findSaved,
+  listCollections,
+  removeFromCollection,
+  saveFace,
+} from "../state/api.js";
+import { notifyError } from "../state/messages.js";
 import { button, element, menu } from "./dom.js";
-import { sayError } from "./notice.js";
 
-/** A menu of all collections for one face, which is kept as soon as it goes into one. */
+/** @import { Collection, Face, SavedFace } from "../state/types.d.ts" */
+
+/**
+ * Return a menu of all collections for one face. Adding the face to a collection saves it.
+ *
+ * @param {Face} face
+ */
 export function collectionMenu(face) {
   const list = element("div.choices");
-  const made = menu("Collections", list);
+  const created = menu("Collections", list);
   const load = async () => {
-    const [{ collections }, kept] = await Promise.all([listCollections(), findKept(face)]);
-    list.replaceChildren(...collections.map((one) => membership(one, face, kept)), newCollection(load));
+    const [{ collections }, saved] = await Promise.all([listCollections(), findSaved(face)]);
+    const boxes = collections.map((collection) => membership(collection, face, saved));
+    list.replaceChildren(...boxes, newCollection(load));
   };
-  made.addEventListener("toggle", () => made.open && load().catch(sayError));
-  return made;
+  created.addEventListener("toggle", () => created.open && load().catch(notifyError));
+  return created;
 }
 
-function membership(collection, face, kept) {
+/**
+ * @param {Collection} collection
+ * @param {Face} face
+ * @param {SavedFace | null} saved
+ */
+function membership(collection, face, saved) {
   const box = element("input", { type: "checkbox" });
-  box.checked = Boolean(kept?.collections.includes(collection.id));
-  const put = async () => {
-    const { id } = kept ?? (await keep({ face }));
-    await (box.checked ? collect : uncollect)(collection.id, id);
+  box.checked = Boolean(saved?.collections.includes(collection.id));
+  const update = async () => {
+    const { id } = saved ?? (await saveFace({ face }));
+    await (box.checked ? addToCollection : removeFromCollection)(collection.id, id);
   };
-  box.addEventListener("change", () => put().catch(sayError));
+  box.addEventListener("change", () => update().catch(notifyError));
   return element("label", {}, box, collection.name);
 }
 
-/** A box for the name of a new collection. */
-export function newCollection(done) {
-  const name = element("input", { type: "text", maxlength: 100, placeholder: "New collection", "aria-label": "Name of a new collection" });
+/**
+ * Return a box for the name of a new collection.
+ *
+ * @param {(collection: Collection) => unknown} onCreated
+ */
+export function newCollection(onCreated) {
+  const name = element("input", {
+    type: "text",
+    maxlength: 100,
+    placeholder: "New collection",
+    "aria-label": "Name of the new collection",
+  });
   const add = async () => {
     if (!name.value.trim()) return name.focus();
     try {
-      const made = await addCollection(name.value.trim());
+      const collection = await createCollection(name.value.trim());
       name.value = "";
-      await done(made);
+      await onCreated(collection);
     } catch (error) {
-      sayError(error);
+      notifyError(error);
     }
   };
-  name.addEventListener("keydown", (event) => event.key === "Enter" && (event.preventDefault(), add()));
+  name.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter") return;
+    event.preventDefault();
+    add();
+  });
   return element("div.inline", {}, name, button("Add", add));
 }

@@ -1,118 +1,200 @@
-/** Sliders along the directions of a generator, with names that people gave them. */
+// @ts-check
+/** Sliders along the directions of a generator, which users can name. */
 
 import { getDirections, nameDirection } from "../state/api.js";
+import { announce, notifyError } from "../state/messages.js";
 import { button, element } from "./dom.js";
-import { announce, sayError } from "./notice.js";
 
-const METHODS = [["sefa", "Of the weights"], ["pca", "Of the faces"]];
+/** @import { Direction, Generator } from "../state/types.d.ts" */
+
+/** @typedef {(id: string, step: number, released: boolean) => void} OnMove */
+/** @typedef {HTMLElement & { id: string, set: (step: number) => void }} DirectionSlider */
+
+/** @type {[method: string, title: string, hint: string][]} */
+const METHODS = [
+  ["sefa", "SeFa directions", "Computed from the weights of the generator"],
+  ["pca", "PCA directions", "Computed from generated faces"],
+];
 const STEP = 0.05;
-const MORE = 10;
+const PER_PAGE = 10;
 
 /**
- * @param {object} generator whose directions they are
- * @param {(id: string, step: number, rests: boolean) => void} onmove
+ * Return sliders for all directions of a generator.
+ *
+ * @param {Generator} generator
+ * @param {OnMove} onMove
  */
-export function directionSliders(generator, onmove) {
-  const abort = new AbortController();
+export function directionSliders(generator, onMove) {
+  const controller = new AbortController();
+  /** @type {Map<string, DirectionSlider>} */
   const sliders = new Map();
+  /** @type {Record<string, number>} */
   let moves = {};
-  const register = (id, slider) => (sliders.set(id, slider), slider.set(moves[id] ?? 0));
-  const groups = METHODS.map(([method, title]) => group(generator, method, title, register, onmove, abort.signal));
-  const root = element("div.sliders", {}, ...groups);
+  /** @param {DirectionSlider} slider */
+  const register = (slider) => {
+    sliders.set(slider.id, slider);
+    slider.set(moves[slider.id] ?? 0);
+  };
+  const sections = METHODS.map(([method, title, hint]) => {
+    const load = (/** @type {number} */ count) =>
+      getDirections(generator, method, count, controller.signal);
+    /** @type {(direction: Direction, range: number) => DirectionSlider} */
+    const create = (direction, range) => directionSlider(generator, direction, range, onMove);
+    return directionList(title, hint, load, create, register);
+  });
   return {
-    root,
+    root: element("div.sliders", {}, ...sections),
+    /** @param {Record<string, number>} next steps by the id of the direction */
     set(next) {
       moves = next;
       for (const [id, slider] of sliders) slider.set(moves[id] ?? 0);
     },
-    leave: () => abort.abort(),
+    leave: () => controller.abort(),
   };
 }
 
-function group(generator, method, title, register, onmove, signal) {
+/**
+ * @param {string} title
+ * @param {string} hint
+ * @param {(count: number) => Promise<{ directions: Direction[], range: number }>} load
+ * @param {(direction: Direction, range: number) => DirectionSlider} create
+ * @param {(slider: DirectionSlider) => void} register
+ */
+function directionList(title, hint, load, create, register) {
   const list = element("div.slider-list");
   let count = 0;
-  const more = button("More", () => load());
-  const load = async () => {
+  const loadMore = async () => {
     try {
-      count += MORE;
-      const { directions, range } = await getDirections(generator, method, count, signal);
-      const fresh = directions.slice(list.childElementCount).map((one) => directionSlider(generator, one, range, onmove));
-      fresh.forEach((one) => register(one.dataset.id, one));
-      list.append(...fresh);
+      count += PER_PAGE;
+      const { directions, range } = await load(count);
+      const added = directions.slice(list.childElementCount).map((one) => create(one, range));
+      added.forEach(register);
+      list.append(...added);
       more.hidden = directions.length < count;
     } catch (error) {
-      sayError(error);
+      notifyError(error);
     }
   };
-  load();
-  return element("section", { "aria-label": title }, element("h2", {}, title), list, more);
+  const more = button("More", loadMore);
+  loadMore();
+  const heading = element("h2", { title: hint }, title);
+  return element("section", { "aria-label": title }, heading, list, more);
 }
 
-function directionSlider(generator, direction, range, onmove) {
+/**
+ * @param {Generator} generator
+ * @param {Direction} direction
+ * @param {number} range largest step, in standard deviations
+ * @param {OnMove} onMove
+ * @returns {DirectionSlider}
+ */
+function directionSlider(generator, direction, range, onMove) {
   const { id, strength } = direction;
   const shown = element("output");
-  const input = element("input", { type: "range", min: -range, max: range, step: STEP, "aria-label": direction.name ?? id });
-  const moved = (rests) => {
-    shown.textContent = stepText(Number(input.value));
-    onmove(id, Number(input.value), rests);
+  const input = element("input", { type: "range", min: -range, max: range, step: STEP });
+  /** @param {boolean} released */
+  const move = (released) => {
+    shown.textContent = formatStep(Number(input.value));
+    onMove(id, Number(input.value), released);
   };
-  input.addEventListener("input", () => moved(false));
-  input.addEventListener("change", () => moved(true));
-  input.addEventListener("dblclick", () => ((input.value = 0), moved(true)));
-  const name = nameButton(generator, direction, input);
-  const made = element("div.slider", { data: { id }, title: `${(strength * 100).toFixed(1)} % of what varies` }, name, input, shown);
-  made.set = (step) => ((input.value = step), (shown.textContent = stepText(step)));
-  return made;
+  input.addEventListener("input", () => move(false));
+  input.addEventListener("change", () => move(true));
+  input.addEventListener("dblclick", () => {
+    input.value = "0";
+    move(true);
+  });
+  const attributes = { data: { id }, title: `${(strength * 100).toFixed(1)}% of the variance` };
+  const root = element(
+    "div.slider",
+    attributes,
+    nameButton(generator, direction, input),
+    input,
+    shown,
+  );
+  /** @param {number} step */
+  const set = (step) => {
+    input.value = String(step);
+    shown.textContent = formatStep(step);
+  };
+  return Object.assign(root, { id, set });
 }
 
-const stepText = (step) => (step === 0 ? "0" : `${step > 0 ? "+" : "−"}${Math.abs(step).toFixed(2)}`);
+/** @param {number} step */
+function formatStep(step) {
+  return step === 0 ? "0" : `${step > 0 ? "+" : "−"}${Math.abs(step).toFixed(2)}`;
+}
 
-/** A name that can be changed where it stands. */
+/**
+ * Return the name of a direction, which a click edits in place.
+ *
+ * @param {Generator} generator
+ * @param {Direction} direction its name is updated
+ * @param {HTMLInputElement} input labelled with the name
+ */
 function nameButton(generator, direction, input) {
-  const [method, number] = direction.id.split(".");
-  const usual = `${method === "sefa" ? "SeFa" : "PCA"} ${Number(number) + 1}`;
-  const made = button("", edit, { class: "name", title: "Give it a name" });
+  const [method, index] = direction.id.split(".");
+  const defaultName = `${method === "sefa" ? "SeFa" : "PCA"} ${Number(index) + 1}`;
+  const created = button("", () => editInPlace(created, direction.name, defaultName, save), {
+    class: "name",
+    title: "Rename",
+  });
+  /** @param {string | null} name */
   function show(name) {
     direction.name = name;
-    made.textContent = name ?? usual;
-    made.classList.toggle("named", name != null);
-    input.setAttribute("aria-label", made.textContent);
+    const text = name ?? defaultName;
+    created.textContent = text;
+    created.classList.toggle("named", name != null);
+    input.setAttribute("aria-label", text);
   }
-  function edit() {
-    const box = element("input", {
-      type: "text", maxlength: 60, value: direction.name ?? "", placeholder: usual, "aria-label": `Name of ${usual}`,
-    });
-    made.replaceWith(box);
-    box.focus();
-    box.select();
-    let ended = false; // what takes the box away also blurs it
-    const end = (name) => {
-      if (ended) return;
-      ended = true;
-      box.replaceWith(made);
-      made.focus();
-      if (name !== undefined) save(name);
-    };
-    box.addEventListener("keydown", (event) => {
-      event.stopPropagation();
-      if (event.key === "Enter") end(box.value.trim() || null);
-      if (event.key === "Escape") end(undefined);
-    });
-    box.addEventListener("blur", () => end(box.value.trim() || null));
-  }
+  /** @param {string | null} name */
   async function save(name) {
     const before = direction.name;
     if (name === before) return;
     show(name);
     try {
       await nameDirection(generator, direction.id, name);
-      announce("The name is saved");
+      announce("Name saved");
     } catch (error) {
       show(before);
-      sayError(error);
+      notifyError(error);
     }
   }
-  show(direction.name ?? null);
-  return made;
+  show(direction.name);
+  return created;
+}
+
+/**
+ * Replace a button by a text box until Enter, Escape or a click elsewhere.
+ *
+ * @param {HTMLElement} button
+ * @param {string | null} name
+ * @param {string} defaultName
+ * @param {(name: string | null) => void} save called with null for an empty name
+ */
+function editInPlace(button, name, defaultName, save) {
+  const box = element("input", {
+    type: "text",
+    maxlength: 60,
+    value: name ?? "",
+    placeholder: defaultName,
+    "aria-label": `Name of ${defaultName}`,
+  });
+  button.replaceWith(box);
+  box.focus();
+  box.select();
+  let ended = false; // removing the box fires blur as well
+  /** @param {boolean} saves */
+  const end = (saves) => {
+    if (ended) return;
+    ended = true;
+    box.replaceWith(button);
+    button.focus();
+    if (saves) save(box.value.trim() || null);
+  };
+  box.addEventListener("keydown", (event) => {
+    event.stopPropagation();
+    if (event.key === "Enter") end(true);
+    if (event.key === "Escape") end(false);
+  });
+  box.addEventListener("blur", () => end(true));
 }

@@ -1,113 +1,199 @@
-/** The distance over the images of a training, small, with what matters marked. */
+// @ts-check
+/** A small chart of the distance to real faces over the images of a training. */
 
-import { drawn, element } from "./dom.js";
+import { rounded } from "../state/text.js";
+import { element, svgElement } from "./dom.js";
+
+/** @import { Measurement, RunDetails } from "../state/types.d.ts" */
 
 const [WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM] = [560, 150, 44, 10, 10, 22];
-const STEEP = 4; // from which ratio on the axis is logarithmic
-const FAR = 4; // times below the curve: such a floor would only flatten it
+/** The axis is logarithmic where the largest distance is this many times the smallest. */
+const LOG_RATIO = 4;
+/** A floor this many times below the curve is left out, because it would flatten the curve. */
+const MAX_FLOOR_RATIO = 4;
+
+/** @typedef {ReturnType<typeof scalesOf>} Scales */
 
 /**
- * @param {object} run with curve, best, verdict, floor and headline
- * @param {string} epoch that is looked at
- * @param {(epoch: string) => void} onchoose
+ * Return the chart, or a sentence if there are too few measurements.
+ *
+ * @param {RunDetails} run
+ * @param {string | undefined} epoch highlighted
+ * @param {(epoch: string) => void} onchoose called with the epoch nearest to a click
  */
 export function distanceCurve(run, epoch, onchoose) {
-  const points = (run.curve ?? []).filter(([, value]) => Number.isFinite(value));
-  if (points.length < 2) return element("p.quiet", {}, "No distance was measured yet.");
-  const scale = scalesOf(points, run.floor);
-  const svg = drawn(
-    "svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, class: "curve", role: "img", "aria-label": inWords(run, points) },
-    ...axes(scale), floorLine(scale, near(run.floor, points.map(([, value]) => value)) && run.floor), ...marks(run, points, scale),
-    drawn("polyline", { class: "line", points: points.map((point) => scale.at(point).join(",")).join(" ") }),
-    here(run, points, scale, epoch),
+  const points = run.curve.filter(([, value]) => Number.isFinite(value));
+  if (points.length < 2) return element("p.quiet", {}, "No distance has been measured yet.");
+  const values = points.map(([, value]) => value);
+  const floor = visibleFloor(run.floor, values);
+  const scales = scalesOf(points, floor);
+  const line = points.map((point) => scales.position(point).join(",")).join(" ");
+  const svg = svgElement(
+    "svg",
+    {
+      viewBox: `0 0 ${WIDTH} ${HEIGHT}`,
+      class: "curve",
+      role: "img",
+      "aria-label": describeCurve(run, values),
+    },
+    ...axes(scales),
+    floor !== null && horizontal(scales.y(floor), "floor"),
+    ...markers(run, points, scales),
+    svgElement("polyline", { class: "line", points: line }),
+    currentPoint(run, points, scales, epoch),
   );
-  svg.addEventListener("click", (event) => chooseNearest(event, svg, points, scale, onchoose));
+  svg.addEventListener("click", ({ clientX }) => {
+    const nearest = nearestTo(points, imagesAtPixel(clientX, svg, scales))[2];
+    if (nearest != null) onchoose(String(nearest));
+  });
   return element("figure.curve-figure", {}, svg, legend(run));
 }
 
+/**
+ * @param {number | null} floor
+ * @param {number[]} values
+ */
+function visibleFloor(floor, values) {
+  return floor && floor > 0 && floor * MAX_FLOOR_RATIO > Math.min(...values) ? floor : null;
+}
+
+/**
+ * @param {Measurement[]} points
+ * @param {number | null} floor
+ */
 function scalesOf(points, floor) {
-  const measured = points.map(([, value]) => value);
-  const values = near(floor, measured) ? [...measured, floor] : measured;
-  const [low, high, last] = [Math.min(...values), Math.max(...values), points.at(-1)[0] || 1];
-  const steep = low > 0 && high / low > STEEP;
-  const along = steep ? Math.log : (value) => value;
-  const span = along(high) - along(low) || 1;
+  const values = points.map(([, value]) => value);
+  if (floor) values.push(floor);
+  const [low, high] = [Math.min(...values), Math.max(...values)];
+  const last = points[points.length - 1][0] || 1;
+  const isLog = low > 0 && high / low > LOG_RATIO;
+  const scale = isLog ? Math.log : (/** @type {number} */ value) => value;
+  const span = scale(high) - scale(low) || 1;
+  /** @param {number} images */
   const x = (images) => LEFT + ((WIDTH - LEFT - RIGHT) * images) / last;
-  const y = (value) => TOP + ((HEIGHT - TOP - BOTTOM) * (along(high) - along(value))) / span;
-  return { x, y, low, high, last, at: ([images, value]) => [x(images).toFixed(1), y(value).toFixed(1)] };
+  /** @param {number} value */
+  const y = (value) => TOP + ((HEIGHT - TOP - BOTTOM) * (scale(high) - scale(value))) / span;
+  /** @param {Measurement} point */
+  const position = ([images, value]) => [x(images).toFixed(1), y(value).toFixed(1)];
+  return { x, y, low, high, last, position };
 }
 
-function near(floor, measured) {
-  return floor > 0 && floor * FAR > Math.min(...measured);
-}
-
+/** @param {Scales} scales */
 function axes({ x, y, low, high, last }) {
-  const text = (words, place) => drawn("text", place, words);
-  const thousand = (images) => (images >= 1000 ? `${Math.round(images / 1000)}k images` : `${images} images`);
+  const unit = last >= 1000 ? `${Math.round(last / 1000)}k images` : `${last} images`;
+  /** @type {(text: string, x: number, y: number, anchor?: string) => SVGTextElement} */
+  const label = (text, x, y, anchor = "end") =>
+    svgElement("text", { x, y, "text-anchor": anchor }, text);
   return [
-    drawn("line", { class: "axis", x1: LEFT, x2: WIDTH - RIGHT, y1: HEIGHT - BOTTOM, y2: HEIGHT - BOTTOM }),
-    text(short(high), { x: LEFT - 6, y: y(high) + 4, "text-anchor": "end" }),
-    text(short(low), { x: LEFT - 6, y: y(low) + 4, "text-anchor": "end" }),
-    text("0", { x: LEFT, y: HEIGHT - 6 }),
-    text(thousand(last), { x: x(last), y: HEIGHT - 6, "text-anchor": "end" }),
+    horizontal(HEIGHT - BOTTOM, "axis"),
+    label(rounded(high), LEFT - 6, y(high) + 4),
+    label(rounded(low), LEFT - 6, y(low) + 4),
+    label("0", LEFT, HEIGHT - 6, "start"),
+    label(unit, x(last), HEIGHT - 6),
   ];
 }
 
-const short = (value) => Number(value.toPrecision(3)).toString();
-
-function floorLine({ y }, floor) {
-  return floor ? drawn("line", { class: "floor", x1: LEFT, x2: WIDTH - RIGHT, y1: y(floor), y2: y(floor) }) : null;
+/**
+ * @param {number} y
+ * @param {string} name
+ */
+function horizontal(y, name) {
+  return svgElement("line", { class: name, x1: LEFT, x2: WIDTH - RIGHT, y1: y, y2: y });
 }
 
-function marks(run, points, { x }) {
-  const upright = (images, name) =>
-    drawn("line", { class: name, x1: x(images), x2: x(images), y1: TOP, y2: HEIGHT - BOTTOM });
+/**
+ * Return vertical lines at the best epoch and at that of the verdict.
+ *
+ * @param {RunDetails} run
+ * @param {Measurement[]} points
+ * @param {Scales} scales
+ */
+function markers(run, points, { x }) {
   const verdict = run.verdict?.epoch == null ? null : imagesAt(points, run.verdict.epoch);
-  return [run.best && upright(run.best.images, "best"), verdict != null && upright(verdict, "decided")].filter(Boolean);
+  /** @type {(images: number | null | undefined, name: string) => SVGElement | null} */
+  const vertical = (images, name) =>
+    images == null
+      ? null
+      : svgElement("line", {
+          class: name,
+          x1: x(images),
+          x2: x(images),
+          y1: TOP,
+          y2: HEIGHT - BOTTOM,
+        });
+  return [vertical(run.best?.images, "best"), vertical(verdict, "decided")];
 }
 
-/** How many images an epoch had seen, between the measured ones by a straight line. */
+/**
+ * Return the images seen at an epoch, interpolated linearly between measurements.
+ *
+ * @param {Measurement[]} points
+ * @param {number} epoch
+ */
 function imagesAt(points, epoch) {
-  const known = points.filter(([, , at]) => at != null);
-  const after = known.findIndex(([, , at]) => Number(at) >= Number(epoch));
-  if (after <= 0) return after === 0 ? known[0][0] : known.at(-1)?.[0];
-  const [[from, , low], [to, , high]] = [known[after - 1], known[after]];
-  return from + ((to - from) * (Number(epoch) - low)) / (high - low || 1);
+  const numbered = points.filter((point) => point[2] != null);
+  const after = numbered.findIndex((point) => Number(point[2]) >= epoch);
+  if (after <= 0) return numbered.at(after)?.[0] ?? null;
+  const [[from, , low], [to, , high]] = [numbered[after - 1], numbered[after]];
+  return from + ((to - from) * (epoch - Number(low))) / (Number(high) - Number(low) || 1);
 }
 
-function here(run, points, scale, epoch) {
-  const number = epoch === "best" ? run.best?.epoch : epoch === "last" ? points.at(-1)[2] : epoch;
+/**
+ * @param {RunDetails} run
+ * @param {Measurement[]} points
+ * @param {Scales} scales
+ * @param {string | undefined} epoch
+ */
+function currentPoint(run, points, scales, epoch) {
+  const named = { best: run.best?.epoch, last: points.at(-1)?.[2] };
+  const number = epoch === "best" || epoch === "last" ? named[epoch] : epoch;
   if (number == null || !Number.isFinite(Number(number))) return null;
-  const images = imagesAt(points, number);
+  const images = imagesAt(points, Number(number));
   if (images == null) return null;
-  const nearest = nearestTo(points, images);
-  const [cx, cy] = scale.at(nearest);
-  return drawn("circle", { class: "here", cx, cy, r: 5 });
+  const [cx, cy] = scales.position(nearestTo(points, images));
+  return svgElement("circle", { class: "current", cx, cy, r: 5 });
 }
 
+/**
+ * @param {Measurement[]} points
+ * @param {number} images
+ */
 function nearestTo(points, images) {
-  return points.reduce((one, other) => (Math.abs(other[0] - images) < Math.abs(one[0] - images) ? other : one));
+  return points.reduce((nearest, point) =>
+    Math.abs(point[0] - images) < Math.abs(nearest[0] - images) ? point : nearest,
+  );
 }
 
-function chooseNearest(event, svg, points, scale, onchoose) {
+/**
+ * @param {number} clientX
+ * @param {SVGElement} svg
+ * @param {Scales} scales
+ */
+function imagesAtPixel(clientX, svg, { last }) {
   const box = svg.getBoundingClientRect();
-  const across = ((event.clientX - box.left) / box.width) * WIDTH;
-  const images = ((across - LEFT) / (WIDTH - LEFT - RIGHT)) * scale.last;
-  const [, , epoch] = nearestTo(points, images);
-  if (epoch != null) onchoose(String(epoch));
+  const x = ((clientX - box.left) / box.width) * WIDTH;
+  return ((x - LEFT) / (WIDTH - LEFT - RIGHT)) * last;
 }
 
-function inWords(run, points) {
-  const best = run.best ? `, the best is ${short(run.best.value)} in epoch ${run.best.epoch}` : "";
-  return `${run.headline} from ${short(points[0][1])} to ${short(points.at(-1)[1])}${best}`;
+/**
+ * @param {RunDetails} run
+ * @param {number[]} values
+ */
+function describeCurve(run, values) {
+  const best = run.best ? `, best ${rounded(run.best.value)} in epoch ${run.best.epoch}` : "";
+  return `${run.headline} from ${rounded(values[0])} to ${rounded(values[values.length - 1])}${best}`;
 }
 
+/** @param {RunDetails} run */
 function legend(run) {
-  const entry = (name, words) => element("span", {}, element(`i.key.${name}`), words);
+  /** @type {(name: string, text: string) => HTMLElement} */
+  const entry = (name, text) => element("span", {}, element(`i.key.${name}`), text);
   return element(
-    "figcaption.quiet", {}, element("span", {}, `${run.headline}: lower is nearer to real faces`),
-    run.best && entry("best", `best ${short(run.best.value)}`),
+    "figcaption.quiet",
+    {},
+    element("span", {}, `${run.headline}: lower is closer to real faces`),
+    run.best && entry("best", `best ${rounded(run.best.value)}`),
     run.verdict?.epoch != null && entry("decided", run.verdict.name),
-    run.floor > 0 && entry("floor", `real against real ${short(run.floor)}`),
+    run.floor !== null && run.floor > 0 && entry("floor", `real vs. real ${rounded(run.floor)}`),
   );
 }

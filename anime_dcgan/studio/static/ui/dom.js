@@ -1,101 +1,183 @@
-/** Elements, made in a line. Text is always text: nothing here reads HTML. */
+// @ts-check
+/** Elements in one line. Text stays text: no HTML is parsed. */
 
-const SVG = "http://www.w3.org/2000/svg";
+/** @typedef {Node | string | false | null | undefined} Child */
 
 /**
- * An element: `element("button.quiet", {type: "button", onclick: act}, "Save")`.
+ * Attributes of an element. Functions under "on..." are listeners, true is an attribute without a
+ * value, and false, null and undefined leave an attribute out.
  *
- * Attributes that start with "on" are listeners, `data` and `style` are objects, true is an
- * attribute without a value, and false, null and undefined leave an attribute out.
+ * @typedef {object} KnownAttributes
+ * @property {(event: MouseEvent) => unknown} [onclick]
+ * @property {(event: Event) => unknown} [oninput]
+ * @property {(event: Event) => unknown} [onchange]
+ * @property {Record<string, string | number>} [data]
+ * @property {Record<string, string>} [style]
+ *
+ * @typedef {KnownAttributes & Record<string, unknown>} Attributes
+ */
+
+/**
+ * @template {string} Name
+ * @typedef {Name extends `${infer Tag}.${string}` ? TagElement<Tag> : TagElement<Name>} ElementOf
+ */
+
+/**
+ * @template {string} Tag
+ * @typedef {Tag extends keyof HTMLElementTagNameMap ? HTMLElementTagNameMap[Tag] : HTMLElement} TagElement
+ */
+
+/**
+ * Return a new element: `element("button.quiet", { onclick: act }, "Save")`.
+ *
+ * @template {string} Name
+ * @param {Name} name tag and classes
+ * @param {Attributes} [attributes]
+ * @param {(Child | Child[])[]} children
+ * @returns {ElementOf<Name>}
  */
 export function element(name, attributes = {}, ...children) {
   const [tag, ...classes] = name.split(".");
-  const made = document.createElement(tag);
-  if (classes.length) made.className = classes.join(" ");
-  return fill(made, attributes, children);
+  const created = document.createElement(tag);
+  if (classes.length) created.className = classes.join(" ");
+  return /** @type {ElementOf<Name>} */ (fill(created, attributes, children));
 }
 
-/** The same for what is drawn. */
-export function drawn(tag, attributes = {}, ...children) {
-  return fill(document.createElementNS(SVG, tag), attributes, children);
+/**
+ * Return a new SVG element.
+ *
+ * @template {keyof SVGElementTagNameMap} Tag
+ * @param {Tag} tag
+ * @param {Attributes} [attributes]
+ * @param {(Child | Child[])[]} children
+ */
+export function svgElement(tag, attributes = {}, ...children) {
+  return fill(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes, children);
 }
 
-function fill(made, attributes, children) {
-  for (const [name, value] of Object.entries(attributes)) setAttribute(made, name, value);
-  made.append(...children.flat().filter((child) => child != null && child !== false));
-  return made;
+/**
+ * @template {HTMLElement | SVGElement} Created
+ * @param {Created} created
+ * @param {Attributes} attributes
+ * @param {(Child | Child[])[]} children
+ */
+function fill(created, attributes, children) {
+  for (const [name, value] of Object.entries(attributes)) setAttribute(created, name, value);
+  created.append(...children.flat().filter(isPresent));
+  return created;
 }
 
-function setAttribute(made, name, value) {
+/**
+ * @param {Child} child
+ * @returns {child is Node | string}
+ */
+function isPresent(child) {
+  return child != null && child !== false;
+}
+
+/**
+ * @param {HTMLElement | SVGElement} created
+ * @param {string} name
+ * @param {unknown} value
+ */
+function setAttribute(created, name, value) {
   if (value == null || value === false) return;
-  if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
-  else if (name === "data") Object.assign(made.dataset, value);
-  else if (name === "style") for (const key in value) made.style.setProperty(key, value[key]);
-  else if (name === "value") made.value = value;
-  else made.setAttribute(name, value === true ? "" : value);
+  if (typeof value === "function")
+    created.addEventListener(name.slice(2), /** @type {EventListener} */ (value));
+  else if (name === "data") Object.assign(created.dataset, value);
+  else if (name === "style")
+    for (const [property, setting] of Object.entries(value))
+      created.style.setProperty(property, setting);
+  else if (name === "value" && "value" in created) created.value = value;
+  else created.setAttribute(name, value === true ? "" : String(value));
 }
 
-/** A button that does something and sends nothing. */
+/**
+ * Return the element of an id, which index.html contains.
+ *
+ * @param {string} id
+ */
+export function byId(id) {
+  return /** @type {HTMLElement} */ (document.getElementById(id));
+}
+
+/**
+ * Return a button that submits nothing.
+ *
+ * @param {string} text
+ * @param {(event: MouseEvent) => unknown} onclick
+ * @param {Attributes} [attributes]
+ */
 export function button(text, onclick, attributes = {}) {
   return element("button", { type: "button", onclick, ...attributes }, text);
 }
 
-/** A control with its words in front. */
-export function labelled(text, control, after) {
-  return element("label.field", {}, element("span", {}, text), control, after);
+/**
+ * Return a button that looks like a link, or a link that looks like a button.
+ *
+ * @param {string} text
+ * @param {string} href
+ * @param {Attributes} [attributes]
+ */
+export function linkButton(text, href, attributes = {}) {
+  return element("a.button", { href, ...attributes }, text);
 }
 
-/** A list to choose one from; `options` are [value, text] pairs. */
-export function choice(options, value, onchange, attributes = {}) {
-  const made = element("select", { onchange: () => onchange(made.value), ...attributes });
-  made.append(...options.map(([key, text]) => element("option", { value: key }, text)));
-  made.value = value;
-  return made;
-}
-
-/** A slider that shows its value beside it; `oninput` while it moves, `onchange` when it rests. */
-export function range(text, { value, format = String, oninput = () => {}, onchange, ...limits }) {
-  const shown = element("output", {}, format(Number(value)));
-  const input = element("input", { type: "range", ...limits, value });
-  input.value = value;
-  const show = () => (shown.textContent = format(Number(input.value)));
-  input.addEventListener("input", () => (show(), oninput(Number(input.value))));
-  if (onchange) input.addEventListener("change", () => onchange(Number(input.value)));
-  const made = labelled(text, input, shown);
-  made.set = (next) => ((input.value = next), show());
-  return made;
-}
-
-/** A box for a line of text that acts on Enter and when it is left. */
-export function numberBox(text, value, onchange, limits) {
-  const input = element("input", { type: "number", inputmode: "numeric", ...limits, value });
-  input.addEventListener("change", () => input.reportValidity() && onchange(Number(input.value)));
-  return labelled(text, input);
-}
-
-/** A button that opens a panel; it closes on Escape, and by a click elsewhere. */
-export function menu(text, ...children) {
-  const panel = element("div.panel", {}, ...children);
-  const made = element("details.menu", {}, element("summary", {}, text), panel);
-  made.addEventListener("keydown", (event) => {
-    if (event.key !== "Escape" || !made.open) return;
-    event.stopPropagation();
-    made.open = false;
-    made.firstChild.focus();
+/**
+ * Return a button that asks once more before an action that cannot be undone.
+ *
+ * @param {string} text
+ * @param {string} question
+ * @param {() => unknown} act
+ */
+export function confirmButton(text, question, act) {
+  const created = button(text, () => {
+    if (created.textContent === question) return act();
+    created.textContent = question;
+    created.classList.add("danger");
   });
-  return made;
+  created.addEventListener("blur", () => {
+    created.textContent = text;
+    created.classList.remove("danger");
+  });
+  return created;
 }
 
-/** Close each menu that a click is outside of. */
+/**
+ * Return a button that opens a panel. Escape and a click elsewhere close it.
+ *
+ * @param {string} text
+ * @param {Child[]} children
+ */
+export function menu(text, ...children) {
+  const summary = element("summary", {}, text);
+  const created = element("details.menu", {}, summary, element("div.panel", {}, ...children));
+  created.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || !created.open) return;
+    event.stopPropagation();
+    created.open = false;
+    summary.focus();
+  });
+  return created;
+}
+
+/**
+ * Close the menus that a click is outside of.
+ *
+ * @param {MouseEvent} event
+ */
 export function closeMenus(event) {
-  for (const open of document.querySelectorAll("details.menu[open]"))
-    if (!open.contains(event.target)) open.open = false;
+  /** @type {NodeListOf<HTMLDetailsElement>} */
+  const menus = document.querySelectorAll("details.menu[open]");
+  for (const menu of menus)
+    if (!menu.contains(/** @type {Node} */ (event.target))) menu.open = false;
 }
 
-/** Free the address of a picture that leaves the page, if any, late enough for what still loads it. */
-export const release = (address) => address && setTimeout(() => URL.revokeObjectURL(address), 5000);
-
-/** "1 face", "3 faces". */
-export function counted(count, noun) {
-  return `${count.toLocaleString("en")} ${noun}${count === 1 ? "" : "s"}`;
+/**
+ * Revoke an object URL once nothing loads it any more.
+ *
+ * @param {string | null | undefined} url
+ */
+export function revokeLater(url) {
+  if (url) setTimeout(() => URL.revokeObjectURL(url), 5000);
 }

@@ -1,82 +1,160 @@
-/** A slider over the saved epochs of a run, with a few of them to be seen above it. */
+// @ts-check
+/** A slider over the saved epochs of a run, with previews of some of them. */
 
-import { wallPicture } from "../state/api.js";
+import { wallUrl } from "../state/api.js";
+import { describeEpoch, epochsOf } from "../state/runs.js";
 import { button, element } from "./dom.js";
-import { epochText, stopsOf } from "../state/runs.js";
 
-const SEEN = 8;
+/** @import { GeneratorParams, Run } from "../state/types.d.ts" */
+
+/** @typedef {GeneratorParams & { seed: number }} SliderParams */
+
+const PREVIEWS = 8;
 const FACES = 4;
 
 /**
- * @param {(epoch: string) => void} onchoose called while it moves
+ * @param {(epoch: string) => void} onchoose called while the slider moves
  */
 export function epochSlider(onchoose) {
-  const strip = element("div.strip-row");
+  const previews = epochPreviews(onchoose);
   const input = element("input", { type: "range", min: 0, step: 1, "aria-label": "Epoch" });
   const shown = element("output");
   const follow = element("input", { type: "checkbox" });
   follow.checked = true;
-  const best = button("Best", () => onchoose("best"), { title: "The best epoch" });
-  const following = element("label.follow", { title: "Go on to each new epoch" }, follow, "Follow");
-  const root = element("div.epoch-slider", {}, strip, element("div.row", {}, input, shown, best, following));
-  let stops = [];
-  let run = null;
-  input.addEventListener("input", () => onchoose(stops[input.value]));
+  const best = button("Best", () => onchoose("best"), { title: "Best epoch" });
+  const following = element("label.follow", { title: "Follow new epochs" }, follow, "Follow");
+  const row = element("div.row", {}, input, shown, best, following);
+  /** @type {string[]} */
+  let epochs = [];
+  /** @type {Run | undefined} */
+  let run;
+  input.addEventListener("input", () => onchoose(epochs[Number(input.value)]));
 
-  function set(known, words) {
-    if (!known) return;
-    run = known;
-    stops = stopsOf(known);
-    const at = positionOf(words.epoch);
-    input.max = Math.max(0, stops.length - 1);
-    input.value = at;
-    input.disabled = stops.length < 2;
-    shown.textContent = epochText(known, words.epoch);
-    input.setAttribute("aria-valuetext", shown.textContent);
-    best.hidden = !known.named?.includes("best");
-    best.setAttribute("aria-pressed", words.epoch === "best");
-    following.hidden = !known.running;
-    showStrip(words);
-  }
-  function positionOf(epoch) {
-    const at = stops.indexOf(epoch);
-    if (at >= 0) return at;
-    const number = epoch === "best" ? Number(run.best?.epoch ?? NaN) : Number(epoch);
-    const distances = stops.map((stop) => Math.abs((stop === "last" ? Infinity : Number(stop)) - number));
-    return Math.max(0, distances.indexOf(Math.min(...distances)));
-  }
-  function showStrip(words) {
-    const seen = spread(stops, SEEN);
-    const state = JSON.stringify([run.name, seen, words.weights, words.seed, words.truncation]);
-    if (strip.dataset.state !== state) strip.replaceChildren(...seen.map((stop) => stopButton(stop, words, onchoose)));
-    strip.dataset.state = state;
-    for (const one of strip.children) one.setAttribute("aria-pressed", one.dataset.epoch === words.epoch);
-  }
   return {
-    root,
-    set,
-    step: (by) => onchoose(stops[Math.max(0, Math.min(stops.length - 1, Number(input.value) + by))]),
-    /** The saved epoch next to any. */
-    nearest: (epoch) => stops[positionOf(epoch)],
-    /** The epoch to go on to, if `epoch` was the newest and a newer one has come. */
-    grown(known, epoch) {
-      const [before, after] = [run?.name === known.name ? run.epochs.at(-1) : null, known.epochs.at(-1)];
+    root: element("div.epoch-slider", {}, previews.root, row),
+    /**
+     * @param {Run | undefined} next
+     * @param {SliderParams} params
+     */
+    set(next, params) {
+      if (!next) return;
+      run = next;
+      epochs = epochsOf(run);
+      input.max = String(Math.max(0, epochs.length - 1));
+      input.value = String(indexOfEpoch(run, epochs, params.epoch));
+      input.disabled = epochs.length < 2;
+      shown.textContent = describeEpoch(run, params.epoch);
+      input.setAttribute("aria-valuetext", shown.textContent);
+      best.hidden = !run.named.includes("best");
+      best.setAttribute("aria-pressed", String(params.epoch === "best"));
+      following.hidden = !run.running;
+      previews.set(run, epochs, params);
+    },
+    /** Move by a number of epochs. @param {number} offset */
+    step(offset) {
+      const index = Number(input.value) + offset;
+      onchoose(epochs[Math.max(0, Math.min(epochs.length - 1, index))]);
+    },
+    /** Return the saved epoch nearest to another one. @param {string} epoch */
+    nearest: (epoch) => (run ? epochs[indexOfEpoch(run, epochs, epoch)] : epoch),
+    /**
+     * Return the new epoch to be shown if `epoch` was the newest and a newer one was saved.
+     *
+     * @param {Run} next
+     * @param {string | undefined} epoch
+     */
+    nextEpoch(next, epoch) {
+      const before = run?.name === next.name ? run.epochs.at(-1) : null;
+      const after = next.epochs.at(-1);
       return before && before !== after && epoch === before && follow.checked ? after : null;
     },
   };
 }
 
-function stopButton(stop, words, onchoose) {
-  const picture = wallPicture({ ...words, epoch: stop }, words.seed, FACES, 2);
-  const image = element("img", { src: picture, alt: "", loading: "lazy" });
-  const text = element("span", {}, stop);
+/**
+ * Return the index of an epoch, or of the one nearest to it.
+ *
+ * @param {Run} run
+ * @param {string[]} epochs
+ * @param {string | undefined} epoch
+ */
+function indexOfEpoch(run, epochs, epoch) {
+  const index = epochs.indexOf(epoch ?? "");
+  if (index >= 0) return index;
+  const number = epoch === "best" ? Number(run.best?.epoch ?? NaN) : Number(epoch);
+  const distances = epochs.map((other) =>
+    Math.abs((other === "last" ? Infinity : Number(other)) - number),
+  );
+  return Math.max(0, distances.indexOf(Math.min(...distances)));
+}
+
+/**
+ * Return a row of buttons with previews of some epochs.
+ *
+ * @param {(epoch: string) => void} onchoose
+ */
+function epochPreviews(onchoose) {
+  const root = element("div.epoch-previews");
+  /** @type {{ epoch: string, button: HTMLElement }[]} */
+  let previews = [];
+  let state = "";
+  return {
+    root,
+    /**
+     * @param {Run} run
+     * @param {string[]} epochs
+     * @param {SliderParams} params
+     */
+    set(run, epochs, params) {
+      const shown = spread(epochs, PREVIEWS);
+      const next = JSON.stringify([
+        run.name,
+        shown,
+        params.weights,
+        params.seed,
+        params.truncation,
+      ]);
+      if (state !== next) {
+        previews = shown.map((epoch) => ({
+          epoch,
+          button: previewButton(epoch, params, onchoose),
+        }));
+        root.replaceChildren(...previews.map(({ button }) => button));
+      }
+      state = next;
+      for (const { epoch, button } of previews)
+        button.setAttribute("aria-pressed", String(epoch === params.epoch));
+    },
+  };
+}
+
+/**
+ * @param {string} epoch
+ * @param {SliderParams} params
+ * @param {(epoch: string) => void} onchoose
+ */
+function previewButton(epoch, params, onchoose) {
+  const src = wallUrl({ ...params, epoch }, params.seed, FACES, 2);
   return element(
-    "button", { type: "button", data: { epoch: stop }, "aria-label": epochText(null, stop), onclick: () => onchoose(stop) }, image, text,
+    "button",
+    {
+      type: "button",
+      "aria-label": describeEpoch(undefined, epoch),
+      onclick: () => onchoose(epoch),
+    },
+    element("img", { src, alt: "", loading: "lazy" }),
+    element("span", {}, epoch),
   );
 }
 
-/** At most `count` of a list, evenly, the first and the last among them. */
+/**
+ * Return at most `count` values of a list, evenly spaced, with the first and the last.
+ *
+ * @param {string[]} list
+ * @param {number} count
+ */
 function spread(list, count) {
   if (list.length <= count) return list;
-  return Array.from({ length: count }, (_, index) => list[Math.round((index * (list.length - 1)) / (count - 1))]);
+  const step = (list.length - 1) / (count - 1);
+  return Array.from({ length: count }, (_, index) => list[Math.round(index * step)]);
 }

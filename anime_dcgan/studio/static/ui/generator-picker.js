@@ -1,63 +1,112 @@
-/** Which generator draws: run, epoch, and averaged or raw weights. */
+// @ts-check
+/** Controls for the generator: run, epoch, and averaged or raw weights. */
 
-import { choice, element, labelled } from "./dom.js";
-import { epochText, onRuns, runNamed, stopsOf, usable, usualEpoch } from "../state/runs.js";
+import { defaultEpoch, describeEpoch, findRun, onRuns, usableRuns } from "../state/runs.js";
+import { element } from "./dom.js";
+import { dropdown, labelled } from "./fields.js";
+
+/** @import { GeneratorParams, Run, Weights } from "../state/types.d.ts" */
 
 /**
- * Three controls. `onchange({run, epoch, weights})` is called with what was chosen; another run
- * keeps the epoch where it has the same.
+ * Return the controls. Another run keeps the epoch if it has it.
  *
- * @returns {{parts: HTMLElement[], set: (words: object) => void, leave: () => void}}
+ * @param {(generator: GeneratorParams) => void} onchange
+ * @param {{ epochs?: boolean }} [options] false leaves out the list of epochs
  */
 export function generatorPicker(onchange, { epochs = true } = {}) {
-  let words = {};
-  const run = choice([], "", (name) => onchange(atRun(words, name)), { "aria-label": "Run" });
-  const epoch = choice([], "", (next) => onchange({ ...words, epoch: next }), { "aria-label": "Epoch" });
-  const weights = weightsSwitch((next) => onchange({ ...words, weights: next }));
-  const set = ({ run, epoch, weights }) => ((words = { run, epoch, weights }), render());
-  const parts = [labelled("Run", run), epochs && labelled("Epoch", epoch), weights].filter(Boolean);
+  /** @type {GeneratorParams} */
+  let chosen = {};
+  const run = dropdown([], "", (name) => onchange(withRun(chosen, name)), { "aria-label": "Run" });
+  const epoch = dropdown([], "", (value) => onchange({ ...chosen, epoch: value }), {
+    "aria-label": "Epoch",
+  });
+  const weights = weightsSwitch((value) => onchange({ ...chosen, weights: value }));
 
   function render() {
-    offer(run, withChosen(usable().map(({ name }) => [name, name]), words.run), words.run);
-    const of = runNamed(words.run);
-    const stops = of ? [...new Set([...(of.named ?? []), ...of.epochs.toReversed()])] : [];
-    offer(epoch, withChosen(stops.map((stop) => [stop, epochText(of, stop)]), words.epoch), words.epoch);
-    weights.set(words.weights);
+    const names = usableRuns().map(({ name }) => name);
+    const current = findRun(chosen.run);
+    updateOptions(run, names, chosen.run, String);
+    updateOptions(epoch, current ? epochOptions(current) : [], chosen.epoch, (value) =>
+      describeEpoch(current, value),
+    );
+    weights.set(chosen.weights);
   }
-  return { parts, set, leave: onRuns(render) };
-}
-
-function atRun(words, name) {
-  const run = runNamed(name);
-  const has = run && (stopsOf(run).includes(words.epoch) || run.named?.includes(words.epoch));
-  return { ...words, run: name, epoch: has || !run ? words.epoch : usualEpoch(run) };
-}
-
-function withChosen(options, value) {
-  const missing = value != null && !options.some(([key]) => key === value);
-  return missing ? [[value, value], ...options] : options;
-}
-
-/** Change a list in place, unless it is as it was: an open list must not be closed. */
-function offer(select, options, value) {
-  const wanted = JSON.stringify(options);
-  if (select.dataset.options !== wanted) {
-    select.replaceChildren(...options.map(([key, text]) => element("option", { value: key }, text)));
-    select.dataset.options = wanted;
-  }
-  select.value = value;
-}
-
-/** Averaged or raw: two buttons of which one is pressed. */
-export function weightsSwitch(onchange) {
-  const make = (weights, text, title) =>
-    element("button", { type: "button", title, data: { weights }, onclick: () => onchange(weights) }, text);
-  const made = element(
-    "div.switch", { role: "group", "aria-label": "Weights" },
-    make("ema", "EMA", "The averaged generator"), make("raw", "Raw", "The generator as it was trained"),
-  );
-  made.set = (chosen) => {
-    for (const one of made.children) one.setAttribute("aria-pressed", one.dataset.weights === chosen);
+  return {
+    controls: [labelled("Run", run), epochs && labelled("Epoch", epoch), weights.root],
+    /** @param {GeneratorParams} params */
+    set(params) {
+      chosen = { run: params.run, epoch: params.epoch, weights: params.weights };
+      render();
+    },
+    leave: onRuns(render),
   };
-  return made;
+}
+
+/**
+ * @param {GeneratorParams} chosen
+ * @param {string} name
+ * @returns {GeneratorParams}
+ */
+function withRun(chosen, name) {
+  const run = findRun(name);
+  const keepsEpoch = !run || epochOptions(run).includes(chosen.epoch ?? "");
+  return { ...chosen, run: name, epoch: keepsEpoch ? chosen.epoch : defaultEpoch(run) };
+}
+
+/**
+ * Named epochs first, then the numbered ones, newest first.
+ *
+ * @param {Run} run
+ */
+function epochOptions(run) {
+  return [...run.named, ...run.epochs.toReversed()];
+}
+
+/**
+ * Change the options of a list only if they differ, because a change would close an open list.
+ *
+ * @param {HTMLSelectElement} select
+ * @param {string[]} values
+ * @param {string | undefined} value added if it is missing
+ * @param {(value: string) => string} describe
+ */
+function updateOptions(select, values, value, describe) {
+  const all = value == null || values.includes(value) ? values : [value, ...values];
+  const options = all.map((value) => ({ value, text: describe(value) }));
+  const state = JSON.stringify(options);
+  if (select.dataset.options !== state) {
+    select.replaceChildren(...options.map(({ value, text }) => element("option", { value }, text)));
+    select.dataset.options = state;
+  }
+  select.value = value ?? "";
+}
+
+/**
+ * Return two buttons, averaged and raw, of which one is pressed.
+ *
+ * @param {(weights: Weights) => void} onchange
+ */
+function weightsSwitch(onchange) {
+  /**
+   * @param {Weights} weights
+   * @param {string} text
+   * @param {string} title
+   */
+  const option = (weights, text, title) => {
+    const attributes = { type: "button", title, onclick: () => onchange(weights) };
+    return { weights, button: element("button", attributes, text) };
+  };
+  const options = [
+    option("ema", "EMA", "Averaged weights of the generator"),
+    option("raw", "Raw", "Weights of the generator as trained"),
+  ];
+  const buttons = options.map(({ button }) => button);
+  return {
+    root: element("div.switch", { role: "group", "aria-label": "Weights" }, ...buttons),
+    /** @param {string | undefined} chosen */
+    set(chosen) {
+      for (const { weights, button } of options)
+        button.setAttribute("aria-pressed", String(weights === chosen));
+    },
+  };
 }

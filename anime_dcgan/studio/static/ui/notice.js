@@ -1,35 +1,31 @@
-/** The one quiet line in which the studio says what happened. */
+// @ts-check
+/** The line at the foot of the page that shows messages. */
 
-import { button } from "./dom.js";
+import { onMessage } from "../state/messages.js";
+import { button, byId } from "./dom.js";
+
+/** @import { Message } from "../state/messages.js" */
 
 const SECONDS = 7;
-let timer;
+let timer = 0;
 
-/** Say a line; it goes by itself, or at a click. `action` is [text, function]. */
-export function say(text, { bad = false, action = null } = {}) {
-  const line = document.getElementById("notice");
+/** Show messages from now on; each disappears after a while or at a click. */
+export function showMessages() {
+  byId("notice").addEventListener("click", hide);
+  onMessage(show, (text) => (byId("live").textContent = text));
+}
+
+/** @param {Message} message */
+function show({ text, isError, action }) {
+  const line = byId("notice");
   clearTimeout(timer);
   line.replaceChildren(text);
-  if (action) line.append(" ", button(action[0], () => (hush(), action[1]())));
-  line.classList.toggle("bad", bad);
+  if (action) line.append(" ", button(action.text, action.run));
+  line.classList.toggle("bad", isError);
   line.hidden = false;
-  timer = setTimeout(hush, SECONDS * 1000);
+  timer = setTimeout(hide, SECONDS * 1000);
 }
 
-/** Say what went wrong, unless it is only that nobody waits for it any more. */
-export function sayError(error) {
-  if (error.name === "AbortError") return;
-  if (!error.told) say(error.message, { bad: true });
-  if (!error.status && !error.lost) console.error(error);
+function hide() {
+  byId("notice").hidden = true;
 }
-
-/** For those who do not see the page: progress and results, politely. */
-export function announce(text) {
-  document.getElementById("live").textContent = text;
-}
-
-function hush() {
-  document.getElementById("notice").hidden = true;
-}
-
-document.getElementById("notice").addEventListener("click", hush);

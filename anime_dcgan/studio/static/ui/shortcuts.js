@@ -1,57 +1,137 @@
-/** Keys: what they do in each view, and the list of them. */
+// @ts-check
+/** Keyboard shortcuts, and the dialog that lists them. */
 
-import { element, button } from "./dom.js";
-import { current } from "../state/router.js";
+import { currentKeys } from "../state/router.js";
 import { toggleRendering } from "../state/settings.js";
+import { button, byId, element } from "./dom.js";
 
-const EVERYWHERE = [
-  ["?", "These keys"], ["S", "Pixels or smooth"], ["Esc", "Back"], ["1 … 6", "Faces, Epochs, Mix, Picture, Kept, Runs"],
+/** @type {[title: string, shortcuts: [key: string, text: string][]][]} */
+const SHORTCUTS = [
+  [
+    "Everywhere",
+    [
+      ["?", "Keyboard shortcuts"],
+      ["S", "Pixelated or smooth scaling"],
+      ["Esc", "Back"],
+      ["1 … 6", "Faces, Epochs, Mix, Projection, Saved, Runs"],
+    ],
+  ],
+  [
+    "Faces",
+    [
+      ["← ↑ ↓ →", "Move between faces"],
+      ["Enter", "Open"],
+      ["F", "Favourite"],
+      ["Space", "Select"],
+      ["R", "Random seed"],
+    ],
+  ],
+  [
+    "One face",
+    [
+      ["R", "Random face"],
+      ["← →", "Previous or next seed"],
+      ["F", "Favourite"],
+      ["Space", "Select"],
+      ["E", "Edit"],
+    ],
+  ],
+  [
+    "Epochs",
+    [
+      [", .", "Previous or next epoch"],
+      ["R", "Random seed"],
+    ],
+  ],
+  [
+    "Edit",
+    [
+      ["Ctrl Z", "Undo"],
+      ["Ctrl Shift Z", "Redo"],
+      ["Double-click", "Reset a slider to 0"],
+    ],
+  ],
+  [
+    "Saved",
+    [
+      ["/", "Search"],
+      ["Del Del", "Delete for good"],
+    ],
+  ],
+  [
+    "Family",
+    [
+      ["↑ ↓", "Parent or child"],
+      ["← →", "Neighbour in the same generation"],
+    ],
+  ],
 ];
-const TILES = [["← ↑ ↓ →", "Walk over the faces"], ["Enter", "Open"], ["F", "Favourite"], ["Space", "Choose for the tray"]];
-const HELP = {
-  wall: ["Faces", [...TILES, ["R", "Other faces"]]],
-  face: ["One face", [["R", "Another face at random"], ["← →", "The seed before and after"], ["F", "Favourite"], ["Space", "Choose"], ["E", "Edit"]]],
-  epochs: ["Epochs", [[", .", "The epoch before and after"], ["R", "Other faces"]]],
-  edit: ["Edit", [["Ctrl Z", "Undo"], ["Ctrl Shift Z", "Redo"], ["Double click", "A slider back to 0"]]],
-  kept: ["Kept", [["/", "Search"], ["Del Del", "Forget for good"]]],
-  family: ["Family", [["↑ ↓", "Parent, child"], ["← →", "Beside"]]],
-};
 
-/** Hear all keys that no control wants for itself. */
-export function listen(places) {
+/**
+ * Handle the keys that no control handles itself.
+ *
+ * @param {HTMLAnchorElement[]} links of the navigation, opened by the digits
+ */
+export function listenForShortcuts(links) {
   addEventListener("keydown", (event) => {
+    const target = /** @type {HTMLElement} */ (event.target);
     if (event.defaultPrevented || event.altKey) return;
-    if (isTyping(event.target) && event.key !== "Escape") return;
-    if (isTyping(event.target) && event.key === "Escape") return void event.target.blur();
-    if (act(event, places)) event.preventDefault();
+    if (!isTyping(target)) {
+      if (handle(event, target, links)) event.preventDefault();
+    } else if (event.key === "Escape") target.blur();
   });
 }
 
-function act(event, places) {
+/**
+ * Return true if the key was handled.
+ *
+ * @param {KeyboardEvent} event
+ * @param {HTMLElement} target
+ * @param {HTMLAnchorElement[]} links
+ */
+function handle(event, target, links) {
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-  const plain = !event.ctrlKey && !event.metaKey;
+  const withControl = event.ctrlKey || event.metaKey;
   if (document.querySelector("dialog[open]")) return false;
-  if (plain && key === "?") return showKeys();
-  if (plain && key === "s") return toggleRendering(), true;
-  if (plain && /^[1-9]$/.test(key) && places[key - 1]) return (location.hash = places[key - 1].hash), true;
-  const wanted = current()?.view.keys?.[key];
-  if (!wanted || (!plain && !["z", "y"].includes(key))) return false;
-  if (key === " " && !event.target.matches(".tile, .big, body")) return false;
-  if (key.startsWith("Arrow") && event.target.matches("input[type=range], .tile, summary")) return false;
-  return wanted(event) !== false;
+  if (!withControl && handleEverywhere(key, links)) return true;
+  const action = currentKeys()[key];
+  if (!action || (withControl && !["z", "y"].includes(key))) return false;
+  if (key === " " && !target.matches(".tile, .big, body")) return false;
+  if (key.startsWith("Arrow") && target.matches("input[type=range], .tile, summary")) return false;
+  return action(event) !== false;
 }
 
-function isTyping(target) {
-  return target.matches?.("textarea, select, input:not([type=range], [type=checkbox], [type=file])");
-}
-
-/** The keys of all views. */
-export function showKeys() {
-  const dialog = document.getElementById("keys");
-  const rows = (keys) => keys.map(([key, text]) => element("div", {}, element("dt", {}, element("kbd", {}, key)), element("dd", {}, text)));
-  const lists = [["Everywhere", EVERYWHERE], ...Object.values(HELP)].map(([title, keys]) =>
-    element("section", {}, element("h2", {}, title), element("dl", {}, ...rows(keys))));
-  dialog.replaceChildren(element("div.key-lists", {}, ...lists), button("Close", () => dialog.close(), { class: "primary" }));
-  dialog.showModal();
+/**
+ * @param {string} key
+ * @param {HTMLAnchorElement[]} links
+ */
+function handleEverywhere(key, links) {
+  const digit = /^[1-9]$/.test(key) ? Number(key) : 0;
+  if (key === "?") showShortcuts();
+  else if (key === "s") toggleRendering();
+  else if (links[digit - 1]) location.hash = links[digit - 1].hash;
+  else return false;
   return true;
+}
+
+/** @param {HTMLElement} target */
+function isTyping(target) {
+  return target.matches?.(
+    "textarea, select, input:not([type=range], [type=checkbox], [type=file])",
+  );
+}
+
+/** Open the dialog with all shortcuts. */
+export function showShortcuts() {
+  const dialog = /** @type {HTMLDialogElement} */ (byId("shortcuts"));
+  const lists = SHORTCUTS.map(([title, shortcuts]) => {
+    const rows = shortcuts.map(([key, text]) => {
+      const term = element("dt", {}, element("kbd", {}, key));
+      return element("div", {}, term, element("dd", {}, text));
+    });
+    return element("section", {}, element("h2", {}, title), element("dl", {}, ...rows));
+  });
+  const close = button("Close", () => dialog.close(), { class: "primary" });
+  dialog.replaceChildren(element("div.shortcut-lists", {}, ...lists), close);
+  dialog.showModal();
 }

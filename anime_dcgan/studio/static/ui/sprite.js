@@ -1,16 +1,24 @@
-/** Many faces in one picture, and each on its own element. */
+// @ts-check
+/** Many faces in one picture. */
 
-/** A sprite of `tiles` in rows of `columns`, laid behind them. The address is freed by the caller. */
+/**
+ * Show on each tile its part of a picture with rows of `columns` faces. Returns the object URL of
+ * the picture, which the caller revokes.
+ *
+ * @param {HTMLElement[]} tiles
+ * @param {Blob} blob
+ * @param {number} columns
+ */
 export function paint(tiles, blob, columns) {
-  const address = URL.createObjectURL(blob);
+  const url = URL.createObjectURL(blob);
   const rows = Math.ceil(tiles.length / columns);
-  tiles.forEach((one, index) => {
-    const across = columns > 1 ? (index % columns) / (columns - 1) : 0;
-    const down = rows > 1 ? Math.floor(index / columns) / (rows - 1) : 0;
-    one.style.backgroundImage = `url(${address})`;
-    one.style.backgroundSize = `${columns * 100}% ${rows * 100}%`;
-    one.style.backgroundPosition = `${across * 100}% ${down * 100}%`;
-    one.classList.add("painted");
+  tiles.forEach((tile, index) => {
+    const x = columns > 1 ? (index % columns) / (columns - 1) : 0;
+    const y = rows > 1 ? Math.floor(index / columns) / (rows - 1) : 0;
+    tile.style.backgroundImage = `url(${url})`;
+    tile.style.backgroundSize = `${columns * 100}% ${rows * 100}%`;
+    tile.style.backgroundPosition = `${x * 100}% ${y * 100}%`;
+    tile.classList.add("painted");
   });
-  return address;
+  return url;
 }

@@ -1,68 +1,98 @@
-/** The story of a face: a box that saves itself. */
+// @ts-check
+/** The story of a face, which saves itself. */
 
-import { changeKept, findKept, keep } from "../state/api.js";
-import { element } from "./dom.js";
-import { learn } from "../state/favourites.js";
+import { findSaved, saveFace, updateSaved } from "../state/api.js";
+import { updateFavourites } from "../state/favourites.js";
+import { notifyError } from "../state/messages.js";
 import { debounced } from "../state/scheduling.js";
-import { sayError } from "./notice.js";
+import { element } from "./dom.js";
 
-const REST = 700; // ms without a key until it is saved
-const LONGEST = 20000;
+/** @import { Face, SavedFace } from "../state/types.d.ts" */
+
+const SAVE_DELAY = 700; // ms after the last key press
+const MAX_LENGTH = 20000;
 
 /**
- * A box for the story of `face`. `onkept(kept)` hears what the server keeps of it.
+ * Return a text box for the story of a face; `leave` saves what is not saved yet.
  *
- * @returns {{box: HTMLElement, leave: () => void}} leave saves what is not saved yet
+ * @param {Face} face
+ * @param {(saved: SavedFace) => void} onSaved called with what the server has saved of the face
  */
-export function storyBox(face, onkept = () => {}) {
+export function storyBox(face, onSaved) {
   const text = element("textarea", {
-    rows: 5, maxlength: LONGEST, placeholder: "Who is this?", "aria-label": "The story of this face",
+    rows: 5,
+    maxlength: MAX_LENGTH,
+    placeholder: "Who is this?",
+    "aria-label": "Story of this face",
   });
-  const state = element("span.saved", { role: "status" });
-  const abort = new AbortController();
-  let kept = null;
-  let saved = "";
-
-  const loaded = findKept(face, abort.signal).then(show).catch(sayError);
-  function show(found) {
-    kept = found;
-    if (!found) return;
-    learn(found);
-    onkept(found);
-    saved = found.story;
-    if (!text.value) text.value = saved;
-  }
-
-  const save = async (how = {}) => {
-    await (how.keepalive ? null : loaded);
-    const story = text.value;
-    if (story === saved) return;
-    try {
-      kept = kept ? await changeKept(kept.id, { story }, how) : await keep({ face, story }, how);
-      saved = story;
-      state.textContent = text.value === saved ? "Saved" : "";
-      learn(kept);
-      onkept(kept);
-    } catch (error) {
-      state.textContent = "Not saved";
-      sayError(error);
-    }
-  };
-  const later = debounced(save, REST);
-  const atOnce = () => later.now({ keepalive: true });
-  const whenHidden = () => document.hidden && atOnce();
-  text.addEventListener("input", () => ((state.textContent = "…"), later()));
-  text.addEventListener("blur", () => later.now());
-  addEventListener("pagehide", atOnce);
-  document.addEventListener("visibilitychange", whenHidden);
+  const status = element("span.saved", { role: "status" });
+  const story = savedStory(face, text, status, onSaved);
+  const saveLater = debounced(story.save, SAVE_DELAY);
+  const saveNow = () => saveLater.flush({ keepalive: true });
+  const saveIfHidden = () => document.hidden && saveNow();
+  text.addEventListener("input", () => {
+    status.textContent = "…";
+    saveLater();
+  });
+  text.addEventListener("blur", () => saveLater.flush());
+  addEventListener("pagehide", saveNow);
+  document.addEventListener("visibilitychange", saveIfHidden);
 
   return {
-    box: element("div.story", {}, text, state),
+    root: element("div.story", {}, text, status),
     leave() {
-      atOnce();
-      abort.abort();
-      removeEventListener("pagehide", atOnce);
-      document.removeEventListener("visibilitychange", whenHidden);
+      saveNow();
+      story.abort();
+      removeEventListener("pagehide", saveNow);
+      document.removeEventListener("visibilitychange", saveIfHidden);
     },
   };
+}
+
+/**
+ * Load the story of a face into a text box and return the function that saves it.
+ *
+ * @param {Face} face
+ * @param {HTMLTextAreaElement} text
+ * @param {HTMLElement} status
+ * @param {(saved: SavedFace) => void} onSaved
+ */
+function savedStory(face, text, status, onSaved) {
+  const controller = new AbortController();
+  /** @type {SavedFace | null} */
+  let saved = null;
+  let savedText = "";
+  /** @param {SavedFace} update */
+  const accept = (update) => {
+    saved = update;
+    savedText = update.story;
+    updateFavourites(update);
+    onSaved(update);
+  };
+  const loaded = findSaved(face, controller.signal)
+    .then((found) => {
+      if (!found) return;
+      accept(found);
+      text.value ||= savedText;
+    })
+    .catch(notifyError);
+
+  /** @param {{ keepalive?: boolean }} [options] */
+  async function save(options = {}) {
+    if (!options.keepalive) await loaded;
+    const story = text.value;
+    if (story === savedText) return;
+    try {
+      const update = saved
+        ? updateSaved(saved.id, { story }, options)
+        : saveFace({ face, story }, options);
+      accept(await update);
+      savedText = story;
+      status.textContent = text.value === story ? "Saved" : "";
+    } catch (error) {
+      status.textContent = "Not saved";
+      notifyError(error);
+    }
+  }
+  return { save, abort: () => controller.abort() };
 }

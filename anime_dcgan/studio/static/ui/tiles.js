@@ -1,53 +1,143 @@
-/** Faces in rows: each a button with its part of a sprite, and arrows that move among them. */
+// @ts-check
+/** Grids of faces: buttons that the arrow keys walk over. */
 
-import { getPicture, getSheet, wallPicture } from "../state/api.js";
+import { getPicture, getSheet, wallUrl } from "../state/api.js";
+import { describeFace, faceFromSeed, toQuery } from "../state/face.js";
+import { isFavourite, onFavourites, toggleFavourite } from "../state/favourites.js";
+import { go } from "../state/router.js";
+import { isSelected, onSelection, toggleSelected } from "../state/selection.js";
 import { element } from "./dom.js";
-import { faceOfSeed, nameOf, toQuery } from "../state/face.js";
-import { inTray, onTray } from "../state/selection.js";
-import { isFavourite, onFavourites } from "../state/favourites.js";
 import { paint } from "./sprite.js";
 
+/**
+ * @import { Attributes } from "./dom.js"
+ * @import { Face, GeneratorParams, Tile } from "../state/types.d.ts"
+ */
+
+/** Columns of the pictures that the server draws. */
 export const COLUMNS = 8;
 
-/** A button that is a face; its picture comes with `paint`. */
-export function tile(face, attributes = {}) {
-  const made = element("button.tile", { type: "button", tabindex: -1, ...attributes });
-  made.face = face;
-  mark(made);
-  return made;
+/**
+ * Return a button for a face; `paint` gives it its picture.
+ *
+ * @param {Face} face
+ * @param {Attributes} [attributes]
+ * @returns {Tile}
+ */
+export function createTile(face, attributes = {}) {
+  const button = element("button.tile", { type: "button", tabindex: -1, ...attributes });
+  const tile = Object.assign(button, { face });
+  updateTile(tile);
+  return tile;
 }
 
-/** Tiles of the seeds from `first`, one request for them all. */
-export function seedTiles(words, first, count, signal) {
+/**
+ * Return the tiles of consecutive seeds, with a promise of the object URL of their picture, which
+ * the caller revokes.
+ *
+ * @param {GeneratorParams} params
+ * @param {number} first
+ * @param {number} count
+ * @param {AbortSignal} [signal]
+ */
+export function seedTiles(params, first, count, signal) {
   const columns = Math.min(COLUMNS, count);
-  const tiles = Array.from({ length: count }, (_, index) => tile(faceOfSeed(words, first + index)));
-  const painted = getPicture(wallPicture(words, first, count, columns), signal).then((blob) => paint(tiles, blob, columns));
-  return { tiles, painted };
+  const seeds = Array.from({ length: count }, (_, index) => first + index);
+  const tiles = seeds.map((seed) => createTile(faceFromSeed(params, seed)));
+  const picture = getPicture(wallUrl(params, first, count, columns), signal);
+  return { tiles, painted: picture.then((blob) => paint(tiles, blob, columns)) };
 }
 
-/** Tiles of any faces, one request for them all. */
-export async function paintFaces(tiles, signal) {
+/**
+ * Draw the faces of any tiles with one request. Returns the object URL of the picture.
+ *
+ * @param {Tile[]} tiles
+ */
+export async function paintTiles(tiles) {
   if (!tiles.length) return null;
   const columns = Math.min(COLUMNS, tiles.length);
-  return paint(tiles, await getSheet(tiles.map((one) => one.face), columns, { signal }), columns);
+  const faces = tiles.map((tile) => tile.face);
+  return paint(tiles, await getSheet(faces, columns), columns);
 }
 
-/** Show on a tile whether its face is a favourite and whether it is in the tray. */
-export function mark(one) {
-  const chosen = inTray(one.face);
-  one.classList.toggle("favourite", isFavourite(one.face));
-  one.classList.toggle("chosen", chosen);
-  const words = [nameOf(one.face), one.kept?.story, isFavourite(one.face) && "favourite", chosen && "chosen"];
-  one.setAttribute("aria-label", words.filter(Boolean).join(", "));
+/**
+ * Show on a tile if its face is a favourite and if it is selected.
+ *
+ * @param {Tile} tile
+ */
+export function updateTile(tile) {
+  const favourite = isFavourite(tile.face);
+  const selected = isSelected(tile.face);
+  tile.classList.toggle("favourite", favourite);
+  tile.classList.toggle("selected", selected);
+  const labels = [
+    describeFace(tile.face),
+    tile.saved?.story,
+    favourite && "favourite",
+    selected && "selected",
+  ];
+  tile.setAttribute("aria-label", labels.filter(Boolean).join(", "));
 }
 
-/** Mark the tiles below `place` anew whenever favourites or the tray change; gives the end. */
-export function keepMarked(place) {
-  const all = () => place.querySelectorAll(".tile").forEach(mark);
-  const ends = [onTray(all), onFavourites(all)];
-  return () => ends.forEach((end) => end());
+/**
+ * Return the tiles inside an element.
+ *
+ * @param {ParentNode} container
+ * @returns {Tile[]}
+ */
+export function tilesIn(container) {
+  return [...container.querySelectorAll(".tile")].map((tile) => /** @type {Tile} */ (tile));
 }
 
+/**
+ * Update the tiles of a container whenever favourites or the selection change. Returns a function
+ * that ends this.
+ *
+ * @param {HTMLElement} container
+ */
+export function keepTilesUpdated(container) {
+  const updateAll = () => tilesIn(container).forEach(updateTile);
+  const unsubscribe = [onSelection(updateAll), onFavourites(updateAll)];
+  return () => unsubscribe.forEach((end) => end());
+}
+
+/**
+ * Open the face of a clicked tile; with Shift, Control or Command, select it.
+ *
+ * @param {HTMLElement} container
+ * @param {(face: Face) => void} [open]
+ */
+export function onTileClick(container, open = (face) => go("face", toQuery(face))) {
+  container.addEventListener("click", (event) => {
+    const target = /** @type {Element} */ (event.target);
+    const tile = /** @type {Tile | null} */ (target.closest(".tile"));
+    if (!tile) return;
+    if (event.shiftKey || event.ctrlKey || event.metaKey) toggleSelected(tile.face);
+    else open(tile.face);
+  });
+}
+
+/** Return the shortcuts for the focused tile: favourite and select. */
+export function tileKeys() {
+  return {
+    f: () => withFocusedTile((tile) => toggleFavourite(tile.face)),
+    " ": () => withFocusedTile((tile) => toggleSelected(tile.face)),
+  };
+}
+
+/**
+ * Call `act` with the focused tile; returns false if no tile has the focus.
+ *
+ * @param {(tile: Tile) => unknown} act
+ */
+export function withFocusedTile(act) {
+  const focused = document.activeElement;
+  if (!focused?.matches(".tile")) return false;
+  act(/** @type {Tile} */ (focused));
+  return true;
+}
+
+/** @type {Record<string, (columns: number) => number>} */
 const MOVES = {
   ArrowLeft: () => -1,
   ArrowRight: () => 1,
@@ -58,43 +148,55 @@ const MOVES = {
 };
 
 /**
- * Let the arrows walk over the tiles in `place`, which is one stop of the tab key.
- * `onend` is called when one walks down from the last row.
+ * Let the arrow keys walk over the tiles of a container, which is one stop of the Tab key. Returns
+ * a function to be called after tiles were added or removed.
  *
- * @returns {() => void} to be called when tiles have come or gone
+ * @param {HTMLElement} container
+ * @param {() => void} [onEnd] called when the user moves past the last row
  */
-export function walkable(place, onend = () => {}) {
-  const all = () => [...place.querySelectorAll(".tile")];
-  let stop = null;
-  const stopAt = (one) => {
-    if (stop) stop.tabIndex = -1;
-    stop = one;
-    if (stop) stop.tabIndex = 0;
+export function arrowNavigation(container, onEnd = () => {}) {
+  /** @type {Tile | null} */
+  let tabStop = null;
+  /** @param {Tile | undefined} tile */
+  const setTabStop = (tile) => {
+    if (tabStop) tabStop.tabIndex = -1;
+    tabStop = tile ?? null;
+    if (tabStop) tabStop.tabIndex = 0;
   };
-  place.addEventListener("keydown", (event) => {
+  container.addEventListener("keydown", (event) => {
     const move = MOVES[event.key];
-    if (!move || event.altKey || event.ctrlKey || event.metaKey || !event.target.matches(".tile")) return;
+    const tiles = tilesIn(container);
+    const index = tiles.findIndex((tile) => tile === event.target);
+    if (!move || event.altKey || event.ctrlKey || event.metaKey || index < 0) return;
     event.preventDefault();
-    const tiles = all();
-    const wanted = tiles.indexOf(event.target) + move(columnsOf(tiles));
-    if (wanted >= tiles.length) onend();
-    tiles[Math.max(0, Math.min(tiles.length - 1, wanted))].focus();
+    const next = index + move(columnsOf(tiles));
+    if (next >= tiles.length) onEnd();
+    tiles[Math.max(0, Math.min(tiles.length - 1, next))].focus();
   });
-  place.addEventListener("focusin", (event) => event.target.matches(".tile") && stopAt(event.target));
-  return () => !place.contains(stop) && stopAt(place.querySelector(".tile"));
+  container.addEventListener("focusin", ({ target }) => {
+    if (target instanceof Element && target.matches(".tile"))
+      setTabStop(/** @type {Tile} */ (target));
+  });
+  return () => {
+    if (!container.contains(tabStop)) setTabStop(tilesIn(container)[0]);
+  };
 }
 
+/** @param {Tile[]} tiles */
 function columnsOf(tiles) {
   const top = tiles[0].offsetTop;
-  const next = tiles.findIndex((one) => one.offsetTop !== top);
+  const next = tiles.findIndex((tile) => tile.offsetTop !== top);
   return next < 0 ? tiles.length : next;
 }
 
-/** Put the focus where it was: on the tile of the face that was opened last. */
-export function focusFace(place, face) {
-  const wanted = toQuery(face);
-  const found = [...place.querySelectorAll(".tile")].find((one) => toQuery(one.face) === wanted);
-  found?.focus({ preventScroll: true });
-  found?.scrollIntoView({ block: "nearest" });
-  return Boolean(found);
+/**
+ * Focus the tile of a face, if it is there.
+ *
+ * @param {HTMLElement} container
+ * @param {Face} face
+ */
+export function focusFace(container, face) {
+  const tile = tilesIn(container).find((tile) => toQuery(tile.face) === toQuery(face));
+  tile?.focus({ preventScroll: true });
+  tile?.scrollIntoView({ block: "nearest" });
 }

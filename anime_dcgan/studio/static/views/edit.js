@@ -1,118 +1,153 @@
-/** Editing: a face that changes under the hand while sliders move it. */
+// @ts-check
+/** Editing: a face that follows the sliders. */
 
-import { getPicture, keep } from "../state/api.js";
-import { button, element, range, release } from "../ui/dom.js";
-import { fromQuery, generatorOf, nameOf, pictureOf, toQuery } from "../state/face.js";
-import { learn, toggleFavourite } from "../state/favourites.js";
-import { stepsOf } from "../state/undo-history.js";
-import { latestOnly } from "../state/scheduling.js";
-import { say, sayError } from "../ui/notice.js";
-import { go, leaveTo, link, note } from "../state/router.js";
+import { describeFace, fromQuery, generatorOf, toQuery } from "../state/face.js";
+import { toggleFavourite } from "../state/favourites.js";
+import { go, goBack, link, updateAddress } from "../state/router.js";
+import { saveAndConfirm } from "../state/saved.js";
+import { toggleSelected } from "../state/selection.js";
+import { undoHistory } from "../state/undo.js";
 import { directionSliders } from "../ui/direction-sliders.js";
-import { toggleTray } from "../state/selection.js";
+import { button, element } from "../ui/dom.js";
+import { slider, twoDecimals } from "../ui/fields.js";
+import { liveImage } from "../ui/live-image.js";
 
-/** @see router.start */
-export function editView(place) {
+/** @import { Face, SaveRequest, View } from "../state/types.d.ts" */
+
+/**
+ * @param {HTMLElement} container
+ * @returns {View}
+ */
+export function editView(container) {
+  /** @type {ReturnType<typeof startEditor> | null} */
   let editor = null;
-  return {
+  /** @type {View} */
+  const view = {
     title: "Edit",
-    update(words) {
-      const face = fromQuery(words);
-      if (editor?.shows(face)) return;
+    update(params) {
+      const face = fromQuery(params);
+      if (editor?.isAt(face)) return;
       editor?.leave();
-      editor = startEditor(place, face);
-      this.keys = editor.keys;
+      editor = startEditor(container, face);
+      view.keys = editor.keys;
     },
     leave: () => editor?.leave(),
-    keys: {},
   };
+  return view;
 }
 
-function startEditor(place, start) {
+/**
+ * @param {HTMLElement} container
+ * @param {Face} start
+ */
+function startEditor(container, start) {
   let face = start;
-  const image = element("img", { alt: nameOf(face), draggable: "false" });
-  const frames = liveImage(image);
-  const steps = stepsOf(face, (state) => show(state));
-  const sliders = directionSliders(generatorOf(face), (id, step, rests) => change({ moves: { ...face.moves, [id]: step } }, rests));
-  const truncation = range("Truncation", {
-    min: 0, max: 1, step: 0.05, value: face.truncation, format: (value) => value.toFixed(2),
-    oninput: (value) => change({ truncation: value }, false), onchange: (value) => change({ truncation: value }, true),
+  const image = element("img", { alt: describeFace(face), draggable: "false" });
+  const live = liveImage(image);
+  const history = undoHistory(face, show);
+  const directions = directionSliders(generatorOf(face), (id, step, released) =>
+    change({ moves: { ...face.moves, [id]: step } }, released),
+  );
+  const truncation = slider("Truncation", {
+    min: 0,
+    max: 1,
+    step: 0.05,
+    value: face.truncation,
+    format: twoDecimals,
+    oninput: (value) => change({ truncation: value }, false),
+    onchange: (value) => change({ truncation: value }, true),
   });
-  const undo = button("Undo", () => steps.undo(), { title: "Undo (Ctrl+Z)" });
-  const redo = button("Redo", () => steps.redo(), { title: "Redo (Ctrl+Shift+Z)" });
+  const undo = button("Undo", history.undo, { title: "Undo (Ctrl+Z)" });
+  const redo = button("Redo", history.redo, { title: "Redo (Ctrl+Shift+Z)" });
 
-  function change(changes, rests) {
+  /**
+   * @param {Partial<Face>} changes
+   * @param {boolean} released add a step to the history
+   */
+  function change(changes, released) {
     face = withChanges(face, changes);
-    frames.show(face);
-    if (!rests) return;
-    steps.add(face);
-    written();
+    live.show(face);
+    if (!released) return;
+    history.add(face);
+    onStep();
   }
+  /** @param {Face} state */
   function show(state) {
     face = state;
-    sliders.set(face.moves);
+    directions.set(face.moves);
     truncation.set(face.truncation);
-    frames.show(face);
-    written();
+    live.show(face);
+    onStep();
   }
-  function written() {
-    note("edit", toQuery(face));
-    undo.disabled = !steps.canUndo();
-    redo.disabled = !steps.canRedo();
+  function onStep() {
+    updateAddress("edit", toQuery(face));
+    undo.disabled = !history.canUndo();
+    redo.disabled = !history.canRedo();
   }
-  const reset = () => change({ moves: {}, truncation: start.truncation }, true);
-  const back = () => leaveTo(link("face", toQuery(face)));
-  const buttons = element(
-    "div.actions", {}, undo, redo, button("Reset", () => (reset(), show(face))),
-    button("Keep", () => keepEdit(start, face), { class: "primary" }),
-    button("Choose", () => toggleTray(face)), button("View", () => go("face", toQuery(face))), button("Back", back),
-  );
-  const big = element("div.big", {}, image);
-  const title = element("h1", {}, "Edit");
-  const about = element("aside.about", { "aria-label": "Edit this face" }, title, buttons, truncation, sliders.root);
-  place.replaceChildren(big, about);
-  show(face);
-  const keys = {
-    z: (event) => (event.ctrlKey || event.metaKey ? event.shiftKey ? steps.redo() : steps.undo() : false),
-    y: (event) => event.ctrlKey && steps.redo(),
-    f: () => toggleFavourite(face),
-    " ": () => toggleTray(face),
-    Escape: back,
+  const reset = () => {
+    change({ moves: {}, truncation: start.truncation }, true);
+    show(face);
   };
-  return { keys, shows: (other) => toQuery(other) === toQuery(face), leave: () => (sliders.leave(), frames.leave()) };
+  const back = () => goBack(link("face", toQuery(face)));
+  const actions = element(
+    "div.actions",
+    {},
+    undo,
+    redo,
+    button("Reset", reset),
+    button("Save", () => saveAndConfirm(saveRequest(start, face)), { class: "primary" }),
+    button("Select", () => toggleSelected(face)),
+    button("View", () => go("face", toQuery(face))),
+    button("Back", back),
+  );
+  const about = element(
+    "aside.about",
+    { "aria-label": "Edit this face" },
+    element("h1", {}, "Edit"),
+    actions,
+    truncation,
+    directions.root,
+  );
+  container.replaceChildren(element("div.big", {}, image), about);
+  show(face);
+  return {
+    keys: {
+      z: (/** @type {KeyboardEvent} */ { ctrlKey, metaKey, shiftKey }) => {
+        if (!ctrlKey && !metaKey) return false;
+        return shiftKey ? history.redo() : history.undo();
+      },
+      y: (/** @type {KeyboardEvent} */ { ctrlKey }) => ctrlKey && history.redo(),
+      f: () => toggleFavourite(face),
+      " ": () => toggleSelected(face),
+      Escape: back,
+    },
+    /** @param {Face} other */
+    isAt: (other) => toQuery(other) === toQuery(face),
+    leave() {
+      directions.leave();
+      live.leave();
+    },
+  };
 }
 
-/** Another value of a face; a direction that is not moved along is not named. */
+/**
+ * Return a changed face; steps of length 0 are left out.
+ *
+ * @param {Face} face
+ * @param {Partial<Face>} changes
+ */
 function withChanges(face, changes) {
   const next = { ...face, ...changes };
   next.moves = Object.fromEntries(Object.entries(next.moves).filter(([, step]) => step !== 0));
   return next;
 }
 
-async function keepEdit(start, face) {
-  const edited = toQuery(start) !== toQuery(face);
-  const origin = edited ? { how: "edit", parents: [{ face: start, share: 1 }] } : {};
-  try {
-    const kept = await keep({ face, ...origin });
-    learn(kept);
-    say("It is kept.", { action: ["Its family", () => go("family", { kept: kept.id })] });
-  } catch (error) {
-    sayError(error);
-  }
-}
-
-/** An image of the newest wish; older ones that were never shown are never asked for. */
-export function liveImage(image) {
-  let address = null;
-  const show = latestOnly(
-    (face) => getPicture(pictureOf(face)),
-    (blob) => {
-      const next = URL.createObjectURL(blob);
-      image.src = next;
-      release(address);
-      address = next;
-    },
-    sayError,
-  );
-  return { show, leave: () => release(address) };
+/**
+ * @param {Face} start
+ * @param {Face} face
+ * @returns {SaveRequest}
+ */
+function saveRequest(start, face) {
+  if (toQuery(start) === toQuery(face)) return { face };
+  return { face, how: "edit", parents: [{ face: start, share: 1 }] };
 }

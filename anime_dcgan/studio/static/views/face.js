@@ -1,128 +1,202 @@
-/** One face, as large as the screen lets it be. */
+// @ts-check
+/** One face, as large as the screen allows. */
 
 import { getPicture } from "../state/api.js";
-import { button, element, release } from "../ui/dom.js";
-import { LAST_SEED, faceOfSeed, fromQuery, generatorOf, nameOf, pictureOf, randomSeed, toQuery } from "../state/face.js";
+import {
+  MAX_SEED,
+  describeFace,
+  faceFromSeed,
+  fromQuery,
+  generatorOf,
+  pictureUrl,
+  randomSeed,
+  toQuery,
+} from "../state/face.js";
 import { isFavourite, onFavourites, toggleFavourite } from "../state/favourites.js";
-import { collectionMenu } from "../ui/collection-menu.js";
-import { announce, say, sayError } from "../ui/notice.js";
-import { go, leaveTo, link, replace } from "../state/router.js";
-import { epochText, runNamed } from "../state/runs.js";
+import { announce, notify, notifyError } from "../state/messages.js";
+import { go, goBack, link, replace } from "../state/router.js";
+import { describeEpoch, findRun } from "../state/runs.js";
+import { isSelected, onSelection, toggleSelected } from "../state/selection.js";
 import { toggleRendering } from "../state/settings.js";
+import { counted } from "../state/text.js";
+import { collectionMenu } from "../ui/collection-menu.js";
+import { button, element, linkButton, revokeLater } from "../ui/dom.js";
 import { storyBox } from "../ui/story-box.js";
-import { inTray, onTray, toggleTray } from "../state/selection.js";
+
+/** @import { Face, Params, SavedFace, View } from "../state/types.d.ts" */
 
 const DOWNLOAD_SCALE = 8;
 
-/** @see router.start */
-export function faceView(place) {
-  let face = null;
+/**
+ * @param {HTMLElement} container
+ * @param {Params} params
+ * @returns {View}
+ */
+export function faceView(container, params) {
+  let face = fromQuery(params);
+  /** @type {{ leave: () => void } | null} */
   let shown = null;
-  const another = () => face && go("face", toQuery(faceOfSeed(face, randomSeed())));
-  const neighbour = (step) => () => {
+  const openRandom = () => go("face", toQuery(faceFromSeed(face, randomSeed())));
+  /** @param {number} offset */
+  const moveSeed = (offset) => {
     if (face.seed == null) return;
-    replace("face", toQuery({ ...face, seed: Math.max(0, Math.min(LAST_SEED, face.seed + step)) }));
+    const seed = Math.max(0, Math.min(MAX_SEED, face.seed + offset));
+    replace("face", toQuery({ ...face, seed }));
   };
-  const back = () => leaveTo(link("wall", { ...generatorOf(face), seed: face.seed ?? 0 }));
+  const back = () => goBack(link("wall", { ...generatorOf(face), seed: face.seed ?? 0 }));
 
   return {
     title: "Face",
-    update(words) {
-      face = fromQuery(words);
+    update(next) {
+      face = fromQuery(next);
       shown?.leave();
-      shown = showFace(place, face, { another, back });
+      shown = showFace(container, face, openRandom, back);
     },
     leave: () => shown?.leave(),
     keys: {
-      r: another,
+      r: openRandom,
       f: () => toggleFavourite(face),
-      " ": () => toggleTray(face),
+      " ": () => toggleSelected(face),
       e: () => go("edit", toQuery(face)),
       Escape: back,
-      ArrowLeft: neighbour(-1),
-      ArrowRight: neighbour(1),
+      ArrowLeft: () => moveSeed(-1),
+      ArrowRight: () => moveSeed(1),
     },
   };
 }
 
-function showFace(place, face, { another, back }) {
-  const picture = bigPicture(face, another);
-  const ends = [];
-  const story = storyBox(face, (kept) => showKept(family, kept));
+/**
+ * @param {HTMLElement} container
+ * @param {Face} face
+ * @param {() => void} openRandom
+ * @param {() => void} back
+ */
+function showFace(container, face, openRandom, back) {
+  const picture = largePicture(face, openRandom);
   const family = element("div.lineage");
+  const story = storyBox(face, (saved) => family.replaceChildren(familyLink(saved)));
+  const actions = faceActions(face, picture.root, back);
   const about = element(
-    "aside.about", { "aria-label": "About this face" },
-    element("h1", {}, nameOf(face)), origin(face), actions(face, picture, back, ends), story.box, family,
+    "aside.about",
+    { "aria-label": "About this face" },
+    element("h1", {}, describeFace(face)),
+    origin(face),
+    actions.root,
+    story.root,
+    family,
   );
-  place.replaceChildren(picture, about);
-  return { leave: () => (story.leave(), picture.leave(), ends.forEach((end) => end())) };
+  container.replaceChildren(picture.root, about);
+  return {
+    leave() {
+      story.leave();
+      picture.leave();
+      actions.leave();
+    },
+  };
 }
 
-/** The picture, which a click exchanges for another face. */
-function bigPicture(face, another) {
-  const image = element("img", { alt: nameOf(face), draggable: "false" });
-  const made = element("button.big", { type: "button", "aria-label": "Another face at random", title: "Another face (R)", onclick: another }, image);
-  const abort = new AbortController();
-  let address = null;
-  getPicture(pictureOf(face), abort.signal).then((blob) => {
-    address = URL.createObjectURL(blob);
-    image.src = address;
-    announce(`Face of ${nameOf(face)}`);
-  }).catch(sayError);
-  made.leave = () => (abort.abort(), release(address));
-  return made;
+/**
+ * Return the picture as a button that opens a random face.
+ *
+ * @param {Face} face
+ * @param {() => void} openRandom
+ */
+function largePicture(face, openRandom) {
+  const image = element("img", { alt: describeFace(face), draggable: "false" });
+  const controller = new AbortController();
+  /** @type {string | null} */
+  let url = null;
+  getPicture(pictureUrl(face), controller.signal)
+    .then((blob) => {
+      url = URL.createObjectURL(blob);
+      image.src = url;
+      announce(`Showing ${describeFace(face)}`);
+    })
+    .catch(notifyError);
+  const attributes = {
+    type: "button",
+    "aria-label": "Show a random face",
+    title: "Random face (R)",
+    onclick: openRandom,
+  };
+  return {
+    root: element("button.big", attributes, image),
+    leave() {
+      controller.abort();
+      revokeLater(url);
+    },
+  };
 }
 
+/** @param {Face} face */
 function origin(face) {
-  const run = runNamed(face.run);
-  const words = [
-    epochText(run, face.epoch), face.weights === "raw" && "raw weights",
+  const details = [
+    describeEpoch(findRun(face.run), face.epoch),
+    face.weights === "raw" && "raw weights",
     face.truncation !== 1 && `truncation ${face.truncation}`,
   ];
+  const href = link("epochs", { ...generatorOf(face), seed: face.seed });
   return element(
-    "p.quiet", {}, element("a", { href: link("epochs", { ...generatorOf(face), seed: face.seed }) }, face.run),
-    element("br"), words.filter(Boolean).join(", "),
+    "p.quiet",
+    {},
+    element("a", { href }, face.run),
+    element("br"),
+    details.filter(Boolean).join(", "),
   );
 }
 
-function actions(face, picture, back, ends) {
+/**
+ * @param {Face} face
+ * @param {HTMLElement} picture
+ * @param {() => void} back
+ */
+function faceActions(face, picture, back) {
   const favourite = button("", () => toggleFavourite(face), { class: "heart" });
-  const choose = button("", () => toggleTray(face));
+  const select = button("", () => toggleSelected(face));
   const update = () => {
     favourite.textContent = isFavourite(face) ? "♥ Favourite" : "♡ Favourite";
-    favourite.setAttribute("aria-pressed", isFavourite(face));
-    choose.textContent = inTray(face) ? "Take out of tray" : "Choose";
-    choose.setAttribute("aria-pressed", inTray(face));
+    favourite.setAttribute("aria-pressed", String(isFavourite(face)));
+    select.textContent = isSelected(face) ? "Deselect" : "Select";
+    select.setAttribute("aria-pressed", String(isSelected(face)));
   };
-  ends.push(onFavourites(update), onTray(update));
+  const unsubscribe = [onFavourites(update), onSelection(update)];
   update();
-  const full = button("Full screen", () => fullScreen(picture));
-  return element(
-    "div.actions", {}, favourite, choose,
-    element("a.button", { href: link("edit", toQuery(face)) }, "Edit"),
+  const downloadUrl = pictureUrl(face, { scale: DOWNLOAD_SCALE, download: true });
+  const root = element(
+    "div.actions",
+    {},
+    favourite,
+    select,
+    linkButton("Edit", link("edit", toQuery(face))),
     button("Copy link", () => copyLink(face)),
-    element("a.button", { href: pictureOf(face, DOWNLOAD_SCALE, true), download: "" }, "Download"),
+    linkButton("Download", downloadUrl, { download: "" }),
     collectionMenu(face),
-    button("Pixels or smooth", toggleRendering, { title: "S" }), document.fullscreenEnabled && full, button("Back", back, { title: "Back (Esc)" }),
+    button("Smooth", toggleRendering, { title: "Pixelated or smooth scaling (S)" }),
+    document.fullscreenEnabled && button("Full screen", () => toggleFullScreen(picture)),
+    button("Back", back, { title: "Back (Esc)" }),
   );
+  return { root, leave: () => unsubscribe.forEach((end) => end()) };
 }
 
+/** @param {Face} face */
 async function copyLink(face) {
-  const address = `${location.origin}/${link("face", toQuery(face))}`;
+  const url = `${location.origin}/${link("face", toQuery(face))}`;
   try {
-    await navigator.clipboard.writeText(address);
-    say("The link is copied.");
+    await navigator.clipboard.writeText(url);
+    notify("Link copied.");
   } catch {
-    say(`The browser does not let the link be copied; it is ${address}`);
+    notify(`The browser blocked access to the clipboard. The link is ${url}`);
   }
 }
 
-function fullScreen(picture) {
+/** @param {HTMLElement} picture */
+function toggleFullScreen(picture) {
   if (document.fullscreenElement) document.exitFullscreen();
-  else picture.requestFullscreen().catch(sayError);
+  else picture.requestFullscreen().catch(notifyError);
 }
 
-function showKept(place, kept) {
-  const words = kept.parents.length ? `Has ${kept.parents.length} parents: the family` : "The family";
-  place.replaceChildren(element("a", { href: link("family", { kept: kept.id }) }, words));
+/** @param {SavedFace} saved */
+function familyLink({ id, parents }) {
+  const text = parents.length ? `Family (${counted(parents.length, "parent")})` : "Family";
+  return element("a", { href: link("family", { id }) }, text);
 }

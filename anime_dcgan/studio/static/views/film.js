@@ -1,65 +1,113 @@
-/** A film that leads from face to face, or a zip of just these faces. */
+// @ts-check
+/** A film through faces, or a ZIP archive of them. */
 
-import { makeFilm, makeZip } from "../state/api.js";
-import { button, choice, counted, element, labelled, range } from "../ui/dom.js";
-import { toQuery } from "../state/face.js";
-import { addJob } from "../state/jobs.js";
-import { sayError } from "../ui/notice.js";
-import { go } from "../state/router.js";
-import { parentsOf } from "./mix.js";
-import { paintFaces, tile, walkable } from "../ui/tiles.js";
+import { createFilm, createZip } from "../state/api.js";
+import { parentsFromParams } from "../state/face.js";
+import { notifyError } from "../state/messages.js";
+import { counted } from "../state/text.js";
+import { button, element } from "../ui/dom.js";
+import { dropdown, labelled, slider } from "../ui/fields.js";
+import { showJob } from "../ui/job-list.js";
+import { arrowNavigation, createTile, onTileClick, paintTiles } from "../ui/tiles.js";
 
-/** What the server can do; set once it has said so. */
-export const able = { mp4: false };
+/** @import { Face, View } from "../state/types.d.ts" */
 
-/** @see router.start */
-export function filmView(place) {
+/** @type {[string, string][]} */
+let formats = [["gif", "GIF"]];
+
+/** Offer MP4, which the server can write. */
+export function offerMp4() {
+  formats = [
+    ["mp4", "MP4"],
+    ["gif", "GIF"],
+  ];
+}
+
+/**
+ * @param {HTMLElement} container
+ * @returns {View}
+ */
+export function filmView(container) {
   return {
     title: "Film",
-    update(words) {
-      const faces = parentsOf(words);
-      const row = element("div.wall", { role: "group", "aria-label": "Faces of the film" }, ...faces.map((face) => tile(face)));
-      row.addEventListener("click", (event) => event.target.face && go("face", toQuery(event.target.face)));
-      walkable(row)();
-      paintFaces([...row.children]).catch(sayError);
-      place.replaceChildren(element("h1", {}, "Film or zip"), row, filmForm(faces), zipForm(faces));
+    update(params) {
+      const faces = parentsFromParams(params);
+      const tiles = faces.map((face) => createTile(face));
+      const attributes = { role: "group", "aria-label": "Faces of the film" };
+      const row = element("div.wall", attributes, ...tiles);
+      onTileClick(row);
+      arrowNavigation(row)();
+      paintTiles(tiles).catch(notifyError);
+      const title = element("h1", {}, "Film or ZIP");
+      container.replaceChildren(title, row, filmForm(faces), zipForm(faces));
     },
-    keys: {},
   };
 }
 
+/** @param {Face[]} faces */
 function filmForm(faces) {
-  const wish = { frames_per_face: 24, frames_per_second: 24, format: able.mp4 ? "mp4" : "gif", scale: 4 };
-  const length = element("span.quiet");
-  const set = (name) => (value) => {
-    wish[name] = value;
-    const frames = wish.frames_per_face * faces.length;
-    length.textContent = `${frames} frames, ${(frames / wish.frames_per_second).toFixed(1)} s`;
+  const settings = {
+    frames_per_face: 24,
+    frames_per_second: 24,
+    format: formats[0][0],
+    scale: 4,
   };
-  set("scale")(4);
-  const formats = [["gif", "GIF"], ...(able.mp4 ? [["mp4", "MP4"]] : [])];
-  const make = button("Make the film", () => start(makeFilm({ faces, ...wish }), `Film of ${counted(faces.length, "face")}`), { class: "primary" });
-  make.disabled = faces.length < 2;
+  const duration = element("span.quiet");
+  /** @param {Partial<typeof settings>} changes */
+  const change = (changes) => {
+    Object.assign(settings, changes);
+    const frames = settings.frames_per_face * faces.length;
+    const seconds = (frames / settings.frames_per_second).toFixed(1);
+    duration.textContent = `${frames} frames, ${seconds} s`;
+  };
+  change({});
+  const create = button(
+    "Create film",
+    () => showJob(createFilm({ faces, ...settings }), `Film of ${counted(faces.length, "face")}`),
+    { class: "primary" },
+  );
+  create.disabled = faces.length < 2;
+  const hint = "A film needs at least two faces. Select them on the Faces page with Space.";
   return element(
-    "section.form", {}, element("h2", {}, "Film"),
-    range("Frames from face to face", { min: 2, max: 120, step: 1, value: 24, oninput: set("frames_per_face") }),
-    range("Frames a second", { min: 5, max: 50, step: 1, value: 24, oninput: set("frames_per_second") }),
-    range("Enlarged", { min: 1, max: 8, step: 1, value: 4, format: (value) => `${value} times`, oninput: set("scale") }),
-    labelled("Format", choice(formats, wish.format, set("format"))), length,
-    faces.length < 2 ? element("p", {}, "A film needs two faces or more: choose them on the wall with Space.") : null, make,
+    "section.form",
+    {},
+    element("h2", {}, "Film"),
+    slider("Frames between faces", {
+      min: 2,
+      max: 120,
+      step: 1,
+      value: settings.frames_per_face,
+      oninput: (frames_per_face) => change({ frames_per_face }),
+    }),
+    slider("Frames per second", {
+      min: 5,
+      max: 50,
+      step: 1,
+      value: settings.frames_per_second,
+      oninput: (frames_per_second) => change({ frames_per_second }),
+    }),
+    slider("Scale", {
+      min: 1,
+      max: 8,
+      step: 1,
+      value: settings.scale,
+      format: (value) => `${value}×`,
+      oninput: (scale) => change({ scale }),
+    }),
+    labelled(
+      "Format",
+      dropdown(formats, settings.format, (format) => change({ format })),
+    ),
+    duration,
+    faces.length < 2 && element("p", {}, hint),
+    create,
   );
 }
 
+/** @param {Face[]} faces */
 function zipForm(faces) {
-  const make = button(`A zip of ${counted(faces.length, "face")}`, () => start(makeZip({ faces }), `Zip of ${counted(faces.length, "face")}`));
-  make.disabled = !faces.length;
-  return element("section.form", {}, element("h2", {}, "Zip"), make);
-}
-
-async function start(asked, name) {
-  try {
-    addJob(await asked, name);
-  } catch (error) {
-    sayError(error);
-  }
+  const name = `ZIP of ${counted(faces.length, "face")}`;
+  const create = button(`Create ${name}`, () => showJob(createZip({ faces }), name));
+  create.disabled = !faces.length;
+  return element("section.form", {}, element("h2", {}, "ZIP"), create);
 }

@@ -1,165 +1,292 @@
-/** Mixing: what lies between parents, what they have in common, and what children they have. */
+// @ts-check
+/** Mixing: blends of faces, interpolations between them, and their children. */
 
-import { blend, breed, keep, mix } from "../state/api.js";
-import { button, counted, element, range, release } from "../ui/dom.js";
-import { fromQuery, nameOf, pictureOf, randomSeed, toQuery } from "../state/face.js";
-import { learn, toggleFavourite } from "../state/favourites.js";
-import { liveImage } from "./edit.js";
+import { blend, breed, mix } from "../state/api.js";
+import {
+  MAX_PARENTS,
+  describeFace,
+  parentParams,
+  parentsFromParams,
+  pictureUrl,
+  randomSeed,
+  toQuery,
+} from "../state/face.js";
+import { announce, notify, notifyError } from "../state/messages.js";
+import { go, link, replace, updateAddress } from "../state/router.js";
+import { save, saveAndConfirm } from "../state/saved.js";
 import { latestOnly } from "../state/scheduling.js";
-import { announce, say, sayError } from "../ui/notice.js";
-import { go, link, note, replace } from "../state/router.js";
-import { keepMarked, paintFaces, tile, walkable } from "../ui/tiles.js";
-import { mixWords, toggleTray, tray } from "../state/selection.js";
-import { onFocused } from "./wall.js";
+import { selectedFaces, toggleSelected } from "../state/selection.js";
+import { counted } from "../state/text.js";
+import { button, element, linkButton, revokeLater } from "../ui/dom.js";
+import { slider, twoDecimals } from "../ui/fields.js";
+import { liveImage } from "../ui/live-image.js";
+import {
+  arrowNavigation,
+  createTile,
+  keepTilesUpdated,
+  onTileClick,
+  paintTiles,
+  tileKeys,
+  tilesIn,
+} from "../ui/tiles.js";
 
-const MOST = 8;
+/** @import { Face, Origin, Params, SaveRequest, View } from "../state/types.d.ts" */
 
-/** The parents that the words of an address name. */
-export function parentsOf(words) {
-  return (words.parents ?? "").split(" ").filter(Boolean).map(fromQuery);
-}
+/** @typedef {{ root: HTMLElement, leave: () => void }} Section */
 
-/** @see router.start */
-export function mixView(place) {
+/**
+ * @param {HTMLElement} container
+ * @returns {View}
+ */
+export function mixView(container) {
+  /** @type {Section[]} */
   let sections = [];
-  const leave = () => sections.forEach((one) => one.leave());
+  const leave = () => sections.forEach((section) => section.leave());
   return {
     title: "Mix",
-    update(words) {
+    update(params) {
       leave();
-      const parents = parentsOf(words).slice(0, MOST);
-      if (!parents.length && tray().length) return replace("mix", mixWords(tray().slice(0, MOST)));
-      sections = parents.length ? [blending(parents), inBetween(parents), children(parents, words)].filter(Boolean) : [];
-      place.replaceChildren(element("h1", {}, "Mix"), ...(parents.length ? sections.map((one) => one.root) : [howTo()]));
+      sections = [];
+      const parents = parentsFromParams(params).slice(0, MAX_PARENTS);
+      const selected = selectedFaces().slice(0, MAX_PARENTS);
+      if (!parents.length && selected.length) return replace("mix", parentParams(selected));
+      if (parents.length > 1) sections = [blending(parents), interpolation(parents)];
+      else if (parents.length) sections = [singleParent(parents[0])];
+      if (parents.length) sections.push(children(parents, params));
+      const content = sections.length ? sections.map(({ root }) => root) : [noParents()];
+      container.replaceChildren(element("h1", {}, "Mix"), ...content);
     },
     leave,
-    keys: {
-      f: () => onFocused((one) => toggleFavourite(one.face)),
-      " ": () => onFocused((one) => toggleTray(one.face)),
-    },
+    keys: tileKeys(),
   };
 }
 
-function howTo() {
+function noParents() {
+  const text =
+    "On the Faces page, Space or Shift+click selects a face. " +
+    "Mix two or more of them; a single face can have children too.";
   return element(
-    "div.empty", {}, element("h2", {}, "Choose parents first"),
-    element("p", {}, "On the wall, Space or Shift and a click chooses a face. Two or more of them can be mixed; one alone has children as well."),
-    element("a.button.primary", { href: "#/wall" }, "To the wall"),
+    "div.empty",
+    {},
+    element("h2", {}, "Select parents first"),
+    element("p", {}, text),
+    linkButton("Go to faces", "#/wall", { class: "button primary" }),
   );
 }
 
-/** The parents, each with its share, and the face that these shares make. */
+/**
+ * @param {Face} face
+ * @param {HTMLElement} [control]
+ */
+function parentFigure(face, control) {
+  const image = element("img", { src: pictureUrl(face), alt: describeFace(face) });
+  const anchor = element("a", { href: link("face", toQuery(face)) }, image);
+  return element("div.parent", {}, anchor, control);
+}
+
+/** @param {HTMLElement[]} figures */
+function parentsSection(...figures) {
+  const row = element("div.parents", {}, ...figures);
+  return element("section", { "aria-label": "Parents" }, element("h2", {}, "Parents"), row);
+}
+
+/**
+ * @param {Face} face
+ * @returns {Section}
+ */
+function singleParent(face) {
+  return { root: parentsSection(parentFigure(face)), leave: () => {} };
+}
+
+/**
+ * The parents, each with a slider for its share, and the face that they blend to.
+ *
+ * @param {Face[]} parents
+ * @returns {Section}
+ */
 function blending(parents) {
   const shares = parents.map(() => 1);
-  const image = element("img", { alt: "The mixture" });
+  const image = element("img", { alt: "Blend of the parents" });
   const live = liveImage(image);
-  let mixture = parents[0];
-  const ask = latestOnly(
+  let blended = parents[0];
+  const request = latestOnly(
     () => (shares.some(Boolean) ? blend(parents, shares) : { face: parents[0] }),
-    ({ face }) => ((mixture = face), live.show(face)),
-    sayError,
+    ({ face }) => {
+      blended = face;
+      live.show(face);
+    },
+    notifyError,
   );
-  const one = (face, index) => element(
-    "div.parent", {}, element("a", { href: link("face", toQuery(face)) }, element("img", { src: pictureOf(face), alt: nameOf(face) })),
-    parents.length > 1 && element("input", {
-      type: "range", min: 0, max: 1, step: 0.02, value: 1, "aria-label": `Share of ${nameOf(face)}`,
-      oninput: (event) => ((shares[index] = Number(event.target.value)), ask()),
-    }),
+  const figures = parents.map((face, index) => {
+    const attributes = { type: "range", min: 0, max: 1, step: 0.02, value: 1 };
+    const label = `Share of ${describeFace(face)}`;
+    const share = element("input", { ...attributes, "aria-label": label });
+    share.addEventListener("input", () => {
+      shares[index] = Number(share.value);
+      request(undefined);
+    });
+    return parentFigure(face, share);
+  });
+  const actions = element(
+    "div.actions",
+    {},
+    button("Save", () => saveAndConfirm(childRequest(blended, parents, "mix", shares))),
+    button("Select", () => toggleSelected(blended)),
+    button("Edit", () => go("edit", toQuery(blended))),
   );
-  const act = element(
-    "div.actions", {}, button("Keep", () => keepChild(mixture, parents, "mix", shares).then(told, sayError)),
-    button("Choose", () => toggleTray(mixture)), button("Edit", () => go("edit", toQuery(mixture))),
-  );
-  const result = parents.length > 1 && element("div.parent.result", {}, image, act);
-  if (parents.length > 1) ask();
-  const row = element("div.parents", {}, ...parents.map(one), result);
-  const root = element("section", { "aria-label": "Parents" }, element("h2", {}, "Parents"), row);
-  return { root, leave: live.leave };
+  request(undefined);
+  const result = element("div.parent.result", {}, image, actions);
+  return { root: parentsSection(...figures, result), leave: live.leave };
 }
 
-/** A strip of faces that leads from parent to parent. */
-function inBetween(parents) {
-  if (parents.length < 2) return null;
-  const strip = litter("In between");
-  const ask = latestOnly((steps) => mix(parents, steps), ({ faces }) => strip.show(faces), sayError);
-  const steps = range("Steps", { min: 2, max: 32, step: 1, value: 7, oninput: (value) => ask(value) });
-  ask(7);
-  const film = button("Make a film of it", () => go("film", mixWords(parents)));
-  const root = element("section", {}, element("div.head", {}, element("h2", {}, "In between"), steps, film), strip.root);
-  return { root, leave: strip.leave };
+/**
+ * A strip of faces from parent to parent.
+ *
+ * @param {Face[]} parents
+ * @returns {Section}
+ */
+function interpolation(parents) {
+  const strip = faceGrid("Interpolation");
+  const request = latestOnly(
+    (/** @type {number} */ steps) => mix(parents, steps),
+    ({ faces }) => strip.show(faces),
+    notifyError,
+  );
+  const steps = slider("Steps", { min: 2, max: 32, step: 1, value: 7, oninput: request });
+  request(7);
+  const film = button("Make a film", () => go("film", parentParams(parents)));
+  const head = element("div.head", {}, element("h2", {}, "Interpolation"), steps, film);
+  return { root: element("section", {}, head, strip.root), leave: strip.leave };
 }
 
-/** Children of the parents; those that are chosen are kept, and can be the next parents. */
-function children(parents, words) {
-  const made = litter("Children", (face) => toggle(face));
+/**
+ * Children of the parents; a click saves one and makes it a parent of the next generation.
+ *
+ * @param {Face[]} parents
+ * @param {Params} params
+ * @returns {Section}
+ */
+function children(parents, params) {
+  const grid = faceGrid("Children", toggle);
+  /** @type {Map<string, Face>} */
   const chosen = new Map();
-  const wish = { variation: Number(words.variation ?? 0.3), children: Number(words.children ?? 24), seed: Number(words.litter ?? 1) };
-  const ask = latestOnly((now) => breed({ parents, ...now }), ({ faces }) => made.show(faces), sayError);
-  const again = (changes) => {
-    Object.assign(wish, changes);
-    note("mix", { ...mixWords(parents), variation: wish.variation, children: wish.children, litter: wish.seed });
-    ask({ ...wish });
+  const settings = {
+    variation: Number(params.variation ?? 0.3),
+    children: Number(params.children ?? 24),
+    seed: Number(params.seed ?? 1),
   };
-  const onward = button("", () => go("mix", { ...mixWords([...chosen.values()]), variation: wish.variation }), { class: "primary" });
+  const request = latestOnly(
+    () => breed({ parents, ...settings }),
+    ({ faces }) => grid.show(faces),
+    notifyError,
+  );
+  /** @param {Partial<typeof settings>} changes */
+  const change = (changes) => {
+    Object.assign(settings, changes);
+    updateAddress("mix", { ...parentParams(parents), ...settings });
+    request(undefined);
+  };
+  const next = button("", breedNext, { class: "primary", hidden: true });
 
-  async function toggle(face) {
-    const key = toQuery(face);
-    if (chosen.delete(key)) return render();
-    if (chosen.size >= MOST) return say(`There are at most ${MOST} parents.`);
-    chosen.set(key, face);
+  function breedNext() {
+    const { variation } = settings;
+    go("mix", { ...parentParams([...chosen.values()]), variation });
+  }
+  /** @param {Face} face */
+  function toggle(face) {
+    const isNew = !chosen.delete(toQuery(face));
+    if (isNew && chosen.size >= MAX_PARENTS) return notify(`At most ${MAX_PARENTS} parents.`);
+    if (isNew) chosen.set(toQuery(face), face);
     render();
-    await keepChild(face, parents, "breed").catch(sayError);
+    if (isNew) save(childRequest(face, parents, "breed"));
   }
   function render() {
-    for (const one of made.root.querySelectorAll(".tile")) one.setAttribute("aria-pressed", chosen.has(toQuery(one.face)));
-    onward.hidden = !chosen.size;
-    onward.textContent = `Breed on with ${chosen.size}`;
-    announce(counted(chosen.size, "face") + " kept as the next parents");
+    for (const tile of tilesIn(grid.root))
+      tile.setAttribute("aria-pressed", String(chosen.has(toQuery(tile.face))));
+    next.hidden = !chosen.size;
+    next.textContent = `Breed selected (${chosen.size})`;
+    announce(`${counted(chosen.size, "face")} saved as the next parents`);
   }
-  const controls = [
-    range("Variation", {
-      min: 0, max: 1, step: 0.05, value: wish.variation, format: (value) => value.toFixed(2),
-      oninput: (variation) => again({ variation }),
-    }),
-    range("Children", { min: 4, max: 64, step: 4, value: wish.children, onchange: (count) => again({ children: count }) }),
-    button("Another litter", () => again({ seed: randomSeed() })), onward,
-  ];
-  onward.hidden = true;
-  ask({ ...wish });
-  const hint = element("p.quiet", {}, "A click keeps a child and makes it one of the next parents; the back button leads to the generation before.");
-  const root = element("section", {}, element("div.head", {}, element("h2", {}, "Children"), ...controls), hint, made.root);
-  return { root, leave: made.leave };
+  request(undefined);
+  const hint =
+    "A click saves a child and makes it a parent of the next generation. " +
+    "The back button returns to the previous generation.";
+  const head = element(
+    "div.head",
+    {},
+    element("h2", {}, "Children"),
+    ...childrenControls(settings, change),
+    next,
+  );
+  const root = element("section", {}, head, element("p.quiet", {}, hint), grid.root);
+  return { root, leave: grid.leave };
 }
 
-/** Rows of faces that can be exchanged. */
-function litter(name, onclick = (face) => go("face", toQuery(face))) {
-  const root = element("div.wall", { role: "group", "aria-label": name });
-  const restop = walkable(root);
-  const unmark = keepMarked(root);
-  let address = null;
-  root.addEventListener("click", (event) => {
-    const one = event.target.closest(".tile");
-    if (one) event.shiftKey || event.ctrlKey ? toggleTray(one.face) : onclick(one.face);
+/**
+ * @param {{ variation: number, children: number }} settings
+ * @param {(changes: { variation?: number, children?: number, seed?: number }) => void} change
+ */
+function childrenControls(settings, change) {
+  const variation = slider("Variation", {
+    min: 0,
+    max: 1,
+    step: 0.05,
+    value: settings.variation,
+    format: twoDecimals,
+    oninput: (variation) => change({ variation }),
   });
+  const count = slider("Count", {
+    min: 4,
+    max: 64,
+    step: 4,
+    value: settings.children,
+    onchange: (children) => change({ children }),
+  });
+  return [variation, count, button("Other children", () => change({ seed: randomSeed() }))];
+}
+
+/**
+ * A grid of faces that can be replaced.
+ *
+ * @param {string} label
+ * @param {(face: Face) => void} [open] called with a clicked face
+ */
+function faceGrid(label, open) {
+  const root = element("div.wall", { role: "group", "aria-label": label });
+  const updateTabStop = arrowNavigation(root);
+  const stopUpdates = keepTilesUpdated(root);
+  /** @type {string | null} */
+  let url = null;
+  onTileClick(root, open);
+  /** @param {Face[]} faces */
   async function show(faces) {
-    const tiles = faces.map((face) => tile(face));
-    const next = await paintFaces(tiles).catch(sayError);
+    const tiles = faces.map((face) => createTile(face));
+    const next = await paintTiles(tiles).catch(notifyError);
     if (!next) return;
     root.replaceChildren(...tiles);
-    restop();
-    release(address);
-    address = next;
+    updateTabStop();
+    revokeLater(url);
+    url = next;
   }
-  return { root, show, leave: () => (unmark(), release(address)) };
+  const leave = () => {
+    stopUpdates();
+    revokeLater(url);
+  };
+  return { root, show, leave };
 }
 
-async function keepChild(face, parents, how, shares = parents.map(() => 1)) {
-  const sum = shares.reduce((one, other) => one + other, 0) || 1;
-  const kept = await keep({ face, how, parents: parents.map((parent, index) => ({ face: parent, share: shares[index] / sum })) });
-  learn(kept);
-  return kept;
-}
-
-function told(kept) {
-  say("It is kept.", { action: ["Its family", () => go("family", { kept: kept.id })] });
+/**
+ * @param {Face} face
+ * @param {Face[]} parents
+ * @param {Origin} how
+ * @param {number[]} [shares] of the parents; equal by default
+ * @returns {SaveRequest}
+ */
+function childRequest(face, parents, how, shares = parents.map(() => 1)) {
+  const sum = shares.reduce((a, b) => a + b, 0) || 1;
+  return {
+    face,
+    how,
+    parents: parents.map((parent, index) => ({ face: parent, share: shares[index] / sum })),
+  };
 }

@@ -1,113 +1,172 @@
-/** From a picture: the face of a generator that comes nearest to it. */
+// @ts-check
+/** Projection: the face of a generator that is closest to a picture. */
 
-import { cancelJob, keep, project } from "../state/api.js";
-import { button, element, range } from "../ui/dom.js";
+import { cancelJob, projectionTargetUrl, startProjection } from "../state/api.js";
 import { toQuery } from "../state/face.js";
-import { learn } from "../state/favourites.js";
-import { liveImage } from "./edit.js";
-import { followJob, isOver, jobText } from "../state/jobs.js";
-import { announce, say, sayError } from "../ui/notice.js";
-import { generatorPicker } from "../ui/generator-picker.js";
+import { describeJob, followJob, isFinished } from "../state/jobs.js";
+import { announce, notify, notifyError } from "../state/messages.js";
 import { go, replace } from "../state/router.js";
+import { save } from "../state/saved.js";
+import { button, element } from "../ui/dom.js";
+import { slider } from "../ui/fields.js";
+import { generatorPicker } from "../ui/generator-picker.js";
+import { liveImage } from "../ui/live-image.js";
 
-const LARGEST = 10485760;
+/** @import { Face, Job, Params, View } from "../state/types.d.ts" */
 
-/** @see router.start */
-export function pictureView(place) {
+const MAX_BYTES = 10 * 1024 ** 2;
+const TITLE = "Find a face for a picture";
+
+/**
+ * @param {HTMLElement} container
+ * @returns {View}
+ */
+export function projectionView(container) {
+  /** @type {{ leave: () => void } | null} */
   let shown = null;
   return {
-    title: "From a picture",
-    update(words) {
+    title: "Projection",
+    update(params) {
       shown?.leave();
-      shown = words.job ? watching(place, words) : asking(place, words);
+      shown = params.job
+        ? showProgress(container, params, params.job)
+        : showForm(container, params);
     },
     leave: () => shown?.leave(),
-    keys: {},
   };
 }
 
-function asking(place, words) {
-  const picker = generatorPicker((chosen) => replace("picture", { ...words, ...chosen }));
-  const steps = range("Steps", { min: 50, max: 1000, step: 50, value: 300 });
-  const send = (file) => start(file, words, steps.querySelector("input").value);
-  const file = element("input", { type: "file", accept: "image/*", id: "picture-file" });
-  file.addEventListener("change", () => file.files[0] && send(file.files[0]));
+/**
+ * @param {HTMLElement} container
+ * @param {Params} params
+ */
+function showForm(container, params) {
+  const picker = generatorPicker((generator) => replace("projection", { ...params, ...generator }));
+  const steps = slider("Steps", { min: 50, max: 1000, step: 50, value: 300 });
+  /** @param {File | null | undefined} file */
+  const upload = (file) => file && start(file, params, steps.input.value);
+  const input = element("input", { type: "file", accept: "image/*", id: "picture-file" });
+  input.addEventListener("change", () => upload(input.files?.[0]));
   const drop = element(
-    "label.drop", { for: "picture-file" }, element("b", {}, "Drop a picture here, or choose one"),
-    element("span.quiet", {}, "A face that fills the picture works best. It stays on this machine."), file,
+    "label.drop",
+    { for: "picture-file" },
+    element("b", {}, "Drop a picture here, or choose one"),
+    element(
+      "span.quiet",
+      {},
+      "Works best if the face fills the picture, which stays on this machine.",
+    ),
+    input,
   );
-  catchDrops(drop, send);
-  picker.set(words);
-  const bar = element("div.bar", { role: "toolbar", "aria-label": "Which generator looks for it" }, ...picker.parts, steps);
-  place.replaceChildren(bar, element("h1", {}, "From a picture"), drop);
+  onDrop(drop, upload);
+  picker.set(params);
+  const attributes = { role: "toolbar", "aria-label": "Generator and steps" };
+  const bar = element("div.bar", attributes, ...picker.controls, steps);
+  container.replaceChildren(bar, element("h1", {}, TITLE), drop);
   return { leave: picker.leave };
 }
 
-function catchDrops(place, send) {
-  const over = (event) => (event.preventDefault(), place.classList.toggle("over", event.type === "dragover"));
-  place.addEventListener("dragover", over);
-  place.addEventListener("dragleave", over);
-  place.addEventListener("drop", (event) => {
-    over(event);
-    if (event.dataTransfer.files[0]) send(event.dataTransfer.files[0]);
+/**
+ * @param {HTMLElement} target
+ * @param {(file: File | undefined) => unknown} onFile
+ */
+function onDrop(target, onFile) {
+  /** @param {DragEvent} event */
+  const highlight = (event) => {
+    event.preventDefault();
+    target.classList.toggle("over", event.type === "dragover");
+  };
+  target.addEventListener("dragover", highlight);
+  target.addEventListener("dragleave", highlight);
+  target.addEventListener("drop", (event) => {
+    highlight(event);
+    onFile(event.dataTransfer?.files[0]);
   });
 }
 
-async function start(file, words, steps) {
-  if (file.size > LARGEST) return say("The picture is larger than 10 MB; make it smaller.", { bad: true });
+/**
+ * @param {File} file
+ * @param {Params} params
+ * @param {string} steps
+ */
+async function start(file, { run = "", epoch = "", weights = "" }, steps) {
+  if (file.size > MAX_BYTES)
+    return notify("The picture is larger than 10 MB: use a smaller one.", { isError: true });
   const form = new FormData();
   form.append("file", file);
-  for (const key of ["run", "epoch", "weights"]) form.append(key, words[key]);
-  form.append("steps", steps);
+  for (const [name, value] of Object.entries({ run, epoch, weights, steps }))
+    form.append(name, value);
   try {
-    const job = await project(form);
-    go("picture", { run: words.run, epoch: words.epoch, weights: words.weights, job: job.id });
+    const job = await startProjection(form);
+    go("projection", { run, epoch, weights, job: job.id });
   } catch (error) {
-    sayError(error);
+    notifyError(error);
   }
 }
 
-/** The picture and the best face so far, side by side, until the search is over. */
-function watching(place, words) {
-  const found = element("img", { alt: "The nearest face so far" });
-  const live = liveImage(found);
-  const state = element("p", { role: "status" });
+/**
+ * Show the picture next to the closest face so far, until the job is finished.
+ *
+ * @param {HTMLElement} container
+ * @param {Params} params
+ * @param {string} id of the job
+ */
+function showProgress(container, params, id) {
+  const closest = element("img", { alt: "Closest face so far" });
+  const target = element("img", { src: projectionTargetUrl(id), alt: "Your picture" });
+  const live = liveImage(closest);
+  const status = element("p", { role: "status" });
   const bar = element("progress", { max: 1, value: 0, "aria-label": "Progress" });
-  const actions = element("div.actions", {}, button("Cancel", () => cancelJob(words.job).catch(sayError)));
-  const figure = (image, text) => element("figure", {}, image, element("figcaption.quiet", {}, text));
-  const target = element("img", { src: `/api/jobs/${encodeURIComponent(words.job)}/target.png`, alt: "The picture" });
-  place.replaceChildren(
-    element("h1", {}, "From a picture"), element("div.pair", {}, figure(target, "The picture"), figure(found, "The nearest face so far")),
-    bar, state, actions,
-  );
-  let last = null;
-  const end = followJob(words.job, (job) => {
+  const cancel = button("Cancel", () => cancelJob(id).catch(notifyError));
+  const actions = element("div.actions", {}, cancel);
+  /** @param {HTMLImageElement} image */
+  const figure = (image) =>
+    element("figure", {}, image, element("figcaption.quiet", {}, image.alt));
+  const pair = element("div.pair", {}, figure(target), figure(closest));
+  container.replaceChildren(element("h1", {}, TITLE), pair, bar, status, actions);
+  /** @type {string | null} */
+  let shown = null;
+  const unfollow = followJob(id, (job) => {
     bar.value = job.progress;
-    state.textContent = [jobText(job), job.detail].filter(Boolean).join(" · ");
-    if (job.face && last !== toQuery(job.face)) live.show(job.face);
-    if (job.face) last = toQuery(job.face);
-    if (isOver(job)) finish(job, actions, words);
+    status.textContent = [describeJob(job), job.detail].filter(Boolean).join(" · ");
+    if (job.face && shown !== toQuery(job.face)) {
+      live.show(job.face);
+      shown = toQuery(job.face);
+    }
+    if (!isFinished(job)) return;
+    announce(`Projection ${job.state}`);
+    actions.replaceChildren(...finishedActions(job, params));
   });
-  return { leave: () => (end(), live.leave()) };
+  return {
+    leave() {
+      unfollow();
+      live.leave();
+    },
+  };
 }
 
-function finish(job, actions, words) {
-  announce(`The search is ${job.state}`);
-  const { run, epoch, weights } = words;
-  const again = button("Another picture", () => go("picture", { run, epoch, weights }));
-  actions.replaceChildren(again);
-  if (!job.face) return;
-  actions.prepend(
-    button("Edit it", () => keepFound(job.face).then(() => go("edit", toQuery(job.face))), { class: "primary" }),
-    button("View it", () => go("face", toQuery(job.face))),
-    button("Keep it", () => keepFound(job.face).then(() => say("It is kept."))),
-  );
+/**
+ * @param {Job} job
+ * @param {Params} params
+ */
+function finishedActions({ face }, { run, epoch, weights }) {
+  const restart = button("Another picture", () => go("projection", { run, epoch, weights }));
+  return face ? [...faceActions(face), restart] : [restart];
 }
 
-async function keepFound(face) {
-  try {
-    learn(await keep({ face, how: "projection" }));
-  } catch (error) {
-    sayError(error);
-  }
+/** @param {Face} face */
+function faceActions(face) {
+  const saveFound = () => save({ face, how: "projection" });
+  const edit = async () => {
+    await saveFound();
+    go("edit", toQuery(face));
+  };
+  const saveOnly = async () => {
+    if (await saveFound()) notify("Face saved.");
+  };
+  return [
+    button("Edit", edit, { class: "primary" }),
+    button("View", () => go("face", toQuery(face))),
+    button("Save", saveOnly),
+  ];
 }

@@ -1,185 +1,247 @@
-/** The wall: faces without end, one seed after the other. */
+// @ts-check
+/** The wall: an endless grid of faces of consecutive seeds. */
 
-import { drawAhead, takeNext } from "../state/prefetch.js";
-import { makeZip, wallPicture } from "../state/api.js";
-import { button, choice, counted, element, labelled, menu, numberBox, range, release } from "../ui/dom.js";
-import { LAST_SEED, generatorOf, toQuery } from "../state/face.js";
-import { toggleFavourite } from "../state/favourites.js";
-import { addJob } from "../state/jobs.js";
-import { sayError } from "../ui/notice.js";
-import { generatorPicker } from "../ui/generator-picker.js";
+import { createZip, wallUrl } from "../state/api.js";
+import { MAX_SEED, generatorOf, toQuery } from "../state/face.js";
+import { isAbort } from "../state/errors.js";
+import { notifyError } from "../state/messages.js";
+import { prefetchWall, takePrefetchedSeed } from "../state/prefetch.js";
 import { go, link, replace } from "../state/router.js";
-import { RENDERINGS, SIDES, change, setting } from "../state/settings.js";
-import { epochText, runNamed } from "../state/runs.js";
-import { COLUMNS, focusFace, keepMarked, seedTiles, walkable } from "../ui/tiles.js";
-import { toggleTray } from "../state/selection.js";
+import { describeEpoch, findRun } from "../state/runs.js";
+import { counted } from "../state/text.js";
+import { displayMenu } from "../ui/display-menu.js";
+import { button, element, linkButton, menu, revokeLater } from "../ui/dom.js";
+import { dropdown, labelled, numberBox, slider, twoDecimals } from "../ui/fields.js";
+import { generatorPicker } from "../ui/generator-picker.js";
+import { showJob } from "../ui/job-list.js";
+import {
+  COLUMNS,
+  arrowNavigation,
+  focusFace,
+  keepTilesUpdated,
+  onTileClick,
+  seedTiles,
+  tileKeys,
+} from "../ui/tiles.js";
+
+/** @import { Face, ParamValues, Params, View } from "../state/types.d.ts" */
 
 const CHUNK = 64;
-const AT_A_TIME = 16; // the first faces are there while the next ones are drawn
-const REST = 600; // ms until the next wall is drawn ahead
-const COUNTS = [["", "Endless"], ["16", "16"], ["64", "64"], ["256", "256"], ["1024", "1024"]];
-const ZIPS = [100, 1000, 10000];
-const memory = { key: "", count: CHUNK, face: null, top: 0 };
+/** Faces of one picture: the first faces appear while the next ones are drawn. */
+const BATCH = 16;
+const PREFETCH_DELAY = 600; // ms
 
-/** @see router.start */
-export function wallView(place, first) {
-  let words = first;
+/** @type {[string, string][]} */
+const COUNTS = [
+  ["", "Endless"],
+  ["16", "16"],
+  ["64", "64"],
+  ["256", "256"],
+  ["1024", "1024"],
+];
+const ZIP_COUNTS = [100, 1000, 10000];
+
+/**
+ * Position on the wall that was shown last, restored when the user comes back to it.
+ *
+ * @type {{ key: string, count: number, face: Face | null, top: number }}
+ */
+const position = { key: "", count: CHUNK, face: null, top: 0 };
+
+/**
+ * @param {HTMLElement} container
+ * @param {Params} first
+ * @returns {View}
+ */
+export function wallView(container, first) {
+  let params = first;
+  /** @type {{ leave: () => void } | null} */
   let wall = null;
-  const shift = (changes) => replace("wall", { ...words, ...changes });
-  const controls = wallControls(shift, () => words);
+  /** @param {ParamValues} changes */
+  const change = (changes) => replace("wall", { ...params, ...changes });
+  const randomize = () => change({ seed: takePrefetchedSeed(wallKey(params)) });
+  const controls = wallControls(change, randomize, () => params);
   const host = element("div.host");
-  place.append(controls.bar, host);
+  container.append(controls.bar, host);
 
   return {
     title: "Faces",
     update(next) {
-      words = next;
-      controls.set(words);
+      params = next;
+      controls.set(params);
       wall?.leave();
-      wall = endlessWall(host, words);
+      wall = endlessWall(host, params);
     },
-    leave: () => (controls.leave(), wall?.leave()),
-    keys: {
-      r: () => shift({ seed: takeNext(lookOf(words)) }),
-      f: () => onFocused((one) => toggleFavourite(one.face)),
-      " ": () => onFocused((one) => toggleTray(one.face)),
+    leave() {
+      controls.leave();
+      wall?.leave();
     },
+    keys: { ...tileKeys(), r: randomize },
   };
 }
 
-/** Do something with the face that has the focus; false if none has. */
-export function onFocused(act) {
-  const one = document.activeElement;
-  return one?.matches(".tile") ? (act(one), true) : false;
-}
-
-function wallControls(shift, words) {
-  const picker = generatorPicker(shift);
-  const seed = numberBox("Seed", 0, (value) => shift({ seed: value }), { min: 0, max: LAST_SEED, step: 1 });
-  const truncation = range("Truncation", {
-    min: 0, max: 1, step: 0.05, value: 1, format: (value) => value.toFixed(2),
-    onchange: (value) => shift({ truncation: value === 1 ? null : value }),
+/**
+ * @param {(changes: ParamValues) => void} change
+ * @param {() => void} randomize
+ * @param {() => Params} currentParams
+ */
+function wallControls(change, randomize, currentParams) {
+  const picker = generatorPicker((generator) => change({ ...generator }));
+  const seed = numberBox("Seed", { min: 0, max: MAX_SEED }, (value) => change({ seed: value }));
+  const truncation = slider("Truncation", {
+    min: 0,
+    max: 1,
+    step: 0.05,
+    value: 1,
+    format: twoDecimals,
+    onchange: (value) => change({ truncation: value === 1 ? null : value }),
   });
-  const count = choice(COUNTS, "", (value) => shift({ count: value }));
+  const count = dropdown(COUNTS, "", (value) => change({ count: value }));
   const bar = element(
-    "div.bar", { role: "toolbar", "aria-label": "What the wall shows" },
-    ...picker.parts, seed, button("Random", () => shift({ seed: takeNext(lookOf(words())) }), { title: "Other faces (R)" }),
-    menu("Look", truncation, labelled("Faces", count), ...lookControls()),
-    menu("Download", ...downloads(words)),
+    "div.bar",
+    { role: "toolbar", "aria-label": "Faces to show" },
+    ...picker.controls,
+    seed,
+    button("Random", randomize, { title: "Random seed (R)" }),
+    displayMenu(truncation, labelled("Faces", count)),
+    menu("Download", ...downloads(currentParams)),
   );
-  const set = (next) => {
-    picker.set(next);
-    seed.querySelector("input").value = next.seed;
-    truncation.set(next.truncation ?? 1);
-    count.value = next.count ?? "";
+  /** @param {Params} params */
+  const set = (params) => {
+    picker.set(params);
+    seed.input.value = params.seed ?? "";
+    truncation.set(params.truncation ?? 1);
+    count.value = params.count ?? "";
   };
   return { bar, set, leave: picker.leave };
 }
 
-/** Size and rendering of faces, wherever they are in rows. */
-export function lookControls() {
-  const size = (side) => change({ side });
-  return [
-    range("Size", { ...SIDES, value: setting("side"), format: (value) => `${value} px`, oninput: size }),
-    labelled("Enlarge by", choice(RENDERINGS, setting("rendering"), (rendering) => change({ rendering }), { title: "S" })),
-  ];
+/** @param {() => Params} currentParams */
+function downloads(currentParams) {
+  /** @param {number} count */
+  const grid = (count) => {
+    const created = linkButton(`Grid of ${count}`, "#", { download: `faces-${count}.png` });
+    created.addEventListener("click", () => {
+      const { seed = "0", ...params } = currentParams();
+      created.href = wallUrl(params, seed, count, count === 64 ? 8 : 16);
+    });
+    return created;
+  };
+  /** @type {[number, string][]} */
+  const counts = ZIP_COUNTS.map((count) => [count, counted(count, "face")]);
+  const count = dropdown(counts, ZIP_COUNTS[0], () => {});
+  const zip = button("Create ZIP", () => startZip(currentParams(), Number(count.value)));
+  return [grid(64), grid(256), labelled("ZIP of", count), zip];
 }
 
-function downloads(words) {
-  const grid = (count) => wallPicture(words(), words().seed, count, count === 64 ? 8 : 16);
-  const picture = (count) => element(
-    "a.button", { href: "#", download: `faces-${count}.png`, onclick: (event) => (event.currentTarget.href = grid(count)) },
-    `Grid of ${count}`,
-  );
-  const number = choice(ZIPS.map((count) => [count, counted(count, "face")]), 100, () => {});
-  const zip = () => zipJob({ ...faceWords(words()), seed: Number(words().seed), count: Number(number.value) });
-  return [picture(64), picture(256), labelled("Zip of", number), button("Make the zip", zip)];
+/**
+ * @param {Params} params
+ * @param {number} count
+ */
+function startZip(params, count) {
+  const truncation = Number(params.truncation ?? 1);
+  const request = { ...generatorOf(params), truncation, seed: Number(params.seed), count };
+  showJob(createZip(request), `ZIP of ${counted(count, "face")}`);
 }
 
-function faceWords(words) {
-  return { ...generatorOf(words), truncation: Number(words.truncation ?? 1), moves: {} };
+/**
+ * Return everything that a wall depends on except its seed.
+ *
+ * @param {Params} params
+ */
+const wallKey = (params) => wallUrl(params, "", BATCH, COLUMNS);
+
+/**
+ * @param {Params} params
+ * @param {AbortSignal} signal
+ */
+function prefetchNextWall(params, signal) {
+  const batches = Array.from({ length: CHUNK / BATCH }, (_, index) => index * BATCH);
+  /** @param {number} seed */
+  const urls = (seed) => batches.map((start) => wallUrl(params, seed + start, BATCH, COLUMNS));
+  return prefetchWall(wallKey(params), urls, signal).catch(() => {});
 }
 
-async function zipJob(wish) {
-  try {
-    addJob(await makeZip(wish), `Zip of ${counted(wish.count, "face")}`);
-  } catch (error) {
-    sayError(error);
-  }
-}
+/**
+ * Fill an element with a wall that grows when the user scrolls near its end.
+ *
+ * @param {HTMLElement} host
+ * @param {Params} params
+ */
+function endlessWall(host, params) {
+  const controller = new AbortController();
+  /** @type {Promise<string>[]} */
+  const pictures = [];
+  const limit = Number(params.count) || MAX_SEED + 1;
+  const epoch = describeEpoch(findRun(params.run), params.epoch);
+  const label = `Faces of ${params.run}, ${epoch}`;
+  const grid = element("div.wall", { role: "group", "aria-label": label });
+  const end = element("p.end");
+  const key = link("", params);
+  host.replaceChildren(grid, end);
+  onTileClick(grid, openFace);
+  const updateTabStop = arrowNavigation(grid, addChunk);
+  const stopUpdates = keepTilesUpdated(grid);
 
-/** All of a wall but its seeds. */
-const lookOf = (words) => wallPicture(words, "", AT_A_TIME, COLUMNS);
-
-function drawNextWall(words, signal) {
-  const starts = [...Array(CHUNK / AT_A_TIME).keys()].map((number) => number * AT_A_TIME);
-  const pictures = (seed) => starts.map((start) => wallPicture(words, seed + start, AT_A_TIME, COLUMNS));
-  return drawAhead(lookOf(words), pictures, signal).catch(() => {});
-}
-
-/** A wall that grows where one scrolls near its end. */
-function endlessWall(host, words) {
-  const abort = new AbortController();
-  const addresses = [];
-  const drawn = [];
-  const limit = Number(words.count) || LAST_SEED + 1;
-  const name = `Faces of ${words.run}, ${epochText(runNamed(words.run), words.epoch)}`;
-  const tiles = element("div.wall", { role: "group", "aria-label": name });
-  const end = element("p.end", {}, "");
-  host.replaceChildren(tiles, end);
-  tiles.addEventListener("click", (event) => openFace(event));
-  const restop = walkable(tiles, () => add());
-  const unmark = keepMarked(tiles);
-  const key = link("", words);
-
-  function add(wanted = CHUNK) {
-    const count = Math.min(wanted, limit - tiles.childElementCount);
-    for (let done = 0; done < count; done += AT_A_TIME) append(Math.min(AT_A_TIME, count - done));
-    restop();
-    if (tiles.childElementCount >= limit) end.textContent = counted(limit, "face");
+  function addChunk() {
+    const count = Math.min(CHUNK, limit - grid.childElementCount);
+    for (let done = 0; done < count; done += BATCH) addBatch(Math.min(BATCH, count - done));
+    updateTabStop();
+    if (grid.childElementCount >= limit) end.textContent = counted(limit, "face");
   }
-  function append(count) {
-    const made = seedTiles(words, Number(words.seed) + tiles.childElementCount, count, abort.signal);
-    tiles.append(...made.tiles);
-    made.painted.then((address) => addresses.push(address)).catch(failed);
-    drawn.push(made.painted);
+  /** @param {number} count */
+  function addBatch(count) {
+    const seed = Number(params.seed) + grid.childElementCount;
+    const { tiles, painted } = seedTiles(params, seed, count, controller.signal);
+    grid.append(...tiles);
+    pictures.push(painted);
+    painted.catch((error) => {
+      notifyError(error);
+      if (!isAbort(error)) observer.disconnect();
+    });
   }
-  function failed(error) {
-    sayError(error);
-    if (error.name !== "AbortError") observer.disconnect();
-  }
-  const observer = new IntersectionObserver(
-    ([entry]) => entry.isIntersecting && whileNear(), { rootMargin: "1200px" },
-  );
-  function whileNear() {
-    add();
-    observer.unobserve(end);
-    if (tiles.childElementCount < limit) requestAnimationFrame(() => observer.observe(end));
+  const observer = new IntersectionObserver(([entry]) => entry.isIntersecting && grow(), {
+    rootMargin: "1200px",
+  });
+  function grow() {
+    addChunk();
+    observer.unobserve(end); // observing it again reports if it is still near
+    if (grid.childElementCount < limit) requestAnimationFrame(() => observer.observe(end));
   }
 
-  if (memory.key === key) {
-    for (let count = 0; count < memory.count; count += CHUNK) add();
-    requestAnimationFrame(() => (scrollTo(0, memory.top), memory.face && focusFace(tiles, memory.face)));
-  }
+  if (position.key === key) restore(grid, addChunk);
   observer.observe(end);
-  const idle = setTimeout(() => Promise.all(drawn).then(() => drawNextWall(words, abort.signal), () => {}), REST);
+  const idle = setTimeout(async () => {
+    const drawn = await Promise.allSettled(pictures);
+    if (drawn.every(({ status }) => status === "fulfilled"))
+      prefetchNextWall(params, controller.signal);
+  }, PREFETCH_DELAY);
   return {
     leave() {
       clearTimeout(idle);
-      Object.assign(memory, { key, count: tiles.childElementCount });
-      abort.abort();
+      Object.assign(position, { key, count: grid.childElementCount });
+      controller.abort();
       observer.disconnect();
-      unmark();
-      addresses.forEach(release);
+      stopUpdates();
+      for (const picture of pictures) picture.then(revokeLater, () => {});
     },
   };
 }
 
-/** A click opens; with Shift or Control it chooses. */
-function openFace(event) {
-  const one = event.target.closest(".tile");
-  if (!one) return;
-  if (event.shiftKey || event.ctrlKey || event.metaKey) return toggleTray(one.face);
-  Object.assign(memory, { face: one.face, top: scrollY });
-  go("face", toQuery(one.face));
+/**
+ * @param {HTMLElement} grid
+ * @param {() => void} addChunk
+ */
+function restore(grid, addChunk) {
+  for (let count = 0; count < position.count; count += CHUNK) addChunk();
+  requestAnimationFrame(() => {
+    scrollTo(0, position.top);
+    if (position.face) focusFace(grid, position.face);
+  });
+}
+
+/** @param {Face} face */
+function openFace(face) {
+  Object.assign(position, { face, top: scrollY });
+  go("face", toQuery(face));
 }

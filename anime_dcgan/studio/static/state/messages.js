@@ -1,0 +1,57 @@
+// @ts-check
+/** Messages to the user; ui/notice.js shows them. */
+
+import { OfflineError, RequestError, isAbort } from "./errors.js";
+
+/**
+ * @typedef {object} Message
+ * @property {string} text
+ * @property {boolean} isError
+ * @property {{ text: string, run: () => void } | null} action offered as a button
+ */
+
+/** @type {(message: Message) => void} */
+let showMessage = () => {};
+/** @type {(text: string) => void} */
+let showAnnouncement = () => {};
+
+/**
+ * Set the functions that show messages.
+ *
+ * @param {(message: Message) => void} show
+ * @param {(text: string) => void} announce
+ */
+export function onMessage(show, announce) {
+  showMessage = show;
+  showAnnouncement = announce;
+}
+
+/**
+ * Show a short message.
+ *
+ * @param {string} text
+ * @param {Partial<Omit<Message, "text">>} [options]
+ */
+export function notify(text, { isError = false, action = null } = {}) {
+  showMessage({ text, isError, action });
+}
+
+/**
+ * Show an error, except that of a cancelled request or a lost connection, which has its own banner.
+ *
+ * @param {unknown} error
+ */
+export function notifyError(error) {
+  if (isAbort(error) || error instanceof OfflineError) return;
+  notify(error instanceof Error ? error.message : String(error), { isError: true });
+  if (!(error instanceof RequestError)) console.error(error);
+}
+
+/**
+ * Tell screen readers about progress and results, without interrupting them.
+ *
+ * @param {string} text
+ */
+export function announce(text) {
+  showAnnouncement(text);
+}

@@ -1,0 +1,37 @@
+// @ts-check
+/** Saving a face with its origin. */
+
+import { saveFace } from "./api.js";
+import { updateFavourites } from "./favourites.js";
+import { notify, notifyError } from "./messages.js";
+import { go } from "./router.js";
+
+/** @import { SaveRequest } from "./types.d.ts" */
+
+/**
+ * Save a face and show what went wrong. Returns the saved face, or null after an error.
+ *
+ * @param {SaveRequest} request
+ */
+export async function save(request) {
+  try {
+    const saved = await saveFace(request);
+    updateFavourites(saved);
+    return saved;
+  } catch (error) {
+    notifyError(error);
+    return null;
+  }
+}
+
+/**
+ * Save a face and confirm it with a link to its family.
+ *
+ * @param {SaveRequest} request
+ */
+export async function saveAndConfirm(request) {
+  const saved = await save(request);
+  if (!saved) return;
+  const showFamily = { text: "Show family", run: () => go("family", { id: saved.id }) };
+  notify("Face saved.", { action: showFamily });
+}

@@ -1,0 +1,147 @@
+/** Shapes that the modules of the studio share. Those of the JSON interface follow schemas.py. */
+
+export type Weights = "ema" | "raw";
+
+/** Parameters of an address, as read. */
+export type Params = Record<string, string | undefined>;
+
+/** Parameters of an address to be written; empty, null and false values are left out. */
+export type ParamValues = Record<string, string | number | boolean | null | undefined>;
+
+/** A checkpoint of a run and the set of weights in it. */
+export interface Generator {
+  run: string;
+  epoch: string;
+  weights: Weights;
+}
+
+/** Parameters that name a generator and a truncation. */
+export interface GeneratorParams {
+  run?: string;
+  epoch?: string;
+  weights?: string;
+  truncation?: string | number | null;
+}
+
+/** An immutable face: either `seed` or `latent` is set. */
+export interface Face extends Generator {
+  seed: number | null;
+  latent: string | null;
+  truncation: number;
+  /** Steps along directions, in standard deviations, by the id of the direction. */
+  moves: Record<string, number>;
+}
+
+export interface Run {
+  name: string;
+  images: number | null;
+  /** Numbered epochs with a checkpoint, in training order. */
+  epochs: string[];
+  /** Checkpoints with a name: "best", "last". */
+  named: string[];
+  running: boolean;
+  updated: number;
+  model: string;
+  settings: Record<string, string | number>;
+  verdict: { name: string; epoch: number | null } | null;
+  headline: string | null;
+  best: { epoch: number | null; images: number; value: number } | null;
+  floor: number | null;
+  problem: string | null;
+}
+
+/** Images seen, distance and epoch of one measurement. */
+export type Measurement = [images: number, value: number, epoch: number | null];
+
+export interface RunDetails extends Run {
+  curve: Measurement[];
+}
+
+export type Origin = "breed" | "mix" | "edit" | "projection";
+
+export interface SavedFace {
+  id: number;
+  face: Face;
+  story: string;
+  favourite: boolean;
+  how: Origin | null;
+  parents: { id: number; share: number }[];
+  collections: number[];
+}
+
+/** A request to save a face, or to change a saved one; absent values stay as they are. */
+export interface SaveRequest {
+  face: Face;
+  story?: string;
+  favourite?: boolean;
+  how?: Origin;
+  parents?: { face: Face; share: number }[];
+}
+
+export interface FamilyEdge {
+  child: number;
+  parent: number;
+  share: number;
+  how: Origin | null;
+}
+
+export interface Family {
+  nodes: SavedFace[];
+  edges: FamilyEdge[];
+}
+
+export interface Collection {
+  id: number;
+  name: string;
+  count: number;
+}
+
+export interface Direction {
+  id: string;
+  /** Fraction of the variance that the direction explains. */
+  strength: number;
+  name: string | null;
+}
+
+export interface Job {
+  id: string;
+  state: "waiting" | "running" | "done" | "failed" | "cancelled";
+  /** Fraction done, in [0, 1]. */
+  progress: number;
+  seconds_left: number | null;
+  detail: string;
+  error: string | null;
+  face: Face | null;
+  file: string | null;
+}
+
+export interface FilmRequest {
+  faces: Face[];
+  frames_per_face: number;
+  frames_per_second: number;
+  format: string;
+  scale: number;
+}
+
+export interface BreedRequest {
+  parents: Face[];
+  children: number;
+  variation: number;
+  seed: number;
+}
+
+/** A view that stands on the page. */
+export interface View {
+  title?: string;
+  /** Called once after the view is created, and when its parameters change. */
+  update?: (params: Params) => void;
+  /** Called before another view takes its place. */
+  leave?: () => void;
+  /** Actions by key; an action that returns false leaves the key to the browser. */
+  keys?: Record<string, (event: KeyboardEvent) => unknown>;
+}
+
+export type ViewFactory = (container: HTMLElement, params: Params) => View;
+
+/** A button that shows a face; `saved` is set in the list of saved faces. */
+export type Tile = HTMLButtonElement & { face: Face; saved?: SavedFace };

@@ -1,0 +1,27 @@
+// @ts-check
+/** Settings of how faces are displayed. */
+
+import { RENDERINGS, SIDES, changeSettings, setting } from "../state/settings.js";
+import { menu } from "./dom.js";
+import { dropdown, labelled, slider } from "./fields.js";
+
+/**
+ * Return a menu with the size and scaling of tiles.
+ *
+ * @param {HTMLElement[]} controls of the view, above the common ones
+ */
+export function displayMenu(...controls) {
+  const size = slider("Size", {
+    ...SIDES,
+    value: setting("side"),
+    format: (value) => `${value} px`,
+    oninput: (side) => changeSettings({ side }),
+  });
+  const scaling = dropdown(
+    RENDERINGS,
+    setting("rendering"),
+    (rendering) => changeSettings({ rendering }),
+    { title: "S" },
+  );
+  return menu("Display", ...controls, size, labelled("Scaling", scaling));
+}

@@ -56,7 +56,7 @@ RECORDED_RUNS = re.compile(r"run=(?!first|latest|two)|outputs/(?!first|losses)")
 NO_SETTING = re.compile(r"\.(json|csv|html|png|gif|ckpt|yaml|txt)$|^torch\.")
 """Names of files and of Python objects."""
 MEASURES = {
-    **{"drawing": "take_turns", "feeding": "take_turns", "training": "take_turns"},
+    **{"drawing": "alternate", "feeding": "alternate", "training": "alternate"},
     **{"duality_gap": "find_checkpoint", "large_training": "make", "penalty": "seconds"},
     **{"planted_faults": "prepare", "preparing": "make", "scaling": "measure_all"},
     **{"starting": "run", "studio": "make_run", "usual_loop": "instantiate"},
@@ -105,10 +105,6 @@ def run(command: Command, call: Call, folder: Path, monkeypatch: pytest.MonkeyPa
             run_ours(command, module.removeprefix("anime_dcgan."), argv, call, folder, monkeypatch)
         case ["python", "-m", module, *argv] if module.startswith("benchmarks."):
             start_benchmark(importlib.import_module(module), argv, folder, monkeypatch)
-        case ["python", path, *argv] if path.startswith("benchmarks/"):
-            monkeypatch.syspath_prepend(ROOT / "benchmarks")
-            module = importlib.import_module(f"benchmarks.{Path(path).stem}")
-            start_benchmark(module, argv, folder, monkeypatch)
         case ["python", path, *argv] if path.endswith(".py"):
             monkeypatch.setattr(sys, "argv", [path, *argv])
             runpy.run_path(str(ROOT / path), run_name="__main__")

@@ -1,32 +1,49 @@
+// @ts-check
 "use strict";
 
-// A grid enlarged by whole pixels; the arrow keys lead to the one before and the one after it.
-const dialog = document.querySelector("dialog");
-const large = dialog.querySelector("img");
-const buttons = [...document.querySelectorAll(".enlarge")];
-let shown = 0;
+// Enlarge a grid by whole pixels; the arrow keys lead to the previous and the next one.
+{
+  const dialog = /** @type {HTMLDialogElement} */ (document.querySelector("dialog"));
+  const large = /** @type {HTMLImageElement} */ (dialog.querySelector("img"));
+  const caption = /** @type {HTMLElement} */ (dialog.querySelector("p"));
+  /** @type {HTMLElement[]} */
+  const buttons = [];
+  /** @type {HTMLImageElement[]} */
+  const pictures = [];
+  let shown = 0;
 
-function enlarge(index) {
-  shown = index;
-  const picture = buttons[index].querySelector("img");
-  const room = Math.min((innerWidth * 0.9) / picture.naturalWidth, (innerHeight * 0.78) / picture.naturalHeight);
-  const factor = room < 1 ? room : Math.floor(room);
-  large.src = picture.src;
-  large.alt = picture.alt;
-  large.width = Math.round(picture.naturalWidth * factor);
-  dialog.querySelector("p").textContent = picture.alt;
-  if (!dialog.open) dialog.showModal();
-}
-
-function step(by) {
-  for (let index = shown + by; buttons[index]; index += by) {
-    if (buttons[index].offsetParent) return enlarge(index);
+  for (const picture of document.querySelectorAll("img")) {
+    const button = /** @type {HTMLElement | null} */ (picture.closest(".enlarge"));
+    if (!button) continue;
+    const index = buttons.length;
+    button.addEventListener("click", () => enlarge(index));
+    buttons.push(button);
+    pictures.push(picture);
   }
-}
 
-buttons.forEach((button, index) => button.addEventListener("click", () => enlarge(index)));
-dialog.addEventListener("click", () => dialog.close());
-dialog.addEventListener("keydown", (event) => {
-  if (event.key === "ArrowRight") step(1);
-  if (event.key === "ArrowLeft") step(-1);
-});
+  /** @param {number} index */
+  function enlarge(index) {
+    shown = index;
+    const { src, alt, naturalWidth, naturalHeight } = pictures[index];
+    const room = Math.min((innerWidth * 0.9) / naturalWidth, (innerHeight * 0.78) / naturalHeight);
+    const factor = room < 1 ? room : Math.floor(room);
+    large.src = src;
+    large.alt = alt;
+    large.width = Math.round(naturalWidth * factor);
+    caption.textContent = alt;
+    if (!dialog.open) dialog.showModal();
+  }
+
+  /** @param {1 | -1} direction */
+  function step(direction) {
+    for (let index = shown + direction; buttons[index]; index += direction) {
+      if (buttons[index].offsetParent) return enlarge(index); // not in a closed <details>
+    }
+  }
+
+  dialog.addEventListener("click", () => dialog.close());
+  dialog.addEventListener("keydown", (event) => {
+    if (event.key === "ArrowRight") step(1);
+    if (event.key === "ArrowLeft") step(-1);
+  });
+}

@@ -1,51 +1,69 @@
-// The film: the grids side by side and those between them, in the order of their epochs.
-const film = document.getElementById("film");
-const epochOf = (picture) => Number(picture.dataset.epoch);
+// @ts-check
 
-function startFilm() {
-  const beside = [...document.querySelectorAll("main img[data-weights=averaged]")];
-  const between = [...document.getElementById("between").content.children];
-  const frames = [...beside, ...between].sort((one, other) => epochOf(one) - epochOf(other));
-  if (frames.length < 2) return;
-  const slider = film.querySelector("input");
-  const play = film.querySelector("button");
-  const screen = frames[0].cloneNode();
-  let timer = 0;
+// Play the sample grids as a film, in the order of their epochs.
+{
+  const film = document.getElementById("film");
+  if (film) startFilm(film);
 
-  function show() {
-    const frame = frames[slider.value];
-    screen.src = frame.src;
-    screen.alt = frame.alt;
-    const epoch = `epoch ${epochOf(frame)}`;
-    film.querySelector("output").textContent = epoch;
-    slider.setAttribute("aria-valuetext", epoch);
+  /** @param {HTMLImageElement} grid */
+  function epochOf(grid) {
+    return Number(grid.dataset.epoch);
   }
 
-  function pause() {
-    clearInterval(timer);
-    timer = 0;
-    play.textContent = "Play";
+  /** Return all grids: those shown on the page, and those between them. */
+  function collectFrames() {
+    /** @type {NodeListOf<HTMLImageElement>} */
+    const shown = document.querySelectorAll("main img[data-weights=averaged]");
+    const template = /** @type {HTMLTemplateElement} */ (document.getElementById("between"));
+    const between = template.content.querySelectorAll("img");
+    return [...shown, ...between].sort((a, b) => epochOf(a) - epochOf(b));
   }
 
-  function advance() {
-    slider.value = Number(slider.value) + 1;
-    show();
-    if (Number(slider.value) === frames.length - 1) pause();
-  }
+  /** @param {HTMLElement} film */
+  function startFilm(film) {
+    const frames = collectFrames();
+    if (frames.length < 2) return;
+    const slider = /** @type {HTMLInputElement} */ (film.querySelector("input"));
+    const play = /** @type {HTMLButtonElement} */ (film.querySelector("button"));
+    const output = /** @type {HTMLOutputElement} */ (film.querySelector("output"));
+    const screen = /** @type {HTMLImageElement} */ (frames[0].cloneNode());
+    const last = frames.length - 1;
+    let timer = 0;
 
-  play.addEventListener("click", () => {
-    if (timer) return pause();
-    if (Number(slider.value) === frames.length - 1) slider.value = 0;
-    show();
-    timer = setInterval(advance, 250);
-    play.textContent = "Pause";
-  });
-  slider.addEventListener("input", () => { pause(); show(); });
-  slider.max = frames.length - 1;
-  slider.value = frames.length - 1;
-  film.querySelector(".screen").append(screen);
-  show();
-  film.hidden = false;
+    /** @param {number} index */
+    function show(index) {
+      slider.value = String(index);
+      screen.src = frames[index].src;
+      screen.alt = frames[index].alt;
+      const epoch = `epoch ${epochOf(frames[index])}`;
+      output.textContent = epoch;
+      slider.setAttribute("aria-valuetext", epoch);
+    }
+
+    function pause() {
+      clearInterval(timer);
+      timer = 0;
+      play.textContent = "Play";
+    }
+
+    function advance() {
+      show(Number(slider.value) + 1);
+      if (Number(slider.value) === last) pause();
+    }
+
+    play.addEventListener("click", () => {
+      if (timer) return pause();
+      if (Number(slider.value) === last) show(0);
+      timer = setInterval(advance, 250);
+      play.textContent = "Pause";
+    });
+    slider.addEventListener("input", () => {
+      pause();
+      show(Number(slider.value));
+    });
+    slider.max = String(last);
+    film.querySelector(".screen")?.append(screen);
+    show(last);
+    film.hidden = false;
+  }
 }
-
-if (film) startFilm();

@@ -12,10 +12,12 @@ function make(tag, name = "", text = "") {
   return element;
 }
 
-// What is decided. A choice belongs to the pixels: one picture may stand under several reasons.
+// Choices belong to the pixels: one picture may be listed under several reasons.
 const all = reasons.flatMap((reason) => reason.suspects);
 const flagged = new Set(all.filter((suspect) => suspect.flagged).map((suspect) => suspect.key));
-const earlier = new Map(all.filter((suspect) => suspect.choice).map((suspect) => [suspect.key, suspect.choice]));
+const earlier = new Map(
+  all.filter((suspect) => suspect.choice).map((suspect) => [suspect.key, suspect.choice]),
+);
 const keys = new Set(all.map((suspect) => suspect.key));
 let choices = new Map(earlier);
 let saved = new Map(earlier);
@@ -25,15 +27,15 @@ let stores = true;
 const fate = (key) => choices.get(key) ?? (flagged.has(key) ? "drop" : "keep");
 const unsaved = () => [...keys].filter((key) => choices.get(key) !== saved.get(key)).length;
 
-// This page left alone goes on where it was. On a page that was written anew, its own choices go
-// before those that the browser remembers, but for those that were never saved.
+// Restore the choices that the browser stored. On a page that was written again, the choices of
+// the page take precedence, except over stored choices that were never saved to a file.
 function recall() {
   let written, was, file;
   try {
     const kept = JSON.parse(localStorage.getItem(data.store));
     [written, was, file] = [kept.written, new Map(kept.choices), new Map(kept.saved)];
   } catch {
-    return; // nothing is kept yet, or it cannot be read
+    return; // nothing is stored yet, or it cannot be read
   }
   for (const key of keys) {
     const own = written === data.written || was.get(key) !== file.get(key) || !earlier.has(key);
@@ -44,7 +46,10 @@ function recall() {
 
 function remember() {
   try {
-    localStorage.setItem(data.store, JSON.stringify({ written: data.written, choices: [...choices], saved: [...saved] }));
+    localStorage.setItem(
+      data.store,
+      JSON.stringify({ written: data.written, choices: [...choices], saved: [...saved] }),
+    );
   } catch {
     stores = false;
   }
@@ -54,11 +59,15 @@ function set(changes) {
   for (const [key, choice] of changes) choice ? choices.set(key, choice) : choices.delete(key);
   remember();
   for (const [key] of changes) (tilesOf.get(key) ?? []).forEach(paint);
-  tell();
+  updateStatus();
 }
 
 function decide(some, choice) {
-  past.push({ reason: shown, index: places[shown], before: some.map(({ key }) => [key, choices.get(key)]) });
+  past.push({
+    reason: shown,
+    index: places[shown],
+    before: some.map(({ key }) => [key, choices.get(key)]),
+  });
   set(some.map(({ key }) => [key, choice]));
 }
 
@@ -79,10 +88,10 @@ function save() {
   setTimeout(() => URL.revokeObjectURL(link.href), 10000);
   saved = new Map(choices);
   remember();
-  tell();
+  updateStatus();
 }
 
-// What is shown: one reason at a time, its tiles filled when they come near.
+// One reason is shown at a time; its tiles are filled when they come near the viewport.
 const tabs = findAll("[role=tab]");
 const panels = findAll("[role=tabpanel]");
 const built = [];
@@ -105,7 +114,8 @@ function show(reason) {
   });
   shown = reason;
   const strip = tabs[reason].parentElement;
-  strip.scrollLeft = tabs[reason].offsetLeft - strip.offsetLeft - (strip.clientWidth - tabs[reason].offsetWidth) / 2;
+  strip.scrollLeft =
+    tabs[reason].offsetLeft - strip.offsetLeft - (strip.clientWidth - tabs[reason].offsetWidth) / 2;
 }
 
 function build(reason) {
@@ -164,7 +174,7 @@ function paint(tile) {
   face.setAttribute("aria-label", `Drop ${suspect.name}: ${said}`);
 }
 
-function tell() {
+function updateStatus() {
   reasons.forEach(({ suspects }, index) => {
     const done = suspects.filter(({ key }) => choices.has(key)).length;
     const bar = find("progress", tabs[index]);
@@ -174,14 +184,15 @@ function tell() {
   });
   const due = unsaved();
   const decided = [...keys].filter((key) => choices.has(key)).length;
-  const forgetful = stores ? "" : " (this browser keeps nothing: save before you leave)";
-  find("#state").textContent = `${decided} of ${keys.size} decided, ${due ? `${due} not saved` : "all saved"}${forgetful}`;
+  const warning = stores ? "" : " (this browser stores nothing: save before you leave)";
+  find("#state").textContent =
+    `${decided} of ${keys.size} decided, ${due ? `${due} not saved` : "all saved"}${warning}`;
   find("#save").classList.toggle("due", due > 0);
   find("#undo").disabled = !past.length;
   document.title = (due ? `(${due}) ` : "") + title;
 }
 
-// Where one is.
+// The current picture.
 const title = document.title;
 const here = () => built[shown]?.[places[shown]];
 
@@ -199,17 +210,17 @@ function go(index) {
   tiles[index].scrollIntoView({ block: "nearest" });
 }
 
-function isSeen(tile) {
+function isVisible(tile) {
   const { top, bottom } = tile.getBoundingClientRect();
   return top < innerHeight && bottom > 0;
 }
 
-// The keys mean the picture that has the focus; one out of sight is shown before anything happens.
+// Keys act on the focused picture; one out of view is scrolled into view first.
 function isReady() {
   const tile = here();
   if (!tile) return false;
   if (dialog.open || tile.contains(document.activeElement)) return true;
-  const seen = isSeen(tile);
+  const seen = isVisible(tile);
   go(tile.index);
   return seen;
 }
@@ -220,21 +231,22 @@ function below(tile, by) {
   for (const list of findAll(".tiles", panels[shown])) {
     const columns = getComputedStyle(list).gridTemplateColumns.split(" ").length;
     const members = tiles.filter((one) => one.parentElement === list);
-    for (let start = 0; start < members.length; start += columns) rows.push(members.slice(start, start + columns));
+    for (let start = 0; start < members.length; start += columns)
+      rows.push(members.slice(start, start + columns));
   }
   const row = rows.findIndex((one) => one.includes(tile));
   const next = rows[row + by];
   return next ? next[Math.min(rows[row].indexOf(tile), next.length - 1)].index : tile.index;
 }
 
-function judge(choice) {
+function decideCurrent(choice) {
   if (!isReady()) return;
   const tile = here();
   decide([tile.suspect], choice);
   go(tile.index + 1);
 }
 
-// The picture enlarged by whole pixels, beside what it is a copy of.
+// The picture enlarged by whole pixels, next to the picture that it copies.
 const dialog = find("dialog");
 
 function enlarge() {
@@ -244,21 +256,30 @@ function enlarge() {
   const frames = pictures.map((image, index) => {
     const frame = make("figure");
     const name = make("figcaption");
-    name.append(make("bdi", "", image.alt), make("small", "", index ? " stays" : ` ${suspect.size}`));
+    name.append(
+      make("bdi", "", image.alt),
+      make("small", "", index ? " stays" : ` ${suspect.size}`),
+    );
     frame.append(image, name);
     image.decode().then(() => {
-      const room = Math.min((innerWidth * 0.84) / pictures.length / image.naturalWidth, (innerHeight * 0.6) / image.naturalHeight);
+      const room = Math.min(
+        (innerWidth * 0.84) / pictures.length / image.naturalWidth,
+        (innerHeight * 0.6) / image.naturalHeight,
+      );
       image.width = Math.round(image.naturalWidth * (room < 1 ? room : Math.floor(room)));
       frame.style.width = `${image.width}px`;
     });
     return frame;
   });
   find(".close-up", dialog).replaceChildren(...frames);
-  const fated = fate(suspect.key);
+  const choice = fate(suspect.key);
   const by = choices.has(suspect.key) ? "you decided" : "by the threshold";
-  const mark = make("b", fated, fated === "drop" ? "\u2715 drop" : "\u2713 keep");
+  const mark = make("b", choice, choice === "drop" ? "\u2715 drop" : "\u2713 keep");
   const place = `${places[shown] + 1} of ${reasons[shown].suspects.length}`;
-  find(".about", dialog).replaceChildren(mark, ` ${by} \u00b7 ${reasons[shown].name} ${against(suspect)} \u00b7 ${place}`);
+  find(".about", dialog).replaceChildren(
+    mark,
+    ` ${by} \u00b7 ${reasons[shown].name} ${against(suspect)} \u00b7 ${place}`,
+  );
   if (dialog.open) return;
   dialog.showModal();
   dialog.focus();
@@ -266,15 +287,16 @@ function enlarge() {
 
 dialog.addEventListener("close", () => go(places[shown]));
 dialog.addEventListener("click", (event) => {
-  const deed = event.target.dataset.do;
-  if (deed === "close" || event.target === dialog || event.target.localName === "img") dialog.close();
-  if (deed === "keep" || deed === "drop") settle(deed);
-  if (deed === "back") go(places[shown] - 1);
-  if (deed === "on") go(places[shown] + 1);
+  const action = event.target.dataset.do;
+  if (action === "close" || event.target === dialog || event.target.localName === "img")
+    dialog.close();
+  if (action === "keep" || action === "drop") settle(action);
+  if (action === "back") go(places[shown] - 1);
+  if (action === "on") go(places[shown] + 1);
 });
 
 function settle(choice) {
-  judge(choice);
+  decideCurrent(choice);
   if (dialog.open) enlarge();
 }
 
@@ -288,7 +310,7 @@ const moves = {
   End: () => built[shown].length - 1,
 };
 
-// A reason is shown from its beginning, or from where one was in it.
+// Show a reason at its current picture.
 function choose(reason) {
   if (!panels[reason]) return;
   if (dialog.open) dialog.close();
@@ -309,7 +331,7 @@ function press(key, target) {
     show(shown + (key === "ArrowRight" ? 1 : -1));
     tabs[shown].focus();
   } else if (moves[key] && (onTile || dialog.open)) {
-    if (target === document.body && !(here() && isSeen(here()))) return false;
+    if (target === document.body && !(here() && isVisible(here()))) return false;
     if (isReady()) go(moves[key](here()));
   } else if (key === "k" || key === "d") settle(key === "k" ? "keep" : "drop");
   else if (key === "u") undo();
@@ -341,7 +363,10 @@ document.addEventListener("click", (event) => {
     if (panels[shown].getBoundingClientRect().top < 0) panels[shown].scrollIntoView();
   } else if (button?.dataset.all) {
     const part = String(button.closest(".part").dataset.flagged);
-    decide(reasons[shown].suspects.filter((one) => String(one.flagged) === part), button.dataset.all);
+    decide(
+      reasons[shown].suspects.filter((one) => String(one.flagged) === part),
+      button.dataset.all,
+    );
   } else if (button?.id === "undo") undo();
   else if (button?.id === "save") save();
 });
@@ -354,5 +379,5 @@ if (panels.length) {
   recall();
   remember();
   show(0);
-  tell();
+  updateStatus();
 }

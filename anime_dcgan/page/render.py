@@ -34,7 +34,9 @@ def render(name: str, scripts: Sequence[str], **parts: object) -> str:
     )
     environment.filters |= {"number": formatting.number, "epoch": formatting.epoch}
     return environment.get_template(f"{name}.html").render(
-        style=Markup("\n".join(_read(f"{one}.css") for one in dict.fromkeys(("base", "report", name)))),
+        style=Markup(
+            "\n".join(_read(f"{one}.css") for one in dict.fromkeys(("base", "report", name)))
+        ),
         script=Markup(script),
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         version=anime_dcgan.__version__,

@@ -1,7 +1,7 @@
-"""`python -m anime_dcgan.generate`: draw faces from any epoch of a run.
+"""`python -m anime_dcgan.generate`: sample faces from any epoch of a run.
 
-Torch is imported when the drawing begins, so that the word about a mistyped override comes at
-once; Lightning is not imported at all.
+Torch is imported after the settings are checked, so that a mistyped override fails at once;
+Lightning is not imported at all.
 """
 
 import re
@@ -12,79 +12,75 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from anime_dcgan.cli.command import check_switch, check_whole_number, command
+from anime_dcgan.cli.checks import boolean, extension, integer, one_of, optional
+from anime_dcgan.cli.command import command
 from anime_dcgan.run.runs import WEIGHTS, find_checkpoint, find_run
 from anime_dcgan.sampling.seeds import MAX_SEED
 from anime_dcgan.system import scratch
 from anime_dcgan.system.console import log
-from anime_dcgan.system.errors import UserError
+from anime_dcgan.system.errors import UserError, explain_os_error
+from anime_dcgan.system.files import atomic_write
 from anime_dcgan.system.malloc import retain_freed_memory
 
 FILMS = (".gif", ".mp4")
 FILES = (".png", ".zip", *FILMS)
 FACE = re.compile(r"seed=\d+\.png")
-LARGEST_SCALE = 64
-PRECISIONS = ("32-true", "bf16-mixed", "auto")
+MAX_SCALE = 64
 
 
-@command("generate")
+@command(
+    "generate",
+    weights=one_of(*WEIGHTS),
+    seed=integer(0, MAX_SEED),
+    n=integer(1, example=64),
+    out=extension(*FILES, folder=True, example="faces.png"),
+    columns=optional(integer(1)),
+    scale=integer(1, MAX_SCALE),
+    precision=one_of("32-true", "bf16-mixed", "auto"),
+    frames_per_face=integer(1, example=24),
+    frames_per_second=integer(1, example=24),
+    overwrite=boolean(),
+)
 def generate(config: DictConfig) -> None:
+    """Write the faces of `n` consecutive seeds."""
     _check(config)
-    path = _find(config)
+    path = _find_checkpoint(config)
     out = Path(config.out)
     if out.exists() and not config.overwrite:
-        raise UserError(f"{out} exists: name another out=..., or use overwrite=true")
+        raise UserError(f"out={out} exists: use another out=..., or overwrite=true")
     _check_replaceable(out)
     from anime_dcgan.run.checkpoint import load_generator
     from anime_dcgan.system import precision
 
     retain_freed_memory()
     generator = load_generator(path, config.weights)
-    wanted = precision.choose("cpu")[0] if config.precision == "auto" else config.precision
-    with precision.autocast(wanted == precision.FAST):
-        _write_whole(out, lambda place: _write(config, generator, place))
+    requested = precision.choose("cpu")[0] if config.precision == "auto" else config.precision
+    with precision.autocast(requested == precision.FAST):
+        _write_atomically(out, lambda partial: _write(config, generator, partial))
     log(f"{config.n} faces of {path} ({config.weights}) in {out}")
 
 
+def _check(config: DictConfig) -> None:
+    if config.seed + config.n - 1 > MAX_SEED:
+        raise UserError(f"seed + n is above {MAX_SEED}: use a smaller seed=... or n=...")
+    if Path(config.out).suffix.lower() in FILMS and config.n < 2:
+        raise UserError(f"n={config.n} is too few for a film from face to face: use n=2 or more")
+
+
 def _check_replaceable(out: Path) -> None:
-    """Nothing but faces that were drawn before is replaced by others."""
+    """Raise `UserError` if the folder `out` has files other than generated faces."""
     if out.is_dir():
         if out.is_symlink():
-            raise UserError(f"out={out} is a link to a folder: name the folder itself")
+            raise UserError(f"out={out} is a link to a folder: use the folder itself")
         foreign = [path.name for path in out.iterdir() if not FACE.fullmatch(path.name)]
         if foreign:
             raise UserError(
-                f"out={out} holds other things than faces ({foreign[0]}), which overwrite=true "
-                "would delete: name another out=..."
+                f"out={out} has files other than faces ({foreign[0]}), which overwrite=true would "
+                "delete: use another out=..."
             )
 
 
-def _check(config: DictConfig) -> None:
-    if not isinstance(config.out, str) or not Path(config.out).name:
-        raise UserError(f"out={config.out} names no file or folder: use out=faces.png")
-    check_switch(config, "overwrite")
-    check_whole_number(config, "seed", least=0)
-    numbers = ("n", "scale", "frames_per_face", "frames_per_second")
-    for name in (*numbers, *(() if config.columns is None else ("columns",))):
-        check_whole_number(config, name)
-    if config.scale > LARGEST_SCALE:
-        raise UserError(f"scale={config.scale} is too large: use scale={LARGEST_SCALE} or less")
-    if config.seed + config.n - 1 > MAX_SEED:
-        raise UserError(f"seed + n goes beyond {MAX_SEED}: use a smaller seed=... or n=...")
-    if config.weights not in WEIGHTS:
-        raise UserError(f"weights={config.weights} is unknown: use weights=ema or weights=raw")
-    if config.precision not in PRECISIONS:
-        raise UserError(
-            f"precision={config.precision} is unknown: use one of {', '.join(PRECISIONS)}"
-        )
-    suffix = Path(config.out).suffix.lower()
-    if suffix and suffix not in FILES:
-        raise UserError(f"out={config.out}: use an ending of {', '.join(FILES)}, or a folder")
-    if suffix in FILMS and config.n < 2:
-        raise UserError("a film leads from face to face: use n=2 or more")
-
-
-def _find(config: DictConfig) -> Path:
+def _find_checkpoint(config: DictConfig) -> Path:
     epoch = str(config.epoch)
     if Path(epoch).suffix == ".ckpt":
         return Path(epoch)
@@ -112,19 +108,19 @@ def _write(config: DictConfig, generator: Any, out: Path) -> None:
         sample.write_folder(faces, names, out)
 
 
-def _write_whole(out: Path, write: Callable[[Path], None]) -> None:
-    """Write beside `out` and rename at the end, so that nothing half-made takes its name."""
-    partial = out.with_name(f".partial-{out.name}")
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        write(partial)
-        if out.is_dir():
-            shutil.rmtree(out)
-        partial.replace(out)
-    except OSError as error:
-        raise UserError(f"{out} cannot be written: {error}; name another out=...") from None
-    finally:
-        scratch.remove(partial)
+def _write_atomically(out: Path, write: Callable[[Path], None]) -> None:
+    """Write a file or folder as `atomic_write` does; raise `UserError` on failure."""
+    with (
+        explain_os_error(f"out={out} cannot be written", "use another out=..."),
+        atomic_write(out, shared=False) as partial,
+    ):
+        try:
+            write(partial)
+            if out.is_dir():
+                shutil.rmtree(out)
+        except BaseException:
+            scratch.remove(partial)  # which may be a folder
+            raise
 
 
 main = generate

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
+from anime_dcgan.cli.checks import fraction, integer, optional
 from anime_dcgan.cli.command import command, instantiate
 from anime_dcgan.system.console import log
 from anime_dcgan.system.errors import UserError
@@ -28,7 +29,13 @@ CHOICES = "choices.json"  # all that was ever decided; delete it to begin anew
 PLAIN = re.compile(r"[\w./+-]+", re.ASCII)  # what Hydra's grammar takes without quotes
 
 
-@command("prepare")
+@command(
+    "prepare",
+    holdout=fraction(example=0.05),
+    seed=integer(0),
+    workers=optional(integer(1)),
+    **{"page.limit": integer(0, example=1000), "page.next_in_line": integer(0, example=24)},
+)
 def prepare(config: DictConfig) -> None:
     out = Path(str(config.out))
     with _storage_errors(out):
@@ -73,15 +80,8 @@ def _check(config: DictConfig) -> None:
             "what to prepare? Give source=FOLDER (or a .zip, .tar, or several: source=[a/,b.zip]), "
             "or data=anime_faces"
         )
-    if not isinstance(config.holdout, int | float) or not 0 <= config.holdout < 1:
-        raise UserError(f"holdout={config.holdout} is no share in [0, 1): use holdout=0.05")
     if config.thresholds is None:
         raise UserError("thresholds=null names no test: leave one out with thresholds.odd=null")
-    for name, least in (("seed", 0), ("workers", 1), ("page.limit", 0), ("page.next_in_line", 0)):
-        value = OmegaConf.select(config, name)
-        known = isinstance(value, int) and not isinstance(value, bool) and value >= least
-        if not known and not (name == "workers" and value is None):
-            raise UserError(f"{name}={value}: give a whole number, {least} or more")
     if config.out in (None, "") or Path(str(config.out)).is_file():
         raise UserError(f"out={config.out} is no folder: name one, as in out=prepared")
 

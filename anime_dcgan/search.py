@@ -1,7 +1,7 @@
-"""`python -m anime_dcgan.search`: look for the settings that come closest to the real faces.
+"""`python -m anime_dcgan.search`: search for the settings that come closest to the real faces.
 
 The overrides are those of `train`, some of them ranges. Each trial is a run below the search's
-folder, where Optuna keeps its journal, so that the same command goes on where it was stopped.
+folder, where Optuna keeps its journal, so that the same command resumes a stopped search.
 """
 
 import importlib.util
@@ -17,30 +17,24 @@ from hydra import compose
 from hydra.errors import HydraException
 from omegaconf import DictConfig
 
-from anime_dcgan.cli.command import (
-    INTERRUPTED,
-    check_run_name,
-    check_settings,
-    check_whole_number,
-    command,
-    fail,
-    print_error,
-)
-from anime_dcgan.cli.hydra_errors import refusal
+from anime_dcgan.cli.checks import integer
+from anime_dcgan.cli.command import INTERRUPTED, check_run_name, command, fail, print_error
+from anime_dcgan.cli.hydra_errors import explain_hydra_error
 from anime_dcgan.cli.overrides import (
+    INFO_FLAGS,
     OUTPUTS,
-    SEARCH,
-    SHOWS_ONLY,
+    SEARCH_FILE,
     command_line,
     find_last_search,
-    is_named,
-    is_same,
+    is_same_training,
     is_sweep,
-    own_overrides,
-    place,
-    quoted,
+    names_run,
+    quote_value,
+    run_override,
+    training_overrides,
 )
-from anime_dcgan.cli.search_space import Space, make_space, split, to_overrides
+from anime_dcgan.cli.search_space import Space, make_space, split_ranges, to_overrides
+from anime_dcgan.cli.signatures import check_settings
 from anime_dcgan.system.console import log
 from anime_dcgan.system.errors import UserError
 from anime_dcgan.system.files import write_json
@@ -50,16 +44,17 @@ if TYPE_CHECKING:
     from optuna import Study, Trial
 
 
-def search(config: DictConfig, words: list[str], space: Space, fixed: list[str]) -> None:
-    """Train trial after trial, and print what they came to.
+def search(config: DictConfig, argv: list[str], space: Space, fixed: list[str]) -> None:
+    """Train trial after trial, and print a table of the results.
 
     Parameters:
-        words: the whole command line.
-        space, fixed: its ranges, and the overrides that are the same in each trial.
+        argv: all arguments of the command line.
+        space: the ranges among them.
+        fixed: the overrides that are the same in each trial.
     """
     _check(config, space)
     folder = Path(config.run_dir)
-    study = _open_study(folder, config, words)
+    study = _open_study(folder, config, argv)
     for trial in _trials(study, space, config):
         _run_trial(study, trial, folder, fixed)
     _print_table(study, folder, fixed)
@@ -68,28 +63,27 @@ def search(config: DictConfig, words: list[str], space: Space, fixed: list[str])
 def _check(config: DictConfig, space: Space) -> None:
     if not space:
         raise UserError(
-            "nothing is searched: give a range, for example loss=bce,hinge or "
+            "there is nothing to search: add a range, for example loss=bce,hinge or "
             "'optimizer.lr=tag(log,interval(1e-5,1e-3))'"
         )
     if config.metric is None:
         raise UserError("metric=none measures nothing to search by: use metric=swd, fd or fid")
     if config.trainer.devices != 1:
         raise UserError(
-            f"trainer.devices={config.trainer.devices}: a trial is one process, "
+            f"trainer.devices={config.trainer.devices} must be 1, because a trial is one process: "
             "use trainer.devices=1"
         )
-    check_whole_number(config, "trials")
 
 
-def _open_study(folder: Path, config: DictConfig, words: list[str]) -> "Study":
-    """The study whose journal lies in the folder, or a new one."""
+def _open_study(folder: Path, config: DictConfig, argv: list[str]) -> "Study":
+    """Return the study whose journal is in the folder, or a new one."""
     import optuna
     from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 
-    said = folder / SEARCH
-    if said.exists() and not is_same(json.loads(said.read_text()), words):
-        raise UserError(f"{folder} is a search by other overrides: name another run=...")
-    write_json(said, own_overrides(words))
+    file = folder / SEARCH_FILE
+    if file.exists() and not is_same_training(json.loads(file.read_text()), argv):
+        raise UserError(f"{folder} is a search with other overrides: use another run=...")
+    write_json(file, training_overrides(argv))
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     journal = str(folder / "journal.log")
     backend = JournalFileBackend(journal, JournalFileOpenLock(journal))
@@ -102,19 +96,19 @@ def _open_study(folder: Path, config: DictConfig, words: list[str]) -> "Study":
 
 
 def _trials(study: "Study", space: Space, config: DictConfig) -> Iterator["Trial"]:
-    """Those that were cut off, then new ones, as many as are missing.
+    """Yield the interrupted trials, then new ones, up to `config.trials` in all.
 
-    The sampler is seeded anew for each, so that a search that was stopped proposes the same.
+    The sampler is seeded for each trial, so that a resumed search proposes the same parameters.
     """
     from optuna import Trial
     from optuna.samplers import TPESampler
     from optuna.trial import TrialState
 
-    for cut_off in study.get_trials(states=[TrialState.RUNNING]):
-        if cut_off.params.keys() == space.keys():
-            yield Trial(study, cut_off._trial_id)
+    for interrupted in study.get_trials(states=[TrialState.RUNNING]):
+        if interrupted.params.keys() == space.keys():
+            yield Trial(study, interrupted._trial_id)
         else:
-            study.tell(cut_off.number, state=TrialState.FAIL)
+            study.tell(interrupted.number, state=TrialState.FAIL)
     while (number := len(study.get_trials(deepcopy=False))) < config.trials:
         seed = random.Random(f"{config.seed}, {number}").getrandbits(32)
         study.sampler = TPESampler(seed=seed)
@@ -128,18 +122,18 @@ def _run_trial(study: "Study", trial: "Trial", folder: Path, fixed: list[str]) -
     from anime_dcgan.training.fit import Interrupted
 
     run_dir = folder / f"trial={trial.number:04d}"
-    chosen = to_overrides(trial.params)
-    log(f"{run_dir}: {' '.join(chosen)}")
+    params = to_overrides(trial.params)
+    log(f"{run_dir}: {' '.join(params)}")
     try:
-        distance = _train(trial, run_dir, [*own_overrides(fixed), *chosen], Prune(_report(trial)))
+        distance = _train(run_dir, [*training_overrides(fixed), *params], Prune(_reporter(trial)))
     except Pruned:
         write_report_or_log(run_dir)
         log(f"{run_dir} is worse than the median: pruned")
         study.tell(trial, state=TrialState.PRUNED)
     except Interrupted:
-        words = [word for word in sys.argv[1:] if not word.startswith("run=")]
-        again = command_line([*words, place(folder)], "search")
-        print(f"\nstopped, and saved in {run_dir}\n\nGo on: {again}")
+        others = [argument for argument in sys.argv[1:] if not argument.startswith("run=")]
+        resume = command_line([*others, run_override(folder)], "search")
+        print(f"\nstopped, and saved in {run_dir}\n\nResume: {resume}")
         raise SystemExit(INTERRUPTED) from None
     except Exception as error:
         print_error(f"{run_dir.name}: {record_failure(run_dir, error)}")
@@ -148,27 +142,27 @@ def _run_trial(study: "Study", trial: "Trial", folder: Path, fixed: list[str]) -
         study.tell(trial, distance)
 
 
-def _train(trial: "Trial", run_dir: Path, words: list[str], prune: Any) -> float:
-    where = [f"run_dir={quoted(str(run_dir))}", f"run={quoted(run_dir.name)}"]
-    config = compose("train", [*words, *where])
+def _train(run_dir: Path, overrides: list[str], prune: Any) -> float:
+    folder = [f"run_dir={quote_value(str(run_dir))}", f"run={quote_value(run_dir.name)}"]
+    config = compose("train", [*overrides, *folder])
     check_settings(config)
     run_dir.mkdir(exist_ok=True)
-    distance = train_in(
-        run_dir, config, [*words, place(run_dir)], last_checkpoint(run_dir), [prune]
-    )
+    argv = [*overrides, run_override(run_dir)]
+    distance = train_in(run_dir, config, argv, last_checkpoint(run_dir), [prune])
     if math.isinf(distance):
-        raise UserError(
-            "nothing was measured, so there is nothing to search by; above it is said why"
-        )
+        raise UserError("nothing was measured to search by: the reason is logged above")
     return distance
 
 
-def _report(trial: "Trial") -> Any:
-    """What `Prune` calls; measurements of an earlier start are known already."""
-    known = set(trial.study.trials[trial.number].intermediate_values)
+def _reporter(trial: "Trial") -> Any:
+    """Return the function with which `Prune` reports a distance and asks whether to stop.
+
+    Measurements that were reported before the trial was resumed are skipped.
+    """
+    reported = set(trial.study.trials[trial.number].intermediate_values)
 
     def report(number: int, distance: float) -> bool:
-        if number in known:
+        if number in reported:
             return False
         trial.report(distance, number)
         return trial.should_prune()
@@ -185,50 +179,49 @@ def _print_table(study: "Study", folder: Path, fixed: list[str]) -> None:
     complete = [trial for trial in trials if trial.state == TrialState.COMPLETE]
     best = min(complete, key=lambda trial: trial.value or 0.0, default=None)
     names = sorted({name for trial in trials for name in trial.params})
-    table = Table(title=f"{folder}: the lowest distance is marked")
-    for name in ("trial", "ended", "distance", *names):
+    table = Table(title=f"{folder}: the lowest distance is highlighted")
+    for name in ("trial", "state", "distance", *names):
         table.add_column(name, justify="right")
     for trial in trials:
         distance = "" if trial.value is None else f"{trial.value:.4g}"
-        chosen = (_said(trial.params.get(name, "")) for name in names)
-        mark = "bold green" if trial is best else None
-        cells = (str(trial.number), trial.state.name.lower(), distance, *chosen)
-        table.add_row(*cells, style=mark)
+        params = (_format_param(trial.params.get(name, "")) for name in names)
+        style = "bold green" if trial is best else None
+        table.add_row(str(trial.number), trial.state.name.lower(), distance, *params, style=style)
     Console(width=None if sys.stdout.isatty() else 160).print(table)
     if best is None:
-        raise UserError(f"no trial came to its end: {folder}/*/failure.json has the reasons")
-    words = [*own_overrides(fixed), *to_overrides(best.params)]
-    print(f"\nbest   {folder / f'trial={best.number:04d}'}\nTrain: {command_line(words)}")
+        raise UserError(f"no trial was completed: see {folder}/*/failure.json for the reasons")
+    argv = [*training_overrides(fixed), *to_overrides(best.params)]
+    print(f"\nbest   {folder / f'trial={best.number:04d}'}\nTrain: {command_line(argv)}")
 
 
-def _said(value: Any) -> str:
+def _format_param(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def main() -> None:
-    """The console script. A search without a name goes on with the last one of the same command."""
-    words = sys.argv[1:]
-    shows_only = SHOWS_ONLY & set(words)
-    check_run_name(words)
-    if is_sweep(words):
-        fail("a search is no sweep: give ranges instead of -m or sweep=")
-    if importlib.util.find_spec("optuna") is None and not shows_only:
-        fail('searching needs a package more: pip install -e ".[optuna]"')
+    """Run the console script; without `run=...`, resume the last search of the same command."""
+    argv = sys.argv[1:]
+    info_only = INFO_FLAGS & set(argv)
+    check_run_name(argv)
+    if is_sweep(argv):
+        fail("a search cannot be a sweep: use ranges instead of -m or sweep=...")
+    if importlib.util.find_spec("optuna") is None and not info_only:
+        fail('the search needs another package: pip install -e ".[optuna]"')
     try:
-        fixed, ranges = split(words)
-        space = {} if shows_only else make_space(ranges)
+        fixed, ranges = split_ranges(argv)
+        space = {} if info_only else make_space(ranges)
     except HydraException as error:
-        fail(refusal(error))
+        fail(explain_hydra_error(error))
     except UserError as error:
         fail(str(error))
     sys.argv[1:] = fixed
-    if not is_named(words) and not shows_only and (last := find_last_search(words)):
-        log(f"going on with the search {OUTPUTS / last}; run=... with another name starts anew")
+    if not names_run(argv) and not info_only and (last := find_last_search(argv)):
+        log(f"resuming the search {OUTPUTS / last}; run=... with another name starts a new one")
         sys.argv.append(f"run={last}")
 
-    @command("search")
+    @command("search", trials=integer(1, example=20))
     def run(config: DictConfig) -> None:
-        search(config, words, space, fixed)
+        search(config, argv, space, fixed)
 
     run()
 

@@ -94,14 +94,14 @@ def test_damaged_runs_are_left_out_and_named(call, tmp_path: Path):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["nowhere"], "nowhere is no folder"),
-        (["empty"], "no run lies at or below empty"),
-        (["unmeasured"], "none of the 1 runs below unmeasured was measured"),
-        (["outputs", "distance=fd/frechet"], "no run has distance=fd/frechet; there are: swd/all"),
-        (["outputs", "kimg=0"], "kimg=0 is no number above 0"),
+        (["nowhere"], "nowhere is not a folder"),
+        (["empty"], "there is no run in empty"),
+        (["unmeasured"], "none of the 1 runs in unmeasured was measured"),
+        (["outputs", "distance=fd/frechet"], "no run has distance=fd/frechet: use one of swd/all"),
+        (["outputs", "kimg=0"], "kimg=0 must be a number above 0: use kimg=100"),
         (["outputs", "kimg=9"], "no run was measured at kimg=9"),
-        (["outputs", "by=luck"], "by=luck is unknown"),
-        (["outputs", "out=page.pdf"], "use the extension .html or .htm"),
+        (["outputs", "by=luck"], "by=luck is not an option: use by=best or by=last"),
+        (["outputs", "out=page.pdf"], "must end in .html or .htm"),
     ],
 )
 def test_mistakes_are_told_in_a_line(call, tmp_path: Path, words, message):

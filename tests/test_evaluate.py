@@ -196,9 +196,13 @@ def test_faces_are_drawn_as_in_training(trainer: dict, dtype: torch.dtype | None
 @pytest.mark.parametrize(
     ("word", "mended"),
     [
-        *(("count=abc", "count=2000"), ("count=0", "count=2000"), ("training=0", "training=10000")),
-        *(("device=foo", "cpu, cuda"), ("epochs=[]", "epochs=all"), ("out=[a]", ".csv")),
-        ("neighbours=abc", "neither true nor false"),
+        *(("count=abc", "count=2000"), ("count=0", "count=2000"), ("training=1", "training=10000")),
+        *(
+            ("device=foo", "device=cpu or device=cuda"),
+            ("epochs=[]", "epochs=all"),
+            ("out=[a]", ".csv"),
+        ),
+        ("neighbours=abc", "must be true or false"),
     ],
 )
 def test_what_cannot_be_measured_is_told(call: Call, folder: Path, word: str, mended: str):

@@ -26,7 +26,8 @@ from PIL import Image, ImageFilter
 
 from anime_dcgan.cleaning import outliers, scan
 from anime_dcgan.cleaning.judgement import Thresholds
-from anime_dcgan.cli.command import check_settings, instantiate
+from anime_dcgan.cli.command import instantiate
+from anime_dcgan.cli.signatures import check_settings
 from anime_dcgan.data import hub
 from anime_dcgan.data.batches import FaceBatches
 from anime_dcgan.data.drawn import DrawnFaces
@@ -580,19 +581,19 @@ def test_a_folder_that_may_not_be_listed_is_named(
         (["source="], "source=.* names no source"),
         (["source=bad"], "none of 2 pictures of .*bad holds a face that can be read"),
         (["data=drawn"], "data= takes a public data set"),
-        ([SOURCE, "holdout=2"], "holdout=2 is no share"),
-        ([SOURCE, "holdout=a"], "holdout=a is no share"),
+        ([SOURCE, "holdout=2"], r"holdout=2 must be a number in \[0, 1\): use holdout=0.05"),
+        ([SOURCE, "holdout=a"], "holdout=a must be a number"),
         ([SOURCE, "thresholds.blurred=-1"], "thresholds.blurred=-1 is below 0"),
         (
             [SOURCE, "+thresholds.typo=1"],
-            "thresholds.typo is no setting of Thresholds: ~thresholds.typo",
+            "thresholds.typo is not a setting of Thresholds: remove it with ~thresholds.typo",
         ),
         ([SOURCE, "thresholds=null"], "thresholds=null names no test"),
-        ([SOURCE, "workers=-1"], "workers=-1: give a whole number, 1 or more"),
-        ([SOURCE, "workers=0"], "workers=0: give a whole number, 1 or more"),
-        ([SOURCE, "workers=many"], "workers=many: give a whole number, 1 or more"),
-        ([SOURCE, "seed=1.5"], "seed=1.5: give a whole number, 0 or more"),
-        ([SOURCE, "page.limit=null"], "page.limit=None: give a whole number, 0 or more"),
+        ([SOURCE, "workers=-1"], "workers=-1 must be at least 1"),
+        ([SOURCE, "workers=0"], "workers=0 must be at least 1: use workers=1"),
+        ([SOURCE, "workers=many"], "workers=many must be an integer"),
+        ([SOURCE, "seed=1.5"], "seed=1.5 must be an integer"),
+        ([SOURCE, "page.limit=null"], "page.limit=null must be an integer: use page.limit=1000"),
         ([SOURCE, "out=text.txt"], "out=text.txt is no folder"),
         ([SOURCE, "out=null"], "out=None is no folder"),
         ([SOURCE, "out=/proc/below"], "cannot write in /proc/below.*out="),
@@ -607,7 +608,7 @@ def test_mistakes_are_told_in_a_line(
 
 def test_an_unknown_threshold_is_named(call: Call, pile: Path):
     result = call("prepare", SOURCE, "thresholds.typo=1", cwd=pile, status=2)
-    assert "thresholds.typo is no setting here" in result.stderr
+    assert "thresholds.typo is not a setting" in result.stderr
     assert "Traceback" not in result.stderr
 
 

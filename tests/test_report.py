@@ -29,10 +29,10 @@ def test_damage_is_said_in_a_line(call, tmp_path: Path):
     [
         (["run=b"], "run=b is not a run"),
         (["outputs=nowhere"], "nowhere contains no run with a checkpoint"),
-        (["run=a", "grids=0"], "grids=0 is no whole number from 1 to 12"),
-        (["run=a", "grids=true"], "grids=True is no whole number"),
-        (["run=a", "out=faces.png"], "use the extension .html or .htm"),
-        (["run=a", "out=5"], "out=5 is not an HTML file"),
+        (["run=a", "grids=0"], "grids=0 must be at least 1: use grids=6"),
+        (["run=a", "grids=true"], "grids=true must be an integer"),
+        (["run=a", "out=faces.png"], "must end in .html or .htm"),
+        (["run=a", "out=5"], "out=5 must be the path of a file: use out=report.html"),
         (["run=a", "out=/proc/page.html"], "/proc/page.html cannot be written"),
     ],
 )

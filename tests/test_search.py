@@ -17,7 +17,7 @@ pytest.importorskip("optuna")
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import TrialState
 
-from anime_dcgan.cli.search_space import make_space, split
+from anime_dcgan.cli.search_space import make_space, split_ranges
 
 Call = Callable[..., Result]
 SMALL = (
@@ -44,7 +44,7 @@ SMALL = (
     ],
 )
 def test_a_range_in_hydras_grammar_is_a_distribution_of_optuna(word: str, distribution: Any):
-    fixed, ranges = split(["--verbose", "seed=1", word, "b='x,y'"])
+    fixed, ranges = split_ranges(["--verbose", "seed=1", word, "b='x,y'"])
     assert fixed == ["--verbose", "seed=1", "b='x,y'"]
     assert make_space(ranges) == {"a": distribution}
 
@@ -52,14 +52,14 @@ def test_a_range_in_hydras_grammar_is_a_distribution_of_optuna(word: str, distri
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["seed=1"], "nothing is searched: give a range"),
+        (["seed=1"], "there is nothing to search: add a range"),
         (["loss=bce,hinge", "metric=none"], "metric=none measures nothing"),
-        (["loss=bce,hinge", "trials=0"], "trials=0 is too small"),
+        (["loss=bce,hinge", "trials=0"], "trials=0 must be at least 1: use trials=20"),
         (["loss=bce,hinge", "trainer.devices=2"], "use trainer.devices=1"),
-        (["loss=glob(*)"], "write the choices out"),
+        (["loss=glob(*)"], "list the options"),
         (["gan.critic_steps=tag(log,range(0,4))"], "a range cannot be searched"),
-        (["sweep=losses"], "a search is no sweep"),
-        (["-m", "loss=bce,hinge"], "a search is no sweep"),
+        (["sweep=losses"], "a search cannot be a sweep"),
+        (["-m", "loss=bce,hinge"], "a search cannot be a sweep"),
     ],
 )
 def test_mistakes_are_told_in_a_line(call: Call, tmp_path: Path, words: list[str], message: str):
@@ -96,10 +96,10 @@ def test_a_search_goes_on_and_proposes_what_it_would_have(call: Call, tmp_path: 
     assert f"optimizer.lr={best.params['optimizer.lr']}" in line and "trials" not in line
     assert f"trial={best.number:04d}" in result.stdout
     refused = call("search", *SMALL, "seed=0,1", cwd=tmp_path, status=2)
-    assert "is a search by other overrides: name another run=" in refused.stderr
+    assert "is a search with other overrides: use another run=" in refused.stderr
     unnamed = tuple(word for word in (*SMALL, *space) if word != "run=a")
     again = call("search", *unnamed, "trials=3", cwd=tmp_path)
-    assert "going on with the search outputs/a" in again.stderr
+    assert "resuming the search outputs/a" in again.stderr
 
 
 class Killed(BaseException):

@@ -255,7 +255,7 @@ def test_a_full_disk_costs_pictures_and_no_training(
     monkeypatch.setattr(Image.Image, "save", full)
     assert train().images_seen == 64
     said = capsys.readouterr().err
-    assert re.search(r"epoch=0002.png could not be written .* training continues", said)
+    assert re.search(r"epoch=0002.png cannot be written .* training continues", said)
     assert (tmp_path / "run/checkpoints/last.ckpt").exists()
     assert not list((tmp_path / "run/samples").rglob("*.*"))
 
@@ -281,6 +281,8 @@ def test_a_checkpoint_that_cannot_be_last_too_is_told(
         ("seed=-1", "seed=0"),
         ("seed=9223372036854775808", "seed=0"),
         ("trainer.precision=bf16-true", "trainer.precision=bf16-mixed"),
+        ("callbacks.quality.training=0", "use callbacks.quality.training=10000"),
+        ("callbacks.quality.training=1", "callbacks.quality.training=1 must be at least 2"),
     ],
 )
 def test_what_cannot_be_trained_with_is_told(train: Train, setting: str, mended: str):

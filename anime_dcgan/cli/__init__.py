@@ -1,1 +1,1 @@
-"""The command line: settings, overrides, and Hydra's errors as one-line messages."""
+"""The command line: settings and their checks, overrides, and Hydra's errors in one line."""

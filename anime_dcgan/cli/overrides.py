@@ -1,4 +1,4 @@
-"""The words of a command line, and the runs and sweeps that the same words started before."""
+"""The arguments of a command line, and the runs and sweeps that the same arguments started."""
 
 import shlex
 from collections.abc import Iterable
@@ -8,134 +8,140 @@ from typing import Any
 import yaml
 
 OUTPUTS = Path("outputs")
-NOT_THE_TRAINING = ("ckpt_path=", "run=", "preview=", "trials=", "pruner.", "-", "hydra")
-"""Overrides that do not say what is trained."""
-SEARCH = "search.json"  # the words that started a search
-SHOWS_ONLY = {"--cfg", "-c", "--help", "-h", "--info", "-i"}
+NOT_TRAINING = ("ckpt_path=", "run=", "preview=", "trials=", "pruner.", "-", "hydra")
+"""Prefixes of arguments that do not change what is trained."""
+SWEEPER_PARAMS = "hydra.sweeper.params"
+SEARCH_FILE = "search.json"
+"""The training overrides of a search, in its folder."""
+INFO_FLAGS = {"--cfg", "-c", "--help", "-h", "--info", "-i"}
+"""Options with which a command prints something and exits."""
 
 
-def own_overrides(words: list[str]) -> list[str]:
-    """Those that say what is trained."""
-    said = ("hydra.sweeper.params",)
+def training_overrides(argv: list[str]) -> list[str]:
+    """Return the arguments that decide what is trained."""
     return [
-        word for word in words if word.startswith(said) or not word.startswith(NOT_THE_TRAINING)
+        argument
+        for argument in argv
+        if argument.startswith(SWEEPER_PARAMS) or not argument.startswith(NOT_TRAINING)
     ]
 
 
-def split_options(words: list[str]) -> tuple[list[str], list[str]]:
-    """Hydra's options with their values, and all other words.
+def split_options(argv: list[str]) -> tuple[list[str], list[str]]:
+    """Split off Hydra's options with their values from all other arguments.
 
     >>> split_options(["--cfg", "job", "seed=1", "outputs/a"])
     (['--cfg', 'job'], ['seed=1', 'outputs/a'])
     """
     options: list[str] = []
     others: list[str] = []
-    for before, word in zip(["", *words], words, strict=False):
-        is_value = before.startswith("-") and "=" not in word
-        (options if word.startswith("-") or is_value else others).append(word)
+    for previous, argument in zip(["", *argv], argv, strict=False):
+        is_value = previous.startswith("-") and "=" not in argument
+        (options if argument.startswith("-") or is_value else others).append(argument)
     return options, others
 
 
-def is_sweep(words: list[str]) -> bool:
-    """Whether the command line trains several runs."""
-    recipe = any(word.startswith("sweep=") and word != "sweep=null" for word in words)
-    return recipe or bool({"-m", "--multirun", "hydra.mode=MULTIRUN"} & set(words))
+def is_sweep(argv: list[str]) -> bool:
+    """Return True if the command line trains several runs."""
+    has_recipe = any(each.startswith("sweep=") and each != "sweep=null" for each in argv)
+    return has_recipe or bool({"-m", "--multirun", "hydra.mode=MULTIRUN"} & set(argv))
 
 
-def is_named(words: list[str]) -> bool:
-    """Whether the command line says which folder it trains in."""
-    return any(word.startswith(("run=", "hydra.run.dir=", "hydra.sweep.dir=")) for word in words)
+def names_run(argv: list[str]) -> bool:
+    """Return True if the command line names the folder of its run."""
+    return any(each.startswith(("run=", "hydra.run.dir=", "hydra.sweep.dir=")) for each in argv)
 
 
-def misnamed(words: list[str]) -> str | None:
-    """The override that names a run which would lie elsewhere than in a folder below `outputs`.
+def find_invalid_run(argv: list[str]) -> str | None:
+    """Return the override `run=...` whose run would not lie in a folder below `outputs`.
 
-    >>> misnamed(["run=first"]), misnamed(["run='a b'"]), misnamed(["run=../first"])
-    (None, None, 'run=../first')
+    >>> find_invalid_run(["run=first"]), find_invalid_run(["run='a b'"])
+    (None, None)
+    >>> find_invalid_run(["run=../first"])
+    'run=../first'
     """
-    for word in words:
-        if word.startswith("run="):
-            name = word.removeprefix("run=").strip("'\"")
+    for argument in argv:
+        if argument.startswith("run="):
+            name = argument.removeprefix("run=").strip("'\"")
             path = PurePath(name)
-            lists = name.startswith(("[", "{"))
-            if name in ("", "null", ".") or lists or path.is_absolute() or ".." in path.parts:
-                return word
+            is_list = name.startswith(("[", "{"))
+            if name in ("", "null", ".") or is_list or path.is_absolute() or ".." in path.parts:
+                return argument
     return None
 
 
-def find_last_run(words: list[str]) -> str | None:
-    """The newest run below `outputs` that was started by these words and has a checkpoint."""
+def find_last_run(argv: list[str]) -> str | None:
+    """Return the newest run below `outputs` that these arguments started and has a checkpoint."""
     started = OUTPUTS.glob("*/.hydra/overrides.yaml")
-    found = {said.parent.parent / "checkpoints" / "last.ckpt": said for said in started}
+    found = {file.parent.parent / "checkpoints" / "last.ckpt": file for file in started}
     return _newest(
         checkpoint
-        for checkpoint, said in found.items()
-        if checkpoint.exists() and is_same(read_yaml(said), words)
+        for checkpoint, file in found.items()
+        if checkpoint.exists() and is_same_training(read_yaml(file), argv)
     )
 
 
-def find_last_sweep(words: list[str]) -> str | None:
-    """The newest sweep below `outputs` that was started by these words."""
-    return _newest(said for said in OUTPUTS.glob("*/multirun.yaml") if _swept_same(said, words))
+def find_last_sweep(argv: list[str]) -> str | None:
+    """Return the newest sweep below `outputs` that these arguments started."""
+    return _newest(file for file in OUTPUTS.glob("*/multirun.yaml") if _is_same_sweep(file, argv))
 
 
-def find_last_search(words: list[str]) -> str | None:
-    """The newest search below `outputs` that was started by these words."""
-    started = OUTPUTS.glob(f"*/{SEARCH}")
-    return _newest(said for said in started if is_same(read_yaml(said), words))
+def find_last_search(argv: list[str]) -> str | None:
+    """Return the newest search below `outputs` that these arguments started."""
+    started = OUTPUTS.glob(f"*/{SEARCH_FILE}")
+    return _newest(file for file in started if is_same_training(read_yaml(file), argv))
 
 
 def _newest(files: Iterable[Path]) -> str | None:
-    """The folder right below `outputs` of the file that was changed last."""
+    """Return the name of the folder right below `outputs` of the file that was changed last."""
     newest = max(files, key=lambda path: path.stat().st_mtime, default=None)
     return newest.relative_to(OUTPUTS).parts[0] if newest else None
 
 
-def _swept_same(said: Path, words: list[str]) -> bool:
-    content = read_yaml(said)
+def _is_same_sweep(multirun: Path, argv: list[str]) -> bool:
+    content = read_yaml(multirun)
     try:
-        before = content["hydra"]["overrides"]
-        return is_same([*before["task"], *before["hydra"]], words)
+        previous = content["hydra"]["overrides"]
+        return is_same_training([*previous["task"], *previous["hydra"]], argv)
     except (KeyError, TypeError):
         return False
 
 
 def read_yaml(path: Path) -> Any:
-    """What a YAML or JSON file holds; None where it is absent or damaged."""
+    """Return the content of a YAML or JSON file; None if it is missing or damaged."""
     try:
         return yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, yaml.YAMLError):
         return None
 
 
-def is_same(before: list[str] | None, words: list[str]) -> bool:
-    """Whether two command lines train the same."""
-    return sorted(own_overrides(before or [])) == sorted(own_overrides(words))
+def is_same_training(previous: list[str] | None, argv: list[str]) -> bool:
+    """Return True if two command lines train the same."""
+    return sorted(training_overrides(previous or [])) == sorted(training_overrides(argv))
 
 
-def place(run_dir: Path) -> str:
-    """The override that names a run's folder.
+def run_override(run_dir: Path) -> str:
+    """Return the override that names a run's folder.
 
-    >>> place(Path("outputs/first")), place(Path("outputs/losses/loss=bce"))
+    >>> run_override(Path("outputs/first")), run_override(Path("outputs/losses/loss=bce"))
     ('run=first', 'run="losses/loss=bce"')
     """
     for folder in (run_dir.parent, run_dir.parent.parent):
         if folder.name == OUTPUTS.name:
-            return f"run={quoted(str(run_dir.relative_to(folder)))}"
-    return f"hydra.run.dir={quoted(str(run_dir))}"
+            return f"run={quote_value(str(run_dir.relative_to(folder)))}"
+    return f"hydra.run.dir={quote_value(str(run_dir))}"
 
 
-def quoted(value: str) -> str:
-    """A value in Hydra's grammar, where `=` and `,` mean something."""
+def quote_value(value: str) -> str:
+    """Quote a value if it has characters that mean something in Hydra's grammar."""
     if not set(value) & set("=,'\"()[]{}:\\ "):
         return value
-    return '"' + value.replace('"', '\\"') + '"'  # which a shell's single quotes leave as it is
+    return '"' + value.replace('"', '\\"') + '"'  # left as is by a shell's single quotes
 
 
-def command_line(words: list[str], command: str = "train") -> str:
-    """What to type into a shell.
+def command_line(argv: list[str], command: str = "train") -> str:
+    """Return the line to type into a shell.
 
     >>> command_line(["seed=1", "loss=bce,wgan"])
     'python -m anime_dcgan.train seed=1 loss=bce,wgan'
     """
-    return shlex.join(["python", "-m", f"anime_dcgan.{command}", *words])
+    return shlex.join(["python", "-m", f"anime_dcgan.{command}", *argv])

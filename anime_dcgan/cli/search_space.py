@@ -1,4 +1,4 @@
-"""What a search varies: ranges in Hydra's grammar, as the distributions of Optuna."""
+"""Search spaces: ranges in Hydra's grammar as Optuna distributions."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -6,7 +6,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Glob, IntervalSweep, Override, RangeSweep
 
 from anime_dcgan.cli.overrides import split_options
-from anime_dcgan.system.errors import UserError
+from anime_dcgan.system.errors import UserError, first_line
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
@@ -14,25 +14,25 @@ if TYPE_CHECKING:
 Space = dict[str, "BaseDistribution"]
 
 
-def split(words: list[str]) -> tuple[list[str], list[Override]]:
-    """The overrides that stay, and those that are ranges; an error of Hydra's grammar passes.
+def split_ranges(argv: list[str]) -> tuple[list[str], list[Override]]:
+    """Split off the overrides that are ranges. Raises Hydra's `OverrideParseException`.
 
-    >>> split(["--cfg", "job", "seed=1", "loss=bce,hinge"])[0]
+    >>> split_ranges(["--cfg", "job", "seed=1", "loss=bce,hinge"])[0]
     ['--cfg', 'job', 'seed=1']
     """
     parser = OverridesParser.create()
-    options, overrides = split_options(words)
+    options, overrides = split_options(argv)
     parsed = parser.parse_overrides(overrides)
     fixed = [override.input_line or "" for override in parsed if not override.is_sweep_override()]
     return [*options, *fixed], [override for override in parsed if override.is_sweep_override()]
 
 
 def make_space(ranges: list[Override]) -> Space:
-    """Each range by its key; `UserError` for what cannot be searched."""
+    """Return a distribution for each key; raise `UserError` for a range that Optuna rejects."""
     try:
         return {override.get_key_element(): _distribution(override) for override in ranges}
-    except ValueError as error:  # of Optuna
-        raise UserError(f"a range cannot be searched: {error}") from None
+    except ValueError as error:  # raised by Optuna
+        raise UserError(f"a range cannot be searched: {first_line(error)}") from None
 
 
 def _distribution(override: Override) -> "BaseDistribution":
@@ -40,12 +40,11 @@ def _distribution(override: Override) -> "BaseDistribution":
 
     value: Any = override.value()
     if isinstance(value, Glob):
-        raise UserError(f"{override.input_line}: write the choices out, as a,b")
+        raise UserError(f"{override.input_line} is a glob: list the options, as in loss=bce,hinge")
     log = "log" in getattr(value, "tags", ())
     if isinstance(value, IntervalSweep):
         assert value.start is not None and value.end is not None
-        whole = isinstance(value.start, int) and isinstance(value.end, int)
-        if whole:
+        if isinstance(value.start, int) and isinstance(value.end, int):
             return IntDistribution(int(value.start), int(value.end), log)
         return FloatDistribution(value.start, value.end, log)
     if isinstance(value, RangeSweep):
@@ -57,9 +56,9 @@ def _distribution(override: Override) -> "BaseDistribution":
 
 
 def to_overrides(params: dict[str, Any]) -> list[str]:
-    """What Optuna chose, as overrides.
+    """Return the parameters that Optuna chose as overrides.
 
-    >>> as_words({"loss": "bce", "optimizer.lr": 2e-05})
+    >>> to_overrides({"loss": "bce", "optimizer.lr": 2e-05})
     ['loss=bce', 'optimizer.lr=2e-05']
     """
     return [f"{key}={value}" for key, value in params.items()]

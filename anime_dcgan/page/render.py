@@ -5,14 +5,12 @@ import hashlib
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import anime_dcgan
 from anime_dcgan.page import formatting
-from anime_dcgan.system.errors import UserError
+from anime_dcgan.system.errors import explain_os_error
 from anime_dcgan.system.files import write_text
 
-EXTENSIONS = (".html", ".htm")
 TEMPLATE = Path(__file__).parent / "template"
 
 
@@ -45,20 +43,10 @@ def render(name: str, scripts: Sequence[str], **parts: object) -> str:
     )
 
 
-def check_page(out: Any) -> None:
-    """Raise `UserError` unless `out=...` is null or names an HTML file."""
-    if out is not None and Path(str(out)).suffix.lower() not in EXTENSIONS:
-        raise UserError(
-            f"out={out} is not an HTML file: use the extension {' or '.join(EXTENSIONS)}"
-        )
-
-
 def write_page(out: Path, page: str) -> None:
     """Write a page to `out`, replacing any file there. Raises `UserError` if it cannot be."""
-    try:
+    with explain_os_error(f"out={out} cannot be written", "use another out=..."):
         write_text(out, page)
-    except OSError as error:
-        raise UserError(f"{out} cannot be written: {error}; name another out=...") from None
 
 
 def _read(name: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import yaml
 
-from anime_dcgan.cli.overrides import own_overrides, read_yaml
+from anime_dcgan.cli.overrides import read_yaml, training_overrides
 from anime_dcgan.run.outcome import FINISHED, read_failure
 from anime_dcgan.run.record import (
     EquilibriumRecord,
@@ -146,7 +146,7 @@ def _add_evaluations(
 
 def _recipe_overrides(run: Path) -> list[str]:
     content = read_yaml(run / ".hydra" / "overrides.yaml")
-    overrides = own_overrides(list(map(str, content)) if isinstance(content, list) else [])
+    overrides = training_overrides(list(map(str, content)) if isinstance(content, list) else [])
     return [each for each in overrides if not each.startswith(NOT_PART_OF_A_RECIPE)]
 
 

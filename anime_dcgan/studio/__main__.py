@@ -11,17 +11,19 @@ from typing import Any
 
 from omegaconf import DictConfig
 
+from anime_dcgan.cli.checks import boolean, format_value, integer
 from anime_dcgan.cli.command import command
 from anime_dcgan.run.runs import find_run
 from anime_dcgan.system.console import log
-from anime_dcgan.system.errors import UserError
+from anime_dcgan.system.errors import UserError, explain_os_error
 
 LOOPBACK_ADDRESSES = ("127.0.0.1", "localhost", "::1")
 MIN_TOKEN_LENGTH = 16
 
 
-@command("studio")
+@command("studio", port=integer(0, 65535, example=8765), browser=boolean())
 def studio(config: DictConfig) -> None:
+    """Serve the studio until Ctrl-C."""
     _check(config)
     outputs, only = _find_runs(config)
     folder = Path(config.folder) if config.folder is not None else outputs / ".studio"
@@ -37,16 +39,10 @@ def studio(config: DictConfig) -> None:
 
 
 def _check(config: DictConfig) -> None:
-    port, token = config.port, config.token
-    if isinstance(port, bool) or not isinstance(port, int) or not 0 <= port <= 65535:
+    host, token = config.host, config.token
+    if not isinstance(host, str) or not host:
         raise UserError(
-            f"port={port} is not a port number: use port=8765, or port=0 for any free port"
-        )
-    if not isinstance(config.host, str) or not config.host:
-        raise UserError(f"host={config.host} is not an address: use host=127.0.0.1 or host=0.0.0.0")
-    if not isinstance(config.browser, bool):
-        raise UserError(
-            f"browser={config.browser} is not a boolean: use browser=true or browser=false"
+            f"host={format_value(host)} is not an address: use host=127.0.0.1 or host=0.0.0.0"
         )
     if token is not None and (not isinstance(token, str) or len(token) < MIN_TOKEN_LENGTH):
         raise UserError(f"token=... must have at least {MIN_TOKEN_LENGTH} characters")
@@ -71,15 +67,14 @@ def _bind(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     server_socket = socket.socket(family, socket.SOCK_STREAM)
     server_socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        server_socket.bind((host, port))
-        server_socket.listen(512)
-    except OSError as error:
-        server_socket.close()
-        raise UserError(
-            f"cannot listen on {host}:{port} ({error.strerror}): use another port=..., "
-            "or port=0 for any free port"
-        ) from None
+    problem = f"cannot listen on {host}:{port}"
+    with explain_os_error(problem, "use another port=..., or port=0 for any free port"):
+        try:
+            server_socket.bind((host, port))
+            server_socket.listen(512)
+        except OSError:
+            server_socket.close()
+            raise
     return server_socket
 
 
@@ -92,12 +87,8 @@ def _make_app(host: str, outputs: Path, folder: Path, only: str | None, token: s
             f'the studio needs the package {error.name}: pip install -e ".[studio]"'
         ) from None
     hosts = LOOPBACK if host in LOOPBACK_ADDRESSES else None
-    try:
+    with explain_os_error(f"folder={folder} cannot be written", "use another folder=..."):
         return create_app(Settings(outputs, folder, only, hosts, token))
-    except OSError as error:
-        raise UserError(
-            f"{folder} cannot be written ({error.strerror}): choose another folder=..."
-        ) from None
 
 
 def _url(server_socket: socket.socket, host: str, token: str | None) -> str:

@@ -1,4 +1,4 @@
-"""Files get their name when they are whole; what is no more than useful may fail in a line."""
+"""Atomic writes, locks, and reading of files that may be damaged."""
 
 import contextlib
 import json
@@ -18,14 +18,16 @@ except ImportError:  # on Windows
 
 @contextlib.contextmanager
 def atomic_write(path: Path, shared: bool = True) -> Iterator[Path]:
-    """A file to write beside `path`, whose place it takes at the end of the block.
+    """Yield a temporary sibling of `path`; rename it over `path` on exit. Raises OSError.
 
-    A crash or a full disk leaves what was there. `OSError` if so. Where `path` is not shared with
-    other writers, what a killed process left of a large file is written over by the next one.
+    The sibling has the same extension, by which image and video libraries choose the format.
+    A crash or a full disk leaves the previous file. With `shared=False`, for large files with a
+    single writer, the sibling's name is fixed, so that the next process overwrites what a killed
+    one left.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     writer = f".{os.getpid()}.{threading.get_ident()}" if shared else ""
-    partial = path.with_name(f".{path.name}{writer}.partial")
+    partial = path.with_name(f".partial{writer}-{path.name}")
     try:
         yield partial
         partial.replace(path)
@@ -35,16 +37,16 @@ def atomic_write(path: Path, shared: bool = True) -> Iterator[Path]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Replace what is at `path`, as `replacing`."""
+    """Write a text file atomically. Raises OSError."""
     with atomic_write(path) as partial:
         partial.write_text(text, encoding="utf-8", errors="replace")
 
 
 @contextlib.contextmanager
 def try_lock(path: Path) -> Iterator[bool]:
-    """Whether this process alone has the file `path`, until the end of the block or of the process.
+    """Yield True if this process holds the lock `path`, until the block or the process ends.
 
-    Where the system has no such locks, every process has it.
+    Without locks in the operating or file system, every process gets True.
     """
     with path.open("w") as file:
         yield _lock(file)
@@ -63,14 +65,14 @@ def _lock(file: IO[str]) -> bool:
 
 
 def write_json(path: Path, content: Any) -> None:
-    """As `write_text`."""
+    """Write a JSON file atomically. Raises OSError."""
     write_text(path, json.dumps(content, indent=1) + "\n")
 
 
 def sync(path: Path) -> None:
-    """The file or folder to the disk itself, where the system can.
+    """Flush a file or folder to the disk, on POSIX.
 
-    A rename after it cannot outlive what it names in a power cut.
+    Called before a rename, it keeps a power cut from leaving a name without its content.
     """
     if os.name == "posix":
         handle = os.open(path, os.O_RDONLY)
@@ -81,15 +83,15 @@ def sync(path: Path) -> None:
 
 
 def write_or_warn(write: Callable[[], None], path: Path, consequence: str = "") -> None:
-    """Say it in a line where `path` cannot be written, with what follows from that."""
+    """Call `write`; if `path` cannot be written, log the reason and the consequence instead."""
     try:
         write()
     except OSError as error:
-        log(f"{path} could not be written ({error}){'; ' if consequence else ''}{consequence}")
+        log(f"{path} cannot be written ({error}){'; ' if consequence else ''}{consequence}")
 
 
 def read_object(path: Path) -> dict[str, Any]:
-    """The object in a JSON file; empty where it is absent or damaged."""
+    """Return the object in a JSON file; empty if it is missing or damaged."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -98,7 +100,7 @@ def read_object(path: Path) -> dict[str, Any]:
 
 
 def read_list(path: Path, name: str) -> list[dict[str, Any]]:
-    """The objects listed as `name` in a JSON file; none where it is absent or damaged."""
+    """Return the list `name` of a JSON file's object; empty if it is missing or damaged."""
     try:
         return list(read_object(path)[name])
     except (KeyError, TypeError):

@@ -1,4 +1,4 @@
-"""How the C library keeps the memory that a training frees in a step and asks for in the next."""
+"""Settings of glibc's malloc for training, which frees and allocates the same blocks each step."""
 
 import ctypes
 import sys
@@ -7,11 +7,11 @@ M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # malloc.h
 
 
 def retain_freed_memory() -> None:
-    """Let this process keep the memory that it frees, instead of handing it to the system.
+    """Let this process keep the memory that it frees instead of returning it to the system.
 
-    glibc maps each large block anew, and the system clears it page by page: of the report's pair
-    that is a tenth to a sixth of a step on a CPU (benchmarks/results/training.md). The peak stays
-    the same. Other C libraries are left as they are.
+    By default glibc maps every large block again, and the kernel clears it page by page: a tenth to
+    a sixth of a step of the report's pair on a CPU (benchmarks/results/training.md). Peak memory
+    stays the same. Other C libraries are left as they are.
     """
     if not sys.platform.startswith("linux"):
         return

@@ -1,8 +1,8 @@
-"""Where the program finds its own files, from a checkout and from an installed wheel."""
+"""Paths of the package's own files, in a checkout and in an installed wheel."""
 
 from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 
 CONF_DIR = _PACKAGE / "conf" if (_PACKAGE / "conf").is_dir() else _PACKAGE.parent / "conf"
-"""The folder of the Hydra configuration: inside the package once installed, else beside it."""
+"""The folder of the Hydra configuration: inside the package if installed, else next to it."""

@@ -1,4 +1,4 @@
-"""Folders of a process's own, and what is left of those of processes that were killed."""
+"""Names of temporary files that one process owns, and removal of abandoned ones."""
 
 import contextlib
 import os
@@ -10,24 +10,26 @@ import time
 from pathlib import Path
 
 ABANDONED_SECONDS = 24 * 3600
-"""What another machine's process has not changed for so long is taken for dead."""
+"""Age after which an unchanged file of another machine's process counts as abandoned."""
 
 
 def owned_name(kind: str) -> str:
-    """A name for a file or folder of this process alone, which tells whose it is."""
+    """Return a unique file name that records the process and host that own it."""
     return f"{kind}-{os.getpid()}-{_host()}-{secrets.token_hex(4)}"
 
 
-def remove_abandoned(place: Path, kind: str) -> None:
-    """Delete what processes left at `place` that did not end: theirs is gone, or was another
-    machine's and has been silent for long."""
-    for path in place.glob(f"{kind}-*-*-*"):
+def remove_abandoned(folder: Path, kind: str) -> None:
+    """Delete files of `kind` in `folder` that killed processes left.
+
+    Owners on this host are looked up; those on other hosts count as killed after a day of silence.
+    """
+    for path in folder.glob(f"{kind}-*-*-*"):
         if _is_dead(path):
             remove(path)
 
 
 def remove(path: Path) -> None:
-    """As much of a file or folder as the system lets go of."""
+    """Delete a file or folder as far as permitted; never raises OSError."""
     if path.is_dir():
         shutil.rmtree(path, ignore_errors=True)
     else:
@@ -40,7 +42,7 @@ def _is_dead(path: Path) -> bool:
     if host == _host() and os.name == "posix" and pid.isdecimal():
         return int(pid) == os.getpid() or not _is_running(int(pid))
     try:
-        changed = max(each.stat().st_mtime for each in (path, *path.iterdir()))
+        changed = max(entry.stat().st_mtime for entry in (path, *path.iterdir()))
     except OSError:
         return False
     return time.time() - changed > ABANDONED_SECONDS
@@ -57,5 +59,5 @@ def _is_running(pid: int) -> bool:
 
 
 def _host() -> str:
-    """This machine's name, fit for a part of a file name."""
+    """Return this machine's name in characters that file names may have."""
     return re.sub(r"\W+", "_", socket.gethostname()) or "host"

@@ -5,19 +5,19 @@ Lightning and torch are imported when the training starts, not with this module.
 
 import traceback
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
 from yaml import YAMLError
 
-from anime_dcgan.cli.command import mistake
+from anime_dcgan.cli.command import user_message
 from anime_dcgan.cli.overrides import command_line
 from anime_dcgan.run.outcome import best_distance, write_failure
 from anime_dcgan.run.settings import check_same
 from anime_dcgan.system.console import is_first_process, log
-from anime_dcgan.system.errors import UserError
+from anime_dcgan.system.errors import UserError, explain_os_error
 from anime_dcgan.system.files import try_lock, write_text
 
 if TYPE_CHECKING:
@@ -96,9 +96,9 @@ def check_same_run(run_dir: Path, config: DictConfig) -> None:
 
 def record_failure(run_dir: Path, error: Exception) -> str:
     """Record why a run failed, and return the reason in one line."""
-    user_message = mistake(error)
-    message = user_message or f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
-    trace = None if user_message else "".join(traceback.format_exception(error))
+    explanation = user_message(error)
+    message = explanation or f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+    trace = None if explanation else "".join(traceback.format_exception(error))
     write_failure(run_dir, message, trace)
     return message
 
@@ -110,13 +110,9 @@ def _write_provenance(run_dir: Path, config: DictConfig, argv: list[str]) -> Non
             file.write(command_line(argv) + "\n")
 
 
-@contextmanager
-def _writing_to(run_dir: Path) -> Iterator[None]:
+def _writing_to(run_dir: Path) -> AbstractContextManager[None]:
     """Raise `UserError` if the folder cannot be written to."""
-    try:
-        yield
-    except OSError as error:
-        raise UserError(f"{run_dir} cannot be written to: {error}; name another run=...") from None
+    return explain_os_error(f"{run_dir} cannot be written to", "use another run=...")
 
 
 def write_report_or_log(run_dir: Path) -> None:

@@ -21,7 +21,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 
 from anime_dcgan.cli.command import INTERRUPTED, in_sweep, print_error
-from anime_dcgan.cli.overrides import own_overrides, place, quoted
+from anime_dcgan.cli.overrides import quote_value, run_override, training_overrides
 from anime_dcgan.run.outcome import FAILURE, FINISHED, best_distance, is_finished, read_failure
 from anime_dcgan.system.console import log
 from anime_dcgan.system.errors import UserError
@@ -39,12 +39,13 @@ def train_job(run_dir: Path, config: DictConfig) -> float:
         check_same_run(run_dir, config)
         log(f"{run_dir} is already finished")
         return best_distance(run_dir)
-    argv = own_overrides(list(HydraConfig.get().overrides.task))
+    argv = training_overrides(list(HydraConfig.get().overrides.task))
     if config.trainer.devices != 1:
         return _train_in_subprocess(run_dir, argv)
     start = config.ckpt_path if config.ckpt_path != "last" else None
     argv = [override for override in argv if not override.startswith("sweep=")]
-    return train_in(run_dir, config, [*argv, place(run_dir)], last_checkpoint(run_dir) or start)
+    argv.append(run_override(run_dir))
+    return train_in(run_dir, config, argv, last_checkpoint(run_dir) or start)
 
 
 def _adopt_same_run(run_dir: Path, config: DictConfig) -> None:
@@ -68,7 +69,7 @@ def _adopt_same_run(run_dir: Path, config: DictConfig) -> None:
 
 def _train_in_subprocess(run_dir: Path, argv: list[str]) -> float:
     """Train by a separate command, which Lightning can rerun to start the other processes."""
-    argv = [*argv, f"hydra.run.dir={quoted(str(run_dir))}", "hydra.mode=RUN"]
+    argv = [*argv, f"hydra.run.dir={quote_value(str(run_dir))}", "hydra.mode=RUN"]
     if last_checkpoint(run_dir):
         argv.append("ckpt_path=last")
     with subprocess.Popen([sys.executable, "-m", "anime_dcgan.train", *argv]) as process:
@@ -103,7 +104,7 @@ class SweepCallback(Callback):
         """Return the folder's name: those of a job's overrides that the sweep varies."""
         argv = [override for override in overrides if not override.startswith("sweep=")]
         varied = [override for override in argv if override.split("=")[0] in self.keys]
-        return file_name(",".join(varied or own_overrides(argv)) or "job")
+        return file_name(",".join(varied or training_overrides(argv)) or "job")
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         self.keys = varied_keys(config)

@@ -112,7 +112,7 @@ def test_the_same_command_trains_only_unfinished_jobs(call: Call, tmp_path: Path
     assert names(folder) == ["loss=bce", "loss=hinge"]
     (folder / "loss=bce" / "finished.json").unlink()  # as if it had been interrupted
     again = call("train", *sweep, cwd=tmp_path)
-    assert f"going on with the sweep outputs/{folder.name}" in again.stderr
+    assert f"resuming the sweep outputs/{folder.name}" in again.stderr
     assert "1 trained, 1 finished before, 0 failed" in again.stdout
     assert epochs(folder / "loss=bce") == 1
     named = ("-m", "loss=bce,hinge", *ONE_EPOCH, f"run={folder.name}")
@@ -175,7 +175,7 @@ def test_the_same_command_resumes_a_stopped_sweep(call: Call, tmp_path: Path):
     folder = found[0].parent.parent.parent
     assert names(folder) == ["seed=0"]  # the whole sweep is stopped
     assert process.returncode == 130
-    assert "Go on: python -m anime_dcgan.train -m seed=0,1" in out.decode()
+    assert "Resume: python -m anime_dcgan.train -m seed=0,1" in out.decode()
     end = int(epochs(folder / "seed=0")) + 1
     more = (f"trainer.max_epochs={end}", f"run={folder.name}")
     result = call("train", *argv, *more, cwd=tmp_path)

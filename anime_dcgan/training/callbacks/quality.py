@@ -12,6 +12,7 @@ from anime_dcgan.metric.base import Metric
 from anime_dcgan.metric.evaluator import Evaluator, Pixels, TooFewFaces, Values
 from anime_dcgan.sampling.sample import sample_images
 from anime_dcgan.system.console import log
+from anime_dcgan.system.errors import UserError
 from anime_dcgan.system.files import write_json, write_or_warn
 from anime_dcgan.training.callbacks.checkpointer import Checkpointer
 from anime_dcgan.training.callbacks.periodic import Periodic, callbacks_of, epoch_now
@@ -44,6 +45,11 @@ class Quality(Periodic):
         training: int = 10_000,
     ) -> None:
         super().__init__(every_epochs, every_kimg)
+        if training < 2:  # distances are relative to those between training faces
+            raise UserError(
+                f"callbacks.quality.training={training} must be at least 2: "
+                "use callbacks.quality.training=10000, or fewer to measure faster"
+            )
         self.metric = metric
         self.file = Path(file)
         self.neighbours = Path(neighbours)

@@ -182,7 +182,7 @@ def test_a_full_disk_does_not_end_the_training(train: Train, monkeypatch, capsys
     monkeypatch.setattr("anime_dcgan.training.callbacks.quality.write_json", full)
     monkeypatch.setattr("anime_dcgan.training.callbacks.equilibrium.write_json", full)
     assert train(*OFTEN, "max_kimg=0.032").images_seen == 32
-    assert "quality.json could not be written (no space left)" in capsys.readouterr().err
+    assert "quality.json cannot be written (no space left)" in capsys.readouterr().err
 
 
 def test_zero_steps_are_refused():

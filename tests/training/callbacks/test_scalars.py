@@ -83,7 +83,7 @@ def test_a_full_disk_is_reported_once_and_training_continues(
     assert train(*SCALARS).images_seen == 64
     assert calls == [16, 32, 48, 64]
     assert [line["images"] for line in lines(tmp_path / "run")] == [48, 64]
-    message = "scalars.jsonl could not be written (no space left)"
+    message = "scalars.jsonl cannot be written (no space left)"
     assert capsys.readouterr().err.count(message) == 1
 
 
@@ -95,7 +95,7 @@ def test_a_folder_that_cannot_be_cleaned_up_does_not_end_the_training(
 
     monkeypatch.setattr(module, "remove_scalars_beyond", full)
     assert train(*SCALARS).images_seen == 64
-    assert "scalars.jsonl could not be written (no space left)" in capsys.readouterr().err
+    assert "scalars.jsonl cannot be written (no space left)" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("rank", [0, 1])

@@ -1,0 +1,31 @@
+"""One line about errors that a user can fix, and none about bugs."""
+
+import pytest
+from hydra.errors import InstantiationException
+from omegaconf.errors import OmegaConfBaseException
+
+from anime_dcgan.cli.command import instantiate, user_message
+from anime_dcgan.system.errors import UserError
+
+
+def test_an_error_without_a_message_is_named_by_its_class():
+    assert user_message(OmegaConfBaseException("")) == "OmegaConfBaseException"
+    error = InstantiationException("")
+    error.__cause__ = EOFError()
+    assert user_message(error) == "the configuration cannot be built: EOFError"
+
+
+def test_a_bug_keeps_its_traceback():
+    assert user_message(ZeroDivisionError("division by zero")) is None
+
+
+def test_a_setting_that_cannot_be_built_is_named():
+    with pytest.raises(InstantiationException) as caught:
+        instantiate({"_target_": "fractions.Fraction", "numerator": "x"})
+    assert (user_message(caught.value) or "").startswith("the configuration cannot be built: ")
+
+
+def test_a_user_error_passes_through_a_constructor():
+    settings = {"_target_": "anime_dcgan.game.regularizer.R1", "weight": -1.0}
+    with pytest.raises(UserError, match="weight"):
+        instantiate(settings)

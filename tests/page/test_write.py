@@ -129,7 +129,7 @@ def test_a_path_that_cannot_be_written_is_named(tmp_path: Path, out: str):
     run = make_run(tmp_path / "a")
     (tmp_path / "file").touch()
     (tmp_path / "folder.html").mkdir()
-    with pytest.raises(UserError, match=r"cannot be written: .*; name another out=\.\.\."):
+    with pytest.raises(UserError, match=r"cannot be written \(.*\): use another out=\.\.\."):
         write_report(run, tmp_path / out)
     assert not list(tmp_path.glob(".partial*"))
 

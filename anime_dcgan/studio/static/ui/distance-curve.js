@@ -23,7 +23,8 @@ const MAX_FLOOR_RATIO = 4;
  */
 export function distanceCurve(run, epoch, onchoose) {
   const points = run.curve.filter(([, value]) => Number.isFinite(value));
-  if (points.length < 2) return element("p.quiet", {}, "No distance has been measured yet.");
+  if (points.length < 2)
+    return element("p.quiet", {}, "The curve appears after two measurements of the distance.");
   const values = points.map(([, value]) => value);
   const floor = visibleFloor(run.floor, values);
   const scales = scalesOf(points, floor);

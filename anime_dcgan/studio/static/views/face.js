@@ -171,7 +171,7 @@ function faceActions(face, picture, back) {
     button("Copy link", () => copyLink(face)),
     linkButton("Download", downloadUrl, { download: "" }),
     collectionMenu(face),
-    button("Smooth", toggleRendering, { title: "Pixelated or smooth scaling (S)" }),
+    button("Pixelated / smooth", toggleRendering, { title: "Scaling (S)" }),
     document.fullscreenEnabled && button("Full screen", () => toggleFullScreen(picture)),
     button("Back", back, { title: "Back (Esc)" }),
   );

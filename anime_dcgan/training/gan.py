@@ -21,7 +21,6 @@ from anime_dcgan.game.loss import AdversarialLoss
 from anime_dcgan.game.regularizer import Regularizer
 from anime_dcgan.game.step import Game, Metrics
 from anime_dcgan.model.base import Discriminator, Generator
-from anime_dcgan.run.runs import Weights
 from anime_dcgan.sampling.image import to_float
 from anime_dcgan.system import precision
 from anime_dcgan.system.errors import UserError
@@ -29,7 +28,6 @@ from anime_dcgan.training import cuda_graph, ema
 from anime_dcgan.training.schedule import Schedule
 
 MakeOptimizer = Callable[[Iterable[nn.Parameter]], Optimizer]
-SAMPLE_BATCH = 64  # images that `sample` draws at a time
 
 
 class GAN(lightning.LightningModule):
@@ -179,24 +177,6 @@ class GAN(lightning.LightningModule):
 
     def on_train_end(self) -> None:
         self._take = cuda_graph.take_eagerly
-
-    @torch.no_grad()
-    def sample(
-        self, latents: Float[Tensor, "n latent_dim"], weights: Weights = "ema"
-    ) -> Float[Tensor, "n 3 h w"]:
-        """Return images in [-1, 1] of the averaged or the raw generator, in evaluation mode.
-
-        The mode of the generator and the random state are left as they were.
-        """
-        generator = self.generator_ema if weights == "ema" else self.generator
-        training = generator.training
-        generator.eval()
-        try:
-            return torch.cat(
-                [generator(part.to(self.device)) for part in latents.split(SAMPLE_BATCH)]
-            )
-        finally:
-            generator.train(training)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["images_seen"] = self.images_seen

@@ -122,7 +122,7 @@ class Equilibrium(Callback):
     def _gap(self, trainer: Trainer, module: GAN) -> DualityGap:
         faces: Faces = trainer.datamodule.faces  # pyright: ignore[reportAttributeAccessIssue]
         random = np.random.default_rng((module.seed, module.images_seen))
-        answering, judged = _unseen_rows(faces, random)
+        response_rows, value_rows = _unseen_rows(faces, random)
         size = trainer.train_dataloader.batch_size  # pyright: ignore[reportOptionalMemberAccess]
 
         def real(rows: np.ndarray, count: int) -> Float[Tensor, "n 3 h w"]:
@@ -136,10 +136,10 @@ class Equilibrium(Callback):
         devices = [module.device] if module.device.type == "cuda" else []
         with torch.random.fork_rng(devices=devices):
             torch.manual_seed(int(random.integers(2**32)))
-            batches = [real(answering, size) for _ in range(self.steps)]
+            batches = [real(response_rows, size) for _ in range(self.steps)]
             game = _game(trainer, module)
-            judged_on = real(judged, self.count)
-            return duality_gap(game, batches, latents, judged_on, module.discriminator_steps)
+            evaluated = real(value_rows, self.count)
+            return duality_gap(game, batches, latents, evaluated, module.discriminator_steps)
 
     def _write(self) -> None:
         since = self.verdict.since

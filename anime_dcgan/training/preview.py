@@ -12,7 +12,7 @@ from anime_dcgan.data.faces import distinct_rows
 from anime_dcgan.data.rows import read_rows
 from anime_dcgan.game.augment import Augment
 from anime_dcgan.sampling import image
-from anime_dcgan.system.errors import UserError
+from anime_dcgan.system.errors import explain_os_error
 
 ROWS = 8  # faces on the sheet, one per row
 AUGMENTED_COLUMNS = 9  # shared by the strengths that are shown
@@ -35,11 +35,9 @@ def write_preview(config: DictConfig, path: Path) -> str:
         columns += [apply(images) for apply in previews.values() for _ in range(repeats)]
     pixels = image.to_uint8(torch.stack(columns, 1).flatten(0, 1))
     sheet = image.grid(pixels, len(columns), image.visible_scale(pixels.shape[1]))
-    try:
+    with explain_os_error(f"{path} cannot be written", "use another run=..."):
         path.parent.mkdir(parents=True, exist_ok=True)
         sheet.save(path)
-    except OSError as error:
-        raise UserError(f"{path} cannot be written: {error}; name another run=...") from None
     return "original; " + "; ".join(f"{repeats} times {name}" for name in previews)
 
 

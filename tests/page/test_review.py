@@ -220,7 +220,7 @@ def test_a_threshold_stands_where_its_value_is():
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path, out: str):
     (tmp_path / "file").touch()
     (tmp_path / "folder.html").mkdir()
-    with pytest.raises(UserError, match=r"cannot be written: .*; name another out=\.\.\."):
+    with pytest.raises(UserError, match=r"cannot be written \(.*\): use another out=\.\.\."):
         write_review(findings_of([]), tmp_path / out)
 
 

@@ -1,4 +1,4 @@
-"""The commands as a user meets them: in processes of their own, from an empty folder."""
+"""The commands as a user runs them: in their own processes, from an empty folder."""
 
 import json
 import os
@@ -42,7 +42,7 @@ def start(command: str, *overrides: str, cwd: Path) -> subprocess.Popen[str]:
 
 
 def run(command: str, *overrides: str, cwd: Path, status: int = 0) -> Result:
-    """The command in a process of its own."""
+    """Run the command in its own process."""
     process = start(command, *overrides, cwd=cwd)
     out, err = process.communicate(timeout=120)
     assert process.returncode == status, out + err
@@ -51,15 +51,15 @@ def run(command: str, *overrides: str, cwd: Path, status: int = 0) -> Result:
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a run `a` of three epochs below outputs/."""
+    """Return a folder whose outputs/ has a run `a` of three epochs."""
     folder = tmp_path_factory.mktemp("finished")
     result = run("train", *TINY, "trainer.max_epochs=3", "run=a", cwd=folder)
-    for word in ("samples/ema/epoch=0003.png", "checkpoints", "tensorboard --logdir"):
-        assert word in result.stdout
+    for text in ("samples/ema/epoch=0003.png", "checkpoints", "tensorboard --logdir"):
+        assert text in result.stdout
     return folder
 
 
-def test_a_run_says_what_to_type_next_and_that_works(call, finished: Path):
+def test_the_command_that_a_run_prints_next_works(call, finished: Path):
     command = (finished / "outputs/a/command.txt").read_text().split()
     assert command[:3] == ["python", "-m", "anime_dcgan.train"]
     assert "run=a" in command
@@ -70,7 +70,7 @@ def test_a_run_says_what_to_type_next_and_that_works(call, finished: Path):
         assert grid.size == (2 * 18 + 2, 2 * 18 + 2)
 
 
-def test_the_same_seed_is_the_same_face_in_folders_and_zips_of_any_size(call, finished: Path):
+def test_a_seed_gives_the_same_face_in_folders_and_archives_of_any_size(call, finished: Path):
     call("generate", "run=a", "epoch=2", "n=20", "seed=5", "out=many/", cwd=finished)
     call("generate", "run=a", "epoch=2", "n=1", "seed=17", "out=one.zip", cwd=finished)
     with zipfile.ZipFile(finished / "one.zip") as archive:
@@ -89,7 +89,7 @@ def test_raw_and_averaged_weights_and_epochs_differ(call, finished: Path):
     assert not np.array_equal(pictures[1], pictures[2])
 
 
-def test_faces_in_bf16_differ_from_the_exact_ones_by_less_than_eyes_see(call, finished: Path):
+def test_faces_in_bf16_differ_invisibly_from_those_in_float32(call, finished: Path):
     call("generate", "run=a", "n=20", "out=exact.png", cwd=finished)
     call("generate", "run=a", "n=20", "precision=bf16-mixed", "out=fast.png", cwd=finished)
     exact, fast = (
@@ -99,7 +99,7 @@ def test_faces_in_bf16_differ_from_the_exact_ones_by_less_than_eyes_see(call, fi
     assert np.abs(exact - fast).mean() < 1
 
 
-def test_a_film_and_a_checkpoint_by_its_path(call, finished: Path):
+def test_generate_writes_a_film_from_the_path_of_a_checkpoint(call, finished: Path):
     path = "outputs/a/checkpoints/last.ckpt"
     films = ("n=3", "frames_per_face=5", "out=film.gif")
     call("generate", f"epoch='{path}'", *films, cwd=finished)
@@ -124,7 +124,7 @@ def test_a_film_and_a_checkpoint_by_its_path(call, finished: Path):
         ),
     ],
 )
-def test_mistakes_in_drawing_are_told_in_a_line(call, finished: Path, overrides, message):
+def test_generate_explains_mistakes_in_one_line(call, finished: Path, overrides, message):
     result = call("generate", *overrides, cwd=finished, status=2)
     assert result.stderr.startswith("error: ")
     assert message in result.stderr
@@ -160,7 +160,7 @@ def test_generate_starts_without_lightning(finished: Path):
         (["trainer=gpu"], "trainer"),
     ],
 )
-def test_mistakes_in_training_are_told_in_a_line(call, tmp_path: Path, overrides, message):
+def test_train_explains_mistakes_in_one_line(call, tmp_path: Path, overrides, message):
     if overrides == ["trainer=gpu"] and _has_gpu():
         pytest.skip("this machine has a GPU")
     result = call("train", *overrides, cwd=tmp_path, status=2)
@@ -177,7 +177,7 @@ def _has_gpu() -> bool:
 
 
 @pytest.mark.parametrize(
-    ("words", "message"),
+    ("arguments", "message"),
     [
         (["trainr.devices=1"], "trainr.devices is not a setting: --cfg job lists them all"),
         (["data.sise=3"], "data.sise is not a setting"),
@@ -199,19 +199,21 @@ def _has_gpu() -> bool:
         (["=3"], "=3 cannot be parsed: write setting=value"),
     ],
 )
-def test_words_that_are_no_override_are_told_in_a_line(call, tmp_path: Path, words, message):
-    result = call("train", *words, cwd=tmp_path, status=2)
+def test_invalid_overrides_are_explained_in_one_line(call, tmp_path: Path, arguments, message):
+    result = call("train", *arguments, cwd=tmp_path, status=2)
     assert f"error: {message}" in result.stderr
     assert "Traceback" not in result.stderr and len(result.stderr.splitlines()) <= 2
-    assert "-m" in words or not any((tmp_path / "outputs").iterdir())  # Hydra records a sweep first
+    assert "-m" in arguments or not any(
+        (tmp_path / "outputs").iterdir()
+    )  # Hydra records a sweep first
 
 
-def test_words_are_told_from_the_values_of_options(call, tmp_path: Path):
+def test_values_of_options_are_not_taken_for_overrides(call, tmp_path: Path):
     result = call("train", "--cfg", "job", "model=3", cwd=tmp_path, status=2)
     assert result.stderr == "error: model=3 is not an option: use one of dcgan, radford\n"
 
 
-def test_the_whole_story_of_a_refused_word_can_be_had(
+def test_hydra_full_error_shows_the_traceback_of_an_invalid_override(
     call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
@@ -219,7 +221,7 @@ def test_the_whole_story_of_a_refused_word_can_be_had(
         call("train", "loss=wgann", cwd=tmp_path)
 
 
-def test_a_folder_that_cannot_be_written_is_named(call, tmp_path: Path):
+def test_an_unwritable_outputs_folder_is_named(call, tmp_path: Path):
     (tmp_path / "outputs").write_text("a file where the folder should be")
     result = call("train", *TINY, cwd=tmp_path, status=2)
     assert "outputs cannot be written" in result.stderr
@@ -227,7 +229,7 @@ def test_a_folder_that_cannot_be_written_is_named(call, tmp_path: Path):
     assert len(result.stderr.splitlines()) == 1
 
 
-def test_a_name_that_is_taken_is_refused_and_the_run_untouched(call, finished: Path):
+def test_a_run_name_that_is_taken_is_refused_and_the_run_left_untouched(call, finished: Path):
     last = finished / "outputs/a/checkpoints/last.ckpt"
     before = last.stat().st_mtime_ns
     result = call("train", *TINY, "run=a", cwd=finished, status=2)
@@ -239,13 +241,13 @@ TENTH = "outputs/*/checkpoints/epoch=0010.ckpt"
 
 
 def is_last(checkpoint: Path) -> bool:
-    """Whether `last` is no older; it takes that name a moment after the other."""
+    """Return True if last.ckpt has been written, too, a moment after the epoch's checkpoint."""
     last = checkpoint.with_name("last.ckpt")
     return last.stat().st_mtime_ns >= checkpoint.stat().st_mtime_ns
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
-def test_stopped_and_killed_runs_go_on_with_the_same_command(tmp_path: Path, number: int):
+def test_stopped_and_killed_runs_resume_with_the_same_command(tmp_path: Path, number: int):
     settings = [*TINY, "trainer.max_epochs=400", "callbacks.checkpointer.every_epochs=5"]
     process = start("train", *settings, cwd=tmp_path)
     deadline = time.monotonic() + 60
@@ -272,7 +274,7 @@ def test_stopped_and_killed_runs_go_on_with_the_same_command(tmp_path: Path, num
 
 
 def test_two_processes_train_together(tmp_path: Path):
-    """Distributed data parallel over gloo: both see batches of their own and stay equal."""
+    """Train data-parallel over gloo: each process has its own batches of the same epoch."""
     result = run(
         "train",
         *(*TINY, "run=two", "trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2"),
@@ -284,9 +286,9 @@ def test_two_processes_train_together(tmp_path: Path):
     assert contents["images_seen"] == 2 * 2 * 16  # 38 faces are 2 batches of 16 over both
 
 
-def test_two_processes_agree_that_nothing_could_be_saved(tmp_path: Path):
+def test_two_processes_fail_together_if_nothing_can_be_saved(tmp_path: Path):
     folder = tmp_path / "outputs/two/checkpoints"
-    for name in ("epoch=0001", "last"):  # where the files would be written first
+    for name in ("epoch=0001", "last"):  # in the way of the temporary files
         (folder / f".partial-{name}.ckpt").mkdir(parents=True)
     result = run(
         "train",
@@ -299,9 +301,7 @@ def test_two_processes_agree_that_nothing_could_be_saved(tmp_path: Path):
     assert "Traceback" not in result.stderr
 
 
-def test_a_run_whose_settings_are_damaged_goes_on_from_its_checkpoint(
-    finished: Path, tmp_path: Path
-):
+def test_a_run_with_damaged_settings_resumes_from_its_checkpoint(finished: Path, tmp_path: Path):
     outputs = shutil.copytree(finished / "outputs", tmp_path / "outputs")
     for damaged in ("", "loss:\n  _target_: anime_dcgan.game.loss.BCE\nse", "a: [1"):
         (outputs / "a/config.yaml").write_text(damaged)
@@ -311,13 +311,13 @@ def test_a_run_whose_settings_are_damaged_goes_on_from_its_checkpoint(
 
 
 def test_a_profile_holds_a_table_and_a_trace(call: Callable[..., Result], tmp_path: Path):
-    words = ("trainer=profile", "callbacks=none", "logger=none", "trainer.accelerator=cpu")
+    arguments = ("trainer=profile", "callbacks=none", "logger=none", "trainer.accelerator=cpu")
     small = ("data.count=40", "data.image_size=16", "data.batch_size=4", "run=profiled")
-    said = call("train", *words, *small, "trainer.precision=32-true", cwd=tmp_path).stdout
+    stdout = call("train", *arguments, *small, "trainer.precision=32-true", cwd=tmp_path).stdout
     profile = tmp_path / "outputs" / "profiled" / "profile"
-    assert f"profile      {profile}" in said
-    for absent in ("checkpoints", "curves", "Generate:"):  # nothing of that was left
-        assert absent not in said
+    assert f"profile      {profile}" in stdout
+    for absent in ("checkpoints", "curves", "Generate:"):  # none of these was written
+        assert absent not in stdout
     (table,) = profile.glob("*.txt")
     assert "aten::convolution_backward" in table.read_text()
     (trace,) = profile.glob("*.json")
@@ -325,19 +325,19 @@ def test_a_profile_holds_a_table_and_a_trace(call: Callable[..., Result], tmp_pa
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "../a", "null", "[a,b]", "/tmp/a"])
-def test_a_run_lies_in_a_folder_below_outputs(call, tmp_path: Path, name: str):
-    said = call("train", *TINY, f"run={name}", cwd=tmp_path, status=2).stderr
-    assert said == f"error: run={name} does not name a folder below outputs/: use run=first\n"
+def test_a_run_name_outside_outputs_is_refused(call, tmp_path: Path, name: str):
+    stderr = call("train", *TINY, f"run={name}", cwd=tmp_path, status=2).stderr
+    assert stderr == f"error: run={name} does not name a folder below outputs/: use run=first\n"
     assert not list(tmp_path.iterdir())
 
 
-def test_faces_replace_faces_and_nothing_else(call, finished: Path, tmp_path: Path):
+def test_overwrite_replaces_generated_faces_only(call, finished: Path, tmp_path: Path):
     outputs = shutil.copytree(finished / "outputs", tmp_path / "outputs")
     (tmp_path / "kept").mkdir()
     (tmp_path / "kept/note.txt").write_text("precious")
     for out in ("kept", "outputs", "outputs/a"):
-        said = call("generate", "run=a", f"out={out}", "overwrite=true", cwd=tmp_path, status=2)
-        assert "has files other than faces" in said.stderr
+        stderr = call("generate", "run=a", f"out={out}", "overwrite=true", cwd=tmp_path, status=2)
+        assert "has files other than faces" in stderr.stderr
     assert (tmp_path / "kept/note.txt").read_text() == "precious"
     assert (outputs / "a/checkpoints/last.ckpt").exists()
     for n in (3, 2):
@@ -346,7 +346,7 @@ def test_faces_replace_faces_and_nothing_else(call, finished: Path, tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    ("word", "mended"),
+    ("override", "fix"),
     [
         *(("out=null", "out=faces.png"), ("out=.", "out=faces.png"), ("columns=abc", "integer")),
         *(("columns=-3", "columns=1"), ("scale=100000", "scale=64"), ("epoch=inf", "number")),
@@ -357,40 +357,42 @@ def test_faces_replace_faces_and_nothing_else(call, finished: Path, tmp_path: Pa
         ),
     ],
 )
-def test_what_cannot_be_drawn_is_told(call, finished: Path, word: str, mended: str):
-    said = call("generate", "run=a", "out=never.png", word, cwd=finished, status=2).stderr
-    assert said.startswith("error: ") and mended in said and said.count("\n") == 1
+def test_generate_names_the_override_that_fixes_a_setting(
+    call, finished: Path, override: str, fix: str
+):
+    stderr = call("generate", "run=a", "out=never.png", override, cwd=finished, status=2).stderr
+    assert stderr.startswith("error: ") and fix in stderr and stderr.count("\n") == 1
     assert not (finished / "never.png").exists()
 
 
 @pytest.mark.parametrize("budget", ["nan", "inf", "-1"])
-def test_a_budget_that_is_none_is_told(call, tmp_path: Path, budget: str):
-    said = call("train", *TINY, f"max_kimg={budget}", "run=a", cwd=tmp_path, status=2).stderr
-    assert re.match(f"error: max_kimg={budget} (is|must be) ", said)
+def test_an_invalid_budget_is_refused(call, tmp_path: Path, budget: str):
+    stderr = call("train", *TINY, f"max_kimg={budget}", "run=a", cwd=tmp_path, status=2).stderr
+    assert re.match(f"error: max_kimg={budget} (is|must be) ", stderr)
 
 
-def test_a_run_that_lost_its_last_checkpoint_is_not_overwritten(finished: Path, tmp_path: Path):
+def test_a_run_without_its_last_checkpoint_is_not_overwritten(finished: Path, tmp_path: Path):
     outputs = shutil.copytree(finished / "outputs", tmp_path / "outputs")
     (outputs / "a/checkpoints/last.ckpt").unlink()
-    said = run("train", *TINY, "trainer.max_epochs=3", "run=a", cwd=tmp_path, status=2).stderr
-    assert "but not its last.ckpt" in said
-    words = shlex.split(said.rpartition("resume with ")[2])
-    run("train", *TINY, "trainer.max_epochs=4", "run=a", *words, cwd=tmp_path)
+    stderr = run("train", *TINY, "trainer.max_epochs=3", "run=a", cwd=tmp_path, status=2).stderr
+    assert "but not its last.ckpt" in stderr
+    arguments = shlex.split(stderr.rpartition("resume with ")[2])
+    run("train", *TINY, "trainer.max_epochs=4", "run=a", *arguments, cwd=tmp_path)
 
 
-def test_what_says_how_it_went_may_be_damaged(finished: Path, tmp_path: Path):
+def test_damaged_records_of_a_run_do_not_stop_it(finished: Path, tmp_path: Path):
     outputs = shutil.copytree(finished / "outputs", tmp_path / "outputs")
-    for verdict in ("{bro", '{"verdict": 1}'):  # of a run that is over, so that nothing is trained
+    for verdict in ("{bro", '{"verdict": 1}'):  # the run is finished, so nothing is trained
         (outputs / "a/equilibrium.json").write_text(verdict)
         run("train", *TINY, "trainer.max_epochs=3", "run=a", "ckpt_path=last", cwd=tmp_path)
     (outputs / "a/quality.json").write_text("{bro")
     again = ("trainer.max_epochs=4", "run=a", "ckpt_path=last")
-    said = run("train", *TINY, *again, cwd=tmp_path).stderr
-    assert "quality.json is damaged and kept as" in said
+    stderr = run("train", *TINY, *again, cwd=tmp_path).stderr
+    assert "quality.json is damaged and kept as" in stderr
     assert (outputs / "a/quality-damaged.json").read_text() == "{bro"
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="there are no such locks")
+@pytest.mark.skipif(sys.platform == "win32", reason="no file locks")
 def test_two_commands_do_not_train_in_one_folder(tmp_path: Path):
     endless = (*TINY, "run=a", "trainer.max_epochs=-1", "metric=none", "callbacks.samples=null")
     first = start("train", *endless, cwd=tmp_path)
@@ -400,15 +402,17 @@ def test_two_commands_do_not_train_in_one_folder(tmp_path: Path):
         while not last.exists():
             assert time.monotonic() < deadline
             time.sleep(0.1)
-        said = run("train", *endless, "ckpt_path=last", cwd=tmp_path, status=2).stderr
-        assert "is being trained by another command" in said
+        stderr = run("train", *endless, "ckpt_path=last", cwd=tmp_path, status=2).stderr
+        assert "is being trained by another command" in stderr
     finally:
         first.kill()
         first.communicate()
     run("train", *endless, "ckpt_path=last", "max_kimg=0.01", cwd=tmp_path)
 
 
-def test_a_damaged_last_checkpoint_is_told_with_what_is_left(call, finished: Path, tmp_path: Path):
+def test_a_damaged_last_checkpoint_is_explained_with_the_remaining_ones(
+    call, finished: Path, tmp_path: Path
+):
     outputs = shutil.copytree(finished / "outputs", tmp_path / "outputs")
     last = outputs / "a/checkpoints/last.ckpt"
     whole = last.read_bytes()
@@ -416,11 +420,11 @@ def test_a_damaged_last_checkpoint_is_told_with_what_is_left(call, finished: Pat
         last.unlink()
         last.write_bytes(content)
         for command in (("train", *TINY, "ckpt_path=last"), ("generate", "out=a.png")):
-            said = call(*command, "run=a", cwd=tmp_path, status=2).stderr
-            assert "such as that of an epoch" in said or "is refused: it is damaged" in said
-            assert "mmap" not in said and said.count("error: ") == 1
+            stderr = call(*command, "run=a", cwd=tmp_path, status=2).stderr
+            assert "such as that of an epoch" in stderr or "is refused: it is damaged" in stderr
+            assert "mmap" not in stderr and stderr.count("error: ") == 1
     last.unlink()
-    said = call("train", *TINY, "run=a", "ckpt_path=last", cwd=tmp_path, status=2).stderr
-    assert "epoch=0003.ckpt" in said
-    said = call("train", *TINY, "run=b", "ckpt_path=last", cwd=tmp_path, status=2).stderr
-    assert "remove ckpt_path=last to start it" in said
+    stderr = call("train", *TINY, "run=a", "ckpt_path=last", cwd=tmp_path, status=2).stderr
+    assert "epoch=0003.ckpt" in stderr
+    stderr = call("train", *TINY, "run=b", "ckpt_path=last", cwd=tmp_path, status=2).stderr
+    assert "remove ckpt_path=last to start it" in stderr

@@ -1,4 +1,4 @@
-"""The command: what it finds and ranks, where it writes, and mistakes told in a line."""
+"""`compare`: runs it finds and ranks, the page it writes, and mistakes explained in one line."""
 
 import json
 from pathlib import Path
@@ -10,15 +10,15 @@ from tests.run_folder import Page, make_run, row, write_quality, write_verdict
 
 
 def make_sweep(folder: Path) -> Path:
-    """Two losses with two seeds each; hinge is nearer. A third one failed."""
+    """Make a sweep of two losses with two seeds each, of which hinge is closer; a third failed."""
     for loss, distances in (("bce", (20.0, 22.0)), ("hinge", (10.0, 11.0))):
         for seed, distance in enumerate(distances):
             run = make_run(folder / f"loss={loss},seed={seed}", epochs=[1, 2])
             settings = {"loss": {"_target_": f"anime_dcgan.game.loss.{loss}"}, "seed": seed}
             (run / "config.yaml").write_text(json.dumps(settings))
             (run / ".hydra").mkdir()
-            words = ["max_kimg=2", f"loss={loss}", f"seed={seed}"]
-            (run / ".hydra" / "overrides.yaml").write_text(json.dumps(words))
+            arguments = ["max_kimg=2", f"loss={loss}", f"seed={seed}"]
+            (run / ".hydra" / "overrides.yaml").write_text(json.dumps(arguments))
             rows = [row(1.0, swd_all=30.0), row(2.0, swd_all=distance, precision=0.5)]
             for number, one in enumerate(rows):
                 one["hours"] = number + 1.5
@@ -30,7 +30,7 @@ def make_sweep(folder: Path) -> Path:
     return folder
 
 
-def test_a_sweep_is_ranked_and_the_page_lies_in_it(call, tmp_path: Path):
+def test_a_sweep_is_ranked_on_a_page_in_its_folder(call, tmp_path: Path):
     sweep = make_sweep(tmp_path / "outputs" / "losses")
     result = call("compare", "outputs/losses", cwd=tmp_path)
     assert result.stdout.index("loss=hinge") < result.stdout.index("loss=bce")
@@ -40,8 +40,8 @@ def test_a_sweep_is_ranked_and_the_page_lies_in_it(call, tmp_path: Path):
     assert len(page.all("tr", class_="first")) == 1
     assert len(page.all("figure", class_="grid")) == 2
     assert len(page.all("figure", class_="panel")) == len(page.all("svg")) == 2
-    for words in ("loss=hinge", "10.5", "Not in the ranking", "the loss is NaN <script>"):
-        assert words in page.text
+    for text in ("loss=hinge", "10.5", "Not in the ranking", "the loss is NaN <script>"):
+        assert text in page.text
     assert "<td>2.50</td>" in page.source  # hours
     assert "against time" in page.text
 
@@ -56,7 +56,7 @@ def test_a_recipe_whose_other_seeds_failed_is_marked(call, tmp_path: Path):
     assert "<td>1 of 2</td>" in page.source and "<td>2</td>" in page.source
 
 
-def test_a_floor_far_below_is_said_and_one_that_is_near_is_drawn(call, tmp_path: Path):
+def test_a_distant_floor_is_stated_and_a_near_one_is_plotted(call, tmp_path: Path):
     sweep = make_sweep(tmp_path / "outputs" / "losses")  # 10 against a floor of 3
     call("compare", "outputs/losses", cwd=tmp_path)
     assert "Dashed: the floor, 3.00" in Page(sweep / "compare.html").text
@@ -69,7 +69,7 @@ def test_a_floor_far_below_is_said_and_one_that_is_near_is_drawn(call, tmp_path:
     assert "Far below: the floor, 2.00" in page.text and "stroke-dasharray" not in page.source
 
 
-def test_folders_and_overrides_are_told_apart(call, tmp_path: Path):
+def test_folders_are_separated_from_overrides(call, tmp_path: Path):
     make_sweep(tmp_path / "outputs" / "losses")
     runs = [f"outputs/losses/loss={loss},seed=0" for loss in ("bce", "hinge")]
     result = call("compare", *runs, "kimg=1", "out=page.html", cwd=tmp_path)
@@ -80,7 +80,7 @@ def test_folders_and_overrides_are_told_apart(call, tmp_path: Path):
     assert (tmp_path / "outputs" / "compare.html").exists()
 
 
-def test_damaged_runs_are_left_out_and_named(call, tmp_path: Path):
+def test_damaged_runs_are_skipped_and_named(call, tmp_path: Path):
     sweep = make_sweep(tmp_path / "outputs" / "losses")
     (sweep / "loss=bce,seed=0" / "config.yaml").write_text("[1, 2")
     (sweep / "loss=bce,seed=1" / "quality.json").write_text("{")
@@ -92,7 +92,7 @@ def test_damaged_runs_are_left_out_and_named(call, tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    ("words", "message"),
+    ("arguments", "message"),
     [
         (["nowhere"], "nowhere is not a folder"),
         (["empty"], "there is no run in empty"),
@@ -104,10 +104,10 @@ def test_damaged_runs_are_left_out_and_named(call, tmp_path: Path):
         (["outputs", "out=page.pdf"], "must end in .html or .htm"),
     ],
 )
-def test_mistakes_are_told_in_a_line(call, tmp_path: Path, words, message):
+def test_mistakes_are_explained_in_one_line(call, tmp_path: Path, arguments, message):
     (tmp_path / "empty").mkdir()
     make_run(tmp_path / "unmeasured" / "a")
     make_sweep(tmp_path / "outputs" / "losses")
-    result = call("compare", *words, cwd=tmp_path, status=2)
+    result = call("compare", *arguments, cwd=tmp_path, status=2)
     (line,) = result.stderr.splitlines()
     assert line.startswith("error: ") and message in line

@@ -1,4 +1,4 @@
-"""Every file under conf/ composes, builds what it names, and can be trained with."""
+"""Every file under conf/ composes, builds its objects, and can be trained with."""
 
 import itertools
 import re
@@ -33,17 +33,17 @@ OPTIONS = [
 ]
 COMMANDS = ("compare", "evaluate", "generate", "prepare", "report", "studio")
 PREPARE = {"crop": r"anime_dcgan\.cleaning\.crop\."}
-"""Groups of the command `prepare`, with what they wrap."""
+"""Groups of the command `prepare`, with the modules of their targets."""
 LIBRARIES = {
     "optimizer": r"(torch\.optim|pytorch_optimizer)\.",
     "trainer": r"lightning\.",
     "logger": r"lightning\.",
 }
-"""The groups that wrap a library; every other group wraps our module of its name."""
+"""Groups whose targets are in a library; those of other groups are in the module of that name."""
 
 
 class WithoutWeights(extractor.Extractor):
-    """Stands for the networks whose trained weights are not on every machine."""
+    """A stand-in for the networks that need pretrained weights."""
 
     def __init__(self, weights: str | None = None, resize: int = 0) -> None:
         super().__init__()
@@ -57,7 +57,7 @@ def targets(config: object) -> list[str]:
 
 
 def choice(group: str, option: str) -> str:
-    """The override that chooses it, on top of `train`."""
+    """Return the override that chooses an option on top of `train`."""
     return f"{'+' * (group in PREPARE)}{group}={option}"
 
 
@@ -107,13 +107,13 @@ def test_a_group_and_the_module_it_configures_share_a_name(group: str, option: s
 @pytest.mark.parametrize(
     ("group", "option"), [pair for pair in OPTIONS if pair[0] in ("experiment", "sweep")]
 )
-def test_what_sets_several_groups_sets_them_at_the_top(group: str, option: str):
-    """A file that lacks `@package _global_` would be composed below its own name, unseen."""
+def test_experiments_and_sweeps_set_groups_at_the_top_level(group: str, option: str):
+    """Without `@package _global_`, the file would be composed below its own name, to no effect."""
     assert group not in compose_train(choice(group, option), "run_dir=x")
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in (CONF_DIR / "sweep").glob("*")))
-def test_every_job_of_a_sweep_is_one_that_can_be_trained(name: str):
+def test_every_job_of_a_sweep_can_be_built(name: str):
     recipe: Any = OmegaConf.to_container(OmegaConf.load(CONF_DIR / "sweep" / f"{name}.yaml"))
     assert recipe["hydra"]["mode"] == "MULTIRUN"
     params = recipe["hydra"]["sweeper"]["params"]
@@ -170,7 +170,7 @@ def test_every_pairing_trains_or_is_refused_with_the_reason(
         assert train(*overrides, *small, model=model).images_seen == 16
 
 
-def test_wgan_is_as_its_paper_has_it_from_one_override():
+def test_one_override_gives_wgan_as_in_the_paper():
     config = compose_train("loss=wgan", "run_dir=x")
     assert config.loss._target_ == "anime_dcgan.game.loss.WGAN"
     assert config.regularizer == {
@@ -183,7 +183,7 @@ def test_wgan_is_as_its_paper_has_it_from_one_override():
         assert config.optimizer[player].lr == 5e-5
 
 
-def test_wgan_gp_is_as_its_paper_has_it_from_one_override():
+def test_one_override_gives_wgan_gp_as_in_the_paper():
     config = compose_train("loss=wgan_gp", "run_dir=x")
     assert config.loss._target_ == "anime_dcgan.game.loss.WGAN"
     assert config.regularizer._target_ == "anime_dcgan.game.regularizer.GradientPenalty"
@@ -193,7 +193,7 @@ def test_wgan_gp_is_as_its_paper_has_it_from_one_override():
     assert (config.optimizer.generator.lr, config.optimizer.generator.betas) == (1e-4, [0, 0.9])
 
 
-def test_ttur_has_two_rates_and_none_for_both():
+def test_ttur_has_a_learning_rate_per_player_only():
     config = compose_train("optimizer=adam_ttur", "run_dir=x")
     assert (config.optimizer.generator.lr, config.optimizer.discriminator.lr) == (1e-4, 4e-4)
     assert config.optimizer.generator.betas == config.optimizer.discriminator.betas == [0, 0.9]
@@ -201,7 +201,7 @@ def test_ttur_has_two_rates_and_none_for_both():
         compose_train("optimizer=adam_ttur", "optimizer.lr=1e-3", "run_dir=x")
 
 
-def test_a_missing_library_is_named_with_the_extra_that_brings_it(monkeypatch):
+def test_a_missing_library_is_named_with_the_extra_that_installs_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "pytorch_optimizer", None)
     with pytest.raises(UserError, match=r'AdaBelief .* pip install -e "\.\[optimizers\]"'):
         check_settings(compose_train("optimizer=adabelief", "run_dir=x"))
@@ -214,7 +214,7 @@ def test_a_missing_library_is_named_with_the_extra_that_brings_it(monkeypatch):
         ("trainer.accumulate_grad_batches=4", "use gan.accumulate=4"),
     ],
 )
-def test_what_lightning_refuses_for_two_optimizers_is_named_with_ours(
+def test_trainer_settings_for_one_optimizer_are_refused_with_the_alternative(
     train: Train, override: str, message: str
 ):
     with pytest.raises(UserError, match=message):
@@ -230,7 +230,7 @@ def test_every_part_of_wgan_can_be_overridden():
     assert config.gan.critic_steps == 2
 
 
-def test_a_loss_keeps_its_parts_within_an_experiment():
+def test_a_loss_sets_its_other_groups_within_an_experiment():
     config = compose_train("experiment=original", "loss=wgan", "run_dir=x")
     assert config.optimizer.generator._target_ == "torch.optim.RMSprop"
 
@@ -246,7 +246,7 @@ def test_original_has_all_constants_of_the_report():
     assert config.trainer.max_epochs == 150
 
 
-def test_each_players_settings_can_differ_or_be_set_together():
+def test_players_settings_can_be_set_together_or_separately():
     config = compose_train("optimizer.discriminator.lr=4e-4", "optimizer.lr=1e-4", "run_dir=x")
     assert config.optimizer.discriminator.lr == 4e-4
     assert config.optimizer.generator.lr == 1e-4
@@ -277,7 +277,7 @@ def test_each_players_settings_can_differ_or_be_set_together():
         ),
     ],
 )
-def test_a_value_of_the_wrong_type_is_named_with_the_right_one(override: str, message: str):
+def test_a_value_of_the_wrong_type_is_refused_with_the_right_type(override: str, message: str):
     with pytest.raises(UserError) as caught:
         check_settings(compose_train(override, "run_dir=x"))
     assert str(caught.value) == message
@@ -290,28 +290,28 @@ def test_a_value_of_the_wrong_type_is_named_with_the_right_one(override: str, me
         ("optimizer.betas=[0.0,1.5]", "Invalid beta parameter at index 1: 1.5"),
     ],
 )
-def test_settings_that_an_optimizer_refuses_are_told_with_its_player(override: str, reason: str):
+def test_invalid_optimizer_settings_are_reported_with_the_player(override: str, reason: str):
     gan = instantiate(compose_train(override, "run_dir=x").gan)
     with pytest.raises(UserError, match=f"^optimizer.generator cannot be built: {reason}"):
         gan.configure_optimizers()
 
 
 @pytest.mark.parametrize(
-    ("choice", "left_over"),
+    ("choice", "surplus"),
     [
         ("model=dcgan", "model.discriminator.batch_norm"),
         ("regularizer=none", "regularizer.interval"),
     ],
 )
-def test_a_setting_that_a_choice_does_not_have_is_named_with_what_mends_it(
-    choice: str, left_over: str
+def test_a_setting_that_an_option_lacks_is_named_with_the_override_that_removes_it(
+    choice: str, surplus: str
 ):
-    words = ("experiment=best_small", choice, "run_dir=x")
+    arguments = ("experiment=best_small", choice, "run_dir=x")
     with pytest.raises(
-        UserError, match=f"^{left_over} is not a setting of .*: remove it with ~{left_over}"
+        UserError, match=f"^{surplus} is not a setting of .*: remove it with ~{surplus}"
     ):
-        check_settings(compose_train(*words))
-    check_settings(compose_train(*words, f"~{left_over}"))
+        check_settings(compose_train(*arguments))
+    check_settings(compose_train(*arguments, f"~{surplus}"))
 
 
 def test_right_types_pass(small: Callable[..., DictConfig]):

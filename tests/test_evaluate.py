@@ -1,4 +1,4 @@
-"""`evaluate` as a user meets it, on finished runs."""
+"""`evaluate` on finished runs, as a user runs it."""
 
 import csv
 import json
@@ -33,15 +33,15 @@ TINY = (
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory, call: Call) -> Path:
-    """A folder with a run `a` of three epochs of 32 images below outputs/."""
-    place = tmp_path_factory.mktemp("evaluated")
-    call("train", *TINY, "run=a", cwd=place)
-    return place
+    """Return a folder whose outputs/ has a run `a` of three epochs of 32 images."""
+    folder = tmp_path_factory.mktemp("evaluated")
+    call("train", *TINY, "run=a", cwd=folder)
+    return folder
 
 
 @pytest.fixture
 def fresh(folder: Path) -> Path:
-    """Nothing is remembered there."""
+    """Return the folder without earlier results."""
     (folder / "outputs/a/evaluations.json").unlink(missing_ok=True)
     return folder
 
@@ -50,17 +50,17 @@ def results(folder: Path) -> list[dict]:
     return json.loads((folder / "outputs/a/evaluations.json").read_text())["rows"]
 
 
-def test_all_epochs_are_measured_in_a_table_with_the_floor(call: Call, fresh: Path):
+def test_the_table_has_all_epochs_and_the_floor(call: Call, fresh: Path):
     table = call("evaluate", "run=a", cwd=fresh).stdout
-    for word in ("swd/16", "swd/mean", "precision", "coverage", "memorised", "real"):
-        assert word in table
+    for text in ("swd/16", "swd/mean", "precision", "coverage", "memorised", "real"):
+        assert text in table
     assert [row["epoch"] for row in results(fresh)] == [1, 2, 3]
     assert [row["images"] for row in results(fresh)] == [32, 64, 96]
     with Image.open(fresh / "outputs/a/neighbours.png") as sheet:
         assert sheet.width == 6 * 18 + 2
 
 
-def test_chosen_epochs_need_no_brackets(call: Call, fresh: Path):
+def test_a_list_of_epochs_needs_no_brackets(call: Call, fresh: Path):
     call("evaluate", "run=a", "epochs=1,3,best", "out=table.csv", cwd=fresh)
     with (fresh / "table.csv").open() as file:
         rows = list(csv.DictReader(file))
@@ -74,24 +74,24 @@ def test_chosen_epochs_need_no_brackets(call: Call, fresh: Path):
     assert content["floor"]["swd/mean"] > 0
 
 
-def test_the_values_are_those_of_the_training(call: Call, fresh: Path):
+def test_the_values_equal_those_measured_in_training(call: Call, fresh: Path):
     call("evaluate", "run=a", cwd=fresh)
     trained = json.loads((fresh / "outputs/a/quality.json").read_text())
     assert [row["values"] for row in results(fresh)] == [row["values"] for row in trained["rows"]]
 
 
-def test_what_was_measured_is_remembered(call: Call, fresh: Path, monkeypatch):
+def test_results_are_kept_and_not_measured_again(call: Call, fresh: Path, monkeypatch):
     call("evaluate", "run=a", "epochs=1", cwd=fresh)
     before = results(fresh)
     monkeypatch.setattr(Evaluation, "measure", None)  # would raise
     call("evaluate", "run=a", "epochs=1", cwd=fresh)
     assert results(fresh) == before
     for other in ("epochs=2", "weights=raw", "count=12", "metric.seed=1", "reference=holdout"):
-        words = ["epochs=1", other] if other != "epochs=2" else [other]
-        call("evaluate", "run=a", *words, "neighbours=false", cwd=fresh, status=1)
+        arguments = ["epochs=1", other] if other != "epochs=2" else [other]
+        call("evaluate", "run=a", *arguments, "neighbours=false", cwd=fresh, status=1)
 
 
-def test_the_faces_of_a_manifest_can_stand_for_the_runs_own(call: Call, fresh: Path):
+def test_a_manifest_can_replace_the_real_faces(call: Call, fresh: Path):
     others = fresh / "others"
     others.mkdir(exist_ok=True)
     drawn = DrawnFaces(40, seed=7)
@@ -108,7 +108,7 @@ def test_the_faces_of_a_manifest_can_stand_for_the_runs_own(call: Call, fresh: P
     assert own["rows"][0]["values"] != other["rows"][0]["values"]
 
 
-def test_a_damaged_memory_is_made_anew(call: Call, fresh: Path):
+def test_damaged_results_are_measured_again(call: Call, fresh: Path):
     (fresh / "outputs/a/evaluations.json").write_text('{"rows": [')
     call("evaluate", "run=a", "epochs=1", cwd=fresh)
     assert len(results(fresh)) == 1
@@ -128,26 +128,30 @@ def test_a_damaged_memory_is_made_anew(call: Call, fresh: Path):
         (["run=a", "metric=fd", "metric.extractor.weights=none.pth"], "none.pth is not a file"),
     ],
 )
-def test_mistakes_are_told_in_a_line(call: Call, folder: Path, overrides, message):
+def test_mistakes_are_explained_in_one_line(call: Call, folder: Path, overrides, message):
     result = call("evaluate", *overrides, cwd=folder, status=2)
     (line,) = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
     assert message in line
     assert "Traceback" not in result.stderr
 
 
-def test_data_that_is_gone_is_named(call: Call, tmp_path: Path):
+def test_missing_data_is_named(call: Call, tmp_path: Path):
     (tmp_path / "faces").mkdir()
     for number in range(24):
         Image.new("RGB", (16, 16), (10 * number, 0, 0)).save(tmp_path / f"faces/{number}.png")
     data = ("data=folder", "data.path=faces", "metric=none", "trainer.max_epochs=1")
-    tiny = [word for word in TINY if not word.startswith(("data.count", "callbacks.quality"))]
+    tiny = [
+        override
+        for override in TINY
+        if not override.startswith(("data.count", "callbacks.quality"))
+    ]
     call("train", *tiny, *data, "run=a", cwd=tmp_path)
     shutil.rmtree(tmp_path / "faces")
     result = call("evaluate", "run=a", "epochs=last", cwd=tmp_path, status=2)
     assert "faces" in result.stderr
 
 
-def test_a_run_of_a_stranger_builds_nothing_but_our_sources(tmp_path: Path):
+def test_an_untrusted_run_can_build_sources_of_this_package_only(tmp_path: Path):
     for target in ("os.system", "anime_dcgan.model.dcgan.Generator", "anime_dcgan.data.cache.Path"):
         with pytest.raises(UserError, match="refused|is no"):
             build({"_target_": target}, "anime_dcgan.data", DrawnFaces, tmp_path)
@@ -184,7 +188,9 @@ def test_evaluate_starts_without_lightning(folder: Path):
         ({"precision": "auto"}, None),
     ],
 )
-def test_faces_are_drawn_as_in_training(trainer: dict, dtype: torch.dtype | None):
+def test_faces_are_generated_in_the_precision_of_the_training(
+    trainer: dict, dtype: torch.dtype | None
+):
     from anime_dcgan.metric.evaluation import _device
 
     fast = precision.choose("cpu")[0] == precision.FAST
@@ -194,7 +200,7 @@ def test_faces_are_drawn_as_in_training(trainer: dict, dtype: torch.dtype | None
 
 
 @pytest.mark.parametrize(
-    ("word", "mended"),
+    ("override", "fix"),
     [
         *(("count=abc", "count=2000"), ("count=0", "count=2000"), ("training=1", "training=10000")),
         *(
@@ -205,6 +211,8 @@ def test_faces_are_drawn_as_in_training(trainer: dict, dtype: torch.dtype | None
         ("neighbours=abc", "must be true or false"),
     ],
 )
-def test_what_cannot_be_measured_is_told(call: Call, folder: Path, word: str, mended: str):
-    said = call("evaluate", "run=a", word, cwd=folder, status=2).stderr
-    assert said.startswith("error: ") and mended in said and said.count("\n") == 1
+def test_invalid_settings_are_refused_with_the_fix(
+    call: Call, folder: Path, override: str, fix: str
+):
+    stderr = call("evaluate", "run=a", override, cwd=folder, status=2).stderr
+    assert stderr.startswith("error: ") and fix in stderr and stderr.count("\n") == 1

@@ -1,4 +1,4 @@
-"""The command: what it finds, where it writes, and mistakes told in a line."""
+"""`report`: the run it finds, the page it writes, and mistakes explained in one line."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import pytest
 from tests.run_folder import Page, make_full_run, make_run
 
 
-def test_the_page_lies_in_the_run_or_where_it_is_told_to(call, tmp_path: Path):
+def test_the_page_is_written_to_the_run_or_to_out(call, tmp_path: Path):
     run = make_full_run(tmp_path / "outputs" / "a")
     result = call("report", cwd=tmp_path)
     assert "outputs/a/report.html: open it in a browser" in result.stderr
@@ -16,7 +16,7 @@ def test_the_page_lies_in_the_run_or_where_it_is_told_to(call, tmp_path: Path):
     assert len(Page(tmp_path / "there/page.html").all("img", data_weights="raw")) == 2
 
 
-def test_damage_is_said_in_a_line(call, tmp_path: Path):
+def test_damaged_files_are_noted_in_one_line(call, tmp_path: Path):
     run = make_run(tmp_path / "outputs" / "a")
     (run / "quality.json").write_text("[")
     result = call("report", cwd=tmp_path)
@@ -36,7 +36,7 @@ def test_damage_is_said_in_a_line(call, tmp_path: Path):
         (["run=a", "out=/proc/page.html"], "/proc/page.html cannot be written"),
     ],
 )
-def test_mistakes_are_told_in_a_line(call, tmp_path: Path, overrides, message):
+def test_mistakes_are_explained_in_one_line(call, tmp_path: Path, overrides, message):
     make_run(tmp_path / "outputs" / "a")
     result = call("report", *overrides, cwd=tmp_path, status=2)
     (line,) = result.stderr.splitlines()

@@ -1,4 +1,4 @@
-"""Searches: ranges as distributions, trials that fail, are pruned, and go on after a kill."""
+"""Searches: ranges as distributions; trials that fail, are pruned, and resume after a kill."""
 
 import importlib.util
 import json
@@ -29,7 +29,7 @@ SMALL = (
 
 
 @pytest.mark.parametrize(
-    ("word", "distribution"),
+    ("override", "distribution"),
     [
         ("a=interval(1,5)", FloatDistribution(1, 5)),
         ("a=tag(log,interval(1e-5,1e-3))", FloatDistribution(1e-5, 1e-3, log=True)),
@@ -43,14 +43,14 @@ SMALL = (
         ("a=[1,2],[2,3]", CategoricalDistribution(["[1,2]", "[2,3]"])),
     ],
 )
-def test_a_range_in_hydras_grammar_is_a_distribution_of_optuna(word: str, distribution: Any):
-    fixed, ranges = split_ranges(["--verbose", "seed=1", word, "b='x,y'"])
+def test_ranges_in_hydras_grammar_become_optuna_distributions(override: str, distribution: Any):
+    fixed, ranges = split_ranges(["--verbose", "seed=1", override, "b='x,y'"])
     assert fixed == ["--verbose", "seed=1", "b='x,y'"]
     assert make_space(ranges) == {"a": distribution}
 
 
 @pytest.mark.parametrize(
-    ("words", "message"),
+    ("arguments", "message"),
     [
         (["seed=1"], "there is nothing to search: add a range"),
         (["loss=bce,hinge", "metric=none"], "metric=none measures nothing"),
@@ -62,8 +62,10 @@ def test_a_range_in_hydras_grammar_is_a_distribution_of_optuna(word: str, distri
         (["-m", "loss=bce,hinge"], "a search cannot be a sweep"),
     ],
 )
-def test_mistakes_are_told_in_a_line(call: Call, tmp_path: Path, words: list[str], message: str):
-    result = call("search", *words, cwd=tmp_path, status=2)
+def test_mistakes_are_explained_in_one_line(
+    call: Call, tmp_path: Path, arguments: list[str], message: str
+):
+    result = call("search", *arguments, cwd=tmp_path, status=2)
     assert result.stderr.startswith("error: ") and message in result.stderr
     assert len(result.stderr.strip().splitlines()) == 1
 
@@ -82,7 +84,7 @@ def trials(folder: Path) -> list[Any]:
     return optuna.load_study(study_name="search", storage=storage).trials
 
 
-def test_a_search_goes_on_and_proposes_what_it_would_have(call: Call, tmp_path: Path):
+def test_a_resumed_search_proposes_the_same_parameters(call: Call, tmp_path: Path):
     space = ("optimizer.lr=tag(log,interval(1e-4,1e-3))", "augment=none,flip")
     (tmp_path / "whole").mkdir()
     call("search", *SMALL, *space, "trials=3", cwd=tmp_path / "whole")
@@ -97,18 +99,16 @@ def test_a_search_goes_on_and_proposes_what_it_would_have(call: Call, tmp_path: 
     assert f"trial={best.number:04d}" in result.stdout
     refused = call("search", *SMALL, "seed=0,1", cwd=tmp_path, status=2)
     assert "is a search with other overrides: use another run=" in refused.stderr
-    unnamed = tuple(word for word in (*SMALL, *space) if word != "run=a")
+    unnamed = tuple(override for override in (*SMALL, *space) if override != "run=a")
     again = call("search", *unnamed, "trials=3", cwd=tmp_path)
     assert "resuming the search outputs/a" in again.stderr
 
 
 class Killed(BaseException):
-    """As if the process were no more."""
+    """Ends the process as a kill would, since no handler catches it."""
 
 
-def test_a_trial_that_was_cut_off_goes_on_with_its_parameters(
-    call: Call, tmp_path: Path, monkeypatch
-):
+def test_an_interrupted_trial_resumes_with_its_parameters(call: Call, tmp_path: Path, monkeypatch):
     from anime_dcgan.training.callbacks import checkpointer
 
     act = checkpointer.Checkpointer.act
@@ -121,11 +121,11 @@ def test_a_trial_that_was_cut_off_goes_on_with_its_parameters(
     with pytest.raises(Killed):
         call("search", *SMALL, "optimizer.lr=interval(1e-4,1e-3)", "trials=1", cwd=tmp_path)
     monkeypatch.undo()
-    (cut_off,) = trials(tmp_path / "outputs/a")
-    assert cut_off.state == TrialState.RUNNING
+    (interrupted,) = trials(tmp_path / "outputs/a")
+    assert interrupted.state == TrialState.RUNNING
     call("search", *SMALL, "optimizer.lr=interval(1e-4,1e-3)", "trials=1", cwd=tmp_path)
     (trial,) = trials(tmp_path / "outputs/a")
-    assert trial.state == TrialState.COMPLETE and trial.params == cut_off.params
+    assert trial.state == TrialState.COMPLETE and trial.params == interrupted.params
     assert len(trial.intermediate_values) == len(set(trial.intermediate_values)) > 4
     run_dir = tmp_path / "outputs/a/trial=0000"
     assert read(run_dir / "checkpoints/last.ckpt")["epochs_done"] == 2
@@ -134,7 +134,7 @@ def test_a_trial_that_was_cut_off_goes_on_with_its_parameters(
     assert list(trial.intermediate_values) == list(range(1, len(rows) + 1))
 
 
-def test_poor_trials_are_pruned_and_failed_ones_recorded(call: Call, tmp_path: Path, monkeypatch):
+def test_poor_trials_are_pruned_and_failed_trials_recorded(call: Call, tmp_path: Path, monkeypatch):
     from optuna.pruners import MedianPruner
 
     monkeypatch.setattr(MedianPruner, "prune", lambda self, study, trial: trial.last_step == 3)

@@ -1,4 +1,4 @@
-"""Whole trainings: going on exactly, what is left behind, and what ends them."""
+"""Complete trainings: exact resuming, the files of a run, and early ends."""
 
 import errno
 import re
@@ -32,7 +32,7 @@ def optimizer_state(path: Path) -> list[torch.Tensor]:
 
 @pytest.mark.parametrize("model", ["dcgan", "radford"])
 @pytest.mark.parametrize("loss", ["bce", "wgan_gp"])
-def test_resumed_at_the_end_of_an_epoch_is_bit_equal_to_uninterrupted(
+def test_resuming_after_an_epoch_gives_the_same_weights(
     train: Train, tmp_path: Path, model: str, loss: str
 ):
     settings = [f"loss={loss}", "gan.critic_steps=3"]
@@ -52,10 +52,8 @@ def test_resumed_at_the_end_of_an_epoch_is_bit_equal_to_uninterrupted(
 
 
 @pytest.mark.parametrize("images", [8, 24, 32, 40, 56])
-def test_resumed_within_an_epoch_is_bit_equal_to_uninterrupted(
-    train: Train, tmp_path: Path, images: int
-):
-    """An epoch has 4 batches of 8."""
+def test_resuming_within_an_epoch_gives_the_same_weights(train: Train, tmp_path: Path, images: int):
+    """Resume at and between the ends of epochs, which have 4 batches of 8."""
     whole = train("trainer.max_epochs=3", run="whole")
     train("trainer.max_epochs=3", f"max_kimg={images / 1000}", run="parts")
     last = tmp_path / "parts/checkpoints/last.ckpt"
@@ -65,7 +63,7 @@ def test_resumed_within_an_epoch_is_bit_equal_to_uninterrupted(
     assert parts.images_seen == whole.images_seen == 96
 
 
-def test_half_epochs_resume_exactly_too(train: Train, tmp_path: Path):
+def test_resuming_after_half_epochs_gives_the_same_weights(train: Train, tmp_path: Path):
     half = ("trainer.limit_train_batches=0.5",)
     whole = train(*half, "trainer.max_epochs=4", run="whole")
     train(*half, "trainer.max_epochs=2", run="parts")
@@ -74,20 +72,20 @@ def test_half_epochs_resume_exactly_too(train: Train, tmp_path: Path):
     assert_same_weights(whole, parts)
 
 
-def test_what_happens_beside_the_training_does_not_change_it(train: Train):
+def test_callbacks_do_not_change_the_weights(train: Train):
     with_all = train("logger=csv", run="with")
     without = train("callbacks=none", run="without")
     assert_same_weights(with_all, without)
 
 
-def test_the_seed_decides(train: Train):
+def test_the_seed_determines_the_weights(train: Train):
     one, same, other = train(run="a"), train(run="b"), train("seed=1", run="c")
     assert_same_weights(one, same)
     with pytest.raises(AssertionError):
         assert_same_weights(one, other)
 
 
-def test_what_a_run_leaves(train: Train, tmp_path: Path):
+def test_files_of_a_run(train: Train, tmp_path: Path):
     train("logger=tensorboard", "trainer.max_epochs=3", "callbacks.scalars.every_kimg=0.016")
     run = tmp_path / "run"
     names = {str(path.relative_to(run)) for path in run.rglob("*") if path.is_file()}
@@ -121,14 +119,14 @@ def _check_events(folder: Path) -> None:
     assert [event.step for event in events.Images("samples/ema")] == [32, 64, 96]
 
 
-def test_logged_figures_are_the_means_of_the_steps(train: Train, tmp_path: Path, monkeypatch):
+def test_logged_metrics_are_means_over_the_steps(train: Train, tmp_path: Path, monkeypatch):
     losses = []
     step = GAN.generator_step
 
     def noted(self: GAN, real: torch.Tensor) -> dict[str, torch.Tensor]:
-        figures = step(self, real)
-        losses.append(figures["loss/generator"].item())
-        return figures
+        metrics = step(self, real)
+        losses.append(metrics["loss/generator"].item())
+        return metrics
 
     monkeypatch.setattr(GAN, "generator_step", noted)
     settings = ("logger=csv", "metric=none", "callbacks.scalars.every_kimg=0.016")
@@ -175,7 +173,7 @@ def test_a_budget_in_images_ends_the_run_and_a_finished_run_stays_finished(
     assert again.images_seen == 40
 
 
-def test_another_setting_cannot_go_on_from_a_checkpoint(train: Train, tmp_path: Path):
+def test_resuming_with_other_settings_is_refused(train: Train, tmp_path: Path):
     train()
     last = tmp_path / "run/checkpoints/last.ckpt"
     with pytest.raises(UserError, match="optimizer.*lr=0.0002, not 0.1"):
@@ -185,7 +183,7 @@ def test_another_setting_cannot_go_on_from_a_checkpoint(train: Train, tmp_path: 
 
 
 class PoisonedBCE(BCE):
-    """Turns to NaN at the sixth generator step."""
+    """A loss that turns to NaN at the sixth generator step."""
 
     calls = 0
 
@@ -213,10 +211,10 @@ def test_weights_that_are_not_finite_are_never_saved(train: Train, tmp_path: Pat
     step = GAN.generator_step
 
     def poison(self: GAN, real: torch.Tensor) -> dict[str, torch.Tensor]:
-        figures = step(self, real)
+        metrics = step(self, real)
         with torch.no_grad():
             next(self.generator.parameters()).fill_(float("inf"))
-        return {name: torch.zeros(()) for name in figures}
+        return {name: torch.zeros(()) for name in metrics}
 
     monkeypatch.setattr(GAN, "generator_step", poison)
     monkeypatch.setattr(GAN, "discriminator_step", lambda self, real: {"loss/a": torch.zeros(())})
@@ -225,7 +223,7 @@ def test_weights_that_are_not_finite_are_never_saved(train: Train, tmp_path: Pat
     assert not list((tmp_path / "run/checkpoints").iterdir())
 
 
-def test_a_full_disk_costs_no_checkpoint_and_is_told_at_the_end(
+def test_a_full_disk_keeps_the_checkpoints_and_is_reported_at_the_end(
     train: Train, tmp_path: Path, monkeypatch, capsys
 ):
     save = torch.save
@@ -245,7 +243,7 @@ def test_a_full_disk_costs_no_checkpoint_and_is_told_at_the_end(
     assert read(folder / "last.ckpt")["images_seen"] == 32
 
 
-def test_a_full_disk_costs_pictures_and_no_training(
+def test_a_full_disk_loses_sample_grids_but_not_the_training(
     train: Train, tmp_path: Path, monkeypatch, capsys
 ):
     def full(self, file: Path, *_, **__) -> None:
@@ -254,13 +252,13 @@ def test_a_full_disk_costs_pictures_and_no_training(
 
     monkeypatch.setattr(Image.Image, "save", full)
     assert train().images_seen == 64
-    said = capsys.readouterr().err
-    assert re.search(r"epoch=0002.png cannot be written .* training continues", said)
+    stderr = capsys.readouterr().err
+    assert re.search(r"epoch=0002.png cannot be written .* training continues", stderr)
     assert (tmp_path / "run/checkpoints/last.ckpt").exists()
     assert not list((tmp_path / "run/samples").rglob("*.*"))
 
 
-def test_a_checkpoint_that_cannot_be_last_too_is_told(
+def test_a_last_checkpoint_that_cannot_be_written_is_reported(
     train: Train, tmp_path: Path, monkeypatch, capsys
 ):
     def full(*_) -> None:
@@ -276,7 +274,7 @@ def test_a_checkpoint_that_cannot_be_last_too_is_told(
 
 
 @pytest.mark.parametrize(
-    ("setting", "mended"),
+    ("setting", "fix"),
     [
         ("seed=-1", "seed=0"),
         ("seed=9223372036854775808", "seed=0"),
@@ -285,13 +283,13 @@ def test_a_checkpoint_that_cannot_be_last_too_is_told(
         ("callbacks.quality.training=1", "callbacks.quality.training=1 must be at least 2"),
     ],
 )
-def test_what_cannot_be_trained_with_is_told(train: Train, setting: str, mended: str):
-    with pytest.raises(UserError, match=mended):
+def test_invalid_settings_are_refused_with_the_fix(train: Train, setting: str, fix: str):
+    with pytest.raises(UserError, match=fix):
         train(setting)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_saves_within_the_epoch_and_the_run_goes_on_exactly(
+def test_a_signal_saves_within_the_epoch_and_resuming_gives_the_same_weights(
     train: Train, tmp_path: Path, monkeypatch, number: int
 ):
     whole = train(run="whole")
@@ -331,7 +329,7 @@ def test_too_few_faces_for_a_batch(train: Train):
         train("gan.accumulate=40")
 
 
-def test_too_little_room_is_told_before_the_training(train: Train, monkeypatch, capsys):
+def test_too_little_disk_space_is_reported_before_the_training(train: Train, monkeypatch, capsys):
     usage = shutil._ntuple_diskusage(10**9, 10**9, 10**4)  # type: ignore[attr-defined]
     monkeypatch.setattr(
         "anime_dcgan.training.callbacks.checkpointer.shutil.disk_usage", lambda path: usage

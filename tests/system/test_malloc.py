@@ -1,4 +1,4 @@
-"""Memory: what a training frees stays with its process."""
+"""Memory that is freed stays with the process."""
 
 import subprocess
 import sys
@@ -19,8 +19,8 @@ print(faults() - before)
 """
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="asks the system for its page faults")
-def test_a_block_that_was_freed_is_not_cleared_anew():
+@pytest.mark.skipif(sys.platform != "linux", reason="getrusage counts page faults")
+def test_a_freed_block_is_not_cleared_again():
     def pages(keep: bool) -> int:
         program = PROGRAM.format(keep=keep)
         run = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)

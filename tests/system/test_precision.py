@@ -1,4 +1,4 @@
-"""Precision: bf16 where the processor computes in it, as far as its library may."""
+"""Choice of the precision: bf16 if the processor and oneDNN compute in it, else float32."""
 
 import pytest
 import torch
@@ -8,7 +8,7 @@ from anime_dcgan.system import precision
 
 @pytest.fixture
 def processor(monkeypatch):
-    """A CPU with these instruction sets, and no GPU."""
+    """Return a function that simulates a CPU with these instruction sets, and no GPU."""
 
     def make(amx: bool, avx512_bf16: bool, onednn: str | None = None) -> None:
         monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
@@ -36,7 +36,7 @@ def processor(monkeypatch):
         (False, False, None, None),
     ],
 )
-def test_bf16_where_the_processor_computes_in_it(processor, amx, avx512_bf16, onednn, reason):
+def test_bf16_is_chosen_on_cpus_with_bf16_instructions(processor, amx, avx512_bf16, onednn, reason):
     processor(amx, avx512_bf16, onednn)
     expected = ("bf16-mixed", reason) if reason else ("32-true", "the CPU has neither AMX")
     found = precision.choose("auto")
@@ -44,7 +44,7 @@ def test_bf16_where_the_processor_computes_in_it(processor, amx, avx512_bf16, on
     assert found[1].startswith(expected[1])
 
 
-def test_float32_where_torch_was_built_without_onednn(processor, monkeypatch):
+def test_float32_is_chosen_if_torch_has_no_onednn(processor, monkeypatch):
     processor(True, True)
     monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
     assert precision.choose("cpu")[0] == "32-true"

@@ -388,7 +388,7 @@ def test_damaged_records_of_a_run_do_not_stop_it(finished: Path, tmp_path: Path)
     (outputs / "a/quality.json").write_text("{bro")
     again = ("trainer.max_epochs=4", "run=a", "ckpt_path=last")
     stderr = run("train", *TINY, *again, cwd=tmp_path).stderr
-    assert "quality.json is damaged and kept as" in stderr
+    assert "quality.json is damaged and was renamed to" in stderr
     assert (outputs / "a/quality-damaged.json").read_text() == "{bro"
 
 

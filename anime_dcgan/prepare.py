@@ -1,13 +1,13 @@
 """`python -m anime_dcgan.prepare`: from a pile of pictures to a clean set of faces.
 
-Nothing is deleted or copied. What comes out is a manifest, which `data=manifest` trains on, and a
-page on which a person decides about the doubtful ones. Torch is never loaded.
+Nothing is deleted or copied. The results are a manifest, which `data=manifest` trains on, and a
+page on which a person reviews the doubtful pictures. Torch is never loaded.
 """
 
 import re
 import shlex
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from anime_dcgan.cli.checks import fraction, integer, optional
 from anime_dcgan.cli.command import command, instantiate
 from anime_dcgan.system.console import log
-from anime_dcgan.system.errors import UserError
+from anime_dcgan.system.errors import UserError, explain_os_error
 from anime_dcgan.system.files import write_json
 
 if TYPE_CHECKING:
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from anime_dcgan.data.concat import ConcatPictures
 
 
-CHOICES = "choices.json"  # all that was ever decided; delete it to begin anew
-PLAIN = re.compile(r"[\w./+-]+", re.ASCII)  # what Hydra's grammar takes without quotes
+CHOICES = "choices.json"  # all decisions so far; delete it to start over
+PLAIN = re.compile(r"[\w./+-]+", re.ASCII)  # characters that Hydra's grammar takes unquoted
 
 
 @command(
@@ -34,14 +34,14 @@ PLAIN = re.compile(r"[\w./+-]+", re.ASCII)  # what Hydra's grammar takes without
     holdout=fraction(example=0.05),
     seed=integer(0),
     workers=optional(integer(1)),
-    **{"page.limit": integer(0, example=1000), "page.next_in_line": integer(0, example=24)},
+    **{"page.limit": integer(0, example=1000), "page.borderline": integer(0, example=24)},
 )
 def prepare(config: DictConfig) -> None:
     out = Path(str(config.out))
     with _storage_errors(out):
         _check(config)
-        choices = _choices(out / CHOICES, config.review)
-    from anime_dcgan.cleaning.findings import counts, findings
+        choices = _read_all_choices(out / CHOICES, config.review)
+    from anime_dcgan.cleaning.findings import collect_findings, counts
     from anime_dcgan.cleaning.judgement import judge_pictures
     from anime_dcgan.cleaning.scan import scan
     from anime_dcgan.data.manifest import write_manifest
@@ -49,123 +49,124 @@ def prepare(config: DictConfig) -> None:
 
     thresholds = instantiate(config.thresholds)
     finder = None if config.get("crop") is None else instantiate(config.crop)
-    paths, pictures = _open(config)
+    paths, pictures = _open_sources(config)
     names = [config.data.repo] if config.source is None else [path.name for path in paths]
     title = " and ".join(names)
-    seen = scan(pictures, out / "scan", finder, config.workers, title)
-    verdicts = judge_pictures(seen, thresholds, config.holdout, config.seed, choices)
+    scanned = scan(pictures, out / "scan", finder, config.workers, title)
+    verdicts = judge_pictures(scanned, thresholds, config.holdout, config.seed, choices)
     if not verdicts.keep.any():
-        raise UserError(f"none of {len(verdicts.keep):,} pictures is left: use milder thresholds.*")
-    found = counts(seen, verdicts)
+        raise UserError(f"none of {len(verdicts.keep):,} pictures is kept: use milder thresholds.*")
+    totals = counts(scanned, verdicts)
     with _storage_errors(out):
-        write_manifest(out / "manifest.csv", _rows(seen, verdicts, paths, pictures))
-        write_json(out / "prepared.json", _record(config, paths, found))
+        write_manifest(out / "manifest.csv", _rows(scanned, verdicts, paths, pictures))
+        write_json(out / "prepared.json", _record(config, paths, totals))
         write_json(out / CHOICES, {"choices": choices})
-    shown = findings(seen, verdicts, thresholds, choices, title, **config.page)
-    write_review(shown, out / "review.html")
-    _tell(out, found, choices, verdicts)
+    findings = collect_findings(scanned, verdicts, thresholds, choices, title, **config.page)
+    write_review(findings, out / "review.html")
+    _log_summary(out, totals, choices, verdicts)
 
 
-@contextmanager
-def _storage_errors(out: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise UserError(f"out={out} cannot be used: {error.strerror}; name another one") from None
+def _storage_errors(out: Path) -> AbstractContextManager[None]:
+    return explain_os_error(f"out={out} cannot be used", "use another out=...")
 
 
 def _check(config: DictConfig) -> None:
     if (config.source is None) == (config.get("data") is None):
         raise UserError(
-            "what to prepare? Give source=FOLDER (or a .zip, .tar, or several: source=[a/,b.zip]), "
-            "or data=anime_faces"
+            "prepare needs one source: add source=FOLDER (or a .zip, .tar, or several: "
+            "source=[a/,b.zip]), or data=anime_faces"
         )
     if config.thresholds is None:
-        raise UserError("thresholds=null names no test: leave one out with thresholds.odd=null")
+        raise UserError(
+            "thresholds=null has no tests: disable a single test with thresholds.outlier=null"
+        )
     if config.out in (None, "") or Path(str(config.out)).is_file():
-        raise UserError(f"out={config.out} is no folder: name one, as in out=prepared")
+        raise UserError(f"out={config.out} is not a folder: use out=prepared")
 
 
-def _choices(kept: Path, review: Any) -> dict[str, str]:
-    """By key of the pixels, "keep" or "drop": those of earlier times and those of the review."""
+def _read_all_choices(stored: Path, review: Any) -> dict[str, str]:
+    """Return "keep" or "drop" by key of the pixels: earlier choices, updated by the review."""
     from anime_dcgan.cleaning.choices import read_choices
 
     try:
-        earlier = read_choices(kept) if kept.exists() else {}
+        earlier = read_choices(stored) if stored.exists() else {}
     except UserError:
-        raise UserError(f"{kept} is damaged: delete it, and give review=... again") from None
+        raise UserError(f"{stored} is damaged: delete it, and pass review=... again") from None
     return earlier if review is None else earlier | read_choices(Path(str(review)))
 
 
-def _open(config: DictConfig) -> "tuple[list[Path], ConcatPictures]":
-    """The sources and where they lie."""
+def _open_sources(config: DictConfig) -> "tuple[list[Path], ConcatPictures]":
+    """Return the paths of the sources, and their pictures."""
     from anime_dcgan.data.concat import ConcatPictures, concat_folders
 
     if config.source is None:
         source = instantiate(config.data.source)
         path = getattr(source, "archive", None)
         if path is None:
-            raise UserError("data= takes a public data set: data=anime_faces, or use source=...")
+            raise UserError("data= must be a public data set: use data=anime_faces or source=...")
         return [path], ConcatPictures([source])
     given = config.source if isinstance(config.source, ListConfig) else [config.source]
     paths = [Path(str(path)).expanduser().absolute() for path in given]
     if not paths or len(set(paths)) < len(paths) or "" in given:
-        raise UserError(f"source={given} names no source, or one twice")
+        raise UserError(f"source={given} is empty or repeats a source: use source=[a/,b.zip]")
     return paths, concat_folders(paths, "source=")
 
 
 def _rows(
-    seen: "Scan", verdicts: "PictureVerdicts", paths: list[Path], pictures: "ConcatPictures"
+    scanned: "Scan", verdicts: "PictureVerdicts", paths: list[Path], pictures: "ConcatPictures"
 ) -> Iterator[dict[str, Any]]:
-    """The rows of the manifest, in the order of the sources."""
+    """Yield the rows of the manifest, in the order of the sources."""
     from anime_dcgan.cleaning.scan import READ, region_of
     from anime_dcgan.data.manifest import DROP, HOLDOUT, KEEP, TRAIN
 
     sources = [str(path) for path in paths]
-    for row, record in enumerate(seen.records):
-        index, copy_of = int(record["index"]), int(verdicts.copy_of[row])
-        keep, read = bool(verdicts.keep[row]), record["state"] == READ
-        measured = ("brightness", "contrast", "colour", "sharpness", "oddness")
-        is_copy = copy_of != row
+    for row, record in enumerate(scanned.records):
+        index, duplicate_of = int(record["index"]), int(verdicts.duplicate_of[row])
+        keep, is_readable = bool(verdicts.keep[row]), record["state"] == READ
+        measured = ("brightness", "contrast", "colour", "sharpness", "outlier_score")
+        is_duplicate = duplicate_of != row
         split = HOLDOUT if verdicts.held_out[row] else TRAIN
-        kept_name = pictures.name(int(seen.records[copy_of]["index"])) if is_copy else ""
+        original = pictures.name(int(scanned.records[duplicate_of]["index"]))
         yield {
             "source": sources[pictures.locate(index)[0]],
             "name": pictures.name(index),
             "region": region_of(record) or "",
             "verdict": KEEP if keep else DROP,
-            "reason": ": ".join(filter(None, (verdicts.reasons[row], seen.problems.get(index)))),
+            "reason": ": ".join(filter(None, (verdicts.reasons[row], scanned.problems.get(index)))),
             "split": split if keep else "",
-            "copy_of": kept_name,
-            "distance": f"{verdicts.distance[row]:.4f}" if is_copy else "",
-            **{name: int(record[name]) if read else "" for name in ("width", "height", "bytes")},
-            "pixels": verdicts.keys[row] if read else "",
-            **{name: f"{record[name]:.3f}" if read else "" for name in measured},
+            "duplicate_of": original if is_duplicate else "",
+            "distance": f"{verdicts.distance[row]:.4f}" if is_duplicate else "",
+            **{
+                name: int(record[name]) if is_readable else ""
+                for name in ("width", "height", "bytes")
+            },
+            "pixels": verdicts.keys[row] if is_readable else "",
+            **{name: f"{record[name]:.3f}" if is_readable else "" for name in measured},
         }
 
 
-def _record(config: DictConfig, paths: list[Path], found: list[tuple[str, int]]) -> dict[str, Any]:
-    """What the manifest was made with."""
+def _record(config: DictConfig, paths: list[Path], totals: list[tuple[str, int]]) -> dict[str, Any]:
+    """Return the sources, counts and settings of this manifest."""
     settings = OmegaConf.to_container(config, resolve=True)
-    return {"sources": [str(path) for path in paths], "counts": dict(found), "settings": settings}
+    return {"sources": [str(path) for path in paths], "counts": dict(totals), "settings": settings}
 
 
-def _tell(
-    out: Path, found: list[tuple[str, int]], choices: dict[str, str], verdicts: "PictureVerdicts"
+def _log_summary(
+    out: Path, totals: list[tuple[str, int]], choices: dict[str, str], verdicts: "PictureVerdicts"
 ) -> None:
-    for name, number in found:
+    for name, number in totals:
         log(f"{number:>10,}  {name}")
     if choices:
         used = len(choices.keys() & set(verdicts.keys))
-        log(f"{used:,} of {len(choices):,} choices of the review were about these pictures")
+        log(f"{used:,} of {len(choices):,} choices of the review apply to these pictures")
     log(f"manifest  {out / 'manifest.csv'}")
-    log(f"review    {out / 'review.html'}: open it in a browser, save, and give review=review.json")
+    log(f"review    {out / 'review.html'}: open it in a browser, save, and pass review=review.json")
     manifest = _override("data.manifest", out / "manifest.csv")
     log(f"Train:  python -m anime_dcgan.train data=manifest {manifest}")
 
 
 def _override(key: str, path: Path) -> str:
-    """As a shell and Hydra take it, whatever the path has in it."""
+    """Return an override quoted for the shell and for Hydra."""
     value = str(path)
     if not PLAIN.fullmatch(value):
         escaped = value.replace("\\", "\\\\").replace('"', '\\"')

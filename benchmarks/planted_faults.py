@@ -168,14 +168,14 @@ def report(manifest: Path) -> None:
             continue
         if kind in COPIES:
             found = sum(is_dropped or good[number] for number, is_dropped in dropped[kind].items())
-            group = "all near copies"
+            group = "all near-duplicates"
         else:
             found = sum(dropped[kind].values())
             group = "all blurred" if kind in BLURS else "all non-faces"
         count = len(dropped[kind])
         total.update({group: count, f"{group} found": found})
         print(f"| {kind} | {count:,} | {found / count:.1%} |")
-    for group in ("all near copies", "all blurred", "all non-faces"):
+    for group in ("all near-duplicates", "all blurred", "all non-faces"):
         print(f"| {group} | {total[group]:,} | {total[f'{group} found'] / total[group]:.1%} |")
     wrong = sum(
         is_dropped and (number not in copied or _no_copy_left(dropped, number))

@@ -99,13 +99,13 @@ def measure(command: str, *overrides: str) -> tuple[float, int]:
     return time.perf_counter() - start, peak
 
 
-def found_copies(manifest: Path) -> tuple[int, int]:
-    """Return the numbers of exact and near copies in a manifest."""
+def count_duplicates(manifest: Path) -> tuple[int, int]:
+    """Return the numbers of exact and of near-duplicates in a manifest."""
     equal = near = 0
     with manifest.open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
-            equal += row["reason"].startswith("copy")
-            near += row["reason"].startswith("near copy")
+            equal += row["reason"].startswith("duplicate")
+            near += row["reason"].startswith("near-duplicate")
     return equal, near
 
 
@@ -113,7 +113,9 @@ def main() -> None:
     if len(sys.argv) < 3:
         raise SystemExit(__doc__)
     folder = Path(sys.argv[1])
-    print("| pictures | seconds | pictures/s | peak memory, MB | exact copies | near copies |")
+    print(
+        "| pictures | seconds | pictures/s | peak memory, MB | exact duplicates | near-duplicates |"
+    )
     print("| ---: | ---: | ---: | ---: | ---: | ---: |")
     for count in map(int, sys.argv[2:]):
         source = folder / f"pictures-{count}"
@@ -121,7 +123,7 @@ def main() -> None:
         out = folder / f"prepared-{count}"
         shutil.rmtree(out, ignore_errors=True)
         seconds, peak = measure("prepare", f"source={source}", f"out={out}")
-        equal, near = found_copies(out / "manifest.csv")
+        equal, near = count_duplicates(out / "manifest.csv")
         values = f"{seconds:.0f} | {count / seconds:,.0f} | {peak / 1e6:,.0f}"
         print(f"| {count:,} | {values} | {equal:,} | {near:,} |", flush=True)
 

@@ -1,4 +1,4 @@
-"""`prepare` as a user meets it: from piles with planted faults to a training."""
+"""`prepare` end to end: from piles with planted faults to a training."""
 
 import csv
 import errno
@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 import zipfile
 from collections import Counter
@@ -42,21 +43,21 @@ from tests.run_folder import Page
 Call = Callable[..., Result]
 Row = dict[str, str]
 
-HELD = """
+SLOW_SCAN = """
 import time
 from anime_dcgan.cleaning import outliers
 from anime_dcgan.cleaning import scan
 
-scan.PART = 8
+scan.CHUNK = 8
 outliers.features = lambda faces: outliers._shape(outliers.luminance(faces))
-look = scan.look
+measure_pictures = scan.measure_pictures
 
-def held(pictures, finder, usual, indices):
+def slow(pictures, finder, model, indices):
     if indices.start >= 32:
         time.sleep(60)
-    return look(pictures, finder, usual, indices)
+    return measure_pictures(pictures, finder, model, indices)
 
-scan.look = held  # all of it in the workers, too: they import this file
+scan.measure_pictures = slow  # also in the workers, which import this file
 
 if __name__ == "__main__":
     from anime_dcgan.prepare import main
@@ -75,7 +76,7 @@ FACES = [f"{number:03d}.png" for number in range(60)]
 COPIES = {"jpeg.jpg": "001.png", "mirrored.png": "002.png"}
 FAULTS = {
     "blurred.png": "blurred",
-    "noise.png": "odd",
+    "noise.png": "outlier",
     "flat.png": "flat",
     "tiny.png": "small",
     "truncated.jpg": "unreadable: image file is truncated",
@@ -83,7 +84,7 @@ FAULTS = {
 
 
 def planted() -> dict[str, bytes]:
-    """Pictures with one fault each, by name."""
+    """Return pictures with one fault each, by name."""
     strangers = DrawnFaces(3, seed=9)
     noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
     return {
@@ -99,7 +100,7 @@ def planted() -> dict[str, bytes]:
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Fewer features to fit what is usual to, in this process: the test of it has them all."""
+    """Reduce the features of the outlier model in this process; its own tests use them all."""
     monkeypatch.setattr(
         outliers, "features", lambda faces: outliers._shape(outliers.luminance(faces))
     )
@@ -107,32 +108,32 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def pile(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A user's folder with pile/ and more.zip: 60 faces, an equal copy of one, and `planted`.
+    """A user's folder with pile/ and more.zip: 60 faces, a duplicate of one, and `planted`.
 
-    What else lies there is of no use.
+    Everything else in it is unusable.
     """
-    place = tmp_path_factory.mktemp("pile")
+    location = tmp_path_factory.mktemp("pile")
     faces = {name: encoded(DRAWN.read(number, 64)) for number, name in enumerate(FACES)}
-    (place / "pile/deep").mkdir(parents=True)
+    (location / "pile/deep").mkdir(parents=True)
     for name in FACES[:40]:
-        (place / "pile" / name).write_bytes(faces[name])
+        (location / "pile" / name).write_bytes(faces[name])
     for name, data in planted().items():
-        (place / "pile/deep" / name).write_bytes(data)
+        (location / "pile/deep" / name).write_bytes(data)
     in_zip = {name: faces[name] for name in FACES[40:]} | {"again/000.png": faces[FACES[0]]}
-    make_zip(place / "more.zip", in_zip)
+    make_zip(location / "more.zip", in_zip)
     for name in ("empty", "bad"):
-        (place / name).mkdir()
+        (location / name).mkdir()
     for name in ("text.txt", "broken.zip", "bad/a.png", "bad/b.png"):
-        (place / name).write_text("no picture")
-    return place
+        (location / name).write_text("no picture")
+    return location
 
 
 SOURCE = "source=[pile,more.zip]"
 
 
-def run_python(*words: str, cwd: Path) -> subprocess.Popen[str]:
+def run_python(*argv: str, cwd: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, *words],
+        [sys.executable, *argv],
         cwd=cwd,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -143,8 +144,8 @@ def run_python(*words: str, cwd: Path) -> subprocess.Popen[str]:
 
 
 @pytest.fixture(scope="module")
-def said(pile: Path) -> str:
-    """What the command says of the pile; it leaves prepared/ there."""
+def output(pile: Path) -> str:
+    """The output of the command for the pile; the results are in prepared/."""
     process = run_python("-c", WITHOUT_TORCH, SOURCE, "workers=2", "holdout=0.2", cwd=pile)
     out, err = process.communicate(timeout=120)
     assert process.returncode == 0, err
@@ -153,13 +154,13 @@ def said(pile: Path) -> str:
 
 
 @pytest.fixture
-def prepared(pile: Path, said: str, tmp_path: Path) -> Path:
-    """A copy of what that run left, to go on with as out=..."""
+def prepared(pile: Path, output: str, tmp_path: Path) -> Path:
+    """A copy of the results of that run, for out=..."""
     return shutil.copytree(pile / "prepared", tmp_path / "prepared")
 
 
 def rows_of(out: Path) -> dict[str, Row]:
-    """The rows of a manifest by the name of the picture, read by nothing of ours."""
+    """Return the rows of a manifest by name of the picture, read independently."""
     rows = list_rows(out)
     assert len({row["name"] for row in rows}) == len(rows)
     return {row["name"]: row for row in rows}
@@ -175,7 +176,7 @@ def reasons(row: Row) -> set[str]:
     return set(row["reason"].split(", ")) - {""}
 
 
-def test_the_manifest_has_a_row_for_each_picture_in_order(pile: Path, said: str):
+def test_the_manifest_has_a_row_for_each_picture_in_order(pile: Path, output: str):
     rows = rows_of(pile / "prepared")
     deep = [f"deep/{name}" for name in sorted(planted())]
     assert list(rows) == [*FACES[:40], *deep, *FACES[40:], "again/000.png"]
@@ -184,47 +185,49 @@ def test_the_manifest_has_a_row_for_each_picture_in_order(pile: Path, said: str)
         assert row["region"] == ""
         assert (row["split"] in ("train", "holdout")) == (row["verdict"] == "keep")
         assert (row["verdict"] == "keep") == (row["reason"] == "")
-        assert (row["copy_of"] == "") == (row["distance"] == "")
+        assert (row["duplicate_of"] == "") == (row["distance"] == "")
 
 
-def test_each_planted_fault_is_named(pile: Path, said: str):
+def test_each_planted_fault_is_a_reason(pile: Path, output: str):
     rows = rows_of(pile / "prepared")
     for name, reason in FAULTS.items():
         assert rows[f"deep/{name}"]["verdict"] == "drop"
         assert reason in rows[f"deep/{name}"]["reason"]
     for name, original in COPIES.items():
         one, other = rows[f"deep/{name}"], rows[original]
-        (copy,) = (row for row in (one, other) if "near copy" in reasons(row))
-        kept = other if copy is one else one
-        assert (copy["copy_of"], kept["copy_of"]) == (kept["name"], "")
-        assert float(copy["distance"]) <= 0.03
+        (duplicate,) = (row for row in (one, other) if "near-duplicate" in reasons(row))
+        kept = other if duplicate is one else one
+        assert (duplicate["duplicate_of"], kept["duplicate_of"]) == (kept["name"], "")
+        assert float(duplicate["distance"]) <= 0.03
     one, other = rows["again/000.png"], rows["000.png"]
     assert one["pixels"] == other["pixels"]
-    assert ("copy" in reasons(one)) != ("copy" in reasons(other))
-    assert {one["copy_of"], other["copy_of"]} in ({"", "000.png"}, {"", "again/000.png"})
+    assert ("duplicate" in reasons(one)) != ("duplicate" in reasons(other))
+    assert {one["duplicate_of"], other["duplicate_of"]} in ({"", "000.png"}, {"", "again/000.png"})
 
 
-def test_the_faces_are_kept(pile: Path, said: str):
+def test_the_faces_are_kept(pile: Path, output: str):
     rows = rows_of(pile / "prepared")
     for name in set(FACES) - {"000.png", *COPIES.values()}:
-        assert reasons(rows[name]) <= {"odd"}  # of so few faces some look unusual
+        assert reasons(rows[name]) <= {"outlier"}  # some of so few faces are unusual
         assert (rows[name]["width"], rows[name]["height"]) == ("64", "64")
     assert sum(rows[name]["verdict"] == "keep" for name in FACES) >= 45
 
 
-def test_what_is_said_counts_what_is_in_the_manifest(pile: Path, said: str):
+def test_the_printed_counts_agree_with_the_manifest(pile: Path, output: str):
     rows = rows_of(pile / "prepared").values()
     first = Counter(re.split("[,:]", row["reason"])[0] for row in rows)
     split = Counter(row["split"] for row in rows)
-    renamed = {"copy": "equal copies", "near copy": "near copies"}
+    renamed = {"duplicate": "exact duplicates", "near-duplicate": "near-duplicates"}
     expected = {
         "all": 68,
         **{renamed.get(reason, reason): count for reason, count in first.items() if reason},
         "kept for training": split["train"],
         "held out": split["holdout"],
     }
-    told = {name: int(count) for count, name in re.findall(r"^ +(\d+)  (.*)$", said, re.MULTILINE)}
-    assert told == expected
+    printed = {
+        name: int(count) for count, name in re.findall(r"^ +(\d+)  (.*)$", output, re.MULTILINE)
+    }
+    assert printed == expected
     assert 2 <= split["holdout"] <= 25
     record = json.loads((pile / "prepared/prepared.json").read_text())
     assert record["counts"] == expected
@@ -232,8 +235,8 @@ def test_what_is_said_counts_what_is_in_the_manifest(pile: Path, said: str):
     assert record["settings"]["holdout"] == 0.2
 
 
-def test_the_page_shows_the_suspects(pile: Path, said: str):
-    assert "review    prepared/review.html: open it in a browser" in said
+def test_the_page_shows_the_suspects(pile: Path, output: str):
+    assert "review    prepared/review.html: open it in a browser" in output
     page = Page(pile / "prepared/review.html")
     assert "pile and more.zip" in page.text
     assert "truncated.jpg: image file is truncated" in page.text
@@ -243,16 +246,16 @@ def test_the_page_shows_the_suspects(pile: Path, said: str):
     assert {"deep/blurred.png", "deep/noise.png", "deep/flat.png", "deep/tiny.png"} <= shown
 
 
-def command_after(label: str, said: str) -> list[str]:
-    """The overrides of the command that is printed behind a label."""
-    (line,) = (line for line in said.splitlines() if line.startswith(label))
-    words = shlex.split(line.removeprefix(label))
-    assert words[:2] == ["python", "-m"]
-    return words[3:]
+def command_after(label: str, output: str) -> list[str]:
+    """Return the overrides of the command that is printed after a label."""
+    (line,) = (line for line in output.splitlines() if line.startswith(label))
+    argv = shlex.split(line.removeprefix(label))
+    assert argv[:2] == ["python", "-m"]
+    return argv[3:]
 
 
-def test_what_it_says_to_type_next_trains_on_what_is_kept(
-    call: Call, pile: Path, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_the_printed_command_trains_on_the_kept_faces(
+    call: Call, pile: Path, output: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     trained: list[np.ndarray] = []
 
@@ -266,7 +269,7 @@ def test_what_it_says_to_type_next_trains_on_what_is_kept(
     small = [word for word in small if not word.startswith(("data.count", "data.holdout"))]
     call(
         "train",
-        *(*command_after("Train:", said), *small, "data.image_size=64", "trainer.max_epochs=1"),
+        *(*command_after("Train:", output), *small, "data.image_size=64", "trainer.max_epochs=1"),
         *("metric=none", "run=a", f"data.cache_dir={tmp_path}", "callbacks.samples.count=4"),
         cwd=pile,
     )
@@ -283,7 +286,7 @@ def test_what_it_says_to_type_next_trains_on_what_is_kept(
 
 
 def pixels(pile: Path, name: str) -> bytes:
-    """Of a picture of 64 px, by nothing of ours."""
+    """Decode a picture of 64 px independently."""
     with zipfile.ZipFile(pile / "more.zip") as archive:
         inside = name in archive.namelist()
         data = archive.read(name) if inside else (pile / "pile" / name).read_bytes()
@@ -291,25 +294,25 @@ def pixels(pile: Path, name: str) -> bytes:
         return picture.convert("RGB").tobytes()
 
 
-def test_the_same_command_looks_at_no_picture_again(
+def test_the_same_command_measures_no_picture_again(
     call: Call, pile: Path, prepared: Path, monkeypatch: pytest.MonkeyPatch
 ):
     before = (prepared / "manifest.csv").read_bytes()
-    monkeypatch.setattr(scan, "look", None)  # would raise
-    monkeypatch.setattr(scan, "_sample", None)
+    monkeypatch.setattr(scan, "measure_pictures", None)  # would raise
+    monkeypatch.setattr(scan, "_read_sample", None)
     again = call("prepare", SOURCE, "holdout=0.2", f"out={prepared}", cwd=pile)
     assert (prepared / "manifest.csv").read_bytes() == before
-    assert "looking at" not in again.stderr
-    milder = ("thresholds.blurred=null", "thresholds.odd=null")
+    assert "scanning" not in again.stderr
+    milder = ("thresholds.blurred=null", "thresholds.outlier=null")
     call("prepare", SOURCE, *milder, f"out={prepared}", cwd=pile)
     assert rows_of(prepared)["deep/blurred.png"]["verdict"] == "keep"
 
 
-def test_a_picture_that_came_to_the_pile_is_looked_at(call: Call, tmp_path: Path):
+def test_a_new_picture_in_the_pile_is_scanned(call: Call, tmp_path: Path):
     (tmp_path / "faces").mkdir()
     for number in (1, 0):
         DRAWN.read(number, 64).save(tmp_path / "faces" / FACES[number])
-        call("prepare", "source=faces", "thresholds.odd=null", cwd=tmp_path)
+        call("prepare", "source=faces", "thresholds.outlier=null", cwd=tmp_path)
         assert list(rows_of(tmp_path / "prepared")) == FACES[number:2]
 
 
@@ -317,7 +320,7 @@ def save_review(path: Path, choices: dict[str, str]) -> None:
     path.write_text(json.dumps({"choices": choices}))
 
 
-def test_what_a_person_decides_is_done_and_remembered(call: Call, pile: Path, prepared: Path):
+def test_choices_are_applied_and_remembered(call: Call, pile: Path, prepared: Path):
     page = data_of(Page(prepared / "review.html"))
     key = {one["name"]: one["key"] for reason in page["reasons"] for one in reason["suspects"]}
     before = rows_of(prepared)
@@ -327,9 +330,9 @@ def test_what_a_person_decides_is_done_and_remembered(call: Call, pile: Path, pr
         {key["deep/blurred.png"]: "keep", face["pixels"]: "drop", "of another set": "drop"},
     )
     settings = (SOURCE, "holdout=0.2", f"out={prepared}")
-    told = call("prepare", *settings, f"review={prepared / 'review.json'}", cwd=pile).stderr
-    assert "2 of 3 choices of the review were about these pictures" in told
-    assert "1  dropped by you" in told
+    printed = call("prepare", *settings, f"review={prepared / 'review.json'}", cwd=pile).stderr
+    assert "2 of 3 choices of the review apply to these pictures" in printed
+    assert "1  dropped by you" in printed
     after = rows_of(prepared)
     assert after["deep/blurred.png"]["verdict"] == "keep"
     assert after[face["name"]]["verdict"] == "drop"
@@ -348,7 +351,7 @@ def test_what_a_person_decides_is_done_and_remembered(call: Call, pile: Path, pr
 
 
 def error_line(result: Result) -> str:
-    """The one error of what a command said, which may take two lines."""
+    """Return the single error message of a command, of at most two lines."""
     assert "Traceback" not in result.stderr
     (_, message) = result.stderr.split("error: ")
     assert len(message.splitlines()) <= 2
@@ -358,13 +361,13 @@ def error_line(result: Result) -> str:
 @pytest.mark.parametrize(
     ("contents", "message"),
     [
-        ('{"choices": {"a": "ke', "review.json is no JSON"),
-        ('{"rows": []}', "review.json holds no `choices`"),
-        ('{"choices": {"a": "maybe"}}', "says 'maybe' of a: keep or drop is known"),
+        ('{"choices": {"a": "ke', "review.json is not valid JSON"),
+        ('{"rows": []}', "review.json has no `choices`"),
+        ('{"choices": {"a": "maybe"}}', "has the choice 'maybe' for a: use keep or drop"),
         (None, "review.json cannot be read: No such file"),
     ],
 )
-def test_a_review_that_is_none_is_told_and_nothing_is_changed(
+def test_an_invalid_review_is_reported_and_changes_nothing(
     call: Call, pile: Path, prepared: Path, contents: str | None, message: str
 ):
     if contents is not None:
@@ -376,9 +379,7 @@ def test_a_review_that_is_none_is_told_and_nothing_is_changed(
     assert {path: path.read_bytes() for path in prepared.iterdir() if path.is_file()} == before
 
 
-def test_a_damaged_memory_of_choices_is_told_by_its_own_name(
-    call: Call, pile: Path, prepared: Path
-):
+def test_a_damaged_file_of_choices_is_reported_by_name(call: Call, pile: Path, prepared: Path):
     (prepared / "choices.json").write_text('{"choices": ')
     line = error_line(call("prepare", SOURCE, f"out={prepared}", cwd=pile, status=2))
     assert line.startswith(f"{prepared / 'choices.json'} is damaged: delete it")
@@ -388,73 +389,73 @@ STOPPED = (SOURCE, "holdout=0.2")
 
 
 @pytest.fixture
-def looked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The pictures that this process looks at, in parts of 8."""
+def measured(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The indices of the pictures that this process measures, in chunks of 8."""
     numbers: list[int] = []
-    look = scan.look
+    measure_pictures = scan.measure_pictures
 
-    def noted(pictures: Any, finder: Any, usual: Any, indices: range) -> scan.ScanChunk:
+    def noted(pictures: Any, finder: Any, model: Any, indices: range) -> scan.ScanChunk:
         numbers.extend(indices)
-        return look(pictures, finder, usual, indices)
+        return measure_pictures(pictures, finder, model, indices)
 
-    monkeypatch.setattr(scan, "PART", 8)
-    monkeypatch.setattr(scan, "look", noted)
+    monkeypatch.setattr(scan, "CHUNK", 8)
+    monkeypatch.setattr(scan, "measure_pictures", noted)
     return numbers
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals are a matter of POSIX")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
-def test_stopped_and_killed_scans_go_on_to_the_same_manifest(
-    call: Call, pile: Path, tmp_path: Path, looked: list[int], number: int
+def test_stopped_and_killed_scans_resume_to_the_same_manifest(
+    call: Call, pile: Path, tmp_path: Path, measured: list[int], number: int
 ):
-    (tmp_path / "held.py").write_text(HELD)
-    out, whole = tmp_path / "stopped", pile / "whole"
+    (tmp_path / "slow.py").write_text(SLOW_SCAN)
+    out, complete = tmp_path / "stopped", pile / "complete"
     process = run_python(
-        *(str(tmp_path / "held.py"), *STOPPED, f"out={out}", "workers=2"), cwd=pile
+        *(str(tmp_path / "slow.py"), *STOPPED, f"out={out}", "workers=2"), cwd=pile
     )
     deadline = time.monotonic() + 60
-    while len(list(out.glob("scan/*/part-*"))) < 4:
+    while len(list(out.glob("scan/*/chunk-*"))) < 4:
         assert process.poll() is None and time.monotonic() < deadline
         time.sleep(0.02)
     if number == signal.SIGINT:
-        os.killpg(process.pid, number)  # as a terminal does: the workers get it as well
+        os.killpg(process.pid, number)  # like a terminal, which interrupts the workers as well
     else:
         process.kill()
-    _, err = process.communicate(timeout=20)  # ends when the workers have ended, too
+    _, err = process.communicate(timeout=20)  # returns once the workers have exited, too
     if number == signal.SIGINT:
         assert process.returncode == 130
         assert err.splitlines()[-1] == "stopped"
         assert "Traceback" not in err
     assert not (out / "manifest.csv").exists()
     call("prepare", *STOPPED, f"out={out}", "workers=1", cwd=pile)
-    assert looked == list(range(32, 68))
-    if not whole.exists():
-        call("prepare", *STOPPED, "out=whole", "workers=1", cwd=pile)
-        assert looked[36:] == list(range(68))
-    assert contents(out) == contents(whole)
+    assert measured == list(range(32, 68))
+    if not complete.exists():
+        call("prepare", *STOPPED, "out=complete", "workers=1", cwd=pile)
+        assert measured[36:] == list(range(68))
+    assert contents(out) == contents(complete)
 
 
 def contents(out: Path) -> dict[str, bytes]:
-    """The manifest and what was measured, by their paths; nothing half-made has a name."""
-    files = [out / "manifest.csv", *out.glob("scan/*/part-*/*")]
+    """Return the contents of the manifest and of all chunks by path; all of them are complete."""
+    files = [out / "manifest.csv", *out.glob("scan/*/chunk-*/*")]
     assert len(files) == 1 + 9 * 3
     return {str(path.relative_to(out)): path.read_bytes() for path in files}
 
 
-def no_room(*_: object, **__: object) -> None:
+def raise_disk_full(*_: object, **__: object) -> None:
     raise OSError(errno.ENOSPC, "No space left on device")
 
 
-def forbidden(*_: object, **__: object) -> None:
+def raise_forbidden(*_: object, **__: object) -> None:
     raise PermissionError(errno.EACCES, "Permission denied")
 
 
-def test_a_full_disk_during_the_scan_is_told_and_the_scan_goes_on_later(
+def test_a_full_disk_during_the_scan_is_reported_and_the_scan_resumes(
     call: Call, pile: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     settings = (SOURCE, f"out={tmp_path / 'out'}", "workers=1")
     with monkeypatch.context() as context:
-        context.setattr("anime_dcgan.cleaning.scan.np.save", no_room)
+        context.setattr("anime_dcgan.cleaning.scan.np.save", raise_disk_full)
         line = error_line(call("prepare", *settings, cwd=pile, status=2))
     assert "No space left on device" in line and "out=..." in line
     call("prepare", *settings, cwd=pile)
@@ -462,23 +463,26 @@ def test_a_full_disk_during_the_scan_is_told_and_the_scan_goes_on_later(
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has a full disk to try")
-def test_a_full_disk_at_the_end_leaves_the_old_manifest(call: Call, pile: Path, prepared: Path):
+def test_a_full_disk_at_the_end_leaves_the_previous_manifest(
+    call: Call, pile: Path, prepared: Path
+):
     before = (prepared / "manifest.csv").read_bytes()
-    (prepared / ".manifest.csv.part").symlink_to("/dev/full")
-    settings = (SOURCE, f"out={prepared}", "thresholds.odd=null")
+    writer = f"{os.getpid()}.{threading.get_ident()}"
+    (prepared / f".partial.{writer}-manifest.csv").symlink_to("/dev/full")
+    settings = (SOURCE, f"out={prepared}", "thresholds.outlier=null")
     line = error_line(call("prepare", *settings, cwd=pile, status=2))
-    assert line.startswith(f"out={prepared} cannot be used: No space left on device")
+    assert line.startswith(f"out={prepared} cannot be used (No space left on device)")
     assert (prepared / "manifest.csv").read_bytes() == before
 
 
 @pytest.mark.parametrize("function", ["mkdir", "is_file", "exists"])
-def test_a_folder_without_rights_is_told(
+def test_a_folder_without_permissions_is_reported(
     call: Call, pile: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, function: str
 ):
     before = getattr(Path, function)
 
-    def shut(path: Path, *words: object, **settings: object) -> object:
-        return (forbidden if "shut" in path.parts else before)(path, *words, **settings)
+    def shut(path: Path, *argv: object, **settings: object) -> object:
+        return (raise_forbidden if "shut" in path.parts else before)(path, *argv, **settings)
 
     monkeypatch.setattr(Path, function, shut)
     result = call("prepare", SOURCE, f"out={tmp_path / 'shut'}", cwd=pile, status=2)
@@ -487,7 +491,7 @@ def test_a_folder_without_rights_is_told(
 
 
 def hostile_faces() -> dict[str, bytes]:
-    """Good faces under names that break what is careless with them."""
+    """Return good faces under names that break careless code."""
     names = [
         *("顔/アニメ.png", "лицо.png", "وجه.png", "=1+1.png", "-x.png", '"a", b.png'),
         *(
@@ -511,12 +515,12 @@ DAMAGED = {
 }
 
 
-def make_hostile(place: Path) -> None:
-    """A folder `in` and an archive in.zip."""
+def make_hostile(location: Path) -> None:
+    """Write a folder `in` and an archive in.zip."""
     outside = encoded(DRAWN.read(51, 64))
     damaged = {name: data for name, (data, _) in DAMAGED.items()}
-    make_zip(place / "in.zip", {"../outside.png": outside, "/absolute.png": outside, **damaged})
-    folder = place / "in"
+    make_zip(location / "in.zip", {"../outside.png": outside, "/absolute.png": outside, **damaged})
+    folder = location / "in"
     for name, data in {**hostile_faces(), **damaged}.items():
         inside = folder / name
         inside.parent.mkdir(parents=True, exist_ok=True)
@@ -527,10 +531,10 @@ def make_hostile(place: Path) -> None:
     os.mkfifo(folder / "pipe.png")
 
 
-def test_a_hostile_pile_ends_in_a_report_with_the_reasons(call: Call, tmp_path: Path):
+def test_a_hostile_pile_is_prepared_with_reasons(call: Call, tmp_path: Path):
     make_hostile(tmp_path)
-    settings = ("source=[in,in.zip]", "thresholds.odd=null", "workers=1")
-    told = call("prepare", *settings, cwd=tmp_path).stderr
+    settings = ("source=[in,in.zip]", "thresholds.outlier=null", "workers=1")
+    printed = call("prepare", *settings, cwd=tmp_path).stderr
     rows = list_rows(tmp_path / "prepared")
     in_folder = hostile_faces().keys() | DAMAGED.keys()
     in_zip = {"../outside.png", "/absolute.png"} | DAMAGED.keys()
@@ -545,7 +549,7 @@ def test_a_hostile_pile_ends_in_a_report_with_the_reasons(call: Call, tmp_path: 
                 assert DAMAGED[row["name"]][1] in row["reason"]
     assert len(rows) == len(in_folder) + len(in_zip)
     assert sum(row["verdict"] == "keep" for row in rows) == 12  # one of the two in the archive
-    assert f"{len(rows)}  all" in told and "12  unreadable" in told
+    assert f"{len(rows)}  all" in printed and "12  unreadable" in printed
     assert {path.name for path in tmp_path.iterdir()} == {"in", "in.zip", "prepared"}
     faces = ManifestFaces(tmp_path / "prepared/manifest.csv")
     assert all(faces.read(index, 64).size == (64, 64) for index in range(12))
@@ -554,14 +558,14 @@ def test_a_hostile_pile_ends_in_a_report_with_the_reasons(call: Call, tmp_path: 
     assert len(page.all("script")) == 2
 
 
-def test_a_folder_that_may_not_be_listed_is_named(
+def test_a_folder_that_cannot_be_listed_is_named(
     call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     (tmp_path / "in/shut").mkdir(parents=True)
     listed = os.scandir
 
     def shut(path: Path) -> object:
-        return forbidden() if path.name == "shut" else listed(path)
+        return raise_forbidden() if path.name == "shut" else listed(path)
 
     monkeypatch.setattr("os.scandir", shut)
     line = error_line(call("prepare", "source=in", cwd=tmp_path, status=2))
@@ -571,37 +575,37 @@ def test_a_folder_that_may_not_be_listed_is_named(
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        ([], "what to prepare. Give source=FOLDER"),
-        ([SOURCE, "data=anime_faces"], "what to prepare. Give source=FOLDER"),
+        ([], "prepare needs one source: add source=FOLDER"),
+        ([SOURCE, "data=anime_faces"], "prepare needs one source: add source=FOLDER"),
         (["source=empty"], "source=.*empty holds no pictures"),
         (["source=[pile,nowhere]"], "source=.*nowhere cannot be used: No such file or directory"),
         (["source=text.txt"], "source=.*text.txt is neither a folder nor a supported archive"),
         (["source=broken.zip"], "source=.*broken.zip is a broken archive"),
-        (["source=[pile,./pile]"], "source=.*pile.* names no source, or one twice"),
-        (["source="], "source=.* names no source"),
-        (["source=bad"], "none of 2 pictures of .*bad holds a face that can be read"),
-        (["data=drawn"], "data= takes a public data set"),
+        (["source=[pile,./pile]"], "source=.*pile.* is empty or repeats a source"),
+        (["source="], "source=.* is empty or repeats a source"),
+        (["source=bad"], "none of 2 pictures of .*bad has a readable face"),
+        (["data=drawn"], "data= must be a public data set"),
         ([SOURCE, "holdout=2"], r"holdout=2 must be a number in \[0, 1\): use holdout=0.05"),
         ([SOURCE, "holdout=a"], "holdout=a must be a number"),
-        ([SOURCE, "thresholds.blurred=-1"], "thresholds.blurred=-1 is below 0"),
+        ([SOURCE, "thresholds.blurred=-1"], "thresholds.blurred=-1 is negative"),
         (
             [SOURCE, "+thresholds.typo=1"],
             "thresholds.typo is not a setting of Thresholds: remove it with ~thresholds.typo",
         ),
-        ([SOURCE, "thresholds=null"], "thresholds=null names no test"),
+        ([SOURCE, "thresholds=null"], "thresholds=null has no tests"),
         ([SOURCE, "workers=-1"], "workers=-1 must be at least 1"),
         ([SOURCE, "workers=0"], "workers=0 must be at least 1: use workers=1"),
         ([SOURCE, "workers=many"], "workers=many must be an integer"),
         ([SOURCE, "seed=1.5"], "seed=1.5 must be an integer"),
         ([SOURCE, "page.limit=null"], "page.limit=null must be an integer: use page.limit=1000"),
-        ([SOURCE, "out=text.txt"], "out=text.txt is no folder"),
-        ([SOURCE, "out=null"], "out=None is no folder"),
-        ([SOURCE, "out=/proc/below"], "cannot write in /proc/below.*out="),
-        ([SOURCE, "thresholds.dark=255"], "none of 68 pictures is left: use milder"),
+        ([SOURCE, "out=text.txt"], "out=text.txt is not a folder"),
+        ([SOURCE, "out=null"], "out=None is not a folder"),
+        ([SOURCE, "out=/proc/below"], "/proc/below.* cannot be written .*out="),
+        ([SOURCE, "thresholds.dark=255"], "none of 68 pictures is kept: use milder"),
     ],
 )
-def test_mistakes_are_told_in_a_line(
-    call: Call, pile: Path, said: str, overrides: list[str], message: str
+def test_mistakes_are_reported_in_a_line(
+    call: Call, pile: Path, output: str, overrides: list[str], message: str
 ):
     assert re.match(message, error_line(call("prepare", *overrides, cwd=pile, status=2)))
 
@@ -612,33 +616,35 @@ def test_an_unknown_threshold_is_named(call: Call, pile: Path):
     assert "Traceback" not in result.stderr
 
 
-def test_names_with_spaces_and_quotes_can_be_typed_as_printed(call: Call, tmp_path: Path):
-    place = tmp_path / 'my 顔, it\'s "mine" (1)'
-    (place / "faces").mkdir(parents=True)
+def test_printed_paths_with_spaces_and_quotes_can_be_pasted(call: Call, tmp_path: Path):
+    location = tmp_path / 'my 顔, it\'s "mine" (1)'
+    (location / "faces").mkdir(parents=True)
     for number in range(3):
-        DRAWN.read(number, 64).save(place / "faces" / FACES[number])
-    settings = (f"source={quoted(place / 'faces')}", f"out={quoted(place / 'out')}")
-    told = call("prepare", *settings, "thresholds.odd=null", cwd=tmp_path).stderr
+        DRAWN.read(number, 64).save(location / "faces" / FACES[number])
+    settings = (f"source={quoted(location / 'faces')}", f"out={quoted(location / 'out')}")
+    printed = call("prepare", *settings, "thresholds.outlier=null", cwd=tmp_path).stderr
     with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
-        config = compose("train", [*command_after("Train:", told), "run_dir=x"])
+        config = compose("train", [*command_after("Train:", printed), "run_dir=x"])
     assert len(instantiate(config.data.source)) == 3
 
 
 def quoted(path: Path) -> str:
-    """As Hydra's grammar has it."""
+    """Quote a path for Hydra's grammar."""
     escaped = str(path).replace('"', '\\"')
     return f'"{escaped}"'
 
 
-def test_a_public_set_is_prepared_where_it_was_fetched_to(
+def test_a_public_set_is_prepared_in_its_download_folder(
     call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    """Its download is tested in test_hub.py."""
+    """The download itself is tested in test_hub.py."""
     offer = hub.Offer("0" * 40, "data.zip", 1, "0" * 64)
-    faces = {f"{place}/{FACES[0]}": encoded(DRAWN.read(0, 64)) for place in ("images", "again")}
+    faces = {
+        f"{location}/{FACES[0]}": encoded(DRAWN.read(0, 64)) for location in ("images", "again")
+    }
     archive = make_zip(offer.path(tmp_path), faces | {"b.png": encoded(DRAWN.read(1, 64))})
     monkeypatch.setattr(hub, "_fetch", lambda repository, cache_dir: (tmp_path, offer))
-    call("prepare", "data=anime_faces", "thresholds.odd=null", cwd=tmp_path)
+    call("prepare", "data=anime_faces", "thresholds.outlier=null", cwd=tmp_path)
     rows = rows_of(tmp_path / "prepared")
     assert list(rows) == ["again/000.png", "b.png"]
     assert {(row["source"], row["verdict"]) for row in rows.values()} == {(str(archive), "keep")}
@@ -651,11 +657,11 @@ def compose_prepare(*overrides: str) -> DictConfig:
 
 
 @pytest.mark.parametrize("group", ["data", "crop"])
-def test_every_option_of_a_group_composes_with_it(group: str):
+def test_every_option_of_a_group_composes_with_prepare(group: str):
     for path in (CONF_DIR / group).glob("*.yaml"):
         if path.stem != "base":
             check_settings(compose_prepare(f"{group}={path.stem}"))
 
 
-def test_the_thresholds_of_the_configuration_are_those_of_the_class():
+def test_the_thresholds_of_the_configuration_are_the_defaults():
     assert instantiate(compose_prepare().thresholds) == Thresholds()

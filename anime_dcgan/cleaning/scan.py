@@ -1,8 +1,8 @@
-"""Look at every picture once: in processes, in parts that are kept, so that it can be gone on with.
+"""Scan every picture once, in worker processes, in chunks that survive a crash.
 
-A scan is a folder of parts; a part holds what was measured of a range of pictures and the
-descriptors of their faces, and is renamed into place when whole. The same command after a crash
-does what is left, and after a change of thresholds nothing at all.
+A scan is a folder of chunks; a chunk holds the measurements of a range of pictures and the
+descriptors of their faces, and is renamed into place when complete. Run again after a crash, the
+same command scans the missing chunks only; after a change of thresholds it scans nothing.
 """
 
 import hashlib
@@ -19,22 +19,22 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from anime_dcgan.cleaning import copies, image_stats, outliers
+from anime_dcgan.cleaning import duplicates, image_stats, outliers
 from anime_dcgan.cleaning.crop import FaceFinder
 from anime_dcgan.data.cache import digests
 from anime_dcgan.data.decoding import centre_square, fit
 from anime_dcgan.data.pool import cores, in_order, with_progress
 from anime_dcgan.data.region import Region
 from anime_dcgan.data.source import Pictures, Unreadable
-from anime_dcgan.system.errors import UserError
-from anime_dcgan.system.files import sync, write_json
+from anime_dcgan.system.errors import UserError, explain_os_error
+from anime_dcgan.system.files import atomic_write, sync, write_json
 
-SCAN_VERSION = 1
-"""Raise it whenever the same picture would be measured otherwise: older scans are then left."""
+SCAN_VERSION = 2
+"""Raise it whenever a picture would be measured differently: older scans are then ignored."""
 
-PART = 2048  # pictures
-SAMPLE = 4000  # pictures that tell what is usual
-BATCH = 256  # faces that are measured together
+CHUNK = 2048  # pictures
+SAMPLE = 4000  # pictures that the outlier model is fitted to
+BATCH = 256  # faces measured at a time
 
 READ, UNREADABLE, FACELESS = 0, 1, 2
 
@@ -51,46 +51,47 @@ RECORD = np.dtype(
         ("contrast", "f4"),
         ("colour", "f4"),
         ("sharpness", "f4"),
-        ("oddness", "f4"),
+        ("outlier_score", "f4"),
     ]
 )
 
 
 @dataclass(frozen=True, eq=False)
 class ScanChunk:
-    """What was seen of a range of pictures; a row for each face."""
+    """The measurements of a range of pictures; one row per face."""
 
     records: np.ndarray
     """`RECORD`, (n,)"""
     descriptors: np.ndarray
-    """int8, (n, copies.DIMENSIONS)"""
+    """int8, (n, duplicates.DIMENSIONS)"""
     problems: dict[int, str]
-    """Why a picture, by its index, could not be read."""
+    """Reasons why pictures could not be read, by index."""
 
 
 @dataclass(frozen=True, eq=False)
 class Scan:
-    """All parts of a finished scan; `records` are in memory, the rest is read where needed."""
+    """All chunks of a finished scan; `records` are in memory, the rest is read when needed."""
 
     pictures: Pictures
     folder: Path
     starts: np.ndarray
-    """The first row of each part, and the number of rows."""
+    """The first row of each chunk, and the number of rows."""
     records: np.ndarray
     problems: dict[int, str]
 
     def descriptors(self, rows: np.ndarray) -> np.ndarray:
-        """int8 (m, copies.DIMENSIONS) of the rows, int64 (m,)."""
-        found = np.empty((len(rows), copies.DIMENSIONS), dtype=np.int8)
-        parts = np.searchsorted(self.starts, rows, side="right") - 1
-        for part in np.unique(parts):
-            here = np.flatnonzero(parts == part)
-            kept = np.load(_path(self.folder, int(part)) / "descriptors.npy", mmap_mode="r")
-            found[here] = kept[rows[here] - self.starts[part]]
+        """Return the descriptors, int8 (m, duplicates.DIMENSIONS), of rows, int64 (m,)."""
+        found = np.empty((len(rows), duplicates.DIMENSIONS), dtype=np.int8)
+        chunks = np.searchsorted(self.starts, rows, side="right") - 1
+        for chunk in np.unique(chunks):
+            in_chunk = np.flatnonzero(chunks == chunk)
+            path = _chunk_folder(self.folder, int(chunk)) / "descriptors.npy"
+            stored = np.load(path, mmap_mode="r")
+            found[in_chunk] = stored[rows[in_chunk] - self.starts[chunk]]
         return found
 
     def face(self, row: int) -> np.ndarray:
-        """Decode the face of a row: uint8 of shape (SIDE, SIDE, 3), black if unreadable."""
+        """Return the decoded face of a row: uint8 (SIDE, SIDE, 3), black if unreadable."""
         record = self.records[row]
         try:
             picture = self.pictures.picture(int(record["index"]))
@@ -102,7 +103,7 @@ class Scan:
 
 
 def region_of(record: np.void) -> Region | None:
-    """The region that a record is of, None for the centre square of the whole picture."""
+    """Return the region of a record, or None for the centre square of the picture."""
     left, top, side, angle = map(float, record["region"])
     return Region(left, top, side, angle) if side > 0 else None
 
@@ -110,10 +111,10 @@ def region_of(record: np.void) -> Region | None:
 def scan(
     pictures: Pictures, cache_dir: Path, finder: FaceFinder | None, workers: int | None, name: str
 ) -> Scan:
-    """Look at all pictures, or at those that an earlier scan in `cache_dir` has not looked at.
+    """Scan all pictures, except those that an earlier scan in `cache_dir` has covered.
 
-    With a `finder`, at each face that it finds. Raises `UserError` where nothing can be read, and
-    where the folder cannot be written.
+    With a `finder`, every face that it finds is measured. Raises `UserError` if no picture can be
+    read, or if the folder cannot be written.
     """
     key = {
         "version": SCAN_VERSION,
@@ -122,91 +123,102 @@ def scan(
     }
     digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:16]
     folder = cache_dir / digest
-    ranges = [range(at, min(at + PART, len(pictures))) for at in range(0, len(pictures), PART)]
+    starts = range(0, len(pictures), CHUNK)
+    ranges = [range(start, min(start + CHUNK, len(pictures))) for start in starts]
     workers = cores() if workers is None else workers
-    with _storage_errors(folder):
+    with explain_os_error(f"{folder} cannot be written", "use another out=..."):
         folder.mkdir(parents=True, exist_ok=True)
-        missing = [number for number in range(len(ranges)) if not _is_whole(folder, number)]
+        missing = [number for number in range(len(ranges)) if not _is_complete(folder, number)]
         if missing:
-            usual = _usual(pictures, finder, folder, workers, name)
-            look = partial(_look_and_keep, pictures, finder, usual, folder)
+            model = _load_or_fit_model(pictures, finder, folder, workers, name)
+            work = partial(_scan_chunk, pictures, finder, model, folder)
             jobs = [(number, ranges[number]) for number in missing]
-            total = sum(len(part) for _, part in jobs)
-            results = in_order(look, jobs, workers, "workers")
-            for _ in with_progress(results, total, "looking at", name, lambda counts: counts):
+            total = sum(len(indices) for _, indices in jobs)
+            results = in_order(work, jobs, workers, "workers")
+            for _ in with_progress(results, total, "scanning", name, lambda counts: counts):
                 pass
         return _open(pictures, folder, len(ranges))
 
 
-def _usual(
+def _load_or_fit_model(
     pictures: Pictures, finder: FaceFinder | None, folder: Path, workers: int, name: str
-) -> outliers.Usual:
-    """What the faces of the set have in common, from a sample of them; kept beside the parts."""
-    path = folder / "usual.npz"
+) -> outliers.OutlierModel:
+    """Return the outlier model of the set, fitted to a sample and stored next to the chunks."""
+    path = folder / "outlier_model.npz"
     if path.exists():
-        with np.load(path) as kept:
-            arrays = {key: kept[key] for key in kept.files}
-        values: dict[str, Any] = {  # a float as it was: one of numpy would give other last bits
-            key: array if array.ndim else array.item() for key, array in arrays.items()
-        }
-        return outliers.Usual(**values)
+        return _load_model(path)
     chosen = np.sort(np.random.default_rng(0).permutation(len(pictures))[:SAMPLE])
-    jobs = [chosen[at : at + BATCH] for at in range(0, len(chosen), BATCH)]
-    results = in_order(partial(_sample, pictures, finder), jobs, workers, "workers")
-    size = partial(_sampled, len(chosen))
-    found = list(with_progress(results, len(chosen), "sampling", name, size))
-    faces = np.concatenate([part for part, _ in found])
+    jobs = [chosen[start : start + BATCH] for start in range(0, len(chosen), BATCH)]
+    results = in_order(partial(_read_sample, pictures, finder), jobs, workers, "workers")
+    size = partial(_sample_size, len(chosen))
+    sampled = list(with_progress(results, len(chosen), "sampling", name, size))
+    faces = np.concatenate([batch for batch, _ in sampled])
     faces = faces[np.unique(digests(faces), return_index=True)[1]]
     if len(faces) == 0:
-        raise UserError(f"none of {len(chosen):,} pictures of {name} holds a face that can be read")
-    usual = outliers.fit_usual(faces)
-    with _renamed(path) as beside, beside.open("wb") as file:
-        np.savez(file, **asdict(usual))
-    return usual
+        raise UserError(f"none of {len(chosen):,} pictures of {name} has a readable face")
+    model = outliers.fit_outlier_model(faces)
+    with atomic_write(path) as partial_path:
+        with partial_path.open("wb") as file:
+            np.savez(file, **asdict(model))
+        sync(partial_path)
+    return model
 
 
-def _sampled(total: int, part: tuple[np.ndarray, int]) -> tuple[int, int]:
-    return min(part[1], total), 0
+def _load_model(path: Path) -> outliers.OutlierModel:
+    """Load a model; scalars become Python floats again, since numpy's would round differently."""
+    with np.load(path) as stored:
+        arrays = {key: stored[key] for key in stored.files}
+    values: dict[str, Any] = {
+        key: array if array.ndim else array.item() for key, array in arrays.items()
+    }
+    return outliers.OutlierModel(**values)
 
 
-def _sample(
+def _sample_size(total: int, batch: tuple[np.ndarray, int]) -> tuple[int, int]:
+    return min(batch[1], total), 0
+
+
+def _read_sample(
     pictures: Pictures, finder: FaceFinder | None, indices: np.ndarray
 ) -> tuple[np.ndarray, int]:
-    """The faces of some pictures, and how many pictures that was."""
-    found = [face for index in indices for _, face in _seen(pictures, finder, int(index))[1]]
+    """Return the faces of some pictures, and the number of pictures."""
+    found = [face for index in indices for _, face in _read_faces(pictures, finder, int(index))[1]]
     faces = (
         np.stack(found) if found else np.empty((0, image_stats.SIDE, image_stats.SIDE, 3), np.uint8)
     )
     return faces, len(indices)
 
 
-def _look_and_keep(
+def _scan_chunk(
     pictures: Pictures,
     finder: FaceFinder | None,
-    usual: outliers.Usual,
+    model: outliers.OutlierModel,
     folder: Path,
     job: tuple[int, range],
 ) -> tuple[int, int]:
-    """Look at one part and write it; how many pictures it has, and how many are unreadable."""
+    """Measure and write one chunk; return its number of pictures, and of unreadable ones."""
     number, indices = job
-    part = look(pictures, finder, usual, indices)
-    with _renamed(_path(folder, number)) as beside:
-        beside.mkdir()
-        np.save(beside / "descriptors.npy", part.descriptors)
-        np.save(beside / "records.npy", part.records)
-        write_json(beside / "problems.json", {str(at): why for at, why in part.problems.items()})
-    return len(indices), len(part.problems)
+    chunk = measure_pictures(pictures, finder, model, indices)
+    problems = {str(index): problem for index, problem in chunk.problems.items()}
+    with _atomic_folder(_chunk_folder(folder, number)) as partial_folder:
+        np.save(partial_folder / "descriptors.npy", chunk.descriptors)
+        np.save(partial_folder / "records.npy", chunk.records)
+        write_json(partial_folder / "problems.json", problems)
+    return len(indices), len(chunk.problems)
 
 
-def look(
-    pictures: Pictures, finder: FaceFinder | None, usual: outliers.Usual, indices: Iterable[int]
+def measure_pictures(
+    pictures: Pictures,
+    finder: FaceFinder | None,
+    model: outliers.OutlierModel,
+    indices: Iterable[int],
 ) -> ScanChunk:
     """Measure each face of the pictures `indices`."""
     records: list[np.ndarray] = []
     faces: list[np.ndarray] = []
     problems: dict[int, str] = {}
     for index in indices:
-        problem, found = _seen(pictures, finder, index)
+        problem, found = _read_faces(pictures, finder, index)
         if problem is not None:
             problems[index] = problem
         records += [record for record, _ in found] or [_empty(index, problem)]
@@ -214,43 +226,43 @@ def look(
             np.zeros((image_stats.SIDE, image_stats.SIDE, 3), np.uint8)
         ]
     table, pixels = np.stack(records), np.stack(faces)
-    described = np.empty((len(table), copies.DIMENSIONS), dtype=np.int8)
+    descriptors = np.empty((len(table), duplicates.DIMENSIONS), dtype=np.int8)
     for start in range(0, len(table), BATCH):
         batch = slice(start, start + BATCH)
-        described[batch] = copies.describe(pixels[batch])
+        descriptors[batch] = duplicates.describe(pixels[batch])
         for name in ("brightness", "contrast", "colour", "sharpness"):
             table[name][batch] = getattr(image_stats, name)(pixels[batch])
-        table["oddness"][batch] = usual.oddness(pixels[batch])
-    return ScanChunk(table, described, problems)
+        table["outlier_score"][batch] = model.scores(pixels[batch])
+    return ScanChunk(table, descriptors, problems)
 
 
-def _seen(
+def _read_faces(
     pictures: Pictures, finder: FaceFinder | None, index: int
 ) -> tuple[str | None, list[tuple[np.ndarray, np.ndarray]]]:
-    """Why the picture cannot be read, or its faces with what is known of them by themselves."""
+    """Return why the picture cannot be read, or None and the record and pixels of each face."""
     try:
         picture = pictures.picture(index)
         size = pictures.bytes(index)
     except (Unreadable, OSError) as error:
         return " ".join(str(error).split()) or type(error).__name__, []
     regions = [None] if finder is None else finder.regions(picture)
-    return None, [_face(picture, size, index, region) for region in regions]
+    return None, [_cut_face(picture, size, index, region) for region in regions]
 
 
-def _face(
+def _cut_face(
     picture: Image.Image, size: int, index: int, region: Region | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """One face, of the whole picture's centre or of a region."""
+    """Return record and pixels of one face: of a region, or of the centre square."""
     record = np.zeros((), dtype=RECORD)
     record["index"], record["bytes"] = index, size
     record["width"], record["height"] = picture.size
     if region is None:
         face = np.asarray(fit(centre_square(picture), image_stats.SIDE))
-        record["pixels"] = _pixels(picture.size, picture.tobytes())
+        record["pixels"] = _digest(picture.size, picture.tobytes())
     else:
         face = np.asarray(region.cut(picture, image_stats.SIDE))
         record["region"] = region.left, region.top, region.side, region.angle
-        record["pixels"] = _pixels(face.shape[:2], face.tobytes())
+        record["pixels"] = _digest(face.shape[:2], face.tobytes())
     return record, face
 
 
@@ -261,47 +273,41 @@ def _empty(index: int, problem: str | None) -> np.ndarray:
     return record
 
 
-def _pixels(size: tuple[int, ...], pixels: bytes) -> np.ndarray:
+def _digest(size: tuple[int, ...], pixels: bytes) -> np.ndarray:
     digest = hashlib.blake2b(b"%d %d " % (size[0], size[1]), digest_size=16)
     digest.update(pixels)
     return np.frombuffer(digest.digest(), dtype="<u8")
 
 
-def _path(folder: Path, number: int) -> Path:
-    return folder / f"part-{number:06d}"
+def _chunk_folder(folder: Path, number: int) -> Path:
+    return folder / f"chunk-{number:06d}"
 
 
-def _is_whole(folder: Path, number: int) -> bool:
-    return (_path(folder, number) / "records.npy").exists()
+def _is_complete(folder: Path, number: int) -> bool:
+    return (_chunk_folder(folder, number) / "records.npy").exists()
 
 
 def _open(pictures: Pictures, folder: Path, count: int) -> Scan:
-    parts = [np.load(_path(folder, number) / "records.npy") for number in range(count)]
+    chunks = [np.load(_chunk_folder(folder, number) / "records.npy") for number in range(count)]
     problems: dict[int, str] = {}
     for number in range(count):
-        text = (_path(folder, number) / "problems.json").read_text(encoding="utf-8")
-        problems |= {int(at): why for at, why in json.loads(text).items()}
-    starts = np.cumsum([0, *map(len, parts)])
-    return Scan(pictures, folder, starts, np.concatenate(parts), problems)
+        text = (_chunk_folder(folder, number) / "problems.json").read_text(encoding="utf-8")
+        problems |= {int(index): problem for index, problem in json.loads(text).items()}
+    starts = np.cumsum([0, *map(len, chunks)])
+    return Scan(pictures, folder, starts, np.concatenate(chunks), problems)
 
 
 @contextmanager
-def _renamed(path: Path) -> Iterator[Path]:
-    """A name beside `path`, which is renamed to it at the end, unless another was first."""
-    beside = path.with_name(f".{path.name}-{os.getpid()}-{secrets.token_hex(4)}")
-    yield beside
-    for written in (*beside.glob("*"), beside):
+def _atomic_folder(path: Path) -> Iterator[Path]:
+    """Yield a new temporary sibling of the folder `path`; flush it to the disk and rename it.
+
+    If another process has published `path` by then, that folder stays. Raises OSError.
+    """
+    sibling = path.with_name(f".{path.name}-{os.getpid()}-{secrets.token_hex(4)}")
+    sibling.mkdir()
+    yield sibling
+    for written in (*sibling.glob("*"), sibling):
         sync(written)
     if not path.exists():
-        beside.rename(path)
+        sibling.rename(path)
         sync(path.parent)
-
-
-@contextmanager
-def _storage_errors(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise UserError(
-            f"cannot write in {folder}: {error.strerror or error}; name another folder with out=..."
-        ) from error

@@ -20,7 +20,7 @@ from anime_dcgan.page.render import render, write_page
 QUALITY = 85  # of the JPEGs, whose colours are not subsampled
 BARS = 48  # of a histogram
 OUTLIERS = 0.1  # per cent at either end that the outermost bars collect
-MOST_TICKS = 5
+MAX_TICKS = 5
 WIDTH, HALF, LABELS = 360, 56, 16  # of a histogram: one side of its axis, the line of its ticks
 
 
@@ -48,7 +48,7 @@ def write_review(findings: Findings, out: Path) -> None:
 
 def _reasons(findings: Findings) -> dict[str, list[Suspect]]:
     """The suspects by reason, those to be dropped before those next in line."""
-    names = [*(suspect.reason for suspect in findings.suspects), *findings.left_out]
+    names = [*(suspect.reason for suspect in findings.suspects), *findings.omitted]
     return {
         name: sorted(
             (suspect for suspect in findings.suspects if suspect.reason == name),
@@ -174,7 +174,7 @@ def _place(value: float, edges: Float[np.ndarray, " edges"]) -> float:
 
 def _ticks(low: float, high: float) -> list[float]:
     """Round numbers between two others, at most `MOST_TICKS` or one more."""
-    least = (high - low) / MOST_TICKS
+    least = (high - low) / MAX_TICKS
     power = 10.0 ** math.floor(math.log10(least))
     step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= least)
     first, last = math.ceil(low / step), math.floor(high / step)

@@ -1,4 +1,4 @@
-"""Drawn faces that the tests of cleaning share, and scans that are written down, not measured."""
+"""Drawn faces that the tests of cleaning share, and hand-made scans."""
 
 import io
 from collections.abc import Callable, Iterable
@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from anime_dcgan.cleaning import copies
+from anime_dcgan.cleaning import duplicates
 from anime_dcgan.cleaning.image_stats import SIDE
 from anime_dcgan.cleaning.scan import READ, RECORD, Scan
 from anime_dcgan.data.cache import POOL_FROM, open_cache
 from anime_dcgan.data.drawn import DrawnFaces
 
 FACES = POOL_FROM
-"""Fewer would be drawn in this process, which is slower: it checks annotations."""
+"""Fewer faces would be drawn in this process, which is slower: it checks annotations."""
 
 Change = Callable[[Image.Image], Image.Image]
 
@@ -27,12 +27,12 @@ def faces(cache_dir: Path) -> np.ndarray:
 
 
 def changed(faces: np.ndarray, change: Change) -> np.ndarray:
-    """Every face after a change of it as a picture."""
+    """Apply a change to every face, as a picture."""
     return np.stack([np.asarray(change(Image.fromarray(face))) for face in faces])
 
 
 def scaled(side: int) -> Change:
-    """To another size and back."""
+    """Return a change that resizes to another size and back."""
 
     def change(face: Image.Image) -> Image.Image:
         small = face.resize((side, side), Image.Resampling.LANCZOS)
@@ -42,14 +42,14 @@ def scaled(side: int) -> Change:
 
 
 def encoded(face: Image.Image, quality: int = 60) -> Image.Image:
-    """After a JPEG."""
+    """Encode as JPEG and decode."""
     stream = io.BytesIO()
     face.save(stream, "JPEG", quality=quality)
     return Image.open(stream).convert("RGB")
 
 
 class Shown:
-    """Pictures in memory; each of 1,000 bytes, it says."""
+    """Pictures in memory that pretend to have 1,000 bytes each."""
 
     def __init__(self, pictures: Iterable[np.ndarray]) -> None:
         self.pictures = list(pictures)
@@ -74,26 +74,26 @@ class Shown:
 
 
 def records_of(count: int, seed: int = 0) -> np.ndarray:
-    """`RECORD`, (count,): pictures of `SIDE` px that differ, with nothing to say against them."""
+    """Return `RECORD`, (count,): distinct, faultless pictures of `SIDE` px."""
     records = np.zeros(count, dtype=RECORD)
     records["index"], records["state"] = np.arange(count), READ
     records["pixels"] = np.random.default_rng(seed).integers(0, 2**64, (count, 2), dtype=np.uint64)
     records["width"] = records["height"] = SIDE
     records["bytes"] = 1000
     records["brightness"], records["contrast"], records["colour"] = 128, 50, 60
-    records["sharpness"], records["oddness"] = 0.8, 0
+    records["sharpness"], records["outlier_score"] = 0.8, 0
     return records
 
 
 def descriptors_of(count: int, seed: int = 0) -> np.ndarray:
-    """int8 (count, copies.DIMENSIONS), all far apart."""
+    """Return distant descriptors, int8 (count, duplicates.DIMENSIONS)."""
     generator = np.random.default_rng(seed)
-    return generator.integers(-127, 128, (count, copies.DIMENSIONS), dtype=np.int8)
+    return generator.integers(-127, 128, (count, duplicates.DIMENSIONS), dtype=np.int8)
 
 
 @pytest.fixture
 def scan_of(tmp_path: Path) -> Callable[..., Scan]:
-    """`scan_of(records, descriptors=..., pictures=..., problems=...)`: a scan that found those."""
+    """`scan_of(records, descriptors=..., pictures=..., problems=...)` makes such a scan."""
 
     def make(
         records: np.ndarray,
@@ -103,9 +103,9 @@ def scan_of(tmp_path: Path) -> Callable[..., Scan]:
     ) -> Scan:
         count = len(records)
         folder = tmp_path / f"scan-{len(list(tmp_path.iterdir()))}"
-        (folder / "part-000000").mkdir(parents=True)
+        (folder / "chunk-000000").mkdir(parents=True)
         np.save(
-            folder / "part-000000" / "descriptors.npy",
+            folder / "chunk-000000" / "descriptors.npy",
             descriptors_of(count) if descriptors is None else descriptors,
         )
         black = np.zeros((SIDE, SIDE, 3), np.uint8)

@@ -1,4 +1,4 @@
-"""Faces in pictures: found, measured, turned level, and told once; what is no cascade is refused.
+"""Face detection: regions, tilt and merging; files that are not cascades are rejected.
 
 The face is that of the portrait that comes with matplotlib.
 """
@@ -30,31 +30,31 @@ needs_opencv = pytest.mark.skipif(
 )
 Point = tuple[float, float]
 PUPILS = ((222.0, 191.0), (306.0, 187.0))
-"""Of the portrait, px, found by looking at it."""
+"""Pupils of the portrait, px, located by eye."""
 NOSE = (266.0, 216.0)
-"""About the middle of its face, px."""
+"""Approximate centre of its face, px."""
 FACE_SIDE = 222.0
-"""From ear to ear, about, px."""
+"""Approximate distance from ear to ear, px."""
 
 
 @cache
 def portrait() -> Image.Image:
-    """512 x 600 px."""
+    """Return a portrait of 512 x 600 px."""
     path = matplotlib.cbook.get_sample_data("grace_hopper.jpg", asfileobj=False)
     return Image.open(path).convert("RGB")
 
 
 def cascade(name: str) -> str:
-    """A file that comes with OpenCV."""
+    """Return the path of a cascade that OpenCV ships."""
     cv2 = pytest.importorskip("cv2")
     return f"{cv2.data.haarcascades}haarcascade_{name}.xml"
 
 
 def finder(
-    aligned: bool = False, margin: float = 0.0, shift: float = 0.0, min_share: float = 0.1
+    aligned: bool = False, margin: float = 0.0, shift: float = 0.0, min_size: float = 0.1
 ) -> CascadeFinder:
     eyes = cascade("eye_tree_eyeglasses") if aligned else None
-    return CascadeFinder(cascade("frontalface_default"), eyes, margin, shift, min_share)
+    return CascadeFinder(cascade("frontalface_default"), eyes, margin, shift, min_size)
 
 
 def middle(region: Region) -> Point:
@@ -62,20 +62,20 @@ def middle(region: Region) -> Point:
 
 
 def turned_portrait(angle: float) -> tuple[Image.Image, tuple[Point, Point]]:
-    """The portrait at half its size, turned counter-clockwise, and where the pupils are then."""
+    """Return the portrait at half size, turned counter-clockwise, and its pupils."""
     half = portrait().resize((256, 300), Image.Resampling.LANCZOS)
     cosine, sine = math.cos(math.radians(angle)), math.sin(math.radians(angle))
 
-    def place(point: Point) -> Point:
+    def turn(point: Point) -> Point:
         x, y = point[0] / 2 - 128, point[1] / 2 - 150
         return x * cosine + y * sine + 128, -x * sine + y * cosine + 150
 
     picture = half.rotate(angle, Image.Resampling.BICUBIC, fillcolor="white")
-    return picture, (place(PUPILS[0]), place(PUPILS[1]))
+    return picture, (turn(PUPILS[0]), turn(PUPILS[1]))
 
 
 @needs_opencv
-def test_every_face_of_a_picture_is_found_where_it_was_pasted_the_largest_first():
+def test_every_pasted_face_is_found_the_largest_first():
     canvas = Image.new("RGB", (700, 420), (230, 230, 240))
     pasted = [(0.6, 10, 30), (0.35, 330, 150), (0.45, 460, 20)]
     for scale, left, top in pasted:
@@ -92,14 +92,14 @@ def test_every_face_of_a_picture_is_found_where_it_was_pasted_the_largest_first(
 
 
 @needs_opencv
-def test_faces_below_the_smallest_share_are_passed_over():
+def test_faces_below_the_minimum_size_are_ignored():
     canvas = Image.new("RGB", (700, 420), (230, 230, 240))
     for scale, left in ((0.6, 10), (0.35, 330)):
         size = (round(512 * scale), round(600 * scale))
         canvas.paste(portrait().resize(size, Image.Resampling.LANCZOS), (left, 30))
-    small_share = 0.35 * FACE_SIDE / 420
-    assert len(finder(min_share=0.8 * small_share).regions(canvas)) == 2
-    assert len(finder(min_share=1.3 * small_share).regions(canvas)) == 1
+    small_size = 0.35 * FACE_SIDE / 420
+    assert len(finder(min_size=0.8 * small_size).regions(canvas)) == 2
+    assert len(finder(min_size=1.3 * small_size).regions(canvas)) == 1
 
 
 @needs_opencv
@@ -110,12 +110,12 @@ def test_a_picture_without_a_face_has_no_regions():
 
 @needs_opencv
 @pytest.mark.parametrize("size", [(1, 1), (3, 500), (23, 24), (2000, 20)])
-def test_pictures_too_small_for_a_face_are_no_error(size: tuple[int, int]):
+def test_pictures_too_small_for_a_face_have_no_regions(size: tuple[int, int]):
     assert finder().regions(Image.new("RGB", size)) == []
 
 
 @needs_opencv
-def test_margin_and_shift_are_shares_of_the_faces_side():
+def test_margin_and_shift_are_fractions_of_the_faces_side():
     picture, _ = turned_portrait(0)
     (face,) = finder().regions(picture)
     (region,) = finder(margin=0.4, shift=-0.25).regions(picture)
@@ -127,7 +127,7 @@ def test_margin_and_shift_are_shares_of_the_faces_side():
 @needs_opencv
 @pytest.mark.parametrize("angle", [-10.0, 0.0, 10.0])
 def test_a_turned_face_is_cut_with_level_eyes(angle: float):
-    """Where the pupils come to lie in the cut square, worked out from where they were seen."""
+    """Compute the positions of the pupils in the cut square from those in the portrait."""
     picture, pupils = turned_portrait(angle)
     (region,) = finder(aligned=True, margin=0.3).regions(picture)
     (left_x, left_y), (right_x, right_y) = (in_square(region, pupil) for pupil in pupils)
@@ -139,7 +139,7 @@ def test_a_turned_face_is_cut_with_level_eyes(angle: float):
 
 
 def in_square(region: Region, point: Point) -> Point:
-    """Where a point of the picture is in the cut square, as shares of its side."""
+    """Return a point of the picture in the cut square, as fractions of its side."""
     x, y = (value - centre for value, centre in zip(point, middle(region), strict=True))
     cosine, sine = math.cos(math.radians(region.angle)), math.sin(math.radians(region.angle))
     return (
@@ -149,18 +149,18 @@ def in_square(region: Region, point: Point) -> Point:
 
 
 @needs_opencv
-def test_a_turned_face_cut_level_looks_like_the_one_that_was_never_turned():
+def test_a_turned_face_is_cut_like_the_upright_one():
     def cut(angle: float, aligned: bool) -> np.ndarray:
         picture, _ = turned_portrait(angle)
         (region,) = finder(aligned=aligned).regions(picture)
         return np.asarray(region.cut(picture, 32).convert("L")).ravel()
 
-    def likeness(one: np.ndarray, other: np.ndarray) -> float:
+    def similarity(one: np.ndarray, other: np.ndarray) -> float:
         return float(np.corrcoef(one, other)[0, 1])
 
     original = cut(0, True)
-    assert likeness(original, cut(10, True)) > likeness(original, cut(10, False)) + 0.05
-    assert likeness(original, cut(10, True)) > 0.85
+    assert similarity(original, cut(10, True)) > similarity(original, cut(10, False)) + 0.05
+    assert similarity(original, cut(10, True)) > 0.85
 
 
 @needs_opencv
@@ -174,7 +174,7 @@ def test_a_turned_region_is_shifted_along_the_face():
 
 
 @pytest.mark.parametrize("angle", [-29.0, -5.0, 0.0, 12.0, 29.0])
-def test_two_eyes_tell_the_tilt(angle: float):
+def test_two_eyes_give_the_tilt(angle: float):
     right, up = math.cos(math.radians(angle)), math.sin(math.radians(angle))
     eyes = [(50.0, 40.0), (50 + 30 * right, 40 - 30 * up)]
     assert tilt(eyes) == pytest.approx(angle)
@@ -191,17 +191,17 @@ def test_two_eyes_tell_the_tilt(angle: float):
         [(5.0, 0.0), (5.0, 10.0)],
     ],
 )
-def test_other_than_two_eyes_side_by_side_tell_nothing(eyes: list[Point]):
+def test_anything_but_two_eyes_side_by_side_gives_no_tilt(eyes: list[Point]):
     assert tilt(eyes) == 0
 
 
-def test_detections_of_one_face_are_merged_into_the_one_most_agree_on():
+def test_detections_of_one_face_are_merged_into_the_one_with_most_votes():
     face = Detection(100, 100, 80, 9)
     beside = Detection(150, 100, 80, 7)
     found = [
         Detection(110, 95, 90, 4),
         face,
-        Detection(100, 120, 30, 5),  # inside: a mouth, taken for a face
+        Detection(100, 120, 30, 5),  # inside: a mouth detected as a face
         beside,
         Detection(400, 100, 120, 3),
     ]
@@ -209,15 +209,17 @@ def test_detections_of_one_face_are_merged_into_the_one_most_agree_on():
         assert merge(order) == [Detection(400, 100, 120, 3), face, beside]
 
 
-@pytest.mark.parametrize(("distance", "same"), [(0, True), (39, True), (41, False), (90, False)])
-def test_half_the_smaller_square_decides(distance: float, same: bool):
+@pytest.mark.parametrize(
+    ("distance", "overlaps"), [(0, True), (39, True), (41, False), (90, False)]
+)
+def test_half_of_the_smaller_square_must_overlap(distance: float, overlaps: bool):
     large, small = Detection(0, 0, 200, 5), Detection(100 + distance - 40, 0, 80, 5)
-    assert large.same(small) is same
-    assert small.same(large) is same
+    assert large.overlaps(small) is overlaps
+    assert small.overlaps(large) is overlaps
 
 
 @needs_opencv
-def test_worker_processes_find_the_same():
+def test_worker_processes_find_the_same_regions():
     picture, _ = turned_portrait(10)
     own = finder(aligned=True)
     here = own.regions(picture)
@@ -229,24 +231,24 @@ def test_worker_processes_find_the_same():
 
 
 @needs_opencv
-def test_settings_tell_every_change_of_the_result(tmp_path: Path):
+def test_settings_change_with_the_result(tmp_path: Path):
     path = cascade("frontalface_default")
     copy, other = tmp_path / "copy.xml", tmp_path / "other.xml"
     copy.write_bytes(Path(path).read_bytes())
     other.write_bytes(Path(path).read_bytes().replace(b"</opencv_storage>", b"</opencv_storage> "))
-    same = CascadeFinder(path).settings()
-    assert CascadeFinder(str(copy)).settings() == same
+    expected = CascadeFinder(path).settings()
+    assert CascadeFinder(str(copy)).settings() == expected
     changed = [
         CascadeFinder(str(other)),
         CascadeFinder(path, eyes=cascade("eye")),
         CascadeFinder(path, eyes=cascade("eye_tree_eyeglasses")),
         CascadeFinder(path, margin=0.2),
         CascadeFinder(path, shift=0.1),
-        CascadeFinder(path, min_share=0.2),
+        CascadeFinder(path, min_size=0.2),
         CascadeFinder(path, neighbours=4),
         CascadeFinder(path, scale_step=1.2),
     ]
-    every = [same, *(one.settings() for one in changed)]
+    every = [expected, *(one.settings() for one in changed)]
     assert all(one not in every[:index] for index, one in enumerate(every))
     assert isinstance(changed[0], FaceFinder)
 
@@ -254,22 +256,22 @@ def test_settings_tell_every_change_of_the_result(tmp_path: Path):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"margin": -0.5}, "crop.margin=-0.5 cannot work: use -0.4 to 2"),
-        ({"margin": math.nan}, "crop.margin=nan cannot work: use -0.4 to 2"),
-        ({"shift": 3.0}, "crop.shift=3.0 cannot work: use -1 to 1"),
-        ({"min_share": 10.0}, "crop.min_share=10.0 cannot work: use 0.001 to 1"),
-        ({"neighbours": 0}, "crop.neighbours=0 cannot work: use 1 to 1000"),
-        ({"scale_step": 1.0}, "crop.scale_step=1.0 cannot work: use 1.01 to 2"),
+        ({"margin": -0.5}, "crop.margin=-0.5 must be between -0.4 and 2"),
+        ({"margin": math.nan}, "crop.margin=nan must be between -0.4 and 2"),
+        ({"shift": 3.0}, "crop.shift=3.0 must be between -1 and 1"),
+        ({"min_size": 10.0}, "crop.min_size=10.0 must be between 0.001 and 1"),
+        ({"neighbours": 0}, "crop.neighbours=0 must be between 1 and 1000"),
+        ({"scale_step": 1.0}, "crop.scale_step=1.0 must be between 1.01 and 2"),
     ],
 )
-def test_senseless_settings_are_refused(settings: dict[str, float], message: str):
+def test_invalid_settings_are_rejected(settings: dict[str, float], message: str):
     with pytest.raises(UserError) as caught:
         CascadeFinder("any.xml", **settings)  # pyright: ignore[reportArgumentType]
     assert str(caught.value) == message
 
 
 @needs_opencv
-def test_a_file_that_is_not_there_is_named(tmp_path: Path):
+def test_a_missing_file_is_named(tmp_path: Path):
     missing = str(tmp_path / "missing.xml")
     with pytest.raises(UserError, match="crop.cascade=.*missing.xml cannot be read: No such file"):
         CascadeFinder(missing)
@@ -292,18 +294,18 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path):
         bytes(range(256)),
     ],
 )
-def test_a_file_that_is_no_cascade_is_refused(tmp_path: Path, content: bytes):
+def test_a_file_that_is_not_a_cascade_is_rejected(tmp_path: Path, content: bytes):
     path = tmp_path / "faces.xml"
     path.write_bytes(content)
-    with pytest.raises(UserError, match="crop.cascade=.*faces.xml is no cascade of OpenCV"):
+    with pytest.raises(UserError, match="crop.cascade=.*faces.xml is not an OpenCV cascade"):
         CascadeFinder(str(path))
 
 
 @needs_opencv
-def test_half_a_download_is_refused(tmp_path: Path):
-    whole = Path(cascade("frontalface_default")).read_bytes()
-    (tmp_path / "half.xml").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(UserError, match="is no cascade"):
+def test_a_partial_download_is_rejected(tmp_path: Path):
+    complete = Path(cascade("frontalface_default")).read_bytes()
+    (tmp_path / "half.xml").write_bytes(complete[: len(complete) // 2])
+    with pytest.raises(UserError, match="is not an OpenCV cascade"):
         CascadeFinder(str(tmp_path / "half.xml"))
 
 
@@ -314,14 +316,14 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch):
 
 
 def test_an_opencv_without_cascades_is_named(monkeypatch: pytest.MonkeyPatch):
-    """As OpenCV 5 is."""
+    """OpenCV 5 has none."""
     monkeypatch.setitem(sys.modules, "cv2", SimpleNamespace(__version__="5.0.0"))
     with pytest.raises(UserError, match=r'OpenCV 5\.0\.0 .* pip install "anime_dcgan\[crop\]"'):
         CascadeFinder("any.xml")
 
 
 @needs_opencv
-def test_the_shipped_settings_build_the_defaults():
+def test_the_configuration_matches_the_defaults():
     path = cascade("frontalface_default")
     with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
         config = compose("train", ["+crop=cascade", f"crop.cascade={path}"])

@@ -1,4 +1,4 @@
-"""What the review page is given: every picture counted once, the worst suspects, and a sheet."""
+"""Content of the review page: every picture counted once, the worst suspects, a sheet."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from anime_dcgan.cleaning.findings import SHEET, Findings, Suspect, counts, findings
+from anime_dcgan.cleaning.findings import SHEET, Findings, Suspect, collect_findings, counts
 from anime_dcgan.cleaning.image_stats import SIDE
 from anime_dcgan.cleaning.judgement import TESTS, PictureVerdicts, Thresholds, judge_pictures
 from anime_dcgan.cleaning.scan import FACELESS, UNREADABLE, Scan
@@ -19,21 +19,21 @@ COUNT = READABLE + 5
 
 
 def shown(count: int) -> Shown:
-    """Pictures of one colour, which says which one it is."""
+    """Return pictures of a single colour that encodes the index."""
     return Shown(
         np.full((SIDE, SIDE, 3), (1 + row % 250, row // 250, 77), np.uint8) for row in range(count)
     )
 
 
 def rows_on(sheet: np.ndarray) -> list[int]:
-    """The numbers of the pictures on a contact sheet."""
+    """Return the indices of the pictures on a contact sheet."""
     middles = sheet[SIDE // 2 :: SIDE, SIDE // 2 :: SIDE].reshape(-1, 3).astype(int)
     return [red - 1 + 250 * green for red, green, blue in middles if blue == 77]
 
 
 @pytest.fixture
 def scan(scan_of: ScanOf) -> Scan:
-    """Every test fails some of 200 pictures; 10 are near copies, 5 equal, 5 cannot be used."""
+    """A scan of 200 pictures: each test fails some; 10 near-duplicates, 5 equal, 5 unusable."""
     records, descriptors = records_of(COUNT), descriptors_of(COUNT)
     generator = np.random.default_rng(1)
     records["width"][:READABLE] = generator.integers(20, 100, READABLE)
@@ -42,7 +42,7 @@ def scan(scan_of: ScanOf) -> Scan:
         ("contrast", 10, 80),
         ("colour", 1, 20),
         ("sharpness", 0.3, 1),
-        ("oddness", -2, 5),
+        ("outlier_score", -2, 5),
     ):
         records[name][:READABLE] = generator.uniform(low, high, READABLE)
     for row in range(10):
@@ -57,7 +57,7 @@ def scan(scan_of: ScanOf) -> Scan:
     return scan_of(records, descriptors, shown(COUNT), problems)
 
 
-THRESHOLDS = Thresholds(small=25, dark=30, flat=15, grey=2, blurred=0.35, odd=4)
+THRESHOLDS = Thresholds(small=25, dark=30, flat=15, grey=2, blurred=0.35, outlier=4)
 
 
 @pytest.fixture
@@ -69,11 +69,11 @@ def found(
     scan: Scan,
     verdicts: PictureVerdicts,
     limit: int = 1000,
-    next_in_line: int = 0,
+    borderline: int = 0,
     choices: dict[str, str] | None = None,
     thresholds: Thresholds = THRESHOLDS,
 ) -> Findings:
-    return findings(scan, verdicts, thresholds, choices or {}, "faces", limit, next_in_line)
+    return collect_findings(scan, verdicts, thresholds, choices or {}, "faces", limit, borderline)
 
 
 def by_reason(suspects: list[Suspect]) -> dict[str, list[Suspect]]:
@@ -85,15 +85,15 @@ def test_every_picture_is_counted_once(scan: Scan, verdicts: PictureVerdicts):
     named = counts(scan, verdicts)
     assert named[0] == ("all", COUNT)
     assert sum(number for _, number in named[1:]) == COUNT
-    assert named[1:4] == [("unreadable", 2), ("no face", 3), ("equal copies", 5)]
-    assert {name for name, _ in named[4:-2]} == {"near copies", *TESTS}
+    assert named[1:4] == [("unreadable", 2), ("no face", 3), ("exact duplicates", 5)]
+    assert {name for name, _ in named[4:-2]} == {"near-duplicates", *TESTS}
     kept = dict(named)["kept for training"] + dict(named)["held out"]
     assert kept == verdicts.keep.sum()
     assert dict(named)["held out"] == (verdicts.keep & verdicts.held_out).sum() > 0
     assert found(scan, verdicts).counts == named
 
 
-def test_what_a_person_decided_is_counted_once_as_well(scan: Scan, verdicts: PictureVerdicts):
+def test_pictures_with_a_choice_are_counted_once(scan: Scan, verdicts: PictureVerdicts):
     drop = int(np.flatnonzero(verdicts.keep)[0])
     keep = verdicts.reasons.index("dark")
     choices = {verdicts.keys[drop]: "drop", verdicts.keys[keep]: "keep"}
@@ -104,64 +104,60 @@ def test_what_a_person_decided_is_counted_once_as_well(scan: Scan, verdicts: Pic
     assert sum(named.values()) == 2 * COUNT
 
 
-def test_the_suspects_of_a_reason_are_those_it_dropped_and_the_worst_come_first(
-    scan: Scan, verdicts: PictureVerdicts
-):
+def test_suspects_are_the_dropped_pictures_worst_first(scan: Scan, verdicts: PictureVerdicts):
     groups = by_reason(found(scan, verdicts).suspects)
-    assert list(groups) == ["near copy", *TESTS]
+    assert list(groups) == ["near-duplicate", *TESTS]
     firsts = Counter(reason.split(", ")[0] for reason in verdicts.reasons)
     for reason, suspects in groups.items():
         assert len(suspects) == firsts[reason] > 1
         assert all(one.flagged for one in suspects)
         scores = [one.score for one in suspects]
-        assert scores == sorted(scores, reverse=reason == "odd")
+        assert scores == sorted(scores, reverse=reason == "outlier")
         beyond = [one.score > one.threshold for one in suspects]
-        assert set(beyond) == {reason == "odd"}
+        assert set(beyond) == {reason == "outlier"}
 
 
-def test_no_more_suspects_than_the_limit_and_the_others_are_counted(
-    scan: Scan, verdicts: PictureVerdicts
-):
-    whole, short = found(scan, verdicts), found(scan, verdicts, limit=2)
-    assert whole.left_out == {}
-    every, shortened = by_reason(whole.suspects), by_reason(short.suspects)
+def test_suspects_beyond_the_limit_are_counted(scan: Scan, verdicts: PictureVerdicts):
+    full, short = found(scan, verdicts), found(scan, verdicts, limit=2)
+    assert full.omitted == {}
+    every, shortened = by_reason(full.suspects), by_reason(short.suspects)
     for reason, suspects in every.items():
         assert [one.key for one in shortened[reason]] == [one.key for one in suspects[:2]]
-        assert short.left_out.get(reason, 0) == max(0, len(suspects) - 2)
-    assert short.left_out
+        assert short.omitted.get(reason, 0) == max(0, len(suspects) - 2)
+    assert short.omitted
     assert found(scan, verdicts, limit=0).suspects == []
 
 
 @pytest.mark.parametrize("test", TESTS)
-def test_next_in_line_are_the_kept_ones_that_came_closest(
+def test_borderline_pictures_are_the_kept_ones_closest_to_the_threshold(
     scan: Scan, verdicts: PictureVerdicts, test: str
 ):
     field = {"small": "width"}.get(test, TESTS[test].score)
     kept = np.minimum(scan.records[field], SIDE if test == "small" else np.inf)[verdicts.keep]
-    expected = np.sort(-kept if test == "odd" else kept)[:7]
-    close = by_reason(found(scan, verdicts, limit=0, next_in_line=7).suspects)[test]
+    expected = np.sort(-kept if test == "outlier" else kept)[:7]
+    close = by_reason(found(scan, verdicts, limit=0, borderline=7).suspects)[test]
     assert not any(one.flagged for one in close)
     assert np.abs([one.score for one in close]) == pytest.approx(np.abs(expected))
     assert {one.key for one in close} <= set(np.array(verdicts.keys)[verdicts.keep])
 
 
-def test_next_in_line_come_after_the_suspects_and_not_for_copies(
+def test_borderline_pictures_follow_the_suspects_except_for_duplicates(
     scan: Scan, verdicts: PictureVerdicts
 ):
-    groups = by_reason(found(scan, verdicts, limit=2, next_in_line=3).suspects)
+    groups = by_reason(found(scan, verdicts, limit=2, borderline=3).suspects)
     for reason, suspects in groups.items():
-        flags = [True, True] if reason == "near copy" else [True, True, False, False, False]
+        flags = [True, True] if reason == "near-duplicate" else [True, True, False, False, False]
         assert [one.flagged for one in suspects] == flags
 
 
-def test_a_test_that_is_left_out_shows_nothing(scan: Scan):
-    thresholds = Thresholds(near_copy=None, dark=None)
+def test_a_disabled_test_shows_nothing(scan: Scan):
+    thresholds = Thresholds(near_duplicate=None, dark=None)
     verdicts = judge_pictures(scan, thresholds, 0.2, 0)
-    groups = by_reason(found(scan, verdicts, next_in_line=5, thresholds=thresholds).suspects)
+    groups = by_reason(found(scan, verdicts, borderline=5, thresholds=thresholds).suspects)
     assert groups.keys() == TESTS.keys() - {"dark"}
 
 
-def test_a_suspect_is_shown_with_what_is_known_of_it(scan: Scan, verdicts: PictureVerdicts):
+def test_a_suspect_has_all_its_details(scan: Scan, verdicts: PictureVerdicts):
     row = verdicts.reasons.index("dark")
     choices = {verdicts.keys[row]: "keep"}
     decided = judge_pictures(scan, THRESHOLDS, 0.2, 0, choices)
@@ -175,11 +171,11 @@ def test_a_suspect_is_shown_with_what_is_known_of_it(scan: Scan, verdicts: Pictu
     np.testing.assert_array_equal(one.face, scan.pictures.picture(row))
 
 
-def test_a_near_copy_is_shown_beside_the_one_that_is_kept(scan: Scan, verdicts: PictureVerdicts):
-    copies = by_reason(found(scan, verdicts).suspects)["near copy"]
-    for one in copies:
+def test_a_near_duplicate_is_shown_next_to_the_kept_one(scan: Scan, verdicts: PictureVerdicts):
+    duplicates = by_reason(found(scan, verdicts).suspects)["near-duplicate"]
+    for one in duplicates:
         row = verdicts.keys.index(one.key)
-        kept = int(verdicts.copy_of[row])
+        kept = int(verdicts.duplicate_of[row])
         assert abs(kept - row) == 10
         assert one.twin_name == f"shown-{kept}"
         assert one.twin is not None
@@ -187,7 +183,7 @@ def test_a_near_copy_is_shown_beside_the_one_that_is_kept(scan: Scan, verdicts: 
         assert (one.score, one.threshold) == (verdicts.distance[row], 0.03)
 
 
-def test_the_contact_sheet_holds_each_kept_face_once_and_no_other(
+def test_the_contact_sheet_has_each_kept_face_once_and_no_other(
     scan: Scan, verdicts: PictureVerdicts
 ):
     sheet = found(scan, verdicts).contact
@@ -197,10 +193,10 @@ def test_the_contact_sheet_holds_each_kept_face_once_and_no_other(
     assert sheet.shape == (-(-len(kept) // SHEET[1]) * SIDE, SHEET[1] * SIDE, 3)
 
 
-def test_a_full_contact_sheet_is_drawn_at_random_from_all(scan_of: ScanOf):
+def test_a_full_contact_sheet_is_a_random_sample(scan_of: ScanOf):
     count = 400
     scan = scan_of(records_of(count), pictures=shown(count))
-    verdicts = judge_pictures(scan, Thresholds(near_copy=None), 0.0, 0)
+    verdicts = judge_pictures(scan, Thresholds(near_duplicate=None), 0.0, 0)
     sheet = found(scan, verdicts).contact
     assert sheet.shape == (SHEET[0] * SIDE, SHEET[1] * SIDE, 3)
     rows = rows_on(sheet)
@@ -208,16 +204,16 @@ def test_a_full_contact_sheet_is_drawn_at_random_from_all(scan_of: ScanOf):
     assert 150 < np.mean(rows) < 250
 
 
-def test_a_contact_sheet_of_nothing_is_black(scan: Scan, verdicts: PictureVerdicts):
+def test_an_empty_contact_sheet_is_black(scan: Scan, verdicts: PictureVerdicts):
     verdicts.keep[:] = False
     assert not found(scan, verdicts).contact.any()
 
 
-def test_distributions_hold_every_picture_that_is_no_copy(scan: Scan, verdicts: PictureVerdicts):
-    choice = {verdicts.keys[verdicts.reasons.index("near copy")]: "keep"}
+def test_distributions_have_every_picture_except_duplicates(scan: Scan, verdicts: PictureVerdicts):
+    choice = {verdicts.keys[verdicts.reasons.index("near-duplicate")]: "keep"}
     decided = judge_pictures(scan, THRESHOLDS, 0.2, 0, choice)
     shown = found(scan, decided, choices=choice).distributions
-    single = decided.copy_of == np.arange(COUNT)
+    single = decided.duplicate_of == np.arange(COUNT)
     single[READABLE:] = False
     assert (decided.keep & single).sum() == decided.keep.sum() - 1
     assert [one.threshold for one in shown] == [25, 30, 15, 2, 0.35, 4]
@@ -228,9 +224,7 @@ def test_distributions_hold_every_picture_that_is_no_copy(scan: Scan, verdicts: 
         assert ((one.kept <= one.threshold) if test.above else (one.kept >= one.threshold)).all()
 
 
-def test_what_could_not_be_read_is_noted_in_the_order_of_the_pictures(
-    scan: Scan, verdicts: PictureVerdicts
-):
+def test_unreadable_pictures_are_noted_in_order(scan: Scan, verdicts: PictureVerdicts):
     assert found(scan, verdicts).notes == ["shown-200: truncated", "shown-201: Is a directory"]
     scan.problems.update({index: "broken" for index in range(100)})
     notes = found(scan, verdicts).notes

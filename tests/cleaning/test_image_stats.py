@@ -1,4 +1,4 @@
-"""The numbers of a face against Pillow's and against the definitions, worked out pixel by pixel."""
+"""Image statistics compared with Pillow and with their definitions, pixel by pixel."""
 
 from statistics import fmean, pstdev
 
@@ -27,7 +27,7 @@ def lumas(face: np.ndarray) -> list[float]:
     return [0.299 * red + 0.587 * green + 0.114 * blue for red, green, blue in pixels(face)]
 
 
-def test_luminance_is_what_pillow_makes_of_a_picture(faces: np.ndarray):
+def test_luminance_agrees_with_pillow(faces: np.ndarray):
     for face in (*faces[:4], *noise(1)):
         grey = np.asarray(Image.fromarray(face).convert("L"), dtype=float)
         own = image_stats.luminance(face[None])[0]
@@ -35,7 +35,7 @@ def test_luminance_is_what_pillow_makes_of_a_picture(faces: np.ndarray):
         assert np.abs(own - grey).max() <= 0.51  # Pillow rounds
 
 
-def test_brightness_is_the_mean_and_contrast_the_deviation(faces: np.ndarray):
+def test_brightness_is_the_mean_and_contrast_the_standard_deviation(faces: np.ndarray):
     some = np.concatenate([faces[:3], noise(1)])
     brightness, contrast = image_stats.brightness(some), image_stats.contrast(some)
     for face, mean, deviation in zip(some, brightness, contrast, strict=True):
@@ -43,7 +43,7 @@ def test_brightness_is_the_mean_and_contrast_the_deviation(faces: np.ndarray):
         assert deviation == pytest.approx(pstdev(lumas(face)), rel=1e-4)
 
 
-def test_colour_is_the_mean_distance_of_the_outer_channels(faces: np.ndarray):
+def test_colour_is_the_mean_difference_of_the_outer_channels(faces: np.ndarray):
     some = np.concatenate([faces[:3], noise(1)])
     for face, colour in zip(some, image_stats.colour(some), strict=True):
         spread = fmean(max(pixel) - min(pixel) for pixel in pixels(face))
@@ -61,21 +61,21 @@ def test_colour_is_the_mean_distance_of_the_outer_channels(faces: np.ndarray):
         ((10, 250, 200), 172.54, 240),
     ],
 )
-def test_a_picture_of_one_colour(rgb: tuple[int, int, int], brightness: float, colour: float):
+def test_a_picture_of_a_single_colour(rgb: tuple[int, int, int], brightness: float, colour: float):
     assert image_stats.brightness(painted(*rgb)) == pytest.approx([brightness], abs=1e-3)
     assert image_stats.colour(painted(*rgb)) == pytest.approx([colour])
     assert image_stats.contrast(painted(*rgb)) == pytest.approx([0], abs=1e-3)
     assert image_stats.sharpness(painted(*rgb)) == pytest.approx([0], abs=1e-3)
 
 
-def test_half_black_and_half_white_has_the_greatest_contrast():
+def test_half_black_and_half_white_has_maximum_contrast():
     half = painted(0, 0, 0)
     half[:, :, SIDE // 2 :] = 255
     assert image_stats.contrast(half) == pytest.approx([127.5], abs=1e-3)
 
 
 def squares(plane: np.ndarray, factor: int) -> np.ndarray:
-    """Means of squares, one after the other."""
+    """Return the means of blocks, one at a time."""
     height, width = (size // factor for size in plane.shape[:2])
     means = np.empty((height, width, *plane.shape[2:]))
     for row in range(height):
@@ -87,7 +87,7 @@ def squares(plane: np.ndarray, factor: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("factor", [1, 2, 4, 8])
-def test_shrinking_takes_the_means_of_squares(factor: int):
+def test_shrinking_takes_the_means_of_blocks(factor: int):
     planes = np.random.default_rng(1).normal(size=(2, 16, 24)).astype(np.float32)
     coloured = noise(2)[:, :16, :24]
     for given in (planes, coloured):
@@ -98,7 +98,7 @@ def test_shrinking_takes_the_means_of_squares(factor: int):
 
 
 def detail(plane: np.ndarray) -> float:
-    """What a filter of 3x3 px takes away, as the root of its mean square."""
+    """Return the root mean square of the detail that a filter of 3x3 px removes."""
     kernel = [[1, 2, 1], [2, 4, 2], [1, 2, 1]]
     height, width = plane.shape
     lost = []
@@ -116,14 +116,14 @@ def detail(plane: np.ndarray) -> float:
     return fmean(lost) ** 0.5
 
 
-def test_sharpness_is_the_finest_detail_over_that_of_half_the_size(faces: np.ndarray):
+def test_sharpness_is_the_ratio_of_detail_at_two_scales(faces: np.ndarray):
     for face in (faces[0], noise(1)[0]):
         plane = np.array(lumas(face)).reshape(SIDE, SIDE)
         expected = detail(plane) / (detail(squares(plane, 2)) + 1)
         assert image_stats.sharpness(face[None]) == pytest.approx([expected], rel=1e-4)
 
 
-def test_sharpness_falls_with_every_blur(faces: np.ndarray):
+def test_sharpness_decreases_with_blur(faces: np.ndarray):
     some = faces[:100]
     radii = [0.5, 1.0, 1.5, 2.0, 3.0]
     blurred = [changed(some, lambda face, radius=radius: blur(face, radius)) for radius in radii]
@@ -135,14 +135,14 @@ def blur(face: Image.Image, radius: float) -> Image.Image:
     return face.filter(ImageFilter.GaussianBlur(radius))
 
 
-def test_sharpness_falls_the_smaller_a_picture_was_that_is_enlarged(faces: np.ndarray):
+def test_sharpness_decreases_with_upscaling(faces: np.ndarray):
     some = faces[:100]
     enlarged = [changed(some, scaled(side)) for side in (48, 32, 24, 16)]
     courses = np.stack([image_stats.sharpness(one) for one in (some, *enlarged)])
     assert (np.diff(courses, axis=0) < 0).all()
 
 
-def test_a_face_is_measured_alike_alone_and_among_others(faces: np.ndarray):
+def test_statistics_do_not_depend_on_the_batch(faces: np.ndarray):
     some = faces[:9]
     for measure in (
         image_stats.brightness,

@@ -1,4 +1,4 @@
-"""The verdict on each picture: why it is dropped, which copy is kept, and the side of the split."""
+"""Verdicts on pictures: reasons, which duplicate is kept, and the side of the split."""
 
 import math
 from collections.abc import Callable
@@ -20,15 +20,15 @@ DROPPED = {
     "flat": ("contrast", 17.9),
     "grey": ("colour", 2.9),
     "blurred": ("sharpness", 0.419),
-    "odd": ("oddness", 3.61),
+    "outlier": ("outlier_score", 3.61),
 }
-"""By threshold: a field of the record and a value on the wrong side of the default."""
+"""For each threshold: a field of the record and a value on the wrong side of the default."""
 
 PASSED = {"width": 32, "brightness": 45, "contrast": 18, "colour": 3, "sharpness": 0.42}
 
 
 DEFAULTS = Thresholds()
-EQUAL_ONLY = Thresholds(near_copy=None)
+EQUAL_ONLY = Thresholds(near_duplicate=None)
 
 
 def judged(
@@ -45,13 +45,13 @@ def key(verdicts: PictureVerdicts, row: int) -> str:
     return verdicts.keys[row]
 
 
-def test_there_is_a_value_for_every_threshold():
+def test_every_threshold_has_a_value():
     assert set(DROPPED) == set(TESTS)
-    assert {field.name for field in fields(Thresholds)} == {"near_copy", *TESTS}
+    assert {field.name for field in fields(Thresholds)} == {"near_duplicate", *TESTS}
 
 
 @pytest.mark.parametrize("name", DROPPED)
-def test_what_is_on_the_wrong_side_of_a_threshold_is_dropped_for_it(scan_of: ScanOf, name: str):
+def test_a_picture_beyond_a_threshold_is_dropped_for_that_reason(scan_of: ScanOf, name: str):
     field, value = DROPPED[name]
     records = records_of(3)
     records[field][1] = value
@@ -65,20 +65,20 @@ def test_what_is_on_the_wrong_side_of_a_threshold_is_dropped_for_it(scan_of: Sca
 
 
 @pytest.mark.parametrize("field", PASSED)
-def test_what_just_reaches_a_threshold_is_kept(scan_of: ScanOf, field: str):
+def test_a_picture_exactly_at_a_threshold_is_kept(scan_of: ScanOf, field: str):
     records = records_of(1)
     records[field] = PASSED[field]
     assert judged(scan_of(records)).keep.all()
 
 
-def test_all_reasons_are_told(scan_of: ScanOf):
+def test_all_reasons_are_given(scan_of: ScanOf):
     records = records_of(1)
     for field, value in DROPPED.values():
         records[field] = value
-    assert judged(scan_of(records)).reasons == ["small, dark, flat, grey, blurred, odd"]
+    assert judged(scan_of(records)).reasons == ["small, dark, flat, grey, blurred, outlier"]
 
 
-def test_of_a_region_its_own_side_counts(scan_of: ScanOf):
+def test_the_size_of_a_region_is_its_own_side(scan_of: ScanOf):
     records = records_of(3)
     records["width"], records["height"] = 500, 400
     records["region"][:2, 2] = 31, 32
@@ -92,26 +92,26 @@ def test_of_a_region_its_own_side_counts(scan_of: ScanOf):
 
 @pytest.mark.parametrize("name", [field.name for field in fields(Thresholds)])
 @pytest.mark.parametrize("value", [-0.1, -math.inf, math.nan])
-def test_senseless_thresholds_are_refused(name: str, value: float):
+def test_invalid_thresholds_are_rejected(name: str, value: float):
     with pytest.raises(UserError, match=rf"thresholds\.{name}={value} .*use null"):
         Thresholds(**{name: value})
 
 
-def test_a_distance_that_would_link_everything_is_refused():
-    assert Thresholds(near_copy=0.5).near_copy == 0.5
-    with pytest.raises(UserError, match=r"thresholds\.near_copy=0\.51 .*use 0\.03"):
-        Thresholds(near_copy=0.51)
+def test_a_distance_that_would_link_everything_is_rejected():
+    assert Thresholds(near_duplicate=0.5).near_duplicate == 0.5
+    with pytest.raises(UserError, match=r"thresholds\.near_duplicate=0\.51 .*use 0\.03"):
+        Thresholds(near_duplicate=0.51)
 
 
 def equal(count: int, seed: int = 0) -> np.ndarray:
-    """Records of the same pixels."""
+    """Return records with the same pixels."""
     records = records_of(count, seed)
     records["pixels"] = records["pixels"][0]
     return records
 
 
 def alike(count: int, seed: int = 0) -> np.ndarray:
-    """Descriptors that are almost the same."""
+    """Return almost equal descriptors."""
     rows = np.repeat(descriptors_of(1, seed), count, axis=0)
     rows[:, :10] = descriptors_of(count, seed + 1)[:, :10]
     return rows
@@ -122,70 +122,70 @@ BETTER = {
     "larger": ("width", 64, 65),
     "less compressed": ("bytes", 1000, 1001),
 }
-"""A field of the record, what it is of the others, and of the one that is kept."""
+"""A field of the record, its value for the others and for the kept one."""
 
 
 @pytest.mark.parametrize("better", BETTER)
-@pytest.mark.parametrize("place", [0, 1, 2])
-def test_the_better_one_of_near_copies_is_kept(scan_of: ScanOf, better: str, place: int):
+@pytest.mark.parametrize("position", [0, 1, 2])
+def test_the_better_near_duplicate_is_kept(scan_of: ScanOf, better: str, position: int):
     field, others, own = BETTER[better]
     records = records_of(3)
     records[field] = others
-    records[field][place] = own
+    records[field][position] = own
     verdicts = judged(scan_of(records, alike(3)))
-    assert verdicts.keep.tolist() == [row == place for row in range(3)]
-    assert verdicts.copy_of.tolist() == [place] * 3
-    for row in {0, 1, 2} - {place}:
-        assert verdicts.reasons[row].split(", ")[0] == "near copy"
+    assert verdicts.keep.tolist() == [row == position for row in range(3)]
+    assert verdicts.duplicate_of.tolist() == [position] * 3
+    for row in {0, 1, 2} - {position}:
+        assert verdicts.reasons[row].split(", ")[0] == "near-duplicate"
         assert 0 < verdicts.distance[row] < 0.03
 
 
-def test_a_fault_weighs_more_than_size_and_size_more_than_compression(scan_of: ScanOf):
+def test_faults_outweigh_size_and_size_outweighs_compression(scan_of: ScanOf):
     records = records_of(3)
     records["width"], records["bytes"] = [300, 100, 99], [9000, 10, 9000]
-    records["oddness"][0] = 9
+    records["outlier_score"][0] = 9
     verdicts = judged(scan_of(records, alike(3)))
-    assert verdicts.reasons == ["near copy, odd", "", "near copy"]
+    assert verdicts.reasons == ["near-duplicate, outlier", "", "near-duplicate"]
 
 
-def test_the_first_one_of_equal_pictures_is_kept_and_the_less_compressed_before_it(
+def test_of_exact_duplicates_the_least_compressed_then_the_first_is_kept(
     scan_of: ScanOf,
 ):
     records = equal(4)
     rows = np.repeat(descriptors_of(1), 4, axis=0)
     verdicts = judged(scan_of(records, rows))
-    assert verdicts.reasons == ["", "copy", "copy", "copy"]
-    assert verdicts.copy_of.tolist() == [0, 0, 0, 0]
+    assert verdicts.reasons == ["", "duplicate", "duplicate", "duplicate"]
+    assert verdicts.duplicate_of.tolist() == [0, 0, 0, 0]
     assert verdicts.distance.tolist() == [0, 0, 0, 0]
     records["bytes"][2] = 1001
-    assert judged(scan_of(records, rows)).copy_of.tolist() == [2, 2, 2, 2]
+    assert judged(scan_of(records, rows)).duplicate_of.tolist() == [2, 2, 2, 2]
 
 
-def test_equal_pictures_are_known_without_looking_for_near_ones(scan_of: ScanOf):
+def test_exact_duplicates_are_found_with_the_near_duplicate_test_disabled(scan_of: ScanOf):
     records = np.concatenate([equal(2), records_of(1, 7)])
     verdicts = judged(scan_of(records, alike(3)), thresholds=EQUAL_ONLY)
-    assert verdicts.reasons == ["", "copy", ""]
+    assert verdicts.reasons == ["", "duplicate", ""]
 
 
-def test_an_equal_picture_of_a_near_copy_is_a_copy_of_what_is_kept(scan_of: ScanOf):
+def test_an_exact_duplicate_of_a_near_duplicate_points_to_the_kept_picture(scan_of: ScanOf):
     records = np.concatenate([equal(2), records_of(1, 7)])
     records["width"][2] = 65
     rows = alike(2)[[0, 0, 1]]
     verdicts = judged(scan_of(records, rows))
-    assert verdicts.reasons == ["near copy", "copy", ""]
-    assert verdicts.copy_of.tolist() == [2, 2, 2]
+    assert verdicts.reasons == ["near-duplicate", "duplicate", ""]
+    assert verdicts.duplicate_of.tolist() == [2, 2, 2]
     assert verdicts.distance[0] == verdicts.distance[1] > 0
 
 
-def test_a_faulty_picture_without_a_better_copy_is_still_dropped(scan_of: ScanOf):
+def test_a_faulty_picture_without_a_better_duplicate_is_still_dropped(scan_of: ScanOf):
     records = records_of(2)
     records["brightness"] = 10
     verdicts = judged(scan_of(records, alike(2)))
-    assert verdicts.reasons == ["dark", "near copy, dark"]
+    assert verdicts.reasons == ["dark", "near-duplicate, dark"]
     assert not verdicts.keep.any()
 
 
-def test_choices_have_the_last_word(scan_of: ScanOf):
+def test_choices_override_the_tests(scan_of: ScanOf):
     records = records_of(4)
     records["brightness"][1:3] = 10
     scan = scan_of(records)
@@ -198,15 +198,15 @@ def test_choices_have_the_last_word(scan_of: ScanOf):
     np.testing.assert_array_equal(after.held_out, before.held_out)
 
 
-def test_a_near_copy_comes_back_by_choice_beside_the_kept_one(scan_of: ScanOf):
+def test_a_choice_restores_a_near_duplicate_next_to_the_kept_one(scan_of: ScanOf):
     scan = scan_of(records_of(3), alike(3))
     verdicts = judged(scan, {key(judged(scan), 1): "keep"})
     assert verdicts.keep.tolist() == [True, True, False]
-    assert verdicts.reasons == ["", "near copy, your choice", "near copy"]
+    assert verdicts.reasons == ["", "near-duplicate, your choice", "near-duplicate"]
 
 
 @pytest.mark.parametrize("choice", ["keep", "drop"])
-def test_of_equal_pictures_one_comes_back_at_most(scan_of: ScanOf, choice: str):
+def test_a_choice_restores_at_most_one_of_exact_duplicates(scan_of: ScanOf, choice: str):
     records = equal(3)
     records["brightness"] = 10
     scan = scan_of(records, np.repeat(descriptors_of(1), 3, axis=0))
@@ -215,7 +215,7 @@ def test_of_equal_pictures_one_comes_back_at_most(scan_of: ScanOf, choice: str):
     assert verdicts.keep.sum() == (choice == "keep")
 
 
-def test_what_cannot_be_read_or_has_no_face_is_dropped_whatever_is_chosen(scan_of: ScanOf):
+def test_unreadable_and_faceless_pictures_are_dropped_whatever_is_chosen(scan_of: ScanOf):
     records = records_of(4)
     records[1:3] = np.zeros(2, records.dtype)
     records["index"], records["state"][1:3] = np.arange(4), (UNREADABLE, FACELESS)
@@ -223,12 +223,12 @@ def test_what_cannot_be_read_or_has_no_face_is_dropped_whatever_is_chosen(scan_o
     before = judged(scan)
     assert before.keep.tolist() == [True, False, False, True]
     assert before.reasons == ["", "unreadable", "no face", ""]
-    assert before.copy_of.tolist() == [0, 1, 2, 3]
+    assert before.duplicate_of.tolist() == [0, 1, 2, 3]
     after = judged(scan, {key(before, 1): "keep", key(before, 2): "keep"})
     assert after.keep.tolist() == [True, False, False, True]
 
 
-def test_a_scan_of_nothing_but_unreadable_pictures_is_judged(scan_of: ScanOf):
+def test_a_scan_of_only_unreadable_pictures_has_verdicts(scan_of: ScanOf):
     records = np.zeros(2, records_of(0).dtype)
     records["state"] = UNREADABLE
     assert judged(scan_of(records)).reasons == ["unreadable", "unreadable"]
@@ -238,7 +238,7 @@ GROUPS = 60
 
 
 def grouped() -> tuple[np.ndarray, np.ndarray]:
-    """Three near copies and one equal picture of the last of these, 60 times, shuffled."""
+    """Return 60 groups, shuffled: three near-duplicates and an exact duplicate of the last one."""
     records = records_of(4 * GROUPS)
     records["pixels"][3::4] = records["pixels"][2::4]
     rows = np.concatenate([alike(4, 10 * group) for group in range(GROUPS)])
@@ -247,7 +247,7 @@ def grouped() -> tuple[np.ndarray, np.ndarray]:
     return records[order], rows[order]
 
 
-def test_copies_never_fall_on_both_sides_of_the_split(scan_of: ScanOf):
+def test_duplicates_never_fall_on_both_sides_of_the_split(scan_of: ScanOf):
     records, rows = grouped()
     group = np.random.default_rng(5).permutation(len(records)) // 4
     verdicts = judged(scan_of(records, rows), holdout=0.5)
@@ -258,11 +258,11 @@ def test_copies_never_fall_on_both_sides_of_the_split(scan_of: ScanOf):
 
 
 def by_key(verdicts: PictureVerdicts) -> dict[str, bool]:
-    """Whether it is held out."""
+    """Return for each key whether it is held out."""
     return dict(zip(verdicts.keys, verdicts.held_out.tolist(), strict=True))
 
 
-def test_what_comes_to_a_set_moves_nothing_in_it(scan_of: ScanOf):
+def test_adding_pictures_does_not_change_the_split(scan_of: ScanOf):
     records, rows = grouped()
     before = by_key(judged(scan_of(records, rows)))
     more = np.concatenate([records_of(50, 99), records])
@@ -271,8 +271,8 @@ def test_what_comes_to_a_set_moves_nothing_in_it(scan_of: ScanOf):
     assert len(after) == len(before) + 50
 
 
-def test_order_and_quality_of_the_pictures_move_nothing(scan_of: ScanOf):
-    """Nor do names: the verdict never sees one."""
+def test_order_and_quality_of_the_pictures_do_not_change_the_split(scan_of: ScanOf):
+    """Names do not either: the verdict never sees one."""
     records, rows = grouped()
     before = by_key(judged(scan_of(records, rows)))
     order = np.random.default_rng(6).permutation(len(records))
@@ -283,7 +283,7 @@ def test_order_and_quality_of_the_pictures_move_nothing(scan_of: ScanOf):
     assert set(before.values()) == {True, False}
 
 
-def test_leaving_out_pictures_of_other_groups_moves_nothing(scan_of: ScanOf):
+def test_removing_pictures_of_other_groups_does_not_change_the_split(scan_of: ScanOf):
     records, rows = grouped()
     before = by_key(judged(scan_of(records, rows)))
     group = np.random.default_rng(5).permutation(len(records)) // 4
@@ -292,32 +292,32 @@ def test_leaving_out_pictures_of_other_groups_moves_nothing(scan_of: ScanOf):
     assert after.items() < before.items()
 
 
-@pytest.mark.parametrize("share", [0.05, 0.5])
-def test_about_the_share_asked_for_is_held_out(scan_of: ScanOf, share: float):
+@pytest.mark.parametrize("fraction", [0.05, 0.5])
+def test_about_the_requested_fraction_is_held_out(scan_of: ScanOf, fraction: float):
     count = 4000
     scan = scan_of(records_of(count), np.zeros((1, 1024), np.int8))
-    held_out = judged(scan, holdout=share, thresholds=EQUAL_ONLY).held_out.mean()
-    assert held_out == pytest.approx(share, abs=4 * math.sqrt(share * (1 - share) / count))
+    held_out = judged(scan, holdout=fraction, thresholds=EQUAL_ONLY).held_out.mean()
+    assert held_out == pytest.approx(fraction, abs=4 * math.sqrt(fraction * (1 - fraction) / count))
     assert not judged(scan, holdout=0.0, thresholds=EQUAL_ONLY).held_out.any()
 
 
-def test_another_seed_splits_otherwise(scan_of: ScanOf):
+def test_another_seed_gives_another_split(scan_of: ScanOf):
     scan = scan_of(records_of(400))
     one, again, other = (
         judged(scan, holdout=0.5, seed=seed, thresholds=EQUAL_ONLY).held_out for seed in (0, 0, 1)
     )
     np.testing.assert_array_equal(one, again)
-    assert 0.3 < (one != other).mean() < 0.7  # as two coins
+    assert 0.3 < (one != other).mean() < 0.7  # like two coins
 
 
-def test_a_larger_share_holds_out_the_same_and_more(scan_of: ScanOf):
+def test_a_larger_fraction_holds_out_a_superset(scan_of: ScanOf):
     scan = scan_of(records_of(400))
     small, large = (judged(scan, holdout=one, thresholds=EQUAL_ONLY).held_out for one in (0.1, 0.3))
     assert (large[small]).all()
     assert large.sum() > small.sum() > 0
 
 
-def test_judging_leaves_the_scan_as_it_is(scan_of: ScanOf):
+def test_judging_does_not_modify_the_scan(scan_of: ScanOf):
     records, rows = grouped()
     scan = scan_of(records.copy(), rows)
     judged(scan)

@@ -1,4 +1,4 @@
-"""Oddity: what is no face stands out among faces, also where it is not alone, and no face does."""
+"""Outlier scores: images without a face stand out, even in numbers, and faces do not."""
 
 from collections.abc import Callable
 
@@ -9,10 +9,10 @@ from PIL import Image
 from anime_dcgan.cleaning import outliers
 from anime_dcgan.cleaning.image_stats import SIDE
 from anime_dcgan.cleaning.judgement import Thresholds
-from anime_dcgan.cleaning.outliers import Usual, features, fit_usual
+from anime_dcgan.cleaning.outliers import OutlierModel, features, fit_outlier_model
 
-ODD = Thresholds().odd
-assert ODD is not None
+THRESHOLD = Thresholds().outlier
+assert THRESHOLD is not None
 JUNK = 50  # of each kind
 
 
@@ -21,13 +21,13 @@ def noise(generator: np.random.Generator) -> np.ndarray:
 
 
 def stripes(generator: np.random.Generator) -> np.ndarray:
-    """Waves from one colour to another."""
+    """Return waves from one colour to another."""
     down, across = np.mgrid[:SIDE, :SIDE] / SIDE
     slope, phase = generator.uniform(-6, 6), generator.uniform(0, 2 * np.pi)
     waves = 2 * np.pi * (generator.uniform(1, 12) * down + slope * across) + phase
-    share = (np.sin(waves) / 2 + 0.5)[..., None]
+    fraction = (np.sin(waves) / 2 + 0.5)[..., None]
     one, other = generator.integers(0, 256, (2, 3))
-    return (share * one + (1 - share) * other).astype(np.uint8)
+    return (fraction * one + (1 - fraction) * other).astype(np.uint8)
 
 
 def clouds(generator: np.random.Generator) -> np.ndarray:
@@ -46,50 +46,48 @@ def junk(kind: Kind, count: int) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def usual(faces: np.ndarray) -> Usual:
-    """Of three in four of the faces."""
-    return fit_usual(faces[np.arange(len(faces)) % 4 > 0])
+def model(faces: np.ndarray) -> OutlierModel:
+    """The model of three quarters of the faces."""
+    return fit_outlier_model(faces[np.arange(len(faces)) % 4 > 0])
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_is_no_face_stands_out(usual: Usual, kind: Kind):
-    assert (usual.oddness(junk(kind, JUNK)) > ODD).mean() >= 0.95
+def test_images_without_a_face_are_outliers(model: OutlierModel, kind: Kind):
+    assert (model.scores(junk(kind, JUNK)) > THRESHOLD).mean() >= 0.95
 
 
-def test_hardly_a_face_stands_out_whether_it_was_in_the_sample_or_not(
-    usual: Usual, faces: np.ndarray
-):
-    oddness = usual.oddness(faces)
-    assert (oddness.shape, oddness.dtype) == ((len(faces),), np.float32)
+def test_few_faces_are_outliers_in_the_sample_or_outside_it(model: OutlierModel, faces: np.ndarray):
+    outlier_score = model.scores(faces)
+    assert (outlier_score.shape, outlier_score.dtype) == ((len(faces),), np.float32)
     in_sample = np.arange(len(faces)) % 4 > 0
     for those in (in_sample, ~in_sample):
-        assert (oddness[those] > ODD).mean() <= 0.02
-        assert abs(np.median(oddness[those])) < 1
+        assert (outlier_score[those] > THRESHOLD).mean() <= 0.02
+        assert abs(np.median(outlier_score[those])) < 1
 
 
-def test_hardly_a_face_of_a_small_set_stands_out(faces: np.ndarray):
-    assert (fit_usual(faces[:100]).oddness(faces) > ODD).mean() <= 0.02
+def test_few_faces_of_a_small_set_are_outliers(faces: np.ndarray):
+    assert (fit_outlier_model(faces[:100]).scores(faces) > THRESHOLD).mean() <= 0.02
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_junk_that_makes_up_a_tenth_of_the_set_stands_out(faces: np.ndarray, kind: Kind):
+def test_junk_is_an_outlier_even_at_a_tenth_of_the_set(faces: np.ndarray, kind: Kind):
     planted = junk(kind, len(faces) // 9)
-    usual = fit_usual(np.concatenate([planted, faces]))
-    assert (usual.oddness(planted) > ODD).mean() >= 0.95
-    assert (usual.oddness(faces) > ODD).mean() <= 0.02
+    model = fit_outlier_model(np.concatenate([planted, faces]))
+    assert (model.scores(planted) > THRESHOLD).mean() >= 0.95
+    assert (model.scores(faces) > THRESHOLD).mean() <= 0.02
 
 
 @pytest.mark.parametrize("few", [[0], [0, 1], [0, 0, 0], [0, 1, 2, 3, 4]])
-def test_a_few_faces_are_enough_for_numbers(
+def test_a_few_faces_give_finite_scores(
     faces: np.ndarray, few: list[int], monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(outliers, "STEPS", 1)  # it takes as long as for many
-    usual = fit_usual(faces[few])
-    assert np.isfinite(usual.oddness(faces[:20])).all()
-    assert np.isfinite(usual.oddness(np.zeros_like(faces[:1]))).all()
-    assert usual.oddness(junk(noise, 5)).min() > np.median(usual.oddness(faces[few]))
+    monkeypatch.setattr(outliers, "CONCENTRATION_STEPS", 1)  # a step takes as long as for many
+    model = fit_outlier_model(faces[few])
+    assert np.isfinite(model.scores(faces[:20])).all()
+    assert np.isfinite(model.scores(np.zeros_like(faces[:1]))).all()
+    assert model.scores(junk(noise, 5)).min() > np.median(model.scores(faces[few]))
     if len(set(few)) == 1:
-        assert usual.oddness(faces[few]).max() <= ODD < usual.oddness(junk(noise, 5)).min()
+        assert model.scores(faces[few]).max() <= THRESHOLD < model.scores(junk(noise, 5)).min()
 
 
 def test_features_do_not_depend_on_the_batch(faces: np.ndarray):
@@ -101,15 +99,15 @@ def test_features_do_not_depend_on_the_batch(faces: np.ndarray):
     np.testing.assert_allclose(together, alone, atol=1e-5)
 
 
-def test_oddness_does_not_depend_on_the_batch(usual: Usual, faces: np.ndarray):
-    alone = np.concatenate([usual.oddness(face[None]) for face in faces[:10]])
-    np.testing.assert_allclose(usual.oddness(faces[:10]), alone, atol=1e-3)
+def test_scores_do_not_depend_on_the_batch(model: OutlierModel, faces: np.ndarray):
+    alone = np.concatenate([model.scores(face[None]) for face in faces[:10]])
+    np.testing.assert_allclose(model.scores(faces[:10]), alone, atol=1e-3)
 
 
-def test_the_directions_are_orthonormal_and_no_more_than_the_sample_can_tell(
-    usual: Usual, faces: np.ndarray
+def test_the_directions_are_orthonormal_and_limited_by_the_sample(
+    model: OutlierModel, faces: np.ndarray
 ):
-    many, width = usual.basis.shape
-    np.testing.assert_allclose(usual.basis @ usual.basis.T, np.eye(many), atol=1e-4)
+    many, width = model.basis.shape
+    np.testing.assert_allclose(model.basis @ model.basis.T, np.eye(many), atol=1e-4)
     assert width == features(faces[:1]).shape[1]
     assert many <= len(faces) / 20

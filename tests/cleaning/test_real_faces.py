@@ -1,21 +1,21 @@
-"""The count of distinct faces that is known of a real archive."""
+"""The known number of distinct faces in a real archive."""
 
 from pathlib import Path
 
 import pytest
 
-from anime_dcgan.cleaning.judgement import COPY, Thresholds, judge_pictures
+from anime_dcgan.cleaning.judgement import DUPLICATE, Thresholds, judge_pictures
 from anime_dcgan.cleaning.scan import scan
 from anime_dcgan.data.folder import FolderFaces
 
 ARCHIVE = Path(__file__).parents[3] / "shared/data/anime-faces.zip"
-FILES, DISTINCT = 29_984, 22_968  # by comparing all decoded pixels
+FILES, DISTINCT = 29_984, 22_968  # counted by comparing all decoded pixels
 
 
 @pytest.mark.skipif(not ARCHIVE.exists(), reason=f"no {ARCHIVE.name}")
-def test_all_copies_in_a_real_archive_are_found(tmp_path: Path):
+def test_all_duplicates_in_a_real_archive_are_found(tmp_path: Path):
     seen = scan(FolderFaces(ARCHIVE), tmp_path, finder=None, workers=None, name=ARCHIVE.name)
-    verdicts = judge_pictures(seen, Thresholds(near_copy=None), holdout=0.05, seed=0)
-    copies = sum(reason.startswith(COPY) for reason in verdicts.reasons)
+    verdicts = judge_pictures(seen, Thresholds(near_duplicate=None), holdout=0.05, seed=0)
+    duplicates = sum(reason.startswith(DUPLICATE) for reason in verdicts.reasons)
     assert len(verdicts.keep) == FILES
-    assert FILES - copies == DISTINCT
+    assert FILES - duplicates == DISTINCT

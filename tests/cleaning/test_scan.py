@@ -1,4 +1,4 @@
-"""A scan reads every picture once, goes on where it ended, and measures the same in every way."""
+"""A scan reads every picture once, resumes, and is reproducible."""
 
 import shutil
 from pathlib import Path
@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from anime_dcgan.cleaning import copies, image_stats, outliers
+from anime_dcgan.cleaning import duplicates, image_stats, outliers
 from anime_dcgan.cleaning import scan as scanning
 from anime_dcgan.cleaning.judgement import Thresholds, judge_pictures
 from anime_dcgan.cleaning.scan import FACELESS, READ, UNREADABLE, Scan, region_of, scan
@@ -17,7 +17,7 @@ from anime_dcgan.data.region import Region
 from anime_dcgan.system.errors import UserError
 from tests.cleaning.conftest import Shown
 
-PART = 6
+CHUNK = 6
 COUNT = 20
 BROKEN = {4: "04.png", 13: "13.png"}
 WIDE = 7
@@ -25,14 +25,14 @@ EQUAL = (2, 18)
 
 
 @pytest.fixture(autouse=True)
-def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scanning, "PART", PART)
-    monkeypatch.setattr(outliers, "STEPS", 0)  # what is usual is not the question here
+def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scanning, "CHUNK", CHUNK)
+    monkeypatch.setattr(outliers, "CONCENTRATION_STEPS", 0)  # the model does not matter here
 
 
 @pytest.fixture(scope="module")
 def folder(faces: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Faces 00.png to 19.png: two of them broken, two equal, one wide."""
+    """A folder of faces 00.png to 19.png: two broken, two equal, one wide."""
     path = tmp_path_factory.mktemp("faces")
     for index in range(COUNT):
         Image.fromarray(faces[index]).save(path / f"{index:02d}.png")
@@ -44,7 +44,7 @@ def folder(faces: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class Counted:
-    """A source that remembers which pictures it was asked for, and may fail at one of them."""
+    """A source that records which pictures are read, and can fail at one of them."""
 
     def __init__(self, pictures: FolderFaces | Shown, fail_at: int | None = None) -> None:
         self.pictures = pictures
@@ -76,29 +76,29 @@ class Counted:
 def scanned(
     folder: Path, cache: Path, fail_at: int | None = None, finder: "Finder | None" = None
 ) -> tuple[Scan, list[int]]:
-    """A scan of a folder in this process, and the pictures that it asked for."""
+    """Scan a folder in this process; return the scan and the indices that it read."""
     counted = Counted(FolderFaces(folder), fail_at)
     result = scan(counted, cache, finder, 1, "faces")
     return result, counted.read_ones
 
 
 @pytest.fixture(scope="module")
-def whole(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Scan:
-    """A finished scan that nobody changes."""
+def finished(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Scan:
+    """A finished scan, not to be modified."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(scanning, "PART", PART)
-        patch.setattr(outliers, "STEPS", 0)
+        patch.setattr(scanning, "CHUNK", CHUNK)
+        patch.setattr(outliers, "CONCENTRATION_STEPS", 0)
         return scanned(folder, tmp_path_factory.mktemp("scan"))[0]
 
 
 @pytest.fixture
-def cache(whole: Scan, tmp_path: Path) -> Path:
-    """A copy of the folder that `whole` lies in."""
-    return Path(shutil.copytree(whole.folder.parent, tmp_path / "scan"))
+def cache(finished: Scan, tmp_path: Path) -> Path:
+    """A copy of the folder of `finished`."""
+    return Path(shutil.copytree(finished.folder.parent, tmp_path / "scan"))
 
 
-def parts_in(cache: Path) -> list[Path]:
-    return sorted(cache.glob("*/part-*"))
+def chunks_in(cache: Path) -> list[Path]:
+    return sorted(cache.glob("*/chunk-*"))
 
 
 def assert_same(one: Scan, other: Scan) -> None:
@@ -112,28 +112,28 @@ def readable() -> list[int]:
     return [index for index in range(COUNT) if index not in BROKEN]
 
 
-def test_what_is_measured_is_what_the_faces_look_like(whole: Scan, folder: Path):
-    records = whole.records[readable()]
+def test_records_agree_with_the_statistics_of_the_faces(finished: Scan, folder: Path):
+    records = finished.records[readable()]
     assert (records["height"] == 64).all()
     assert records["width"].tolist() == [128 if index == WIDE else 64 for index in readable()]
     lengths = [(folder / f"{index:02d}.png").stat().st_size for index in readable()]
     assert records["bytes"].tolist() == lengths
-    pixels = np.stack([whole.face(index) for index in readable()])
+    pixels = np.stack([finished.face(index) for index in readable()])
     for name in ("brightness", "contrast", "colour", "sharpness"):
         np.testing.assert_allclose(records[name], getattr(image_stats, name)(pixels), rtol=1e-5)
-    assert len(set(records["oddness"])) == len(records) - 1
+    assert len(set(records["outlier_score"])) == len(records) - 1
 
 
-def test_a_face_is_the_centre_square_of_the_picture(whole: Scan, faces: np.ndarray):
-    np.testing.assert_array_equal(whole.face(0), faces[0])
+def test_a_face_is_the_centre_square_of_the_picture(finished: Scan, faces: np.ndarray):
+    np.testing.assert_array_equal(finished.face(0), faces[0])
     middle = np.concatenate([faces[WIDE][:, 32:], faces[50][:, :32]], 1)
-    np.testing.assert_array_equal(whole.face(WIDE), middle)
+    np.testing.assert_array_equal(finished.face(WIDE), middle)
 
 
-def test_equal_pixels_have_equal_hashes_and_no_others(whole: Scan):
-    hashes = [tuple(whole.records["pixels"][index].tolist()) for index in readable()]
+def test_hashes_are_equal_exactly_for_equal_pixels(finished: Scan):
+    hashes = [tuple(finished.records["pixels"][index].tolist()) for index in readable()]
     assert len(set(hashes)) == len(hashes) - 1
-    one, other = (whole.records["pixels"][index].tolist() for index in EQUAL)
+    one, other = (finished.records["pixels"][index].tolist() for index in EQUAL)
     assert one == other
 
 
@@ -144,77 +144,77 @@ def test_the_same_bytes_in_another_shape_have_another_hash(tmp_path: Path):
     assert hashes[0] == hashes[2] != hashes[1]
 
 
-def test_unreadable_pictures_are_rows_with_a_reason(whole: Scan, tmp_path: Path):
-    states = whole.records["state"]
+def test_unreadable_pictures_are_rows_with_a_reason(finished: Scan, tmp_path: Path):
+    states = finished.records["state"]
     assert np.flatnonzero(states == UNREADABLE).tolist() == list(BROKEN)
     assert set(states[readable()]) == {READ}
-    assert whole.records["index"].tolist() == list(range(COUNT))
-    assert whole.problems == dict.fromkeys(BROKEN, "not a picture in a known format")
-    assert not whole.face(next(iter(BROKEN))).any()
+    assert finished.records["index"].tolist() == list(range(COUNT))
+    assert finished.problems == dict.fromkeys(BROKEN, "not a picture in a known format")
+    assert not finished.face(next(iter(BROKEN))).any()
 
 
-def test_descriptors_of_rows_are_those_of_their_faces(whole: Scan):
+def test_descriptors_of_rows_are_those_of_their_faces(finished: Scan):
     rows = np.array([19, 0, 7, 7, 5, 6, 11, 12, 4])
-    faces = np.stack([whole.face(int(row)) for row in rows])
-    np.testing.assert_array_equal(whole.descriptors(rows), copies.describe(faces))
-    assert whole.descriptors(rows[:0]).shape == (0, copies.DIMENSIONS)
+    faces = np.stack([finished.face(int(row)) for row in rows])
+    np.testing.assert_array_equal(finished.descriptors(rows), duplicates.describe(faces))
+    assert finished.descriptors(rows[:0]).shape == (0, duplicates.DIMENSIONS)
 
 
-def test_a_finished_scan_reads_nothing(whole: Scan, folder: Path, cache: Path):
+def test_a_finished_scan_reads_nothing(finished: Scan, folder: Path, cache: Path):
     again, read = scanned(folder, cache)
     assert read == []
-    assert_same(again, whole)
+    assert_same(again, finished)
 
 
 @pytest.mark.parametrize("number", [0, 2, 3])
-def test_only_the_pictures_of_a_missing_part_are_read_again(
-    whole: Scan, folder: Path, cache: Path, number: int
+def test_only_the_pictures_of_a_missing_chunk_are_read_again(
+    finished: Scan, folder: Path, cache: Path, number: int
 ):
-    assert [path.name for path in parts_in(cache)] == [f"part-{part:06d}" for part in range(4)]
-    shutil.rmtree(parts_in(cache)[number])
+    assert [path.name for path in chunks_in(cache)] == [f"chunk-{part:06d}" for part in range(4)]
+    shutil.rmtree(chunks_in(cache)[number])
     again, read = scanned(folder, cache)
-    missing = range(PART * number, min(PART * (number + 1), COUNT))
+    missing = range(CHUNK * number, min(CHUNK * (number + 1), COUNT))
     assert read == list(missing)
-    assert_same(again, whole)
+    assert_same(again, finished)
 
 
-def test_a_crash_leaves_the_parts_before_it_and_nothing_broken(
-    whole: Scan, folder: Path, cache: Path
+def test_a_crash_leaves_the_finished_chunks_and_nothing_broken(
+    finished: Scan, folder: Path, cache: Path
 ):
-    for path in parts_in(cache):
+    for path in chunks_in(cache):
         shutil.rmtree(path)
     with pytest.raises(ZeroDivisionError):
         scanned(folder, cache, fail_at=14)
-    assert [path.name for path in parts_in(cache)] == ["part-000000", "part-000001"]
+    assert [path.name for path in chunks_in(cache)] == ["chunk-000000", "chunk-000001"]
     again, read = scanned(folder, cache)
     assert read == list(range(12, COUNT))
-    assert_same(again, whole)
+    assert_same(again, finished)
 
 
 @pytest.mark.parametrize("function", ["write_json", "np.save"])
-def test_a_crash_while_a_part_is_written_leaves_none(
-    whole: Scan, folder: Path, cache: Path, function: str, monkeypatch: pytest.MonkeyPatch
+def test_a_crash_while_writing_a_chunk_leaves_no_chunk(
+    finished: Scan, folder: Path, cache: Path, function: str, monkeypatch: pytest.MonkeyPatch
 ):
-    shutil.rmtree(parts_in(cache)[1])
+    shutil.rmtree(chunks_in(cache)[1])
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(f"anime_dcgan.cleaning.scan.{function}", interrupted)
         scanned(folder, cache)
-    assert len(parts_in(cache)) == 3
-    assert_same(scanned(folder, cache)[0], whole)
+    assert len(chunks_in(cache)) == 3
+    assert_same(scanned(folder, cache)[0], finished)
 
 
 def interrupted(*arguments: object, **options: object) -> None:
     raise KeyboardInterrupt
 
 
-def test_a_crash_in_the_sample_leaves_nothing(whole: Scan, folder: Path, tmp_path: Path):
+def test_a_crash_while_sampling_leaves_nothing(finished: Scan, folder: Path, tmp_path: Path):
     with pytest.raises(ZeroDivisionError):
         scanned(folder, tmp_path, fail_at=19)
     assert [path for path in tmp_path.glob("*/*")] == []
-    assert_same(scanned(folder, tmp_path)[0], whole)
+    assert_same(scanned(folder, tmp_path)[0], finished)
 
 
-def test_other_thresholds_read_nothing_anew(folder: Path, cache: Path):
+def test_other_thresholds_read_nothing_again(folder: Path, cache: Path):
     counted = Counted(FolderFaces(folder))
     result = scan(counted, cache, None, 1, "faces")
     strict, mild = (judge_pictures(result, Thresholds(dark=dark), 0.1, 0) for dark in (255, 0))
@@ -223,8 +223,8 @@ def test_other_thresholds_read_nothing_anew(folder: Path, cache: Path):
     assert counted.read_ones == []
 
 
-def test_a_changed_source_is_looked_at_anew(
-    whole: Scan, folder: Path, cache: Path, faces: np.ndarray, tmp_path: Path
+def test_a_changed_source_is_scanned_again(
+    finished: Scan, folder: Path, cache: Path, faces: np.ndarray, tmp_path: Path
 ):
     other = Path(shutil.copytree(folder, tmp_path / "other"))
     before, _ = scanned(other, cache)
@@ -234,39 +234,37 @@ def test_a_changed_source_is_looked_at_anew(
     changed = [index for index in range(COUNT) if hashes(before)[index] != hashes(after)[index]]
     assert changed == [3]
     np.testing.assert_array_equal(after.face(3), faces[60])
-    assert len({whole.folder.name, before.folder.name, after.folder.name}) == 3
+    assert len({finished.folder.name, before.folder.name, after.folder.name}) == 3
 
 
 def hashes(result: Scan) -> list[tuple[int, int]]:
     return [tuple(pixels) for pixels in result.records["pixels"].tolist()]
 
 
-def test_another_name_or_order_moves_no_picture_to_the_other_side(
-    whole: Scan, folder: Path, tmp_path: Path
-):
+def test_names_and_order_do_not_change_the_split(finished: Scan, folder: Path, tmp_path: Path):
     renamed = tmp_path / "renamed"
     renamed.mkdir()
     for index in range(COUNT):
         shutil.copy(folder / f"{index:02d}.png", renamed / f"{chr(122 - index)}.png")
     again, _ = scanned(renamed, tmp_path / "scan")
     sides = []
-    for result in (whole, again):
-        verdicts = judge_pictures(result, Thresholds(odd=None), 0.5, 0)
+    for result in (finished, again):
+        verdicts = judge_pictures(result, Thresholds(outlier=None), 0.5, 0)
         sides.append(set(zip(verdicts.keys, verdicts.held_out.tolist(), strict=True)))
     assert sides[0] == sides[1]
     assert {held_out for _, held_out in sides[0]} == {True, False}
     assert again.records["state"][COUNT - 1 - 4] == UNREADABLE
 
 
-def test_several_workers_find_the_same_as_one(
-    whole: Scan, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_several_workers_give_the_same_scan_as_one(
+    finished: Scan, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(scanning, "BATCH", 8)  # so that the sample is shared out as well
-    assert_same(scan(FolderFaces(folder), tmp_path, None, 2, "faces"), whole)
+    monkeypatch.setattr(scanning, "BATCH", 8)  # so that the sample is distributed as well
+    assert_same(scan(FolderFaces(folder), tmp_path, None, 2, "faces"), finished)
 
 
 class Finder:
-    """Two faces in what is wide, none in the third picture, one in every other."""
+    """A finder of two faces in wide pictures, none in the third, one in every other."""
 
     def __init__(self, none: bytes) -> None:
         self.none = none
@@ -282,11 +280,11 @@ class Finder:
 
 
 def test_with_a_finder_every_face_is_a_row(
-    whole: Scan, folder: Path, cache: Path, faces: np.ndarray
+    finished: Scan, folder: Path, cache: Path, faces: np.ndarray
 ):
     result, read = scanned(folder, cache, finder=Finder(faces[3].tobytes()))
     assert set(read) == set(range(COUNT))
-    assert result.folder != whole.folder
+    assert result.folder != finished.folder
     indices = result.records["index"].tolist()
     assert indices == sorted([*range(COUNT), WIDE])
     states = result.records["state"].tolist()
@@ -296,15 +294,17 @@ def test_with_a_finder_every_face_is_a_row(
     assert region_of(second) == Region(70.0, 5.0, 50.0, 10.0)
     assert (second["width"], second["height"]) == (128, 64)
     np.testing.assert_array_equal(result.face(WIDE), faces[WIDE])
-    picture = whole.pictures.picture(WIDE)
+    picture = finished.pictures.picture(WIDE)
     cut = np.asarray(Region(70.0, 5.0, 50.0, 10.0).cut(picture, image_stats.SIDE))
     np.testing.assert_array_equal(result.face(WIDE + 1), cut)
     described = result.descriptors(np.arange(WIDE, WIDE + 3))
-    np.testing.assert_array_equal(described, copies.describe(np.stack([faces[7], cut, faces[8]])))
+    np.testing.assert_array_equal(
+        described, duplicates.describe(np.stack([faces[7], cut, faces[8]]))
+    )
     assert first["pixels"].tolist() != second["pixels"].tolist()
 
 
-def test_large_pictures_are_looked_at_in_one_size(tmp_path: Path, faces: np.ndarray):
+def test_large_pictures_are_measured_at_one_size(tmp_path: Path, faces: np.ndarray):
     large = np.asarray(Image.fromarray(faces[0]).resize((200, 150)))
     result = scan(Shown([large, faces[1]]), tmp_path, None, 1, "two")
     expected = np.asarray(fit(centre_square(Image.fromarray(large)), image_stats.SIDE))
@@ -314,15 +314,15 @@ def test_large_pictures_are_looked_at_in_one_size(tmp_path: Path, faces: np.ndar
     )
 
 
-def test_where_nothing_can_be_read_it_is_said(tmp_path: Path):
+def test_a_scan_without_readable_pictures_is_an_error(tmp_path: Path):
     (tmp_path / "faces").mkdir()
     for index in range(3):
         (tmp_path / "faces" / f"{index}.png").write_bytes(b"no picture")
-    with pytest.raises(UserError, match="none of 3 pictures of some holds a face that can be read"):
+    with pytest.raises(UserError, match="none of 3 pictures of some has a readable face"):
         scan(FolderFaces(tmp_path / "faces"), tmp_path / "scan", None, 1, "some")
 
 
-def test_where_nothing_can_be_written_it_is_said(folder: Path, tmp_path: Path):
+def test_a_folder_that_cannot_be_written_is_an_error(folder: Path, tmp_path: Path):
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(UserError, match=r"cannot write in .*file.*; name another folder with out="):
+    with pytest.raises(UserError, match=r"file.* cannot be written \(.*\): use another out="):
         scanned(folder, tmp_path / "file")

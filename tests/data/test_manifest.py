@@ -23,23 +23,29 @@ SCRIPTS = ["顔/アニメ.png", "лицо.webp", "وجه.bmp", "é.png", "e\u030
 DOTS = ["./a.png", "././a.png", "./=1+1.png", "../a.png", "a/./b.png", "..png"]
 BREAKS = ["a\nb.png", "a\rb.png", "a\r\nb.png", "\n.png", "a,b.png", "a;b.png", 'a"b".png', '".png']
 BYTES = ["\udcff\udcfe.png", "a\udc80,\n.png"]
-BYTES_OF_NO_TEXT = set(map(chr, range(0xDC80, 0xDD00)))  # which a zip cannot hold
+UNDECODABLE = set(map(chr, range(0xDC80, 0xDD00)))  # not possible in a zip
 OTHERS = [" a .png", "'a.png", "\ufeffa.png", "a.png", "%2e/a.png", "nan", "0"]
 NAMES = [*FORMULAS, *SCRIPTS, *DOTS, *BREAKS, *BYTES, *OTHERS]
 
 HEAD = "source,name,region,verdict,split\n"
 
 
-def row(name: str, source: str = "/faces", **values: Any) -> dict[str, Any]:
-    """A row as `prepare` gives it; what is not known is empty."""
-    known = {"source": source, "name": name, "verdict": "keep", "split": "train"}
-    return {**dict.fromkeys(COLUMNS, ""), **known, **values}
+def row(name: str, source: str = "/faces", **changes: Any) -> dict[str, Any]:
+    """Return a row as `prepare` writes it, with unspecified columns empty."""
+    values = {"source": source, "name": name, "verdict": "keep", "split": "train"}
+    return {**dict.fromkeys(COLUMNS, ""), **values, **changes}
 
 
-def test_what_was_written_is_read_back(tmp_path: Path):
+def test_a_manifest_is_read_back_as_written(tmp_path: Path):
     path = tmp_path / "manifest.csv"
     written = [
-        row(name, source=f"/pile,\n{other}", copy_of=other, reason='near copy, "odd"', width=64)
+        row(
+            name,
+            source=f"/pile,\n{other}",
+            duplicate_of=other,
+            reason='near-duplicate, "outlier"',
+            width=64,
+        )
         for name, other in zip(NAMES, reversed(NAMES), strict=True)
     ]
     write_manifest(path, written)
@@ -47,16 +53,16 @@ def test_what_was_written_is_read_back(tmp_path: Path):
     assert [found.name for found in tmp_path.iterdir()] == ["manifest.csv"]
 
 
-def test_names_that_are_no_utf_8_keep_their_bytes(tmp_path: Path):
+def test_names_that_are_not_utf_8_keep_their_bytes(tmp_path: Path):
     path = tmp_path / "manifest.csv"
     write_manifest(path, [row(name) for name in ("顔.png", os.fsdecode(b"\xff\xfe.png"))])
     assert "顔.png".encode() in path.read_bytes()
     assert b"\xff\xfe.png" in path.read_bytes()
 
 
-def test_no_spreadsheet_runs_a_name(tmp_path: Path):
+def test_no_name_is_a_formula_in_a_spreadsheet(tmp_path: Path):
     path = tmp_path / "manifest.csv"
-    write_manifest(path, [row(name, copy_of=name) for name in NAMES])
+    write_manifest(path, [row(name, duplicate_of=name) for name in NAMES])
     with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
         cells = [cell for line in csv.reader(file) for cell in line]
     assert len(cells) == (1 + len(NAMES)) * len(COLUMNS)
@@ -65,16 +71,16 @@ def test_no_spreadsheet_runs_a_name(tmp_path: Path):
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder of three pictures of one colour each."""
-    place = tmp_path / "faces"
-    place.mkdir()
+    """A folder of three pictures of a single colour each."""
+    location = tmp_path / "faces"
+    location.mkdir()
     for number, name in enumerate("abc"):
-        (place / f"{name}.png").write_bytes(encoded(plain((50 * number, 0, 0))))
-    return place
+        (location / f"{name}.png").write_bytes(encoded(plain((50 * number, 0, 0))))
+    return location
 
 
 def manifest(folder: Path, lines: str, head: str = HEAD) -> Path:
-    """Written by hand; `@` stands for the folder."""
+    """Write a manifest by hand; `@` stands for the folder."""
     path = folder.parent / "manifest.csv"
     path.write_text(head + lines.replace("@", str(folder)), encoding="utf-8")
     return path
@@ -86,7 +92,7 @@ def shade(faces: ManifestFaces, index: int) -> int:
     return int(pixel[0])
 
 
-def test_what_is_kept_comes_in_the_order_of_the_rows(folder: Path):
+def test_kept_pictures_are_in_the_order_of_the_rows(folder: Path):
     lines = "@,c.png,,keep,train\n@,b.png,,drop,\n@,a.png,,keep,holdout\n"
     faces = ManifestFaces(manifest(folder, lines))
     assert isinstance(faces, HasSplit)
@@ -95,7 +101,7 @@ def test_what_is_kept_comes_in_the_order_of_the_rows(folder: Path):
     assert faces.held_out(np.array([0, 1, 1])).tolist() == [False, True, True]
 
 
-def test_pictures_of_several_sources_with_the_same_names_stay_apart(folder: Path):
+def test_sources_may_contain_the_same_names(folder: Path):
     others = {"A.png": plain((150, 0, 0)), "a.png": plain((200, 0, 0))}
     members = {name: encoded(picture) for name, picture in others.items()}
     archive = make_zip(folder.parent / "more.zip", members)
@@ -106,7 +112,7 @@ def test_pictures_of_several_sources_with_the_same_names_stay_apart(folder: Path
     assert [shade(copy, index) for index in range(3)] == [200, 0, 200]
 
 
-def test_a_region_is_cut_out_and_the_whole_picture_beside_it_is_not(folder: Path):
+def test_a_region_is_cropped_and_a_picture_without_one_is_not(folder: Path):
     picture = plain((10, 0, 0), (40, 20))
     picture.paste((90, 0, 0), (30, 0, 40, 10))
     (folder / "wide.png").write_bytes(encoded(picture))
@@ -117,42 +123,42 @@ def test_a_region_is_cut_out_and_the_whole_picture_beside_it_is_not(folder: Path
     assert (np.asarray(faces.read(0, 8))[..., 0] == 90).all()
 
 
-def test_columns_may_be_few_many_and_in_any_order(folder: Path):
+def test_columns_may_be_missing_added_and_in_any_order(folder: Path):
     head = "split,note,verdict,name,source\n"
     faces = ManifestFaces(manifest(folder, "train,mine,keep,b.png,@\n", head))
     assert shade(faces, 0) == 50
 
 
 @pytest.mark.parametrize("kind", ["folder", "zip", "tar"])
-def test_whatever_a_picture_is_called_it_is_found_again(tmp_path: Path, kind: str):
+def test_a_picture_of_any_name_is_found_again(tmp_path: Path, kind: str):
     names = [name for name in [*NAMES, "\udc80/\udcff.png"] if name.endswith(".png")]
     if kind == "folder":
-        names = [name for name in names if "./" not in name]  # the same place as without it
+        names = [name for name in names if "./" not in name]  # the same path without it
     if kind == "zip":
-        names = [name for name in names if not BYTES_OF_NO_TEXT & set(name)]
+        names = [name for name in names if not UNDECODABLE & set(name)]
     members = {name: encoded(plain((number, 0, 0))) for number, name in enumerate(names)}
     if kind == "zip":
-        place = make_zip(tmp_path / "faces.zip", members)
+        location = make_zip(tmp_path / "faces.zip", members)
     elif kind == "tar":
-        place = make_tar(tmp_path / "faces.tar", members, "w")
+        location = make_tar(tmp_path / "faces.tar", members, "w")
     else:
-        place = tmp_path / "faces"
+        location = tmp_path / "faces"
         for name, data in members.items():
-            (place / name).parent.mkdir(parents=True, exist_ok=True)
-            (place / name).write_bytes(data)
-    source = FolderFaces(place)
+            (location / name).parent.mkdir(parents=True, exist_ok=True)
+            (location / name).write_bytes(data)
+    source = FolderFaces(location)
     listed = [source.name(index) for index in range(len(source))]
     source.close()
     assert len(listed) >= 15 and set(listed) <= set(names)
     path = tmp_path / "manifest.csv"
-    write_manifest(path, [row(name, str(place)) for name in reversed(listed)])
+    write_manifest(path, [row(name, str(location)) for name in reversed(listed)])
     faces = ManifestFaces(path)
     for index, name in enumerate(reversed(listed)):
         assert faces.name(index) == name
         assert shade(faces, index) == names.index(name)
 
 
-def test_what_excel_saves_is_the_same_manifest(folder: Path):
+def test_a_manifest_saved_by_excel_is_the_same(folder: Path):
     path = manifest(folder, "@,a.png,,keep,train\n@,b.png,,keep,holdout\n@,c.png,,drop,\n")
     rows = list(read_manifest(path))
     text = path.read_text().replace("\n", "\r\n")
@@ -174,19 +180,19 @@ def user_error(path: Path | str | None) -> str:
 @pytest.mark.parametrize(
     ("lines", "message"),
     [
-        ("@,b.png,,kept,train", "verdict='kept' in line 3: write keep or drop"),
-        ("@,b.png,,,train", "verdict='' in line 3: write keep or drop"),
-        ("@,b.png,,Keep,train", "verdict='Keep' in line 3: write keep or drop"),
-        ("@,b.png,,keep,", "split='' in line 3: write train or holdout"),
-        ("@,b.png,,keep,test", "split='test' in line 3: write train or holdout"),
-        ("@,b.png,1 2 3,keep,train", "region='1 2 3' in line 3: write left top side angle"),
-        ("@,b.png,1 2 0 0,keep,train", "region='1 2 0 0' in line 3: write left top side angle"),
-        (",b.png,,keep,train", "source='' in line 3: write a folder or an archive"),
-        ("@,b.png", "verdict=None in line 3: write keep or drop"),
-        ('@,"b.png,,keep,train', "verdict=None in line 3: write keep or drop"),
+        ("@,b.png,,kept,train", "verdict='kept' in line 3: use keep or drop"),
+        ("@,b.png,,,train", "verdict='' in line 3: use keep or drop"),
+        ("@,b.png,,Keep,train", "verdict='Keep' in line 3: use keep or drop"),
+        ("@,b.png,,keep,", "split='' in line 3: use train or holdout"),
+        ("@,b.png,,keep,test", "split='test' in line 3: use train or holdout"),
+        ("@,b.png,1 2 3,keep,train", "region='1 2 3' in line 3: use left top side angle"),
+        ("@,b.png,1 2 0 0,keep,train", "region='1 2 0 0' in line 3: use left top side angle"),
+        (",b.png,,keep,train", "source='' in line 3: use a folder or an archive"),
+        ("@,b.png", "verdict=None in line 3: use keep or drop"),
+        ('@,"b.png,,keep,train', "verdict=None in line 3: use keep or drop"),
     ],
 )
-def test_a_wrong_cell_is_named_with_its_line_and_what_would_be_right(
+def test_an_invalid_cell_is_reported_with_its_line_and_valid_values(
     folder: Path, lines: str, message: str
 ):
     path = manifest(folder, f"@,a.png,,keep,train\n{lines}\n@,c.png,,keep,train\n")
@@ -194,12 +200,12 @@ def test_a_wrong_cell_is_named_with_its_line_and_what_would_be_right(
 
 
 @pytest.mark.parametrize("column", ["source", "name", "verdict", "split"])
-def test_a_column_that_is_missing_is_named(folder: Path, column: str):
+def test_a_missing_column_is_named(folder: Path, column: str):
     path = manifest(folder, "@,a.png,,keep,train\n", HEAD.replace(column, "other"))
-    assert f"{path} is no manifest: it has no column {column}" in user_error(path)
+    assert f"{path} is not a manifest: it has no column {column}" in user_error(path)
 
 
-NO_MANIFEST = {
+NOT_A_MANIFEST = {
     "semicolons": b"source;name;verdict;split\n/faces;a.png;keep;train\n",
     "nothing": b"",
     "text": b"These are my faces.\n",
@@ -211,72 +217,74 @@ NO_MANIFEST = {
 }
 
 
-@pytest.mark.parametrize("contents", NO_MANIFEST.values(), ids=NO_MANIFEST.keys())
-def test_a_file_that_is_no_manifest_is_told(tmp_path: Path, contents: bytes):
+@pytest.mark.parametrize("contents", NOT_A_MANIFEST.values(), ids=NOT_A_MANIFEST.keys())
+def test_a_file_that_is_not_a_manifest_is_rejected(tmp_path: Path, contents: bytes):
     path = tmp_path / "manifest.csv"
     path.write_bytes(contents)
-    assert user_error(path).startswith(f"{path} is no manifest: ")
+    assert user_error(path).startswith(f"{path} is not a manifest: ")
 
 
-def test_zeros_among_the_rows_are_told(folder: Path):
+def test_zeros_among_the_rows_are_reported(folder: Path):
     path = manifest(folder, "@,a.png,,keep,train\n")
     path.write_bytes(path.read_bytes() + bytes(500))
-    assert "in line 3: write keep or drop" in user_error(path)
+    assert "in line 3: use keep or drop" in user_error(path)
 
 
-def test_a_manifest_that_cannot_be_read_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_manifest_that_cannot_be_read_is_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     missing = tmp_path / "missing.csv"
-    assert f"the manifest {missing} cannot be read: No such file" in user_error(missing)
-    assert "cannot be read: Is a directory" in user_error(tmp_path)
+    assert f"the manifest {missing} cannot be read (No such file" in user_error(missing)
+    assert "cannot be read (Is a directory)" in user_error(tmp_path)
     (tmp_path / "shut.csv").write_text(HEAD)
 
     def refuse(*_: object, **__: object) -> None:
         raise PermissionError(errno.EACCES, "Permission denied")
 
     monkeypatch.setattr(Path, "open", refuse)
-    assert "cannot be read: Permission denied" in user_error(tmp_path / "shut.csv")
+    assert "cannot be read (Permission denied)" in user_error(tmp_path / "shut.csv")
 
 
 @pytest.mark.parametrize("path", [None, "", "???"])
-def test_a_manifest_that_is_not_named_is_asked_for(path: str | None):
+def test_the_path_of_the_manifest_is_required(path: str | None):
     assert "add data.manifest=FILE.csv" in user_error(path)
 
 
-def test_a_manifest_that_keeps_nothing_is_told(folder: Path):
-    assert "keeps no picture" in user_error(manifest(folder, "@,a.png,,drop,\n"))
+def test_a_manifest_that_keeps_nothing_is_rejected(folder: Path):
+    assert "keeps no pictures" in user_error(manifest(folder, "@,a.png,,drop,\n"))
 
 
-def test_pictures_that_are_gone_are_counted_and_one_is_named(folder: Path):
+def test_missing_pictures_are_counted_and_one_is_named(folder: Path):
     lines = "".join(f"@,{name}.png,,keep,train\n" for name in "abc")
     path = manifest(folder, lines)
     (folder / "b.png").unlink()
     (folder / "c.png").rename(folder / "d.png")
     message = user_error(path)
-    assert message.startswith(f"{path} names 2 pictures that are not there any more, such as")
+    assert message.startswith(f"{path} names 2 pictures that no longer exist, such as")
     assert "'b.png'" in message
 
 
-def test_a_source_that_is_gone_is_named_with_the_manifest(folder: Path):
+def test_a_missing_source_is_named_with_the_manifest(folder: Path):
     path = manifest(folder, "@,a.png,,keep,train\n")
     folder.rename(folder.with_name("moved"))
     assert user_error(path) == f"{path}: source {folder} cannot be used: No such file or directory"
 
 
-def test_the_identity_follows_the_manifest_and_the_pictures(folder: Path):
+def test_the_identity_depends_on_the_manifest_and_the_pictures(folder: Path):
     lines = "@,a.png,,keep,train\n@,b.png,,keep,train\n"
     path = manifest(folder, lines)
-    seen = [ManifestFaces(path).identity()]
-    assert ManifestFaces(path).identity() == seen[0]
+    identities = [ManifestFaces(path).identity()]
+    assert ManifestFaces(path).identity() == identities[0]
     manifest(folder, lines.replace("b.png,,keep,train", "b.png,,keep,holdout"))
-    seen.append(ManifestFaces(path).identity())
+    identities.append(ManifestFaces(path).identity())
     manifest(folder, lines.replace("a.png,,", "a.png,1 1 2 0,"))
-    seen.append(ManifestFaces(path).identity())
+    identities.append(ManifestFaces(path).identity())
     Image.new("RGB", (9, 9)).save(folder / "b.png")
-    seen.append(ManifestFaces(path).identity())
-    assert not [one for index, one in enumerate(seen) if one in seen[:index]]
+    identities.append(ManifestFaces(path).identity())
+    assert not [one for index, one in enumerate(identities) if one in identities[:index]]
 
 
-def test_a_reader_of_the_old_manifest_reads_it_to_the_end(tmp_path: Path):
+def test_an_open_manifest_can_be_replaced(tmp_path: Path):
     path = tmp_path / "manifest.csv"
     write_manifest(path, [row("old.png")])
     before = path.read_bytes()
@@ -289,7 +297,7 @@ def test_a_reader_of_the_old_manifest_reads_it_to_the_end(tmp_path: Path):
 @pytest.mark.parametrize(
     "fault", [OSError(errno.ENOSPC, "No space left on device"), KeyboardInterrupt()]
 )
-def test_a_write_that_fails_leaves_the_old_manifest_whole(tmp_path: Path, fault: BaseException):
+def test_a_failed_write_leaves_the_previous_manifest(tmp_path: Path, fault: BaseException):
     path = tmp_path / "manifest.csv"
     write_manifest(path, [row("old.png")])
     before = path.read_bytes()

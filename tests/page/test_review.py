@@ -49,10 +49,10 @@ def blurred(index: int, flagged: bool = True, **changes: Any) -> Suspect:
     return Suspect(**(facts | changes))
 
 
-def near_copy(index: int, flagged: bool = True, **changes: Any) -> Suspect:
+def near_duplicate(index: int, flagged: bool = True, **changes: Any) -> Suspect:
     name = f"girls/copy-{index:05d}.png"
     facts: dict[str, Any] = {
-        **{"key": key_of(name), "name": name, "reason": "near copy", "flagged": flagged},
+        **{"key": key_of(name), "name": name, "reason": "near-duplicate", "flagged": flagged},
         **{"score": 0.98 if flagged else 0.8, "threshold": 0.9, "width": 64, "height": 64},
         **{"face": pixels(drawn(index % 12).rotate(2)), "twin": pixels(drawn(index % 12))},
         "twin_name": f"girls/first-{index:05d}.png",
@@ -66,7 +66,7 @@ def findings_of(suspects: list[Suspect], **changes: Any) -> Findings:
     facts: dict[str, Any] = {
         "title": "faces.zip",
         "counts": [
-            *(("all pictures", 3000), ("exact copies", 120), ("near copies", 60)),
+            *(("all pictures", 3000), ("exact copies", 120), ("near-duplicates", 60)),
             *(("blurred", 25), ("kept for training", 2600), ("held out", 195)),
         ],
         "suspects": suspects,
@@ -123,10 +123,10 @@ def test_the_statistics_come_first(tmp_path: Path):
 
 def test_the_suspects_stand_by_reason_and_those_next_in_line_behind(tmp_path: Path):
     suspects = [
-        *(blurred(1, flagged=False), blurred(2), near_copy(3, choice="keep"), blurred(4)),
+        *(blurred(1, flagged=False), blurred(2), near_duplicate(3, choice="keep"), blurred(4)),
         blurred(5, score=float("nan")),
     ]
-    page = page_of(findings_of(suspects, left_out={"blurred": 7, "odd": 9}), tmp_path)
+    page = page_of(findings_of(suspects, omitted={"blurred": 7, "outlier": 9}), tmp_path)
     first, second, third = data_of(page)["reasons"]
     names = [(one["name"], one["flagged"], one["sign"]) for one in first["suspects"]]
     assert names == [
@@ -137,16 +137,16 @@ def test_the_suspects_stand_by_reason_and_those_next_in_line_behind(tmp_path: Pa
     assert (copy["choice"], copy["twinName"]) == ("keep", "girls/first-00003.png")
     assert np.abs(opened(copy["twin"]) - suspects[2].twin).mean() < 6
     assert np.abs(opened(copy["face"]) - suspects[2].face).mean() < 6
-    assert (third["name"], third["suspects"]) == ("odd", [])
+    assert (third["name"], third["suspects"]) == ("outlier", [])
     assert len(page.all("button", role="tab")) == len(page.all("div", role="tabpanel")) == 3
     assert page.text.count("more of this reason") == 2
 
 
 def test_what_files_are_called_is_text_and_nothing_else(tmp_path: Path):
-    suspect = near_copy(0, name=f"{HOSTILE}\ud800", twin_name=HOSTILE, reason=HOSTILE)
+    suspect = near_duplicate(0, name=f"{HOSTILE}\ud800", twin_name=HOSTILE, reason=HOSTILE)
     hostile = Distribution(HOSTILE, HOSTILE, np.ones(2), np.ones(1))
     findings = findings_of(
-        [suspect], title=HOSTILE, notes=[HOSTILE], distributions=[hostile], left_out={HOSTILE: 1}
+        [suspect], title=HOSTILE, notes=[HOSTILE], distributions=[hostile], omitted={HOSTILE: 1}
     )
     page = page_of(findings, tmp_path)
     assert_self_contained(page)
@@ -171,12 +171,12 @@ def test_choices_are_kept_by_title_and_pictures(tmp_path: Path):
         data = data_of(page_of(findings, tmp_path))
         return data["store"], data["written"]
 
-    store, written = ids(findings_of([blurred(0), near_copy(1)]))
-    assert ids(findings_of([near_copy(1), blurred(0)])) == (store, written)
-    decided = ids(findings_of([blurred(0, choice="keep"), near_copy(1)]))
+    store, written = ids(findings_of([blurred(0), near_duplicate(1)]))
+    assert ids(findings_of([near_duplicate(1), blurred(0)])) == (store, written)
+    decided = ids(findings_of([blurred(0, choice="keep"), near_duplicate(1)]))
     assert decided[0] == store and decided[1] != written
-    assert ids(findings_of([blurred(0), near_copy(2)]))[0] != store
-    assert ids(findings_of([blurred(0), near_copy(1)], title="b"))[0] != store
+    assert ids(findings_of([blurred(0), near_duplicate(2)]))[0] != store
+    assert ids(findings_of([blurred(0), near_duplicate(1)], title="b"))[0] != store
 
 
 def test_a_page_without_suspects_says_so(tmp_path: Path):

@@ -21,7 +21,7 @@ from tests.chromium import (
     Chromium,
     chromedriver,
 )
-from tests.page.test_review import HOSTILE, blurred, findings_of, key_of, near_copy
+from tests.page.test_review import HOSTILE, blurred, findings_of, key_of, near_duplicate
 
 SLACK = 15  # times slower than measured on two busy cores
 
@@ -68,7 +68,7 @@ def browser(window: ReviewPage) -> Iterator[ReviewPage]:
 
 
 SUSPECTS = [
-    *(near_copy(index) for index in range(6)),
+    *(near_duplicate(index) for index in range(6)),
     *(blurred(index) for index in range(20)),
     *(blurred(index, flagged=False) for index in range(100, 110)),
 ]
@@ -168,7 +168,9 @@ def test_choices_outlive_the_page_and_a_page_written_anew(browser: ReviewPage, t
     browser.load(page)
     assert browser.state == "3 of 36 decided, 1 not saved"
     first, second, *others = SUSPECTS
-    taken = near_copy(0, choice="drop")  # the file was changed by hand before it was given back
+    taken = near_duplicate(
+        0, choice="drop"
+    )  # the file was changed by hand before it was given back
     assert taken.key == first.key
     browser.load(page_of(tmp_path, [taken, second, *others], "again"))
     browser.press("1", "d", "u")
@@ -178,7 +180,7 @@ def test_choices_outlive_the_page_and_a_page_written_anew(browser: ReviewPage, t
 
 
 def test_a_picture_under_two_reasons_has_one_choice(browser: ReviewPage, tmp_path: Path):
-    twice = [blurred(0), near_copy(1, key=key_of(blurred(0).name), flagged=False)]
+    twice = [blurred(0), near_duplicate(1, key=key_of(blurred(0).name), flagged=False)]
     browser.load(page_of(tmp_path, twice, "twice"))
     assert browser.state.startswith("0 of 1 ")
     browser.press("2")
@@ -215,7 +217,7 @@ def test_keys_do_nothing_to_what_is_out_of_sight(browser: ReviewPage, tmp_path: 
 
 
 def test_hostile_names_are_shown_as_they_are(browser: ReviewPage, tmp_path: Path):
-    hostile = near_copy(0, name=HOSTILE, twin_name=HOSTILE, reason=HOSTILE)
+    hostile = near_duplicate(0, name=HOSTILE, twin_name=HOSTILE, reason=HOSTILE)
     browser.load(page_of(tmp_path, [hostile], HOSTILE))
     browser.press("1", "z")
     assert browser.run("document.scripts.length") == 2

@@ -638,12 +638,12 @@ def test_a_public_set_is_prepared_in_its_download_folder(
     call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     """The download itself is tested in test_hub.py."""
-    offer = hub.Offer("0" * 40, "data.zip", 1, "0" * 64)
+    archive_info = hub.ArchiveInfo("0" * 40, "data.zip", 1, "0" * 64)
     faces = {
         f"{location}/{FACES[0]}": encoded(DRAWN.read(0, 64)) for location in ("images", "again")
     }
-    archive = make_zip(offer.path(tmp_path), faces | {"b.png": encoded(DRAWN.read(1, 64))})
-    monkeypatch.setattr(hub, "_fetch", lambda repository, cache_dir: (tmp_path, offer))
+    archive = make_zip(archive_info.path(tmp_path), faces | {"b.png": encoded(DRAWN.read(1, 64))})
+    monkeypatch.setattr(hub, "_fetch", lambda repository, cache_dir: (tmp_path, archive_info))
     call("prepare", "data=anime_faces", "thresholds.outlier=null", cwd=tmp_path)
     rows = rows_of(tmp_path / "prepared")
     assert list(rows) == ["again/000.png", "b.png"]

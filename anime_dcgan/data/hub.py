@@ -1,11 +1,11 @@
 """Faces of a public data set on the Hugging Face hub, fetched once: `data=anime_faces`.
 
-One archive of pictures is fetched and read in place, as data; nothing of the hub is run. It gets
-its name when its SHA-256 is the one that the hub keeps of it, and a record beside it then says what
-it is, so that no later process asks the hub again. A broken download is gone on with.
+One archive of pictures is downloaded and read in place, as data; no code from the hub is run. The
+archive is renamed into place once its SHA-256 matches that of the hub, and a record next to it
+describes it, so that later processes need no network. An interrupted download is resumed.
 
-The library's `hf_hub_download` deletes what a broken download left (seen in huggingface_hub 1.33 to
-2.4), so its `http_get` is used, with a partial file of ours.
+The library's `hf_hub_download` deletes the partial file of an interrupted download (seen in
+huggingface_hub 1.33 to 2.4), so its `http_get` is used with a partial file of our own.
 """
 
 import hashlib
@@ -24,25 +24,23 @@ from PIL import Image
 
 from anime_dcgan.data.folder import FolderFaces
 from anime_dcgan.system.console import log
-from anime_dcgan.system.errors import UserError
+from anime_dcgan.system.errors import UserError, first_line
 from anime_dcgan.system.files import write_json
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
     from huggingface_hub.hf_api import RepoFile
 
-ARCHIVE_ENDINGS = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
+ARCHIVE_EXTENSIONS = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 
 SHA256 = re.compile(r"[0-9a-f]{64}")
 
-HASHED_BYTES = 2**20
-
-ANSWER_SECONDS = 10
+TIMEOUT_SECONDS = 10
 
 
 @dataclass(frozen=True)
-class Offer:
-    """What the hub says of an archive."""
+class ArchiveInfo:
+    """The description of an archive on the hub."""
 
     commit: str
     file: str
@@ -52,40 +50,42 @@ class Offer:
     sha256: str
 
     def __post_init__(self) -> None:
-        if not (SHA256.fullmatch(self.sha256) and _ending(self.file)):
-            raise ValueError(f"{self} is no archive with a checksum")
+        if not (SHA256.fullmatch(self.sha256) and _extension(self.file)):
+            raise ValueError(f"{self} is not an archive with a checksum")
 
     def path(self, folder: Path) -> Path:
-        """Where it is kept: a name made of its checksum, whatever the hub calls it."""
-        return folder / f"{self.sha256}{_ending(self.file)}"
+        """Return its local path, named by its checksum, whatever its name on the hub."""
+        return folder / f"{self.sha256}{_extension(self.file)}"
 
 
-def _ending(file: str) -> str:
-    """The one of `ARCHIVE_ENDINGS` that a name has; empty if none."""
-    return next((ending for ending in ARCHIVE_ENDINGS if file.lower().endswith(ending)), "")
+def _extension(file: str) -> str:
+    """Return the extension of an archive's name, or an empty string if it is not an archive."""
+    return next(
+        (extension for extension in ARCHIVE_EXTENSIONS if file.lower().endswith(extension)), ""
+    )
 
 
 @dataclass(frozen=True)
-class _Opened:
-    """The fetched archive; face `index` is its picture `places[index]`."""
+class _OpenArchive:
+    """The downloaded archive; face `index` is its picture `indices[index]`."""
 
-    offer: Offer
+    info: ArchiveInfo
     archive: Path
     pictures: FolderFaces
-    places: list[int]
+    indices: list[int]
 
 
 class HubFaces:
     """The pictures in an archive of a public data set, each once, in the order of their names.
 
-    Nothing is fetched before the first need; pickling counts as need, so that workers only read.
+    Nothing is downloaded before the first use; pickling counts as a use, so that workers only read.
     Of pictures in a .zip with the same bytes (the same CRC-32 and length) the first is kept: the
-    archive of `huggan/anime-faces` holds each face in two folders. Raises `UserError` on first need
-    where the hub, the archive or its place on the disk cannot be used.
+    archive of `huggan/anime-faces` has each face in two folders. Raises `UserError` on first use
+    if the hub, the archive or the local folder cannot be used.
 
     Parameters:
         repo: owner/name of the data set.
-        revision: a commit, tag or branch; a branch stays what it was when it was fetched.
+        revision: a commit, tag or branch; a branch stays as it was when downloaded.
         file: path of the archive in the repository; null is the only one in its top folder.
         cache_dir: where it is kept; null is `assets/` in the hub's cache (see HF_HOME).
         endpoint: the hub's address; null is HF_ENDPOINT, or else https://huggingface.co.
@@ -101,64 +101,64 @@ class HubFaces:
     ) -> None:
         self._repository = _Repository(repo, revision, file, endpoint)
         self._cache_dir = cache_dir
-        self._faces: _Opened | None = None
+        self._faces: _OpenArchive | None = None
 
     def __getstate__(self) -> dict[str, object]:
         self._open()
         return self.__dict__
 
     def __len__(self) -> int:
-        return len(self._open().places)
+        return len(self._open().indices)
 
     def name(self, index: int) -> str:
-        """The path of the picture inside the archive."""
+        """Return the path of the picture inside the archive."""
         faces = self._open()
-        return faces.pictures.name(faces.places[index])
+        return faces.pictures.name(faces.indices[index])
 
     def read(self, index: int, image_size: int) -> Image.Image:
-        """The first frame, upright, centre square, RGB, `image_size` px; raises `Unreadable`."""
+        """Return the first frame: upright, centre square, RGB, `image_size` px."""
         faces = self._open()
-        return faces.pictures.read(faces.places[index], image_size)
+        return faces.pictures.read(faces.indices[index], image_size)
 
     def picture(self, index: int) -> Image.Image:
-        """The first frame, upright, RGB, whole and in its own size; raises `Unreadable`."""
+        """Return the first frame: upright, RGB, uncropped, in its own size."""
         faces = self._open()
-        return faces.pictures.picture(faces.places[index])
+        return faces.pictures.picture(faces.indices[index])
 
     def bytes(self, index: int) -> int:
-        """Length of the member once it is unpacked."""
+        """Return the uncompressed length of the member."""
         faces = self._open()
-        return faces.pictures.bytes(faces.places[index])
+        return faces.pictures.bytes(faces.indices[index])
 
     @property
     def archive(self) -> Path:
-        """Where the fetched archive lies."""
+        """Path of the downloaded archive."""
         return self._open().archive
 
     def identity(self) -> dict[str, object]:
-        """Repository, commit, file and checksum: the same wherever the archive is kept."""
-        offer = self._open().offer
+        """Return repository, commit, file and checksum, independent of the local path."""
+        info = self._open().info
         return {
             "kind": "hub",
             "repo": self._repository.repo,
-            "revision": offer.commit,
-            "file": offer.file,
-            "sha256": offer.sha256,
+            "revision": info.commit,
+            "file": info.file,
+            "sha256": info.sha256,
             "copies": "left out",
         }
 
-    def _open(self) -> _Opened:
+    def _open(self) -> _OpenArchive:
         if self._faces is None:
-            folder, offer = _fetch(self._repository, self._cache_dir)
-            path = offer.path(folder)
-            with _named_after(f"{offer.file} of {self._repository.repo}", path):
+            folder, info = _fetch(self._repository, self._cache_dir)
+            path = info.path(folder)
+            with _renamed_errors(f"{info.file} of {self._repository.repo}", path):
                 pictures = FolderFaces(path)
-                self._faces = _Opened(offer, path, pictures, _distinct(pictures, path))
+                self._faces = _OpenArchive(info, path, pictures, _distinct_pictures(pictures, path))
         return self._faces
 
 
-def _distinct(pictures: FolderFaces, archive: Path) -> list[int]:
-    """The first of all pictures of a .zip with the same bytes; every picture of a .tar."""
+def _distinct_pictures(pictures: FolderFaces, archive: Path) -> list[int]:
+    """Return the first of all pictures of a .zip with the same bytes; all pictures of a .tar."""
     if archive.suffix != ".zip":
         return list(range(len(pictures)))
     with zipfile.ZipFile(archive) as opened:
@@ -170,17 +170,17 @@ def _distinct(pictures: FolderFaces, archive: Path) -> list[int]:
 
 
 @contextmanager
-def _named_after(called: str, path: Path) -> Iterator[None]:
-    """What `FolderFaces` says of `data.path=...`, said of the archive that was fetched."""
+def _renamed_errors(name: str, path: Path) -> Iterator[None]:
+    """Name the downloaded archive in the errors of `FolderFaces`, instead of `data.path=...`."""
     try:
         yield
     except UserError as error:
-        message = str(error).replace(f"data.path={path.resolve()}", called)
-        raise UserError(message.replace(f"data.path={path}", called)) from error
+        message = str(error).replace(f"data.path={path.resolve()}", name)
+        raise UserError(message.replace(f"data.path={path}", name)) from error
 
 
-def _fetch(repository: "_Repository", cache_dir: str | None) -> tuple[Path, Offer]:
-    """The folder that the archive lies in, and what it is; fetched by one process, if by any."""
+def _fetch(repository: "_Repository", cache_dir: str | None) -> tuple[Path, ArchiveInfo]:
+    """Return the folder and description of the archive; at most one process downloads it."""
     with repository.errors():
         from filelock import FileLock
         from huggingface_hub import cached_assets_path
@@ -190,118 +190,119 @@ def _fetch(repository: "_Repository", cache_dir: str | None) -> tuple[Path, Offe
         )
         folder = cached_assets_path("anime_dcgan", namespace, revision, assets_dir=cache_dir)
         record = folder / f"{quote(repository.file or 'archive', safe='')}.json"
-        offer = _recorded(record)
-        if offer is not None:
-            return folder, offer
+        info = _read_record(record)
+        if info is not None:
+            return folder, info
         with FileLock(folder / ".lock"):
-            offer = _recorded(record)
-            if offer is None:
-                offer = _fetch_into(folder, repository)
-                write_json(record, asdict(offer))
-        return folder, offer
+            info = _read_record(record)
+            if info is None:
+                info = _fetch_into(folder, repository)
+                write_json(record, asdict(info))
+        return folder, info
 
 
-def _recorded(record: Path) -> Offer | None:
-    """What was fetched, or None where it is not there, or no longer whole."""
+def _read_record(record: Path) -> ArchiveInfo | None:
+    """Return the description of a complete local archive, or None."""
     try:
-        offer = Offer(**json.loads(record.read_text(encoding="utf-8")))
-        return offer if offer.path(record.parent).stat().st_size == offer.size else None
+        info = ArchiveInfo(**json.loads(record.read_text(encoding="utf-8")))
+        return info if info.path(record.parent).stat().st_size == info.size else None
     except (OSError, ValueError, TypeError):
         return None
 
 
-def _fetch_into(folder: Path, repository: "_Repository") -> Offer:
-    """Ask the hub, tell the user, and download: `Offer.path` is there afterwards, and checked."""
-    offer, licence = repository.look_up()
-    path = offer.path(folder)
-    partial = folder / f"{offer.sha256}.incomplete"
+def _fetch_into(folder: Path, repository: "_Repository") -> ArchiveInfo:
+    """Look up, announce, download and verify the archive; then `ArchiveInfo.path` exists."""
+    info, licence = repository.look_up()
+    path = info.path(folder)
+    partial = folder / f"{info.sha256}.incomplete"
     done = partial.stat().st_size if partial.is_file() else 0
-    if done > offer.size:
+    if done > info.size:
         partial.unlink()
         done = 0
-    _check_room(folder, offer.size - done)
-    _tell(repository, offer, licence, done, folder)
-    repository.download(offer, partial)
-    if _sha256(partial) != offer.sha256:
+    _check_room(folder, info.size - done)
+    _announce(repository, info, licence, done, folder)
+    repository.download(info, partial)
+    if _sha256(partial) != info.sha256:
         partial.unlink()
         raise UserError(
-            f"{offer.file} of {repository.repo} arrived with another SHA-256 than the hub keeps of "
-            "it, and was deleted:\nrun the command again; if that does not help, something on the "
-            "way changes it (a proxy, a mirror: HF_ENDPOINT)"
+            f"{info.file} of {repository.repo} does not have the SHA-256 that the hub states "
+            "and was deleted:\nrun the command again; if that does not help, a proxy or mirror "
+            "(HF_ENDPOINT) may be modifying it"
         )
     partial.replace(path)
-    return offer
+    return info
 
 
 def _check_room(folder: Path, needed: int) -> None:
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise UserError(
-            f"{folder} has {_megabytes(free)} free, and {_megabytes(needed)} are to be fetched: "
-            "make room, or use data.fetch_dir=FOLDER"
+            f"{folder} has {_format_size(free)} free, but the download needs "
+            f"{_format_size(needed)}: free some space, or use data.fetch_dir=FOLDER"
         )
 
 
-def _tell(
-    repository: "_Repository", offer: Offer, licence: str | None, done: int, folder: Path
+def _announce(
+    repository: "_Repository",
+    info: ArchiveInfo,
+    licence: str | None,
+    done: int,
+    folder: Path,
 ) -> None:
-    """Size and licence before the first byte; where a broken download goes on, only that."""
-    called = f"{offer.file} of {repository.repo}"
+    """Log size and licence before a download, or that an interrupted one is resumed."""
+    name = f"{info.file} of {repository.repo}"
     if done:
-        log(f"going on with {called} at {_megabytes(done)} of {_megabytes(offer.size)}")
+        log(f"resuming {name} at {_format_size(done)} of {_format_size(info.size)}")
         return
-    log(f"fetching {called} once, {_megabytes(offer.size)}, into {folder}")
-    card = f"its card says {licence}" if licence else "its card says nothing"
+    log(f"downloading {name} once, {_format_size(info.size)}, into {folder}")
+    card = f"its card states {licence}" if licence else "its card states none"
     log(
         f"licence unclear: {card}, but drawings belong to their artists; "
-        "mind that before you pass on any"
+        "consider that before you share any"
     )
 
 
-def _megabytes(size: int) -> str:
-    """Such as 462 MB, of a million bytes each."""
+def _format_size(size: int) -> str:
+    """Return a size such as 462 MB, of a million bytes each."""
     return f"{size / 1e6:.0f} MB" if size >= 1e6 else f"{size:,} bytes"
 
 
 def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
     with path.open("rb") as file:
-        while block := file.read(HASHED_BYTES):
-            digest.update(block)
-    return digest.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @dataclass(frozen=True)
 class _Repository:
-    """A revision of a data set on the hub: all that goes over the network, without any token."""
+    """A revision of a data set on the hub; all network access, without any token."""
 
     repo: str
     revision: str
     file: str | None
     endpoint: str | None
 
-    def look_up(self) -> tuple[Offer, str | None]:
-        """The archive that is meant, and the licence that the card names."""
+    def look_up(self) -> tuple[ArchiveInfo, str | None]:
+        """Return the requested archive, and the licence on the data set's card."""
         from huggingface_hub import HfApi
 
         api = HfApi(endpoint=self.endpoint, token=False)
-        info = api.dataset_info(
-            self.repo, revision=self.revision, timeout=ANSWER_SECONDS, expand=["sha", "cardData"]
+        data_set = api.dataset_info(
+            self.repo, revision=self.revision, timeout=TIMEOUT_SECONDS, expand=["sha", "cardData"]
         )
-        commit = info.sha or self.revision
+        commit = data_set.sha or self.revision
         archive = self._archive(self._files(api, commit))
         if archive.lfs is None:
             raise UserError(
-                f"the hub keeps no SHA-256 of {archive.path} in {self.repo} (it is not in LFS), so "
-                "it cannot be checked: fetch it yourself and use data=folder data.path=... "
+                f"{archive.path} in {self.repo} cannot be verified, since the hub has no SHA-256 "
+                "of it (it is not in LFS): download it yourself and use data=folder data.path=... "
                 "(source=... to prepare)"
             )
-        offer = Offer(commit, archive.path, archive.lfs.size, archive.lfs.sha256)
-        licence = info.card_data.get("license") if info.card_data else None
-        return offer, ", ".join(licence) if isinstance(licence, list) else licence
+        info = ArchiveInfo(commit, archive.path, archive.lfs.size, archive.lfs.sha256)
+        licence = data_set.card_data.get("license") if data_set.card_data else None
+        return info, ", ".join(licence) if isinstance(licence, list) else licence
 
     def _files(self, api: "HfApi", commit: str) -> "list[RepoFile]":
-        """`file` if it is given and there, else the files of the top folder."""
+        """Return `file` if it exists, or the files of the top folder if `file` is None."""
         from huggingface_hub.hf_api import RepoFile
 
         if self.file is None:
@@ -311,29 +312,29 @@ class _Repository:
         return [entry for entry in found if isinstance(entry, RepoFile)]
 
     def _archive(self, files: "list[RepoFile]") -> "RepoFile":
-        """The one archive among `files`."""
-        archives = [file for file in files if _ending(file.path)]
+        """Return the only archive among `files`."""
+        archives = [file for file in files if _extension(file.path)]
         if len(archives) == 1:
             return archives[0]
         if archives:
             names = ", ".join(archive.path for archive in archives)
-            raise UserError(f"{self.repo} holds several archives: use data.file= one of {names}")
-        looked_for = f"data.file={self.file}" if self.file else "archive in its top folder"
+            raise UserError(f"{self.repo} has several archives: use data.file= one of {names}")
+        expected = f"data.file={self.file}" if self.file else "archive in its top folder"
         raise UserError(
-            f"{self.repo} at data.revision={self.revision} has no {looked_for} that can be read\n"
-            f"({', '.join(ARCHIVE_ENDINGS)})"
+            f"{self.repo} at data.revision={self.revision} has no {expected} that can be read\n"
+            f"({', '.join(ARCHIVE_EXTENSIONS)})"
         )
 
-    def download(self, offer: Offer, partial: Path) -> None:
-        """Append what `partial` lacks; if that breaks, it keeps all but the last 10 MB at most."""
+    def download(self, info: ArchiveInfo, partial: Path) -> None:
+        """Append the missing bytes to `partial`; an interruption loses at most the last 10 MB."""
         from huggingface_hub import hf_hub_url
         from huggingface_hub.file_download import http_get
 
         url = hf_hub_url(
             self.repo,
-            offer.file,
+            info.file,
             repo_type="dataset",
-            revision=offer.commit,
+            revision=info.commit,
             endpoint=self.endpoint,
         )
         with partial.open("ab") as file:
@@ -342,40 +343,44 @@ class _Repository:
                 file,
                 resume_size=file.tell(),
                 headers={"Accept-Encoding": "identity"},
-                expected_size=offer.size,
-                displayed_filename=offer.file,
+                expected_size=info.size,
+                displayed_filename=info.file,
             )
 
     @contextmanager
     def errors(self) -> Iterator[None]:
-        """What the library and the network raise, as a `UserError`."""
+        """Turn the exceptions of the library and the network into a `UserError`."""
         try:
             import httpx2
             from huggingface_hub import errors
         except ImportError:
             raise UserError(
-                'data=anime_faces needs a package more: pip install "anime_dcgan[hub]"'
+                'data=anime_faces needs another package: pip install "anime_dcgan[hub]"'
             ) from None
         try:
             yield
         except errors.RepositoryNotFoundError as error:
             raise UserError(
-                f"data.repo={self.repo} is no public data set of {self._address()}: "
-                "look for a typing mistake"
+                f"data.repo={self.repo} is not a public data set on {self._address()}: "
+                "check the spelling"
             ) from error
         except errors.RevisionNotFoundError as error:
             raise UserError(
-                f"data.revision={self.revision} is no commit, tag or branch of {self.repo}: "
+                f"data.revision={self.revision} is not a commit, tag or branch of {self.repo}: "
                 "use data.revision=main"
             ) from error
         except errors.HFValidationError as error:
-            raise UserError(f"data.repo={self.repo} is no name: give owner/name") from error
+            raise UserError(f"data.repo={self.repo} is not a valid name: use owner/name") from error
         except UserError:
             raise
-        except (httpx2.HTTPError, OSError, ValueError) as error:  # ValueError: no hub's answer
+        except (
+            httpx2.HTTPError,
+            OSError,
+            ValueError,
+        ) as error:  # ValueError: not a response of a hub
             raise UserError(
-                f"{self.repo} cannot be fetched from {self._address()} ({_reason(error)}):\n"
-                "run the command again to go on with it, or bring faces of your own: "
+                f"{self.repo} cannot be fetched from {self._address()} ({first_line(error)}):\n"
+                "run the command again to resume, or use your own faces: "
                 "data=folder data.path=... (source=... to prepare)"
             ) from error
 
@@ -383,9 +388,3 @@ class _Repository:
         from huggingface_hub import constants
 
         return self.endpoint or constants.ENDPOINT
-
-
-def _reason(error: Exception) -> str:
-    """The first line of what went wrong."""
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__

@@ -1,4 +1,4 @@
-"""Work on a source spread over processes, in order, that ends when the program ends."""
+"""Ordered work in a pool of processes that exit with the program."""
 
 import multiprocessing
 import os
@@ -20,38 +20,38 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from anime_dcgan.system.errors import UserError
 
-Part = TypeVar("Part")
+Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 IN_FLIGHT_PER_WORKER = 3
-MOST_ON_WINDOWS = 61  # workers that a pool may have there
+MAX_WORKERS_ON_WINDOWS = 61  # workers that a pool may have there
 
 
 def in_order(
-    work: Callable[[Part], Result], parts: Sequence[Part], workers: int, setting: str
+    work: Callable[[Item], Result], items: Sequence[Item], workers: int, setting: str
 ) -> Generator[Result, None, None]:
-    """`work(part)` of each part in order, from this process or from `workers` of them.
+    """Yield `work(item)` for each item in order, from this process or from `workers` processes.
 
-    `work` is pickled once for each worker. A bounded number of results is made ahead of the one
-    that is yielded. `setting` is the override that a user names the number of workers with.
+    `work` is pickled once per worker. A bounded number of results is computed ahead of the one that
+    is yielded. `setting` is the name of the override for the number of workers.
     """
-    if workers <= 1 or len(parts) < 2:
-        return (work(part) for part in parts)
-    return _in_pool(work, parts, workers, setting)
+    if workers <= 1 or len(items) < 2:
+        return (work(item) for item in items)
+    return _in_pool(work, items, workers, setting)
 
 
 def _in_pool(
-    work: Callable[[Part], Result], parts: Sequence[Part], workers: int, setting: str
+    work: Callable[[Item], Result], items: Sequence[Item], workers: int, setting: str
 ) -> Generator[Result, None, None]:
     context = multiprocessing.get_context("spawn")
-    tether, held_end = context.Pipe(duplex=False)
-    count = min(workers, len(parts), MOST_ON_WINDOWS if sys.platform == "win32" else workers)
+    tether, parent_end = context.Pipe(duplex=False)
+    count = min(workers, len(items), MAX_WORKERS_ON_WINDOWS if sys.platform == "win32" else workers)
     pool = ProcessPoolExecutor(count, context, _start_worker, (work, tether))
     waiting: deque[Future[Result]] = deque()
     try:
-        for part in parts:
-            with _interrupt_held():  # the first one starts the workers, which inherit it
-                waiting.append(pool.submit(_work, part))
+        for item in items:
+            with _sigint_blocked():  # the first call starts the workers, which inherit the mask
+                waiting.append(pool.submit(_work, item))
             if len(waiting) >= IN_FLIGHT_PER_WORKER * workers:
                 yield waiting.popleft().result()
         while waiting:
@@ -59,20 +59,20 @@ def _in_pool(
         pool.shutdown()
     except BrokenProcessPool as error:
         raise UserError(
-            f"one of {workers} processes that decode pictures died, killed for want of memory or "
-            f"by a picture that crashes its decoder: {setting}=1 decodes without them"
+            f"one of {workers} worker processes died (out of memory, or a picture that crashes its "
+            f"decoder): use {setting}=1 to decode in the main process"
         ) from error
     finally:
-        held_end.close()  # workers that are still busy, after an error or Ctrl-C, end at once
+        parent_end.close()  # busy workers exit at once after an error or Ctrl-C
         pool.shutdown(cancel_futures=True)
         tether.close()
 
 
 @contextmanager
-def _interrupt_held() -> Iterator[None]:
-    """Ctrl-C waits meanwhile; in a process that is started here it waits for ever.
+def _sigint_blocked() -> Iterator[None]:
+    """Block SIGINT in this process meanwhile, and forever in processes started in the block.
 
-    So a worker that is still loading its modules leaves Ctrl-C to the parent, too.
+    So even a worker that is still importing its modules leaves Ctrl-C to the parent.
     """
     if not hasattr(signal, "pthread_sigmask"):
         yield
@@ -86,41 +86,41 @@ def _interrupt_held() -> Iterator[None]:
 
 @dataclass
 class _Worker:
-    """What a worker process does, and when it ends.
+    """The state of a worker process.
 
-    The parent's end of the tether closes when it lets go, or dies, even by -9. A worker that is
-    busy ends at once; one that hands back a result does so first, since half of one would leave the
-    parent waiting for the rest.
+    The parent's end of the tether closes when the parent releases it or dies, even by SIGKILL. A
+    busy worker then exits at once; one that is sending a result finishes first, since the parent
+    would wait forever for the rest of a partial result.
     """
 
     work: Callable[[Any], Any]
     tether: Connection
     lock: threading.Lock = field(default_factory=threading.Lock)
     busy: bool = False
-    let_go: bool = False
+    released: bool = False
 
-    def __call__(self, part: Any) -> Any:
-        self._become(busy=True)
+    def __call__(self, item: Any) -> Any:
+        self._set_busy(busy=True)
         try:
-            return self.work(part)
+            return self.work(item)
         finally:
-            self._become(busy=False)
+            self._set_busy(busy=False)
 
-    def end_with_tether(self) -> None:
+    def exit_when_released(self) -> None:
         wait([self.tether])
         with self.lock:
-            self.let_go = True
+            self.released = True
             if self.busy:
                 os._exit(1)
         parent = multiprocessing.parent_process()
         assert parent is not None
-        wait([parent.sentinel])  # a living one tells idle workers to end, a dead one reads nothing
+        wait([parent.sentinel])  # a live parent stops idle workers; a dead one reads nothing
         os._exit(1)
 
-    def _become(self, busy: bool) -> None:
+    def _set_busy(self, busy: bool) -> None:
         with self.lock:
             self.busy = busy
-            if busy and self.let_go:
+            if busy and self.released:
                 os._exit(1)
 
 
@@ -132,16 +132,16 @@ def _start_worker(work: Callable[[Any], Any], tether: Connection) -> None:
     global _worker
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _worker = _Worker(work, tether)
-    threading.Thread(target=_worker.end_with_tether, daemon=True).start()
+    threading.Thread(target=_worker.exit_when_released, daemon=True).start()
 
 
-def _work(part: Any) -> Any:
+def _work(item: Any) -> Any:
     assert _worker is not None
-    return _worker(part)
+    return _worker(item)
 
 
 def cores() -> int:
-    """Cores that this process may use."""
+    """Return the number of cores that this process may use."""
     affinity = getattr(os, "sched_getaffinity", None)
     return len(affinity(0)) if affinity else os.cpu_count() or 1
 
@@ -153,10 +153,10 @@ def with_progress(
     name: str,
     size: Callable[[Result], tuple[int, int]],
 ) -> Generator[Result, None, None]:
-    """Pass the results on and say on stderr how far they are: a bar, or on no terminal two lines.
+    """Yield the results, with a progress bar on stderr, or two lines if it is not a terminal.
 
-    `size` is how many pictures a result stands for, and how many of them are unreadable; `label`
-    is what is done to them, as in "decoding".
+    `size` returns the number of pictures in a result and how many of them are unreadable; `label`
+    names the work, such as "decoding".
     """
     console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
     columns = (

@@ -203,7 +203,7 @@ def pixel(faces: HubFaces, index: int) -> tuple[float, ...]:
     return tuple(np.asarray(faces.read(index, 4)).mean(axis=(0, 1)))
 
 
-def test_a_whole_fetch(faces: Open, loopback: LoopbackHub, tmp_path: Path, capfd) -> None:
+def test_a_complete_download(faces: Open, loopback: LoopbackHub, tmp_path: Path, capfd) -> None:
     source = faces()
     assert loopback.requests == 0
     assert isinstance(source, Source)
@@ -218,12 +218,15 @@ def test_a_whole_fetch(faces: Open, loopback: LoopbackHub, tmp_path: Path, capfd
     (archive,) = kept(tmp_path, "*.zip")
     assert archive.read_bytes() == loopback.files["data.zip"]
     assert not kept(tmp_path, "*.incomplete")
-    told = capfd.readouterr().err.splitlines()
-    assert told[0].startswith(f"fetching data.zip of {REPO} once, ")
-    assert "licence unclear: its card says cc0-1.0, but drawings belong to their artists" in told[1]
+    printed = capfd.readouterr().err.splitlines()
+    assert printed[0].startswith(f"downloading data.zip of {REPO} once, ")
+    assert (
+        "licence unclear: its card states cc0-1.0, but drawings belong to their artists"
+        in printed[1]
+    )
 
 
-def test_the_size_is_told_in_megabytes(
+def test_the_size_is_printed_in_megabytes(
     faces: Open, loopback: LoopbackHub, monkeypatch: pytest.MonkeyPatch, capfd
 ) -> None:
     monkeypatch.setattr(hub._Repository, "download", lambda *_: pytest.fail("too much to fetch"))
@@ -234,12 +237,12 @@ def test_the_size_is_told_in_megabytes(
     loopback.entry = lambda path: entry
     with pytest.raises(pytest.fail.Exception):
         len(faces(file="data.zip"))
-    told = capfd.readouterr().err
-    assert f"fetching data.zip of {REPO} once, 462 MB, into " in told
-    assert "licence unclear: its card says nothing, but" in told
+    printed = capfd.readouterr().err
+    assert f"downloading data.zip of {REPO} once, 462 MB, into " in printed
+    assert "licence unclear: its card states none, but" in printed
 
 
-def test_no_room_is_told_before_anything_is_fetched(
+def test_lack_of_space_is_reported_before_the_download(
     faces: Open, loopback: LoopbackHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(hub.shutil, "disk_usage", lambda _: type("Usage", (), {"free": 1000}))
@@ -248,19 +251,17 @@ def test_no_room_is_told_before_anything_is_fetched(
     assert loopback.downloads == []
 
 
-def test_a_connection_that_breaks_is_gone_on_with_at_once(
-    faces: Open, loopback: LoopbackHub
-) -> None:
+def test_a_broken_connection_is_resumed_at_once(faces: Open, loopback: LoopbackHub) -> None:
     loopback.faults = [breaks_after(100_000)]
     assert len(faces()) == 3
     assert loopback.downloads == [None, "bytes=100000-"]
 
 
-def test_a_later_run_goes_on_with_what_arrived(
+def test_a_later_run_resumes_the_download(
     faces: Open, loopback: LoopbackHub, tmp_path: Path, capfd
 ) -> None:
     loopback.faults = [breaks_after(200_000), unavailable]
-    with pytest.raises(UserError, match="run the command again to go on"):
+    with pytest.raises(UserError, match="run the command again to resume"):
         len(faces())
     (partial,) = kept(tmp_path, "*.incomplete")
     assert partial.read_bytes() == loopback.files["data.zip"][:200_000]
@@ -269,26 +270,26 @@ def test_a_later_run_goes_on_with_what_arrived(
     assert len(faces()) == 3
     assert loopback.downloads == [None, "bytes=200000-", "bytes=200000-"]
     assert not kept(tmp_path, "*.incomplete")
-    told = capfd.readouterr().err
-    assert f"going on with data.zip of {REPO} at 200,000 bytes of " in told
-    assert "licence" not in told
+    printed = capfd.readouterr().err
+    assert f"resuming data.zip of {REPO} at 200,000 bytes of " in printed
+    assert "licence" not in printed
 
 
-def test_a_server_that_knows_no_ranges_starts_anew(faces: Open, loopback: LoopbackHub) -> None:
+def test_a_server_without_ranges_restarts_the_download(faces: Open, loopback: LoopbackHub) -> None:
     loopback.faults = [breaks_after(200_000), breaks_after(10**9)]
     assert len(faces()) == 3
     assert loopback.downloads == [None, "bytes=200000-"]
 
 
 @pytest.mark.parametrize("length", ["shorter", "equal", "longer"])
-def test_a_wrong_checksum_is_told_and_the_file_removed(
+def test_a_wrong_checksum_is_reported_and_the_file_removed(
     faces: Open, loopback: LoopbackHub, tmp_path: Path, length: str
 ) -> None:
     right = loopback.files["data.zip"]
     wrong = {"shorter": right[:-9], "equal": right[:-9] + bytes(9), "longer": right + b"x"}[length]
     loopback.keeps = {"data.zip": hashlib.sha256(right).hexdigest()}
     loopback.faults = [lambda request, data: send(request, 200, sizes(wrong), wrong)]
-    expected = "another SHA-256" if length == "equal" else "should be of size"
+    expected = "does not have the SHA-256" if length == "equal" else "should be of size"
     with pytest.raises(UserError, match=expected):
         len(faces())
     assert not kept(tmp_path, "*.zip")
@@ -303,7 +304,7 @@ def sizes(data: bytes) -> dict[str, str]:
     return {"Content-Length": str(len(data))}
 
 
-def test_what_was_fetched_needs_no_network(faces: Open, loopback: LoopbackHub) -> None:
+def test_a_downloaded_archive_needs_no_network(faces: Open, loopback: LoopbackHub) -> None:
     before = faces().identity()
     asked = loopback.requests
     assert faces().identity() == before
@@ -319,7 +320,9 @@ def test_a_branch_stays_what_it_was(faces: Open, loopback: LoopbackHub) -> None:
     assert faces(revision="main").identity() == identity
 
 
-def test_a_damaged_copy_is_fetched_anew(faces: Open, loopback: LoopbackHub, tmp_path: Path) -> None:
+def test_a_damaged_archive_is_downloaded_again(
+    faces: Open, loopback: LoopbackHub, tmp_path: Path
+) -> None:
     len(faces())
     (archive,) = kept(tmp_path, "*.zip")
     archive.write_bytes(archive.read_bytes()[:1000])
@@ -327,7 +330,7 @@ def test_a_damaged_copy_is_fetched_anew(faces: Open, loopback: LoopbackHub, tmp_
     assert loopback.downloads == [None, None]
 
 
-def test_the_identity_names_content_and_no_place(
+def test_the_identity_depends_on_content_not_location(
     faces: Open, loopback: LoopbackHub, tmp_path: Path
 ) -> None:
     identity = faces().identity()
@@ -338,7 +341,7 @@ def test_the_identity_names_content_and_no_place(
     assert faces(cache_dir=str(tmp_path / "elsewhere")).identity() == identity
 
 
-def test_workers_read_what_was_fetched(faces: Open, loopback: LoopbackHub) -> None:
+def test_workers_read_the_downloaded_archive(faces: Open, loopback: LoopbackHub) -> None:
     pickled = pickle.dumps(faces())
     asked = loopback.requests
     assert loopback.downloads == [None]
@@ -350,7 +353,7 @@ def test_workers_read_what_was_fetched(faces: Open, loopback: LoopbackHub) -> No
     assert loopback.requests == asked
 
 
-def test_processes_that_start_together_fetch_once(
+def test_concurrent_processes_download_once(
     faces: Open, loopback: LoopbackHub, address: str, tmp_path: Path
 ) -> None:
     counting = (
@@ -413,13 +416,16 @@ def test_an_archive_that_cannot_be_used(
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"repo": "painters/nothing"}, "data.repo=painters/nothing is no public data set of http"),
-        ({"repo": "a name"}, "data.repo=a name is no name: give owner/name"),
-        ({"revision": "v9"}, f"data.revision=v9 is no commit, tag or branch of {REPO}: use "),
+        (
+            {"repo": "painters/nothing"},
+            "data.repo=painters/nothing is not a public data set on http",
+        ),
+        ({"repo": "a name"}, "data.repo=a name is not a valid name: use owner/name"),
+        ({"revision": "v9"}, f"data.revision=v9 is not a commit, tag or branch of {REPO}: use "),
         ({"endpoint": "http://127.0.0.1:9"}, f"{REPO} cannot be fetched from http://127.0.0.1:9 ("),
     ],
 )
-def test_what_cannot_be_reached_is_told(
+def test_unreachable_data_sets_are_reported(
     faces: Open, changes: dict[str, str], message: str, tmp_path: Path
 ) -> None:
     with pytest.raises(UserError) as caught:
@@ -429,7 +435,7 @@ def test_what_cannot_be_reached_is_told(
     assert not kept(tmp_path, "*.json")
 
 
-def test_offline_is_told(faces: Open, loopback: LoopbackHub, monkeypatch) -> None:
+def test_offline_mode_is_reported(faces: Open, loopback: LoopbackHub, monkeypatch) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(UserError, match="cannot be fetched"):
         len(faces())
@@ -444,7 +450,7 @@ def test_the_package_that_is_missing_is_named(
     with pytest.raises(UserError) as caught:
         len(faces())
     assert str(caught.value) == (
-        'data=anime_faces needs a package more: pip install "anime_dcgan[hub]"'
+        'data=anime_faces needs another package: pip install "anime_dcgan[hub]"'
     )
 
 

@@ -102,7 +102,7 @@ def _print_table(rows: list[Row], floor: dict[str, float], headline: str, run: P
     from rich.table import Table
 
     best = min(rows, key=lambda row: row["values"][headline])
-    table = Table(title=f"{run}: the lowest {headline} is marked")
+    table = Table(title=f"{run}: the lowest {headline} is highlighted")
     table.add_column("epoch", justify="right")
     table.add_column("images", justify="right")
     for name in floor:

@@ -1,1 +1,1 @@
-"""From found pictures to a set of faces: what is cut out of them, and what is left out."""
+"""Cleaning of a set of pictures: cropping faces, and excluding duplicates and bad pictures."""

@@ -17,7 +17,7 @@ DIRECTIONS = 8
 CELL = 8  # px
 COMPONENTS = 128
 FACES_PER_COMPONENT = 20
-"""With more components the model overfits its sample, and all other faces become outliers."""
+"""Min faces per component; with more components the model overfits its sample."""
 BLOCK = 256  # faces whose features are computed at a time
 INLIER_FRACTION = 0.8
 """Fraction of the sample that the model is fitted to: the rest may be junk."""

@@ -12,7 +12,7 @@ from anime_dcgan.data.rows import read_rows, reader
 
 
 class EpochOrder:
-    """The shuffled order of the training faces in one epoch; Lightning tells the epoch."""
+    """Shuffled order of the training faces; Lightning sets the epoch."""
 
     def __init__(self, rows: np.ndarray, seed: int) -> None:
         self.rows = rows
@@ -27,9 +27,9 @@ class EpochOrder:
 
 
 class FaceBatches:
-    """Full batches gathered by index from the memory-mapped cache; the odd rest is left out.
+    """Full batches gathered by index from the memory-mapped cache; a smaller rest is dropped.
 
-    Each of `world_size` processes gets a batch of its own. It can be resumed within an epoch:
+    Each of the `world_size` processes gets different batches. It can be resumed within an epoch:
     Lightning saves `state_dict` in its checkpoints.
 
     Parameters:
@@ -84,7 +84,7 @@ class FaceBatches:
 
     @contextmanager
     def _gather(self, rows: np.ndarray) -> Iterator[Callable[[int], Tensor]]:
-        """What gives the batch of a number."""
+        """Return the function that gathers the batch with a given number."""
         if self.device is None:
             with reader(self.images) as read:
                 yield lambda batch: torch.from_numpy(read(rows[batch]))

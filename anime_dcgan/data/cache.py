@@ -1,4 +1,4 @@
-"""Every picture of a source decoded once, into one memory-mapped file of uint8.
+"""Cache of a source: every picture decoded once, into one memory-mapped file of uint8.
 
 A cache is a folder `<name>-<hash>` that holds `faces.npy` (the pictures), `indices.npy` (the source
 index of each row), `digests.npy` (a hash of its pixels), `unreadable.txt` (what was left out, and
@@ -28,14 +28,14 @@ from anime_dcgan.system.errors import UserError
 from anime_dcgan.system.files import sync
 
 CACHE_VERSION = 2
-"""Raise it whenever the same source would give other bytes: older caches are then passed over."""
+"""To be raised whenever the same source would give other bytes, so that caches are rebuilt."""
 
 POOL_FROM = 500
-"""Fewer pictures than this are decoded sooner than worker processes start."""
+"""Fewer pictures than this are decoded faster than worker processes start."""
 
 CHUNK_PICTURES = 256
 CHUNK_BYTES = 4 * 1024**2
-"""At most this many pictures, or bytes, are decoded at a time."""
+"""Max pictures, or bytes, that are decoded at a time."""
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -44,7 +44,7 @@ STAGING = ".building"
 
 @dataclass(frozen=True, eq=False)
 class FaceCache:
-    """`images[row]` is picture `indices[row]` of the source; `unreadable` pictures have no row."""
+    """Decoded pictures: `images[row]` is picture `indices[row]`; unreadable ones have no row."""
 
     folder: Path
     images: np.ndarray
@@ -58,19 +58,19 @@ class FaceCache:
 
 @dataclass(frozen=True)
 class _Chunk:
-    """A range of source indices whose readable pictures lie in the file, from row `start` on."""
+    """A range of source indices; its readable pictures are in the file from row `start`."""
 
     start: int
     digests: np.ndarray
     indices: list[int]
     unreadable: list[tuple[str, str]]
-    """Name and reason."""
+    """Name and reason of each unreadable picture."""
 
 
 def open_cache(
     source: Source, image_size: int, cache_dir: Path, workers: int | None = None
 ) -> FaceCache:
-    """The cache of `source` at `image_size` px below `cache_dir`, built where it is not whole.
+    """Return the cache of `source` at `image_size` px below `cache_dir`; build it if needed.
 
     `workers` processes decode (default: one for each core this process may use; 0 or 1: none but
     this one); fewer than `POOL_FROM` pictures are decoded here. A process builds one cache at a
@@ -89,7 +89,7 @@ def open_cache(
 
 
 def _made_from(source: Source, image_size: int) -> dict[str, object]:
-    """What a cache depends on, as it comes back from JSON."""
+    """Return everything that a cache depends on, in the form that JSON gives back."""
     made_from = {
         "cache_version": CACHE_VERSION,
         "image_size": image_size,
@@ -99,7 +99,7 @@ def _made_from(source: Source, image_size: int) -> dict[str, object]:
 
 
 def _folder_name(made_from: dict[str, object], source: Source) -> str:
-    """The last part of the source's path, or its kind, and a hash of everything."""
+    """Return the last part of the source's path, or its kind, with a hash of its identity."""
     digest = hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()
     identity = source.identity()
     called = Path(str(identity.get("path") or identity.get("kind", ""))).stem
@@ -108,7 +108,7 @@ def _folder_name(made_from: dict[str, object], source: Source) -> str:
 
 
 def _load(folder: Path, made_from: dict[str, object]) -> FaceCache | None:
-    """The cache in `folder`, or None where it is absent, damaged or made from something else."""
+    """Load the cache in `folder`; None if it is absent, damaged or made from another source."""
     try:
         record = json.loads((folder / "source.json").read_text(encoding="utf-8"))
         if record["made_from"] != made_from:
@@ -135,7 +135,7 @@ def _load(folder: Path, made_from: dict[str, object]) -> FaceCache | None:
 
 @dataclass
 class _Build:
-    """One build: decode in order, append, and rename into place."""
+    """A build of a cache: decode, write, and rename into place."""
 
     source: Source
     image_size: int
@@ -162,7 +162,7 @@ class _Build:
             shutil.rmtree(staging, ignore_errors=True)
 
     def _write_faces(self, path: Path, count: int) -> None:
-        """Chunks are written where they lie if all pictures can be read; then gaps are closed."""
+        """Write each chunk where it lies if all pictures can be read; then close the gaps."""
         with self._storage_errors(), path.open("w+b") as faces:
             self._write_header(faces, count)
             faces.flush()
@@ -174,7 +174,7 @@ class _Build:
             _flush(faces)
 
     def _gather(self, path: Path, header: int) -> list[tuple[int, int]]:
-        """Have everything decoded into the file; the first row of each chunk, and its pictures."""
+        """Decode everything into the file; return the first row and the pictures of each chunk."""
         starts = []
         with (
             closing(self._chunks(path, header)) as chunks,
@@ -192,7 +192,7 @@ class _Build:
     def _close_gaps(
         self, faces: io.BufferedRandom, header: int, starts: list[tuple[int, int]]
     ) -> None:
-        """Move the pictures of each chunk up to those before it."""
+        """Move the pictures of each chunk up to the end of the chunk before it."""
         row, end = self._picture_bytes(), 0
         for start, count in starts:
             faces.seek(header + start * row)
@@ -212,7 +212,7 @@ class _Build:
         return len(self.source) * self._picture_bytes()
 
     def _make_staging(self) -> Path:
-        """An empty folder that names this machine and process; clears away those of dead builds."""
+        """Create an empty folder named after this machine and process; remove abandoned ones."""
         cache_dir = self.folder.parent
         with self._storage_errors():
             cache_dir.mkdir(parents=True, exist_ok=True)
@@ -233,7 +233,7 @@ class _Build:
 
     @contextmanager
     def _storage_errors(self) -> Iterator[None]:
-        """What the file system raises, as a `UserError`."""
+        """Turn errors of the file system into `UserError`."""
         try:
             yield
         except OSError as error:
@@ -245,7 +245,7 @@ class _Build:
             ) from error
 
     def _write_header(self, faces: io.BufferedRandom, count: int) -> None:
-        """The .npy header for `count` rows; numpy pads it to one length for every count."""
+        """Write the .npy header for `count` rows; numpy pads it to one length for any count."""
         shape = (count, self.image_size, self.image_size, 3)
         faces.seek(0)
         np.lib.format.write_array_header_1_0(
@@ -253,7 +253,7 @@ class _Build:
         )
 
     def _write_records(self, staging: Path) -> None:
-        """Everything beside the pictures, `source.json` last."""
+        """Write everything except the pictures, `source.json` last."""
         _write_array(staging / "indices.npy", np.array(self.indices, dtype=np.int64))
         _write_array(staging / "digests.npy", np.concatenate(self.digests))
         _write_text(staging / "unreadable.txt", self._unreadable_lines())
@@ -270,7 +270,7 @@ class _Build:
         return "".join(f"{_one_line(name)}\t{reason}\n" for name, reason in self.unreadable)
 
     def _none_readable(self) -> UserError:
-        """The list of reasons is kept beside where the cache would have been."""
+        """Write the list of reasons next to where the cache would have been."""
         reasons = self.folder.with_name(f"{self.folder.name}-unreadable.txt")
         with self._storage_errors():
             _write_text(reasons, self._unreadable_lines())
@@ -281,7 +281,7 @@ class _Build:
         )
 
     def _chunks(self, path: Path, header: int) -> Generator[_Chunk, None, None]:
-        """The source decoded into the file behind its header, by this process or by workers."""
+        """Decode the source into the file behind its header, in this process or in workers."""
         count = len(self.source)
         size = max(1, min(CHUNK_PICTURES, CHUNK_BYTES // self._picture_bytes()))
         ranges = [range(start, min(start + size, count)) for start in range(0, count, size)]
@@ -312,18 +312,18 @@ def _decode(source: Source, image_size: int, path: Path, header: int, part: rang
 
 
 def digests(images: np.ndarray) -> np.ndarray:
-    """A number for each picture, uint64, (n,), that is the same where all pixels are."""
+    """Return a hash of the pixels of each picture, uint64 of shape (n,)."""
     hashes = (hashlib.blake2b(image.tobytes(), digest_size=8).digest() for image in images)
     return np.frombuffer(b"".join(hashes), "<u8").astype(np.uint64)
 
 
 def _count(chunk: _Chunk) -> tuple[int, int]:
-    """How many pictures a chunk stands for, and how many of them are unreadable."""
+    """Return the number of pictures in a chunk, and how many of them are unreadable."""
     return len(chunk.indices) + len(chunk.unreadable), len(chunk.unreadable)
 
 
 def _publish(staging: Path, folder: Path, made_from: dict[str, object]) -> None:
-    """Rename `staging` to `folder`, unless another process was first with a whole one."""
+    """Rename `staging` to `folder`, unless another process was first with a complete cache."""
     try:
         staging.rename(folder)
     except OSError:
@@ -353,6 +353,6 @@ def _write_array(path: Path, array: np.ndarray) -> None:
 
 
 def _flush(file: io.BufferedWriter | io.BufferedRandom | io.TextIOWrapper) -> None:
-    """To the disk itself, so that a rename after it cannot outlive it in a power cut."""
+    """Flush to the disk, so that a later rename cannot survive a power cut without the data."""
     file.flush()
     os.fsync(file.fileno())

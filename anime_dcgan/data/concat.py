@@ -13,7 +13,7 @@ from anime_dcgan.system.errors import UserError
 
 
 class ConcatPictures:
-    """The pictures of several sources, one source after the other."""
+    """Concatenation of the pictures of several sources."""
 
     def __init__(self, sources: list[Pictures]) -> None:
         assert sources
@@ -24,7 +24,7 @@ class ConcatPictures:
         return self._ends[-1]
 
     def locate(self, index: int) -> tuple[int, int]:
-        """Which source picture `index` is in, and its index there."""
+        """Return the number of the source of picture `index`, and its index there."""
         assert 0 <= index < len(self), index
         source = bisect_right(self._ends, index)
         return source, index - (self._ends[source - 1] if source else 0)
@@ -50,7 +50,7 @@ class ConcatPictures:
 
 
 def concat_folders(paths: Iterable[str | Path], setting: str) -> ConcatPictures:
-    """The pictures of folders and archives; `UserError` names one that is wrong by `setting`."""
+    """Concatenate folders and archives; a `UserError` names the wrong one with `setting`."""
     try:
         return ConcatPictures([FolderFaces(path) for path in paths])
     except UserError as error:

@@ -1,4 +1,4 @@
-"""`FacesDataModule`: from a source to batches of uint8 faces, with a hold-out set apart."""
+"""`FacesDataModule`: batches of uint8 faces from a source, with a hold-out split."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ RESIDENT_SHARE = 0.25  # of a GPU's free memory, which faces may take that stay 
 
 
 class FacesDataModule(lightning.LightningDataModule):
-    """Streams faces from the memory-mapped cache of a source.
+    """Stream faces from the memory-mapped cache of a source.
 
     Parameters:
         image_size: side of the square faces, px.
@@ -65,12 +65,12 @@ class FacesDataModule(lightning.LightningDataModule):
 
     @property
     def faces(self) -> Faces:
-        """What is trained on and what is held out; there after `setup`."""
+        """Training and hold-out faces; available after `setup`."""
         assert self._faces is not None, "setup comes first"
         return self._faces
 
     def prepare_data(self) -> None:
-        """Build the cache where it is missing: once on each machine, before `setup`."""
+        """Build the cache if it is missing; called once per machine, before `setup`."""
         self._open()
 
     def setup(self, stage: str | None = None) -> None:

@@ -1,4 +1,4 @@
-"""From the bytes of a picture to a square of RGB: the only part that knows about image formats."""
+"""Decoding of pictures to square RGB; the only module that knows about image formats."""
 
 import io
 import math
@@ -13,22 +13,22 @@ from PIL import Image
 from anime_dcgan.data.source import Unreadable
 
 MAX_PIXELS = 64 * 1024**2
-"""A picture whose header promises more is refused before it is decoded."""
+"""Max pixels; larger pictures are refused by their header, before decoding."""
 
 FORMATS = (
     *("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "PPM"),
     *("TGA", "ICO", "PCX", "SGI", "QOI", "DDS", "PSD"),
 )
-"""What Pillow may open, whatever a name says: EPS is left out because it runs Ghostscript."""
+"""Formats that Pillow may open, whatever the file name; EPS is excluded, it runs Ghostscript."""
 
 DRAFT_MARGIN = 3
 """A JPEG may be decoded at 1/2, 1/4 or 1/8 scale while it stays this many times the target."""
 
 JPEG = b"\xff\xd8\xff"
-"""How every JPEG begins."""
+"""First bytes of every JPEG."""
 
 APP1 = b"\xff\xe1"
-"""How EXIF and XMP begin in a JPEG, which say how it is to be turned; its pixels never hold it."""
+"""First bytes of EXIF and XMP in a JPEG, which may hold its orientation; never in its pixels."""
 
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -39,7 +39,7 @@ TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-"""How to show a picture upright, by its EXIF orientation (Exif 2.3, tag 0x0112)."""
+"""Operation that shows a picture upright, by EXIF orientation (Exif 2.3, tag 0x0112)."""
 
 ORIENTATION = 0x0112
 
@@ -47,7 +47,7 @@ Stream = io.BytesIO | io.BufferedReader
 
 
 def decode(stream: Stream, image_size: int) -> Image.Image:
-    """One picture of any common format, size and mode as RGB of `image_size` x `image_size` px.
+    """Decode a picture of any common format and mode to RGB of `image_size` x `image_size` px.
 
     First frame, EXIF orientation applied, transparency laid on white, more than 8 bits scaled to 8,
     centre square, antialiased. A picture that already fits is not resampled. Raises whatever
@@ -67,7 +67,7 @@ def decode(stream: Stream, image_size: int) -> Image.Image:
 
 
 def decode_whole(stream: Stream) -> Image.Image:
-    """The same picture as `decode` in its own size: upright RGB, not cropped, not resampled."""
+    """Decode a picture as `decode` does, but uncropped and in its own size."""
     plain = _plain_jpeg(stream)
     if plain is not None:
         return plain
@@ -79,7 +79,7 @@ def decode_whole(stream: Stream) -> Image.Image:
 
 
 def fit(square: Image.Image, image_size: int) -> Image.Image:
-    """A square picture at `image_size` px, antialiased; as it is where it has that size."""
+    """Resize a square picture to `image_size` px, antialiased; a picture of that size is kept."""
     size = (image_size, image_size)
     if square.size == size:
         return square
@@ -94,7 +94,7 @@ def centre_square(image: Image.Image) -> Image.Image:
 
 
 def _plain_jpeg(stream: Stream, below: float = math.inf) -> Image.Image | None:
-    """A grey or RGB JPEG without metadata, of fewer than `below` px on a side; None for all else.
+    """Decode a grey or RGB JPEG without metadata, smaller than `below` px; None for all others.
 
     The pixels are Pillow's to the last bit, since both leave them to libjpeg-turbo, in half of
     the time where pictures are small. Whatever is odd, damage included, is left to Pillow, with the
@@ -116,7 +116,7 @@ def _plain_jpeg(stream: Stream, below: float = math.inf) -> Image.Image | None:
 
 @contextmanager
 def _opened(stream: Stream) -> Iterator[Image.Image]:
-    """The picture with its header read, and nothing decoded yet."""
+    """Open the picture: read its header and decode nothing yet."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # oddities of metadata: the pixels are what counts
         warnings.simplefilter("error", Image.DecompressionBombWarning)
@@ -133,7 +133,7 @@ def _refuse_bomb(size: tuple[int, int]) -> None:
 
 
 def _turn(image: Image.Image) -> Image.Transpose | None:
-    """What shows the picture upright; damaged metadata does not spoil good pixels."""
+    """Return the operation that turns the picture upright; None if there is none to apply."""
     try:
         return TURNS.get(image.getexif().get(ORIENTATION, 1))
     except Exception:
@@ -141,7 +141,7 @@ def _turn(image: Image.Image) -> Image.Transpose | None:
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
-    """A new RGB picture from one of any mode; what is transparent becomes white."""
+    """Convert a picture of any mode to RGB; transparent parts become white."""
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         return Image.fromarray(_to_8_bit(np.asarray(image))).convert("RGB")
     if image.has_transparency_data:
@@ -151,7 +151,7 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 
 
 def _to_8_bit(values: np.ndarray) -> np.ndarray:
-    """Grey values of 16 or 32 bits as uint8, rounded.
+    """Convert grey values of 16 or 32 bits to uint8, rounded.
 
     Integers are taken as 0..65535, floats as the first of 0..1, 0..255, 0..65535 that holds them;
     what goes beyond is stretched from its least to its greatest value.

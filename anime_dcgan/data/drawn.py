@@ -1,4 +1,4 @@
-"""Anime faces that the program draws itself: any number, of known factors, from a seed."""
+"""Synthetic anime faces: any number of them, with known factors, from a seed."""
 
 from PIL import Image
 
@@ -31,7 +31,7 @@ DRAWING_VERSION = 1  # raised whenever any face would be sampled or drawn otherw
 
 
 def draw_face(factors: FaceFactors, image_size: int = 64) -> Image.Image:
-    """The face as RGB of `image_size` x `image_size` px; depends on nothing but its arguments."""
+    """Return the face as RGB of `image_size` x `image_size` px; a pure function."""
     canvas = FaceCanvas(factors, image_size)
     tones, front = HairTones.of(factors), front_hair(factors)
     paint_background(canvas, factors)
@@ -49,7 +49,7 @@ def draw_face(factors: FaceFactors, image_size: int = 64) -> Image.Image:
 
 
 class DrawnFaces:
-    """The first `count` faces of the endless list `seed`, drawn anew at each reading."""
+    """The first `count` faces of the endless sequence of `seed`, drawn whenever they are read."""
 
     def __init__(self, count: int, seed: int = 0):
         if count < 1:
@@ -63,21 +63,21 @@ class DrawnFaces:
         return self._count
 
     def name(self, index: int) -> str:
-        """Such as drawn-000012."""
+        """Return a name such as drawn-000012."""
         return f"drawn-{index:06d}"
 
     def factors(self, index: int) -> FaceFactors:
-        """What face `index` is made of."""
+        """Return the factors of face `index`."""
         if not 0 <= index < self._count:
             raise IndexError(f"face {index} of {self._count}")
         return sample_factors(self._seed, index)
 
     def read(self, index: int, image_size: int) -> Image.Image:
-        """Face `index` as RGB of `image_size` x `image_size` px."""
+        """Return face `index` as RGB of `image_size` x `image_size` px."""
         return draw_face(self.factors(index), image_size)
 
     def identity(self) -> dict[str, object]:
-        """Count, seed and `DRAWING_VERSION`, which is raised when the drawing changes."""
+        """Return count, seed and `DRAWING_VERSION`, which is raised when the drawing changes."""
         return {
             "kind": "drawn",
             "drawing_version": DRAWING_VERSION,

@@ -1,4 +1,4 @@
-"""The decoded faces of a source, with those that are never trained on set apart."""
+"""The decoded faces of a source, split into training and hold-out faces."""
 
 import hashlib
 from dataclasses import dataclass
@@ -13,10 +13,10 @@ from anime_dcgan.data.source import HasSplit, Source
 
 @dataclass(frozen=True, eq=False)
 class Faces:
-    """`images[train_rows]` are for training, `images[holdout_rows]` are not; nothing is shared."""
+    """Decoded faces; `images[train_rows]` and `images[holdout_rows]` are disjoint."""
 
     folder: Path
-    """Where the cache lies; its name stands for the source and the image size."""
+    """Folder of the cache; its name identifies the source and the image size."""
     images: np.ndarray
     """Read-only memory map, uint8, (n, image_size, image_size, 3), values 0..255."""
     train_rows: np.ndarray
@@ -31,7 +31,7 @@ def open_faces(
     cache_dir: Path,
     workers: int | None = None,
 ) -> Faces:
-    """The faces of `source`, decoded where they are not in the cache yet (as `open_cache` says).
+    """Return the faces of `source`; decode them if they are not in the cache (see `open_cache`).
 
     `holdout` is the share, in [0, 1), that is held out; it and `seed` mean nothing for a source
     that is `HasSplit`.
@@ -45,7 +45,7 @@ def open_faces(
 
 
 def is_held_out(keys: np.ndarray, share: float, seed: int) -> np.ndarray:
-    """Whether each key, uint64, is among the `share` of all keys that is held out: bool, (n,).
+    """Return True for each key, uint64, in the held-out fraction `share`: bool, (n,).
 
     It depends on the key and the seed alone: what comes to a set moves nothing in it, and equal
     keys fall on the same side. The keys are mixed by the finalizer of splitmix64 (Steele, Lea,
@@ -59,7 +59,7 @@ def is_held_out(keys: np.ndarray, share: float, seed: int) -> np.ndarray:
 
 
 def distinct_rows(images: np.ndarray, rows: np.ndarray, wanted: int, seed: int) -> np.ndarray:
-    """Up to `wanted` of the rows, chosen at random, no two of them with the same pixels.
+    """Return up to `wanted` random rows, no two of them with the same pixels.
 
     Only as many images are read as it takes.
     """

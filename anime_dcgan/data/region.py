@@ -1,4 +1,4 @@
-"""A square of a picture, upright or turned: where a face was found in an illustration."""
+"""A square region of a picture, upright or rotated, such as a face in an illustration."""
 
 import math
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from anime_dcgan.data.decoding import DRAFT_MARGIN, fit
 
 @dataclass(frozen=True)
 class Region:
-    """A square in the pixels of the upright picture; it may reach beyond its edges.
+    """A square in pixels of the upright picture; it may extend beyond the edges.
 
     Parameters:
         left, top: its corner before it is turned, px from the picture's own.
@@ -25,18 +25,18 @@ class Region:
 
     @classmethod
     def parse(cls, text: str) -> "Region":
-        """The region that `str` wrote; ValueError for anything else."""
+        """Parse a region from the text that `str` returns. Raises ValueError."""
         numbers = [float(word) for word in text.split()]
         if not (len(numbers) == 4 and all(map(math.isfinite, numbers)) and numbers[2] > 0):
-            raise ValueError(f"{text!r} is no region")
+            raise ValueError(f"{text!r} is not a region")
         return cls(*numbers)
 
     def __str__(self) -> str:
-        """Left, top, side and angle, to nine digits."""
+        """Return left, top, side and angle, to nine digits."""
         return f"{self.left:.9g} {self.top:.9g} {self.side:.9g} {self.angle:.9g}"
 
     def cut(self, picture: Image.Image, image_size: int) -> Image.Image:
-        """The square at `image_size` px, shown upright; what lies beyond the edges is white.
+        """Return the square at `image_size` px, upright; parts beyond the edges are white.
 
         Cut out in the picture's own resolution, then antialiased by `fit`, so that an upright
         square of whole pixels comes out as `fit` would have it. A square of more than twice
@@ -47,7 +47,7 @@ class Region:
         return fit(self._cut(reduced, block), image_size)
 
     def _cut(self, reduced: Image.Image, block: int) -> Image.Image:
-        """The square out of a picture whose pixels are blocks of `block` x `block` px."""
+        """Cut the square out of a picture reduced by blocks of `block` x `block` px."""
         pixels = math.ceil(self.side / block)
         step = self.side / block / pixels
         right = step * math.cos(math.radians(self.angle))

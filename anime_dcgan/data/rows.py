@@ -1,4 +1,4 @@
-"""Rows of a cache, read past its memory map.
+"""Reading rows of a cache without its memory map.
 
 What is read through a map stays resident, and with it what lies around: 14,000 of a million faces
 at random, 170 MB, took 4 GB, and five times as long.
@@ -13,18 +13,18 @@ import numpy as np
 from jaxtyping import UInt8
 
 Gather = Callable[[np.ndarray], np.ndarray]
-"""Row numbers, int64 (n,), in; the rows out."""
+"""Maps row numbers, int64 of shape (n,), to the rows."""
 
 
 def read_rows(images: UInt8[np.ndarray, "total h w 3"], rows: np.ndarray) -> np.ndarray:
-    """The rows in a new array, uint8 (n, h, w, 3)."""
+    """Return the rows in a new array, uint8 of shape (n, h, w, 3)."""
     with reader(images) as gather:
         return gather(rows)
 
 
 @contextmanager
 def reader(images: UInt8[np.ndarray, "total h w 3"]) -> Iterator[Gather]:
-    """What gathers rows into a new array, past the memory map where there is one."""
+    """Return a function that gathers rows into a new array, bypassing a memory map."""
     if not (isinstance(images, np.memmap) and images.filename and hasattr(os, "preadv")):
         yield lambda rows: images[rows]
         return

@@ -1,6 +1,6 @@
-"""What a place that faces come from must offer.
+"""Protocols of the sources that faces come from.
 
-A source is small, picklable and free of torch: worker processes open it anew and read from it.
+A source is small, picklable and free of torch: worker processes open it again and read from it.
 """
 
 from typing import Protocol, runtime_checkable
@@ -10,47 +10,47 @@ from PIL import Image
 
 
 class Unreadable(Exception):
-    """One picture of a source cannot be read; the message says why."""
+    """Raised if a picture of a source cannot be read; the message gives the reason."""
 
 
 @runtime_checkable
 class Source(Protocol):
-    """A numbered list of pictures, each read on its own, in any order and from any process."""
+    """A numbered list of pictures that can be read in any order and from any process."""
 
     def __len__(self) -> int:
-        """Number of pictures, unreadable ones included."""
+        """Return the number of pictures, including unreadable ones."""
         ...
 
     def name(self, index: int) -> str:
-        """What picture `index` is called inside the source, for reports."""
+        """Return the name of picture `index` inside the source, for reports."""
         ...
 
     def read(self, index: int, image_size: int) -> Image.Image:
-        """Picture `index` as RGB of `image_size` x `image_size` px; raises `Unreadable`."""
+        """Return picture `index` as RGB of `image_size` x `image_size` px; raise `Unreadable`."""
         ...
 
     def identity(self) -> dict[str, object]:
-        """Plain JSON values that change whenever any picture would: the cache is keyed to them."""
+        """Return JSON values that change whenever any picture changes; they key the cache."""
         ...
 
 
 @runtime_checkable
 class Pictures(Source, Protocol):
-    """A source whose pictures can also be had in their own size, to be looked into or cropped."""
+    """A source that also provides its pictures in their original size."""
 
     def picture(self, index: int) -> Image.Image:
-        """Picture `index` whole, upright, RGB, in its own size; raises `Unreadable`."""
+        """Return picture `index` upright, RGB, uncropped, in its own size; raise `Unreadable`."""
         ...
 
     def bytes(self, index: int) -> int:
-        """Length of the encoded picture `index`."""
+        """Return the size of the encoded picture `index` in bytes."""
         ...
 
 
 @runtime_checkable
 class HasSplit(Source, Protocol):
-    """A source that says itself which of its pictures are never trained on."""
+    """A source that defines its own hold-out split."""
 
     def held_out(self, indices: np.ndarray) -> np.ndarray:
-        """Whether each of the pictures `indices`, int64 (n,), is held out: bool, (n,)."""
+        """Return True for each held-out picture of `indices`, int64 (n,): bool, (n,)."""
         ...

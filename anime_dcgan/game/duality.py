@@ -31,7 +31,7 @@ PLAYERS = ("generator", "discriminator", "generator_optimizer", "discriminator_o
 
 @dataclass(frozen=True)
 class DualityGap:
-    """What each player gains by responding to the other as it stands."""
+    """Gain of each player from responding to the other one as it stands."""
 
     discriminator: float
     """M(D', G) - M(D, G)."""

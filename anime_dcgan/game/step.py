@@ -1,4 +1,4 @@
-"""One step of each player, in plain torch.
+"""The training steps of both players, in plain torch.
 
 `training.gan.GAN` takes these steps with Lightning's optimizers and backward pass, and the duality
 gap takes them with copies of the players. There is no second implementation.

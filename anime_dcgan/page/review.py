@@ -59,10 +59,10 @@ def _reasons(findings: Findings) -> dict[str, list[Suspect]]:
 
 
 def _data(findings: Findings, reasons: dict[str, list[Suspect]]) -> dict[str, Any]:
-    """What the script of the page works on.
+    """Return the data for the script of the page.
 
-    The browser keeps choices under `store`; `written` tells a page from another one of the same
-    pictures that knew of other choices.
+    The browser keeps choices under `store`; `written` distinguishes the page from another page of
+    the same pictures that was written with other choices.
     """
     known = {suspect.key: suspect.choice or "" for suspect in findings.suspects}
     return {
@@ -114,7 +114,7 @@ def histogram(
     """Numbers of kept and of dropped pictures by bar, and the edges of the bars.
 
     The threshold lies within the edges; a few outliers at either end are in the outermost bars, and
-    what is no number is in none.
+    values that are not finite are in none.
     """
     kept, dropped = _finite(distribution.kept), _finite(distribution.dropped)
     low, high = np.percentile(np.concatenate([kept, dropped]), [OUTLIERS, 100 - OUTLIERS])

@@ -164,7 +164,7 @@ class FaceCanvas:
 
     @contextmanager
     def clipped(self, mask: Image.Image, opacity: float = 1.0) -> Iterator[None]:
-        """What is drawn inside the `with` block shows only where the mask is set."""
+        """Restrict drawing inside the `with` block to where the mask is set."""
         below = self.image
         self.image = below.copy()
         self.draw = ImageDraw.Draw(self.image)

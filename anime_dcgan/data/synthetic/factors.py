@@ -223,11 +223,11 @@ class FaceFactors:
     scale: float  # relative to the usual, 0.92..1.08
     shift_x: float  # -2.5..2.5
     shift_y: float  # -2..2
-    detail_seed: int  # of strands, background details and the like
+    detail_seed: int  # for strands and background details
 
 
 class _Draw:
-    """Chance, from nothing but the raw uniform numbers of one PCG64 stream."""
+    """Random draws from the raw uniform numbers of one PCG64 stream."""
 
     def __init__(self, seed: int, index: int):
         self._stream = np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, index])))

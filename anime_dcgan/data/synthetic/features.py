@@ -195,7 +195,7 @@ class EyePair:
         return smooth(points(*self._lids[0], *self._lids[1]))
 
     def _in_face(self, outline: Points, side: int) -> Points:
-        """From an eye's own half widths and half heights, x outwards, to the face."""
+        """Map an eye's half widths and half heights, x outwards, to face coordinates."""
         narrowed = 1 - 0.09 * self._factors.turn * side
         half = np.array((side * EYE_HALF_WIDTH * narrowed, EYE_HALF_HEIGHT))
         return outline * half * self._factors.eye_size + self._middle(side)

@@ -56,7 +56,7 @@ class HairTones:
 
 @dataclass(frozen=True)
 class Cut:
-    """How the hair beside the face falls."""
+    """Shape of the hair at the sides of the face."""
 
     lock_tip: float  # y at which the locks before the ears end
     lock_width: float
@@ -252,7 +252,7 @@ def _curtain(canvas: FaceCanvas, tones: HairTones, half: Points) -> None:
 
 
 def _strands(canvas: FaceCanvas, tones: HairTones) -> None:
-    """Lines down long hair, from beside the neck to the bottom of the picture."""
+    """Draw lines down long hair, from the sides of the neck to the bottom of the picture."""
     for x in (-26.0, -22.5, -17.0, 17.0, 22.5, 26.0):
         path = smooth(points((x * 0.94, 8), (x, 22), (x * 1.06, 44)), closed=False)
         canvas.fill(taper(path, np.linspace(0.2, 0.9, len(path))), tones.edge, BACK_DEPTH)
@@ -279,7 +279,7 @@ def _wavy(canvas: FaceCanvas, tones: HairTones, volume: float) -> None:
 
 
 def _nape(canvas: FaceCanvas, tones: HairTones, volume: float) -> None:
-    """What short and tied hair shows beside the neck."""
+    """Draw the part of short and tied hair that shows at the sides of the neck."""
     half = points((0, -28), (20, -20), (24, -4), (23, 8), (16, 18), (11, 24), (11, 24), (0, 22))
     _curtain(canvas, tones, half * (volume, 1))
 

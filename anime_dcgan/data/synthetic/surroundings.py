@@ -1,4 +1,4 @@
-"""What surrounds a drawn face: background, neck and clothes, and accessories.
+"""Surroundings of a drawn face: background, neck and clothes, and accessories.
 
 Coordinates and depths are those of `face_canvas`; backgrounds do not follow the pose.
 """

@@ -21,7 +21,6 @@ from anime_dcgan.game.objective import discriminator_cost, generator_cost
 from anime_dcgan.game.regularizer import R1, Regularizer
 from anime_dcgan.game.step import Game
 from anime_dcgan.run.checkpoint import read
-from anime_dcgan.run.settings import check_same
 from anime_dcgan.sampling.image import GRID_PADDING
 from anime_dcgan.system.errors import UserError
 from tests.conftest import Train, assert_same_weights
@@ -497,14 +496,6 @@ def test_every_augmentation_trains_reproducibly(train: Train, name: str):
     assert_same_weights(one, same)
     with pytest.raises(AssertionError):
         assert_same_weights(one, without)
-
-
-def test_an_older_checkpoint_goes_on_without_augmentation_and_no_other_way():
-    none = {"_target_": "anime_dcgan.game.augment.Augment"}
-    flip = {"_target_": "anime_dcgan.game.augment.Flip"}
-    check_same({"seed": 0}, {"seed": 0, "augment": none, "gan": {"augment": none}})
-    with pytest.raises(UserError, match="augment"):
-        check_same({"seed": 0}, {"seed": 0, "augment": flip, "gan": {"augment": flip}})
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,7 @@ def write_review(findings: Findings, out: Path) -> None:
 
 
 def _reasons(findings: Findings) -> dict[str, list[Suspect]]:
-    """The suspects by reason, those to be dropped before those next in line."""
+    """Group the suspects by reason, dropped ones before borderline ones."""
     names = [*(suspect.reason for suspect in findings.suspects), *findings.omitted]
     return {
         name: sorted(

@@ -121,7 +121,7 @@ def test_the_statistics_come_first(tmp_path: Path):
     assert (contact["width"], contact["height"]) == ("128", "128")
 
 
-def test_the_suspects_stand_by_reason_and_those_next_in_line_behind(tmp_path: Path):
+def test_suspects_are_grouped_by_reason_with_borderline_ones_last(tmp_path: Path):
     suspects = [
         *(blurred(1, flagged=False), blurred(2), near_duplicate(3, choice="keep"), blurred(4)),
         blurred(5, score=float("nan")),

@@ -114,7 +114,7 @@ def test_arrows_move_by_rows_and_over_the_divider(browser: ReviewPage, tmp_path:
     browser.press(RIGHT, DOWN)
     assert f"blurred-{columns + 1:05d}" in browser.focused
     browser.press(*[DOWN] * (20 // columns))
-    assert "blurred-00101" in browser.focused  # next in line, the second of its row
+    assert "blurred-00101" in browser.focused  # borderline, the second of its row
     browser.press(UP, UP, *[LEFT] * 40)
     assert "blurred-00000" in browser.focused
     assert browser.stored == {} and browser.state == "0 of 36 decided, all saved"

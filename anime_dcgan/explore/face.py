@@ -19,6 +19,7 @@ from anime_dcgan.run.runs import WEIGHTS, Weights
 from anime_dcgan.sampling.seeds import MAX_SEED
 from anime_dcgan.system.errors import UserError
 
+MAX_NAME_BYTES = 255  # of a file or folder, on common file systems
 MAX_LATENT_DIM = 4096
 MAX_MOVES = 64
 MAX_STEP = 10.0  # along a direction, in standard deviations of the latent
@@ -187,6 +188,8 @@ def check_run(run: Any) -> None:
     if not parts or not printable or len(run) > 500 or PurePosixPath(run).is_absolute():
         raise UserError(INVALID_RUN)
     if ".." in parts or "/".join(parts) != run:
+        raise UserError(INVALID_RUN)
+    if any(len(part.encode()) > MAX_NAME_BYTES for part in parts):
         raise UserError(INVALID_RUN)
 
 

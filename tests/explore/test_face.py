@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from anime_dcgan.explore.face import MAX_STEP, Face, decode_latent, encode_latent
+from anime_dcgan.explore.face import MAX_STEP, Face, check_run, decode_latent, encode_latent
 from anime_dcgan.sampling.seeds import MAX_SEED
 from anime_dcgan.system.errors import UserError
 
@@ -123,3 +123,11 @@ def test_an_invalid_face_raises_a_one_line_error(change: dict[str, Any]):
 def test_an_invalid_link_raises_a_user_error(query: str):
     with pytest.raises(UserError):
         Face.from_query(query)
+
+
+@pytest.mark.parametrize("run", ["a" * 256, "é" * 128, "a/" + "é" * 128 + "/b"])
+def test_names_longer_than_file_systems_allow_are_rejected(run: str):
+    """A character may take several bytes, and the limit of 255 is in bytes."""
+    with pytest.raises(UserError, match="a run must be"):
+        check_run(run)
+    check_run("é" * 127)

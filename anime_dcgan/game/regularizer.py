@@ -146,7 +146,7 @@ class R1R2(WeightedPenalty):
 
     With a relativistic loss it is the regularizer of R3GAN, arXiv 2501.05441, section 2.2. It is
     computed in float32. Where the training runs in float32, too, logits and gradients come from one
-    forward pass, which takes 0.89 to 0.94 of the time of two (benchmarks/results/training.md).
+    forward pass, which takes less time than two (python -m benchmarks.penalty).
     """
 
     def logits_and_penalty(

@@ -32,7 +32,7 @@ LIGHT = {
 """Modules and folders that load no torch when imported, so that a mistyped override fails at
 once and workers that decode pictures stay small."""
 WITHOUT_TORCH = {"page", "report", "compare", "studio/store"}
-"""Those that never load torch, not even inside a function."""
+"""Modules and folders that never load torch, not even inside a function."""
 HEAVY = {"torch", "lightning", "torchvision"}
 HTTP = {"fastapi", "starlette", "uvicorn"}
 MODULES = sorted(PACKAGE.rglob("*.py"))

@@ -16,6 +16,7 @@ from lightning import Trainer
 from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch import Tensor
 
+from anime_dcgan.game.step import Metrics
 from anime_dcgan.system import precision
 from anime_dcgan.system.errors import UserError, first_line
 
@@ -23,7 +24,6 @@ EAGER_STEPS = 3
 """Eager warm-up steps per kind, so that kernels are chosen and optimizer state exists."""
 
 Batch = UInt8[Tensor, "n h w 3"]
-Metrics = dict[str, Tensor]
 Step = Callable[[Batch], Metrics]
 Stepping = Sequence[LightningOptimizer]
 Take = Callable[[Hashable, Step, Batch, Stepping], Metrics]

@@ -106,7 +106,7 @@ def _serve(app: Any, server_socket: socket.socket, address: str, browser: bool) 
     if "token=" in address:
         log(
             "warning: it is reachable from other machines, unencrypted; "
-            "anyone with this address can render faces and change what is kept"
+            "anyone with this address can render faces and change what is saved"
         )
     if browser:
         threading.Timer(0.5, webbrowser.open, (address,)).start()

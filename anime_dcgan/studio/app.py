@@ -17,7 +17,7 @@ from anime_dcgan.studio.context import Studio
 from anime_dcgan.studio.jobs import JobQueue, JobQueueFullError
 from anime_dcgan.studio.library import Library
 from anime_dcgan.studio.render_queue import RenderQueue, RenderQueueFullError
-from anime_dcgan.studio.routes import faces, jobs, kept, mixing, runs
+from anime_dcgan.studio.routes import faces, jobs, mixing, runs, saved
 from anime_dcgan.studio.security import LOOPBACK, SecurityMiddleware
 from anime_dcgan.studio.store import NameTakenError, Store
 from anime_dcgan.system.errors import NotFoundError, UserError
@@ -66,7 +66,7 @@ def create_app(settings: Settings) -> FastAPI:
     app = FastAPI(
         title="anime_dcgan studio",
         version=anime_dcgan.__version__,
-        description="Render, mix and keep the faces of your own runs. "
+        description="Render, mix and save the faces of your own runs. "
         "Requests that change something need the header `X-Studio: 1`.",
         docs_url=None,  # both pages load scripts from other hosts
         redoc_url=None,
@@ -74,7 +74,7 @@ def create_app(settings: Settings) -> FastAPI:
         responses=schemas.problems(401, 403, 413, 421, 422),
     )
     app.state.studio = studio
-    for router in (runs.router, faces.router, mixing.router, jobs.router, kept.router):
+    for router in (runs.router, faces.router, mixing.router, jobs.router, saved.router):
         app.include_router(router)
     _add_error_handlers(app)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")

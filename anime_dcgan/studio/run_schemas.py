@@ -29,14 +29,14 @@ class BestModel(BaseModel):
 class RunModel(BaseModel):
     """A run as the list shows it.
 
-    `epochs` lists the numbered checkpoints and `named` those called best or last; `floor` is the
+    `epochs` lists the numbered checkpoints and `aliases` those called best or last; `floor` is the
     headline distance between two sets of real faces; `problem` explains an unreadable config.yaml.
     """
 
     name: str
     images: float | None
     epochs: list[str]
-    named: list[str]
+    aliases: list[str]
     running: bool
     updated: float
     latent_dim: int | None
@@ -82,7 +82,6 @@ def _run_fields(run: Run) -> dict[str, Any]:
     quality = run.quality
     return {
         **{name: getattr(run, name) for name in RunModel.model_fields if hasattr(run, name)},
-        "named": run.aliases,
         "verdict": _verdict(run.equilibrium) if run.equilibrium else None,
         "headline": quality.headline if quality else None,
         "best": _best(quality) if quality else None,

@@ -10,7 +10,7 @@ from anime_dcgan.explore.face import MAX_STEP, Face
 from anime_dcgan.run.runs import Weights
 from anime_dcgan.sampling.seeds import MAX_SEED
 from anime_dcgan.studio.jobs import Job, JobState
-from anime_dcgan.studio.store import Collection, Edge, KeptFace, Parent
+from anime_dcgan.studio.store import Collection, Edge, Parent, SavedFace
 from anime_dcgan.studio.store.records import Method
 
 MAX_SHEET_FACES, MAX_PARENTS, MAX_CHILDREN = 256, 8, 64
@@ -231,8 +231,8 @@ Name = Annotated[str, Field(min_length=1, max_length=200)]
 Id = Annotated[int, Field(ge=0, le=2**53)]
 
 
-class KeepRequest(StrictModel):
-    """Keep a face; if it is already kept, omitted values stay unchanged."""
+class SaveRequest(StrictModel):
+    """Save a face; if it is already saved, omitted values stay unchanged."""
 
     face: FaceModel
     story: Story | None = None
@@ -246,8 +246,8 @@ class ChangeRequest(StrictModel):
     favourite: bool | None = None
 
 
-class KeptModel(BaseModel):
-    """A kept face; a hidden one was removed and remains only as an ancestor."""
+class SavedModel(BaseModel):
+    """A saved face; a hidden one was removed and remains only as an ancestor."""
 
     id: int
     face: FaceModel
@@ -261,23 +261,23 @@ class KeptModel(BaseModel):
     collections: list[int]
 
     @classmethod
-    def of(cls, kept: KeptFace) -> "KeptModel":
-        return cls.model_validate({**asdict(kept), "face": kept.face.to_json()})
+    def of(cls, saved: SavedFace) -> "SavedModel":
+        return cls.model_validate({**asdict(saved), "face": saved.face.to_json()})
 
 
-class KeptFaces(BaseModel):
-    """A page of kept faces; `more` is true if older ones follow."""
+class SavedFaces(BaseModel):
+    """A page of saved faces; `more` is true if older ones follow."""
 
-    kept: list[KeptModel]
+    saved: list[SavedModel]
     more: bool
 
 
 class FamilyModel(BaseModel):
-    """A family tree; `whole` is false if its most distant members are omitted."""
+    """A family tree; `complete` is false if its most distant members are omitted."""
 
-    nodes: list[KeptModel]
+    nodes: list[SavedModel]
     edges: list[Edge]
-    whole: bool
+    complete: bool
 
 
 class CollectionName(StrictModel):
@@ -300,8 +300,8 @@ class Collections(BaseModel):
 
 
 class ImportedModel(BaseModel):
-    """An imported collection, with the numbers of faces added and already known."""
+    """An imported collection, with the numbers of faces added and already saved."""
 
     collection: CollectionModel
     added: int
-    known: int
+    existing: int

@@ -35,6 +35,6 @@ def outputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def client(outputs: Path, tmp_path: Path) -> Iterator[TestClient]:
     """A client of a studio with an empty store; its headers allow changes."""
-    app = create_app(Settings(outputs, tmp_path / "kept"))
+    app = create_app(Settings(outputs, tmp_path / "studio"))
     with TestClient(app, base_url="http://127.0.0.1", headers=CHANGE) as made:
         yield made

@@ -546,7 +546,7 @@ def test_a_lost_connection_is_shown_and_restored(page: Window):
 
 
 def test_an_empty_folder_explains_how_to_train(window: Window, tmp_path: Path):
-    server = Server(tmp_path, tmp_path / "saved")
+    server = Server(tmp_path, tmp_path / "studio")
     try:
         window.load(server.address)
         window.until("#view", "python -m anime_dcgan.train")

@@ -70,7 +70,7 @@ def test_it_serves_until_interrupted(start: Start, folder: Path):
 
 
 def test_a_single_run_outside_the_outputs_folder_can_be_opened(start: Start):
-    _, port, _ = start("run=outputs/b", "outputs=elsewhere", "folder=kept")
+    _, port, _ = start("run=outputs/b", "outputs=elsewhere", "folder=studio")
     assert get(port, "/api/face.png?run=b&epoch=last&seed=5").status == 200
     assert get(port, "/api/run?run=a").status == 404
 
@@ -95,7 +95,7 @@ def test_invalid_settings_give_short_errors(folder: Path):
     assert "port=http" in output("port=http")
     assert "token=" in output("token=short")
     (folder / "file").touch()
-    assert "folder=" in output("port=0", "folder=file/kept")
+    assert "folder=" in output("port=0", "folder=file/studio")
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

@@ -56,7 +56,7 @@ def test_a_link_gives_the_same_face_after_a_restart(
 
 
 def test_a_download_contains_face_and_story_as_metadata(client: TestClient):
-    client.post("/api/kept", json={"face": FACE, "story": "Once \u2014 upon a time"})
+    client.post("/api/saved", json={"face": FACE, "story": "Once \u2014 upon a time"})
     answer = client.get("/api/face.png", params={**FACE, "download": True, "scale": 4})
     assert "attachment" in answer.headers["content-disposition"]
     picture = Image.open(io.BytesIO(answer.content))
@@ -169,7 +169,7 @@ def test_a_checkpoint_that_contains_code_is_rejected(tmp_path: Path):
     checkpoints = tmp_path / "outputs" / "evil" / "checkpoints"
     checkpoints.mkdir(parents=True)
     torch.save({"state_dict": {}, "config": {}, "more": Malicious()}, checkpoints / "last.ckpt")
-    app = create_app(Settings(tmp_path / "outputs", tmp_path / "kept"))
+    app = create_app(Settings(tmp_path / "outputs", tmp_path / "studio"))
     with TestClient(app, base_url="http://localhost", headers=CHANGE) as client:
         answer = client.get("/api/face.png", params={"run": "evil", "epoch": "last", "seed": 1})
     assert answer.status_code == 400 and "could run code" in answer.json()["detail"]

@@ -32,9 +32,9 @@ CHECKS = [
 @pytest.fixture
 def operations(tmp_path: Path) -> Iterator[list[APIOperation]]:
     """The documented operations of a studio that requests may change."""
-    app = create_app(Settings(make_outputs(tmp_path / "outputs"), tmp_path / "kept"))
+    app = create_app(Settings(make_outputs(tmp_path / "outputs"), tmp_path / "studio"))
     with TestClient(app, base_url="http://127.0.0.1", headers=CHANGE) as client:
-        client.post("/api/kept", json={"face": {"run": "a", "epoch": "10", "seed": 1}})
+        client.post("/api/saved", json={"face": {"run": "a", "epoch": "10", "seed": 1}})
         schema = schemathesis.openapi.from_asgi("/openapi.json", app, headers=HEADERS)
         yield [found.ok() for found in schema.get_all_operations() if isinstance(found, Ok)]
 
@@ -54,7 +54,7 @@ def test_every_response_conforms_to_the_openapi_schema(operations: list[APIOpera
 
 def test_every_route_has_a_description(tmp_path: Path):
     (tmp_path / "outputs").mkdir()
-    app = create_app(Settings(tmp_path / "outputs", tmp_path / "kept"))
+    app = create_app(Settings(tmp_path / "outputs", tmp_path / "studio"))
     with TestClient(app, base_url="http://localhost") as client:
         routes = client.get("/openapi.json").json()["paths"]
     operations = [operation for path in routes.values() for operation in path.values()]

@@ -16,7 +16,7 @@ from tests.studio.conftest import make_outputs
 def test_runs_are_listed_with_their_records(client: TestClient):
     runs = {run["name"]: run for run in client.get("/api/runs").json()["runs"]}
     assert set(runs) == {"a", "sweep/b"}
-    assert runs["a"]["epochs"] == ["1", "2", "10"] and runs["a"]["named"] == ["best", "last"]
+    assert runs["a"]["epochs"] == ["1", "2", "10"] and runs["a"]["aliases"] == ["best", "last"]
     assert runs["a"]["verdict"]["name"] == "equilibrium" and runs["a"]["verdict"]["epoch"] == 6
     assert runs["a"]["best"] == {"epoch": 8, "images": 8000, "value": 10}
     assert runs["a"]["floor"] == 3 and runs["a"]["headline"] == "swd/all"

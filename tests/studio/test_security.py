@@ -17,7 +17,7 @@ NAME = {"name": "mine"}
 @pytest.fixture
 def open_client(outputs: Path, tmp_path: Path) -> Iterator[TestClient]:
     """A client of a studio open to the network under any host name, with a token."""
-    app = create_app(Settings(outputs, tmp_path / "kept", hosts=None, token=TOKEN))
+    app = create_app(Settings(outputs, tmp_path / "studio", hosts=None, token=TOKEN))
     with TestClient(app, base_url="http://studio.example:8765", follow_redirects=False) as client:
         yield client
 
@@ -47,7 +47,7 @@ def test_requests_from_other_sites_are_rejected(client: TestClient):
 
 
 def test_changes_need_the_studio_header(outputs: Path, tmp_path: Path):
-    app = create_app(Settings(outputs, tmp_path / "kept"))
+    app = create_app(Settings(outputs, tmp_path / "studio"))
     with TestClient(app, base_url="http://localhost") as plain:
         assert plain.post("/api/collections", json=NAME).status_code == 403
         assert plain.post("/api/collections", json=NAME, headers=CHANGE).status_code == 201
@@ -79,11 +79,11 @@ def test_accepting_any_host_requires_a_token(outputs: Path, tmp_path: Path):
 
 def test_large_bodies_are_rejected_before_they_are_read(client: TestClient):
     body = b"x" * (security.MAX_BODY_BYTES + 1)
-    assert client.post("/api/kept", content=body).status_code == 413
+    assert client.post("/api/saved", content=body).status_code == 413
     pieces = (b"x" * 65_536 for _ in range(10))  # without a Content-Length
-    assert client.post("/api/kept", content=pieces).status_code in (400, 413)
+    assert client.post("/api/saved", content=pieces).status_code in (400, 413)
     negative = {"content-length": "-5"}
-    assert client.post("/api/kept", content=b"{}", headers=negative).status_code == 413
+    assert client.post("/api/saved", content=b"{}", headers=negative).status_code == 413
 
 
 def test_every_response_has_security_headers(client: TestClient):

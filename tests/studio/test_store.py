@@ -1,4 +1,4 @@
-"""Kept faces, collections and direction names."""
+"""Saved faces, collections and direction names."""
 
 import io
 from collections.abc import Iterator
@@ -26,27 +26,27 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 def test_a_kept_face_is_found_by_face_and_by_id(store: Store):
     before = datetime.now(UTC)
-    kept = store.keep(face(5), png(0xFF0000), story="Who is she?", favourite=True, how="edit")
-    assert kept == store.find(face(5)) == store.get(kept.id)
-    assert (kept.face, kept.story, kept.favourite, kept.how) == (
+    saved = store.save(face(5), png(0xFF0000), story="Who is she?", favourite=True, how="edit")
+    assert saved == store.find(face(5)) == store.get(saved.id)
+    assert (saved.face, saved.story, saved.favourite, saved.how) == (
         face(5),
         "Who is she?",
         True,
         "edit",
     )
-    assert (kept.parents, kept.collections, kept.hidden) == ((), (), False)
-    assert abs((datetime.fromisoformat(kept.created) - before).total_seconds()) < 60
+    assert (saved.parents, saved.collections, saved.hidden) == ((), (), False)
+    assert abs((datetime.fromisoformat(saved.created) - before).total_seconds()) < 60
     assert store.find(face(6)) is None
 
 
 def test_keeping_a_face_again_updates_only_the_given_values(store: Store):
-    first = store.keep(face(5), png(1), story="old", favourite=True)
-    again = store.keep(face(5), png(2))
+    first = store.save(face(5), png(1), story="old", favourite=True)
+    again = store.save(face(5), png(2))
     assert again == first
-    changed = store.keep(face(5), png(2), story="new")
+    changed = store.save(face(5), png(2), story="new")
     assert (changed.id, changed.story, changed.favourite) == (first.id, "new", True)
     assert store.thumb(first.id) == png(1)
-    assert len(store.browse().kept) == 1
+    assert len(store.browse().faces) == 1
 
 
 @given(
@@ -65,32 +65,32 @@ def test_canonical_is_idempotent_and_survives_json(truncation: float, moves: dic
 
 def test_faces_that_differ_by_rounding_are_kept_once(store: Store):
     one = face(5, truncation=0.9999999999999999, moves={"sefa.0": 0.1 + 0.2})
-    kept = store.keep(one, png())
-    assert store.keep(kept.face, png()).id == store.keep(one, png()).id == kept.id
-    assert store.find(one) == store.find(kept.face) == kept
+    saved = store.save(one, png())
+    assert store.save(saved.face, png()).id == store.save(one, png()).id == saved.id
+    assert store.find(one) == store.find(saved.face) == saved
 
 
 def test_change_updates_only_the_given_values(store: Store):
-    kept = store.keep(face(5), png(), story="one")
-    assert store.change(kept.id, favourite=True).story == "one"
-    assert store.change(kept.id, story="").favourite
-    assert store.get(kept.id).story == ""
-    assert store.change(kept.id) == store.get(kept.id)
+    saved = store.save(face(5), png(), story="one")
+    assert store.change(saved.id, favourite=True).story == "one"
+    assert store.change(saved.id, story="").favourite
+    assert store.get(saved.id).story == ""
+    assert store.change(saved.id) == store.get(saved.id)
 
 
 def test_a_removed_face_is_gone_and_its_id_is_not_reused(store: Store):
-    kept = store.keep(face(5), png())
-    store.remove(kept.id)
+    saved = store.save(face(5), png())
+    store.remove(saved.id)
     assert store.find(face(5)) is None
     for method in (store.get, store.thumb, store.remove, store.change, store.family):
-        with pytest.raises(NotFoundError, match=f"no kept face {kept.id}"):
-            method(kept.id)
-    assert store.keep(face(6), png()).id > kept.id
+        with pytest.raises(NotFoundError, match=f"no saved face {saved.id}"):
+            method(saved.id)
+    assert store.save(face(6), png()).id > saved.id
 
 
 @pytest.mark.parametrize("id", [0, -1, 7, 2**63, 10**400 % 10**60])
 def test_unknown_ids_raise_not_found(store: Store, id: int):
-    kept = store.keep(face(5), png())
+    saved = store.save(face(5), png())
     for ask in (store.get, store.thumb, store.remove, store.change, store.family):
         with pytest.raises(NotFoundError):
             ask(id)
@@ -99,7 +99,7 @@ def test_unknown_ids_raise_not_found(store: Store, id: int):
             ask(id)
     for ask in (store.add_to_collection, store.remove_from_collection):
         with pytest.raises(NotFoundError):
-            ask(id, kept.id)
+            ask(id, saved.id)
     with pytest.raises(NotFoundError):
         store.rename_collection(id, "name")
 
@@ -123,7 +123,7 @@ def test_pages_concatenate_to_all_matches(
 ):
     with Store(tmp_path_factory.mktemp("store") / "studio.db") as store:
         everyone = [
-            store.keep(face(number, "sweep/x" if number % 2 else "y"), png(), story, mark)
+            store.save(face(number, "sweep/x" if number % 2 else "y"), png(), story, mark)
             for number, (story, mark) in enumerate(entries)
         ]
         expected = [
@@ -134,17 +134,17 @@ def test_pages_concatenate_to_all_matches(
         ]
         found, page = [], store.browse(favourite, None, text, limit)
         while page.has_more:
-            assert len(page.kept) == limit
-            found += page.kept
+            assert len(page.faces) == limit
+            found += page.faces
             page = store.browse(favourite, None, text, limit, before=found[-1].id)
-        assert found + list(page.kept) == expected
+        assert found + list(page.faces) == expected
 
 
 def test_search_ignores_case_and_unicode_form(store: Store):
-    store.keep(face(1), png(), story="Die Größe von u\u0308ber")
-    assert store.browse(text="GRÖSSE").kept
-    assert store.browse(text="Über").kept
-    assert not store.browse(text="uber").kept
+    store.save(face(1), png(), story="Die Größe von u\u0308ber")
+    assert store.browse(text="GRÖSSE").faces
+    assert store.browse(text="Über").faces
+    assert not store.browse(text="uber").faces
 
 
 @pytest.mark.parametrize("limit", [0, -1, 1001])
@@ -155,18 +155,18 @@ def test_the_page_size_is_limited(store: Store, limit: int):
 
 @pytest.mark.parametrize("story", ["x" * 20_001, "\ud800", "a\0b"])
 def test_invalid_stories_are_rejected(store: Store, story: str):
-    kept = store.keep(face(1), png(), story="good")
-    for write in (lambda: store.change(kept.id, story), lambda: store.keep(face(2), png(), story)):
+    saved = store.save(face(1), png(), story="good")
+    for write in (lambda: store.change(saved.id, story), lambda: store.save(face(2), png(), story)):
         with pytest.raises(UserError) as caught:
             write()
         assert "\n" not in str(caught.value)
-    assert [one.story for one in store.browse().kept] == ["good"]
+    assert [one.story for one in store.browse().faces] == ["good"]
 
 
 def test_a_story_of_maximum_length_is_stored_unchanged(store: Store):
     story = "日本語\n\t🙂\r\n'\"" * 2000
-    kept = store.keep(face(1), png(), story=story[:20_000])
-    assert store.get(kept.id).story == story[:20_000]
+    saved = store.save(face(1), png(), story=story[:20_000])
+    assert store.get(saved.id).story == story[:20_000]
 
 
 def test_only_known_methods_are_accepted():
@@ -192,8 +192,8 @@ def test_only_known_methods_are_accepted():
 )
 def test_invalid_thumbnails_are_rejected(store: Store, thumb: bytes, match: str):
     with pytest.raises(UserError, match=match):
-        store.keep(face(1), thumb)
-    assert not store.browse().kept
+        store.save(face(1), thumb)
+    assert not store.browse().faces
 
 
 def test_thumbnails_keep_their_pixels_and_lose_their_metadata(store: Store):
@@ -202,15 +202,15 @@ def test_thumbnails_keep_their_pixels_and_lose_their_metadata(store: Store):
     secret = PngInfo()
     secret.add_text("Author", "someone")
     picture = Image.radial_gradient("L").resize((64, 64)).convert("RGB")
-    kept = store.keep(face(1), encoded(picture, pnginfo=secret) + b"behind the end")
-    with Image.open(io.BytesIO(store.thumb(kept.id))) as stored:
+    saved = store.save(face(1), encoded(picture, pnginfo=secret) + b"behind the end")
+    with Image.open(io.BytesIO(store.thumb(saved.id))) as stored:
         assert stored.tobytes() == picture.tobytes()
         assert not stored.info
-    assert b"someone" not in store.thumb(kept.id) and b"behind" not in store.thumb(kept.id)
+    assert b"someone" not in store.thumb(saved.id) and b"behind" not in store.thumb(saved.id)
 
 
 def test_collections_can_be_created_filled_renamed_and_deleted(store: Store):
-    one, two = (store.keep(face(seed), png()) for seed in (1, 2))
+    one, two = (store.save(face(seed), png()) for seed in (1, 2))
     blue = store.create_collection("  blue \n hair ")
     apart = store.create_collection("Apart")
     store.add_to_collection(blue.id, one.id)
@@ -223,7 +223,7 @@ def test_collections_can_be_created_filled_renamed_and_deleted(store: Store):
     assert store.get(one.id).collections == (blue.id,)
     store.remove_from_collection(blue.id, one.id)
     store.remove_from_collection(blue.id, one.id)
-    assert [kept.id for kept in store.browse(collection=blue.id).kept] == [two.id]
+    assert [saved.id for saved in store.browse(collection=blue.id).faces] == [two.id]
     assert store.rename_collection(blue.id, "green").name == "green"
     assert store.rename_collection(blue.id, "green").id == blue.id
     with pytest.raises(NameTakenError, match="'Apart'"):
@@ -236,13 +236,13 @@ def test_collections_can_be_created_filled_renamed_and_deleted(store: Store):
 
 
 def test_a_removed_face_leaves_its_collections(store: Store):
-    kept = store.keep(face(1), png())
+    saved = store.save(face(1), png())
     group = store.create_collection("group")
-    store.add_to_collection(group.id, kept.id)
-    store.remove(kept.id)
+    store.add_to_collection(group.id, saved.id)
+    store.remove(saved.id)
     assert store.collection(group.id).count == 0
     with pytest.raises(NotFoundError):
-        store.add_to_collection(group.id, kept.id)
+        store.add_to_collection(group.id, saved.id)
 
 
 @pytest.mark.parametrize("name", ["", "   ", "\n", "x" * 201, "\udfff"])
@@ -289,8 +289,8 @@ def test_concurrent_threads_lose_no_writes(store: Store):
 
     def work(worker: int) -> None:
         for step in range(6):
-            shared = store.keep(face(step), png())  # shared by all workers
-            own = store.keep(
+            shared = store.save(face(step), png())  # shared by all workers
+            own = store.save(
                 face(1000 + 10 * worker + step), png(), parents=[(face(step), png(), 1.0)]
             )
             store.add_to_collection(group.id, own.id)
@@ -299,4 +299,4 @@ def test_concurrent_threads_lose_no_writes(store: Store):
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(work, range(8)))
     assert store.collection(group.id).count == 48
-    assert len(store.browse().kept) == 48 + 6
+    assert len(store.browse().faces) == 48 + 6

@@ -12,7 +12,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from anime_dcgan.studio.store import (
-    KeptFace,
+    SavedFace,
     Store,
     archive,
     export_collection,
@@ -37,11 +37,11 @@ def other(tmp_path: Path) -> Iterator[Store]:
 def fill(store: Store) -> int:
     """Return a new collection of a child and its parent, with a grandparent outside of it."""
     group = store.create_collection("Blue, 青")
-    store.keep(face(2, moves={"sefa.0": 1.5}), png(2), how="projection", parents=[])
+    store.save(face(2, moves={"sefa.0": 1.5}), png(2), how="projection", parents=[])
     old = (face(1), png(1), 0.75)
-    parent = store.keep(face(3), png(3), "the mother", False, "edit", parents=[old])
+    parent = store.save(face(3), png(3), "the mother", False, "edit", parents=[old])
     both = [(face(3), png(3), 0.25), (face(2, moves={"sefa.0": 1.5}), png(2), 0.5)]
-    child = store.keep(face(4, truncation=0.7), png(4), "the child\n日本", True, "breed", both)
+    child = store.save(face(4, truncation=0.7), png(4), "the child\n日本", True, "breed", both)
     outside = store.find(face(1))
     assert outside
     store.change(outside.id, story="a secret", favourite=True)
@@ -59,11 +59,11 @@ def snapshot(store: Store, collection: int) -> list[tuple[Any, ...]]:
     """Return the contents of a collection without ids and times."""
     return [
         (*(one.face, one.story, one.favourite, one.how, store.thumb(one.id)), lineage(store, one))
-        for one in store.browse(collection=collection).kept
+        for one in store.browse(collection=collection).faces
     ]
 
 
-def lineage(store: Store, one: KeptFace) -> list[tuple[Any, ...]]:
+def lineage(store: Store, one: SavedFace) -> list[tuple[Any, ...]]:
     """Return all edges to ancestors in order, with their pictures and methods."""
     nodes = {node.id: node for node in store.family(one.id).nodes}
     lines, waiting = [], [one]
@@ -85,8 +85,8 @@ def test_export_and_import_preserve_a_collection(store: Store, other: Store, tmp
     assert snapshot(other, result.collection.id) == snapshot(store, here)
     assert exported(other, result.collection.id, tmp_path / "b.zip") == first
     # The grandparents are in the tree but not in any list.
-    assert len(other.browse().kept) == 2
-    child = other.browse().kept[0]
+    assert len(other.browse().faces) == 2
+    child = other.browse().faces[0]
     assert [node.hidden for node in other.family(child.id).nodes].count(True) == 2
 
 
@@ -100,11 +100,11 @@ def test_stories_of_ancestors_outside_the_collection_are_not_exported(store: Sto
 def test_importing_twice_adds_no_faces(store: Store, tmp_path: Path):
     here = fill(store)
     exported(store, here, tmp_path / "a.zip")
-    before = store.browse().kept
+    before = store.browse().faces
     results = [import_collection(store, tmp_path / "a.zip") for _ in range(2)]
     assert [(one.added, one.existing) for one in results] == [(0, 2), (0, 2)]
     assert [one.collection.name for one in results] == ["Blue, 青 (2)", "Blue, 青 (3)"]
-    assert [one.face for one in store.browse().kept] == [one.face for one in before]
+    assert [one.face for one in store.browse().faces] == [one.face for one in before]
     assert snapshot(store, results[1].collection.id) == snapshot(store, here)
 
 
@@ -118,9 +118,9 @@ def test_import_keeps_existing_values_and_fills_in_missing_ones(
     store: Store, other: Store, tmp_path: Path
 ):
     exported(store, fill(store), tmp_path / "a.zip")
-    mine = other.keep(face(4, truncation=0.7), png(99), "mine", parents=[(face(7), png(7), 1.0)])
-    empty = other.keep(face(3), png(98))
-    hidden = other.keep(face(1), png(97))
+    mine = other.save(face(4, truncation=0.7), png(99), "mine", parents=[(face(7), png(7), 1.0)])
+    empty = other.save(face(3), png(98))
+    hidden = other.save(face(1), png(97))
     result = import_collection(other, tmp_path / "a.zip")
     assert (result.added, result.existing) == (0, 2)
     after = other.get(mine.id)
@@ -131,12 +131,12 @@ def test_import_keeps_existing_values_and_fills_in_missing_ones(
     assert [parent.id for parent in after.parents] == [hidden.id]
     assert other.get(hidden.id).story == ""
     # The other parent of face 4 has no descendants in this store.
-    assert query(other.database.path, "SELECT count(*) FROM kept") == [(4,)]
+    assert query(other.database.path, "SELECT count(*) FROM saved") == [(4,)]
 
 
 def test_import_restores_a_removed_face_as_new(store: Store, other: Store, tmp_path: Path):
     exported(store, fill(store), tmp_path / "a.zip")
-    other.keep(face(9), png(9), parents=[(face(3), png(3), 1.0)])
+    other.save(face(9), png(9), parents=[(face(3), png(3), 1.0)])
     removed = other.find(face(3))
     assert removed
     other.remove(removed.id)
@@ -147,7 +147,7 @@ def test_import_restores_a_removed_face_as_new(store: Store, other: Store, tmp_p
 
 def test_conflicting_families_do_not_form_a_cycle(store: Store, other: Store, tmp_path: Path):
     exported(store, fill(store), tmp_path / "a.zip")
-    other.keep(face(1), png(1), parents=[(face(3), png(3), 1.0)])  # the reverse of the archive
+    other.save(face(1), png(1), parents=[(face(3), png(3), 1.0)])  # the reverse of the archive
     import_collection(other, tmp_path / "a.zip")
     mother = other.find(face(3))
     assert mother and mother.parents == ()
@@ -239,7 +239,7 @@ def assert_rejected(store: Store, file: io.BytesIO, match: str | None = None) ->
         import_collection(store, file)
     assert "\n" not in str(caught.value) and len(str(caught.value)) < 300
     assert store.collections() == []
-    assert query(store.database.path, "SELECT * FROM kept") == []
+    assert query(store.database.path, "SELECT * FROM saved") == []
 
 
 def test_a_valid_archive_is_imported(store: Store):
@@ -393,7 +393,7 @@ def test_a_failed_import_changes_nothing(store: Store, monkeypatch: pytest.Monke
     with pytest.raises(RuntimeError, match="in the middle"):
         import_collection(store, zipped(GOOD))
     assert store.collections() == []
-    assert query(store.database.path, "SELECT * FROM kept") == []
+    assert query(store.database.path, "SELECT * FROM saved") == []
 
 
 @settings(max_examples=150, deadline=None, database=None)
@@ -468,9 +468,9 @@ def test_export_and_import_preserve_any_collection(
         group = store.create_collection("group")
         for seed, (member, story, favourite, how, parents) in enumerate(faces):
             given = [(face(parent), png(parent), share) for parent, share in parents]
-            kept = store.keep(face(seed), png(seed), story, favourite, how, given)
+            saved = store.save(face(seed), png(seed), story, favourite, how, given)
             if member:
-                store.add_to_collection(group.id, kept.id)
+                store.add_to_collection(group.id, saved.id)
         first = exported(store, group.id, folder / "a.zip")
         imported = import_collection(other, folder / "a.zip").collection
         assert snapshot(other, imported.id) == snapshot(store, group.id)

@@ -32,11 +32,11 @@ def write(number, acknowledge):
     with Store(path) as store:
         for step in range(100_000):
             seed = number * 100_000 + step
-            kept = store.keep(face(seed), png(step), str(seed), parents=[(face(0), png(), 0.5)])
+            saved = store.save(face(seed), png(step), str(seed), parents=[(face(0), png(), 0.5)])
             group = store.create_collection(str(seed))
-            store.add_to_collection(group.id, kept.id)
+            store.add_to_collection(group.id, saved.id)
             if step % 3 == 0:
-                store.remove(store.keep(face(seed + 50_000), png()).id)
+                store.remove(store.save(face(seed + 50_000), png()).id)
             acknowledge(seed)
 
 def run_imports(number, acknowledge):
@@ -71,8 +71,8 @@ if work == "run_imports":
     with Store(path.with_name("other.db")) as other:
         group = other.create_collection("group")
         for seed in range(60):
-            kept = other.keep(face(seed), png(seed), "story", parents=[(face(1000), png(), 1.0)])
-            other.add_to_collection(group.id, kept.id)
+            saved = other.save(face(seed), png(seed), "story", parents=[(face(1000), png(), 1.0)])
+            other.add_to_collection(group.id, saved.id)
         export_collection(other, group.id, bundle)
 
 acknowledged, interrupted = [], 0
@@ -103,12 +103,12 @@ def test_acknowledged_writes_survive_a_kill(tmp_path: Path):
     assert report["interrupted"] > 10 and len(report["acknowledged"]) >= 13
     with Store(path) as store:
         for seed in report["acknowledged"]:
-            kept = store.find(face(seed))
-            assert kept and kept.story == str(seed) and len(kept.parents) == 1
-            assert len(kept.collections) == 1
+            saved = store.find(face(seed))
+            assert saved and saved.story == str(seed) and len(saved.parents) == 1
+            assert len(saved.collections) == 1
     # No partial writes: every face with a story has a picture and a parent.
-    assert query(path, "SELECT * FROM kept WHERE id NOT IN (SELECT kept FROM thumbs)") == []
-    orphans = "SELECT * FROM kept WHERE story <> '' AND id NOT IN (SELECT child FROM parents)"
+    assert query(path, "SELECT * FROM saved WHERE id NOT IN (SELECT face FROM thumbs)") == []
+    orphans = "SELECT * FROM saved WHERE story <> '' AND id NOT IN (SELECT child FROM parents)"
     assert query(path, orphans) == []
 
 

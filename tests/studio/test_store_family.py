@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from anime_dcgan.studio.store import Edge, KeptFace, Parent, Store
+from anime_dcgan.studio.store import Edge, Parent, SavedFace, Store
 from anime_dcgan.studio.store import family as family_module
 from anime_dcgan.system.errors import NotFoundError, UserError
 from tests.studio.store_helpers import face, png, query
@@ -20,10 +20,10 @@ def store(tmp_path: Path) -> Iterator[Store]:
         yield store
 
 
-def keep(store: Store, seed: int, *parents: int) -> KeptFace:
-    """Keep the face of a seed as the child of other seeds with equal shares."""
+def save(store: Store, seed: int, *parents: int) -> SavedFace:
+    """Save the face of a seed as the child of other seeds with equal shares."""
     given = [(face(parent), png(parent), 1 / len(parents)) for parent in parents]
-    return store.keep(face(seed), png(seed), how="breed" if given else None, parents=given)
+    return store.save(face(seed), png(seed), how="breed" if given else None, parents=given)
 
 
 def seeds(store: Store, id: int) -> set[int | None]:
@@ -31,7 +31,7 @@ def seeds(store: Store, id: int) -> set[int | None]:
 
 
 def test_parents_are_kept_but_are_not_favourites(store: Store):
-    child = store.keep(
+    child = store.save(
         face(3), png(3), favourite=True, parents=[(face(2), png(2), 0.3), (face(1), png(1), 0.7)]
     )
     second, first = store.find(face(2)), store.find(face(1))
@@ -43,7 +43,7 @@ def test_parents_are_kept_but_are_not_favourites(store: Store):
 
 def test_a_family_contains_ancestors_and_descendants(store: Store):
     for seed, *parents in [(3, 1, 2), (4, 3), (5, 3, 9), (6, 4, 5), (7, 9)]:
-        last = keep(store, seed, *parents)
+        last = save(store, seed, *parents)
     middle = store.find(face(3))
     assert middle and last
     assert seeds(store, middle.id) == {1, 2, 3, 4, 5, 6}  # neither 9, a co-parent, nor 7
@@ -55,52 +55,52 @@ def test_a_family_contains_ancestors_and_descendants(store: Store):
 
 
 def test_a_face_cannot_descend_from_itself(store: Store):
-    keep(store, 2, 1)
-    keep(store, 3, 2)
-    first = keep(store, 1, 3)  # all given parents are its descendants
+    save(store, 2, 1)
+    save(store, 3, 2)
+    first = save(store, 1, 3)  # all given parents are its descendants
     assert (first.parents, first.how) == ((), None)
-    both = keep(store, 2, 3, 4, 2)  # the only allowed parent is used
+    both = save(store, 2, 3, 4, 2)  # the only allowed parent is used
     assert [store.get(parent.id).face.seed for parent in both.parents] == [4]
     assert seeds(store, first.id) == {1}
     assert seeds(store, both.id) == {2, 3, 4}
 
 
 def test_parents_are_replaced_only_if_given(store: Store):
-    keep(store, 3, 1)
-    assert len(store.keep(face(3), png(), story="x").parents) == 1
-    assert seeds(store, keep(store, 3, 2).id) == {2, 3}
-    assert store.keep(face(3), png(), parents=[]).parents == ()
+    save(store, 3, 1)
+    assert len(store.save(face(3), png(), story="x").parents) == 1
+    assert seeds(store, save(store, 3, 2).id) == {2, 3}
+    assert store.save(face(3), png(), parents=[]).parents == ()
 
 
 def test_shares_of_a_repeated_parent_are_added(store: Store):
-    child = store.keep(face(2), png(), parents=[(face(1), png(), 0.4), (face(1), png(), 0.5)])
+    child = store.save(face(2), png(), parents=[(face(1), png(), 0.4), (face(1), png(), 0.5)])
     assert [parent.share for parent in child.parents] == pytest.approx([0.9])
 
 
 @pytest.mark.parametrize("share", [-0.1, 1.1, float("nan"), float("inf"), True])
 def test_invalid_shares_are_rejected(store: Store, share: float):
     with pytest.raises(UserError, match="share="):
-        store.keep(face(2), png(), parents=[(face(1), png(), share)])
-    assert not store.browse().kept
+        store.save(face(2), png(), parents=[(face(1), png(), share)])
+    assert not store.browse().faces
 
 
 def test_too_many_parents_are_rejected(store: Store):
     with pytest.raises(UserError, match="8 parents; this one has 9"):
-        keep(store, 0, *range(1, 10))
+        save(store, 0, *range(1, 10))
 
 
 def test_an_invalid_picture_of_a_parent_keeps_nothing(store: Store):
     with pytest.raises(UserError, match="must be a PNG"):
-        store.keep(face(2), png(), parents=[(face(1), b"", 1.0)])
-    assert not store.browse().kept
+        store.save(face(2), png(), parents=[(face(1), b"", 1.0)])
+    assert not store.browse().faces
 
 
 def test_a_removed_ancestor_stays_hidden_while_it_has_descendants(store: Store):
-    child = keep(store, 3, 2)
-    middle = store.keep(face(2), png(), "secret", True, parents=[(face(1), png(1), 1.0)])
+    child = save(store, 3, 2)
+    middle = store.save(face(2), png(), "secret", True, parents=[(face(1), png(1), 1.0)])
     store.remove(middle.id)
     assert store.find(face(2)) is None
-    assert [one.face.seed for one in store.browse().kept] == [1, 3]
+    assert [one.face.seed for one in store.browse().faces] == [1, 3]
     with pytest.raises(NotFoundError):
         store.get(middle.id)
     with pytest.raises(NotFoundError):
@@ -112,8 +112,8 @@ def test_a_removed_ancestor_stays_hidden_while_it_has_descendants(store: Store):
 
 
 def test_hidden_ancestors_are_deleted_with_the_last_descendant(store: Store):
-    keep(store, 2, 1)
-    last = keep(store, 3, 2)
+    save(store, 2, 1)
+    last = save(store, 3, 2)
     for seed in (1, 2):
         found = store.find(face(seed))
         assert found
@@ -121,25 +121,25 @@ def test_hidden_ancestors_are_deleted_with_the_last_descendant(store: Store):
     assert seeds(store, last.id) == {1, 2, 3}
     store.remove(last.id)
     path = store.database.path
-    for table in ("kept", "thumbs", "parents"):
+    for table in ("saved", "thumbs", "parents"):
         assert query(path, f"SELECT * FROM {table}") == []
 
 
 def test_a_hidden_ancestor_reappears_only_if_it_is_kept_itself(store: Store):
-    first = keep(store, 1)
-    keep(store, 2, 1)
+    first = save(store, 1)
+    save(store, 2, 1)
     store.remove(first.id)
-    keep(store, 3, 1)
+    save(store, 3, 1)
     assert store.find(face(1)) is None
-    assert store.keep(face(1), png(9)).id == first.id
+    assert store.save(face(1), png(9)).id == first.id
     assert store.thumb(first.id) == png(1)
 
 
 def test_a_replaced_hidden_parent_is_deleted(store: Store):
-    first = keep(store, 1)
-    keep(store, 2, 1)
+    first = save(store, 1)
+    save(store, 2, 1)
     store.remove(first.id)
-    keep(store, 2, 3)
+    save(store, 2, 3)
     with pytest.raises(NotFoundError):
         store.thumb(first.id)
 
@@ -149,7 +149,7 @@ def test_a_large_family_is_cut_to_the_nearest_relatives(
 ):
     monkeypatch.setattr(family_module, "MAX_RELATIVES", 3)
     for seed in range(9):
-        keep(store, seed + 1, seed)
+        save(store, seed + 1, seed)
     middle = store.find(face(5))
     assert middle
     near = store.family(middle.id)
@@ -158,18 +158,18 @@ def test_a_large_family_is_cut_to_the_nearest_relatives(
 
 
 def test_a_cycle_written_by_another_program_is_tolerated(store: Store):
-    two = keep(store, 2, 1)
+    two = save(store, 2, 1)
     (one,) = (parent.id for parent in two.parents)
     with store.database.write() as connection:
         connection.exec_driver_sql(f"INSERT INTO parents VALUES ({one}, {two.id}, 0, 1.0)")
     assert seeds(store, one) == {1, 2}
     store.remove(one)
     store.remove(two.id)
-    assert not store.browse().kept
+    assert not store.browse().faces
 
 
 STEPS = st.one_of(
-    st.tuples(st.just("keep"), st.integers(0, 7), st.lists(st.integers(0, 7), max_size=3)),
+    st.tuples(st.just("save"), st.integers(0, 7), st.lists(st.integers(0, 7), max_size=3)),
     st.tuples(st.just("remove"), st.integers(0, 7), st.just([])),
 )
 
@@ -184,19 +184,19 @@ def test_random_operations_keep_families_consistent(
         for action, seed, parents in steps:
             found = store.find(face(seed))
             assert (found is not None) == (seed in visible)
-            if action == "keep":
+            if action == "save":
                 removed = {
                     int(text.rpartition("seed=")[2])
-                    for (text,) in query(store.database.path, "SELECT face FROM kept WHERE hidden")
+                    for (text,) in query(store.database.path, "SELECT face FROM saved WHERE hidden")
                 }
-                keep(store, seed, *parents)
+                save(store, seed, *parents)
                 visible |= {seed} | (set(parents) - removed)
             elif found:
                 store.remove(found.id)
                 visible.discard(seed)
         path = store.database.path
         check_soundness(path)
-        assert {one.face.seed for one in store.browse().kept} == visible
+        assert {one.face.seed for one in store.browse().faces} == visible
 
 
 def check_soundness(path: Path) -> None:
@@ -205,10 +205,10 @@ def check_soundness(path: Path) -> None:
     for child, parent in edges:
         graph.setdefault(child, set()).add(parent)
     order = list(graphlib.TopologicalSorter(graph).static_order())  # raises CycleError on a cycle
-    shown = {id for (id,) in query(path, "SELECT id FROM kept WHERE NOT hidden")}
+    shown = {id for (id,) in query(path, "SELECT id FROM saved WHERE NOT hidden")}
     needed = set(shown)
     for id in reversed(order):  # children before their parents
         if id in needed:
             needed |= graph.get(id, set())
-    assert {id for (id,) in query(path, "SELECT id FROM kept")} == needed
+    assert {id for (id,) in query(path, "SELECT id FROM saved")} == needed
     assert query(path, "PRAGMA foreign_key_check") == []

@@ -55,9 +55,9 @@ async def face(
     """Render one face as a PNG whose metadata describe it; a download includes its story."""
 
     def render() -> bytes:
-        kept = studio.store.find(face) if download else None
+        saved = studio.store.find(face) if download else None
         pixels = studio.renderer.render([face])[0]
-        return pictures.portrait(pixels, face, kept.story if kept else "", scale)
+        return pictures.portrait(pixels, face, saved.story if saved else "", scale)
 
     if download:
         name = f"face-{hashlib.sha256(face.to_query().encode()).hexdigest()[:12]}.png"

@@ -1,4 +1,4 @@
-"""The studio's database: kept faces with their stories and families, collections, direction names.
+"""The studio's database: saved faces with their stories and families, collections, direction names.
 
 It is one SQLite file, and knows neither HTTP nor torch: pictures arrive as PNG. `Store` is the
 entry point; `export_collection` and `import_collection` move a collection between studios.
@@ -10,10 +10,10 @@ from anime_dcgan.studio.store.records import (
     Edge,
     Family,
     ImportResult,
-    KeptFace,
     NameTakenError,
     Page,
     Parent,
+    SavedFace,
 )
 from anime_dcgan.studio.store.store import Store
 
@@ -22,10 +22,10 @@ __all__ = [
     "Edge",
     "Family",
     "ImportResult",
-    "KeptFace",
     "NameTakenError",
     "Page",
     "Parent",
+    "SavedFace",
     "Store",
     "export_collection",
     "import_collection",

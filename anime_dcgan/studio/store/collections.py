@@ -49,23 +49,23 @@ def rename_collection(connection: Connection, id: int, name: str) -> None:
 
 
 def delete_collection(connection: Connection, id: int) -> None:
-    """Delete a collection; its faces stay kept."""
+    """Delete a collection; its faces stay saved."""
     if not connection.execute(delete(COLLECTIONS).where(COLLECTIONS.c.id == id)).rowcount:
         raise NotFoundError(f"there is no collection {id}")
 
 
 def add_member(connection: Connection, collection: int, face: int) -> None:
-    """Add a kept face to a collection, if it is not in it yet."""
+    """Add a saved face to a collection, if it is not in it yet."""
     load_collection(connection, collection)
     load_face(connection, face)
-    row = sqlite_insert(MEMBERS).values(collection=collection, kept=face)
+    row = sqlite_insert(MEMBERS).values(collection=collection, face=face)
     connection.execute(row.on_conflict_do_nothing())
 
 
 def remove_member(connection: Connection, collection: int, face: int) -> None:
-    """Remove a kept face from a collection, if it is in it."""
+    """Remove a saved face from a collection, if it is in it."""
     load_collection(connection, collection)
-    member = (MEMBERS.c.collection == collection) & (MEMBERS.c.kept == face)
+    member = (MEMBERS.c.collection == collection) & (MEMBERS.c.face == face)
     connection.execute(delete(MEMBERS).where(member))
 
 

@@ -29,7 +29,7 @@ class Database:
     """An SQLite file that any number of threads and processes may use.
 
     A missing file is created and an older one migrated, each in one transaction. Raises
-    `UserError` if the file is damaged, or belongs to another program or a newer version; such a
+    `UserError` if the file is damaged, or belongs to another program or version; such a
     file is not modified.
     """
 
@@ -131,7 +131,8 @@ def _check_version(path: Path, connection: sqlite3.Connection, tables: set[str])
     for (version,) in connection.execute("SELECT version_num FROM alembic_version"):
         if version not in revisions:
             raise UserError(
-                f"{path} was written by a newer version ({version!s:.40}): update anime_dcgan"
+                f"{path} was written by another version of anime_dcgan ({version!s:.40}): "
+                "update it, or choose another folder=..."
             )
 
 

@@ -1,4 +1,4 @@
-"""Changes to kept faces, inside a transaction."""
+"""Changes to saved faces, inside a transaction."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -12,7 +12,7 @@ from anime_dcgan.studio.store.queries import load_face
 from anime_dcgan.studio.store.records import Method
 from anime_dcgan.system.errors import NotFoundError
 
-FACES = schema.kept
+FACES = schema.saved
 
 
 def now() -> str:
@@ -33,7 +33,7 @@ def create(connection: Connection, face: Face, thumb: bytes, hidden: bool = Fals
     }
     id = connection.scalar(insert(FACES).values(values).returning(FACES.c.id))
     assert id is not None
-    connection.execute(insert(schema.thumbs).values(kept=id, png=thumb))
+    connection.execute(insert(schema.thumbs).values(face=id, png=thumb))
     return id
 
 
@@ -70,13 +70,13 @@ def change(connection: Connection, id: int, story: str | None, favourite: bool |
     given = {name: value for name, value in values.items() if value is not None}
     visible = update(FACES).where(FACES.c.id == id, ~FACES.c.hidden)
     if given and not connection.execute(visible.values(**given, updated=now())).rowcount:
-        raise NotFoundError(f"there is no kept face {id}")
+        raise NotFoundError(f"there is no saved face {id}")
 
 
 def remove(connection: Connection, id: int) -> None:
     """Delete a face, or hide it if others descend from it."""
     load_face(connection, id)
-    connection.execute(delete(schema.members).where(schema.members.c.kept == id))
+    connection.execute(delete(schema.members).where(schema.members.c.face == id))
     hidden = {"hidden": True, "story": "", "favourite": False, "updated": now()}
     connection.execute(update(FACES).where(FACES.c.id == id).values(hidden))
     delete_unreferenced(connection)

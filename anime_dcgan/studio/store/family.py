@@ -1,4 +1,4 @@
-"""The family tree of kept faces, inside a transaction. Every change keeps it free of cycles."""
+"""The family tree of saved faces, inside a transaction. Every change keeps it free of cycles."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -11,7 +11,7 @@ from anime_dcgan.studio.store.records import Edge, Family
 from anime_dcgan.system.errors import NotFoundError
 
 MAX_RELATIVES = 500
-"""Relatives that a family shows in either direction; the nearest are kept."""
+"""Relatives that a family shows in either direction; the nearest ones are included."""
 
 PARENTS = schema.parents
 
@@ -31,9 +31,9 @@ ANCESTORS = text("""
 """)
 # A hidden face is kept for its visible descendants and deleted after the last of them.
 DELETE_UNREFERENCED = text("""
-    DELETE FROM kept WHERE hidden AND id NOT IN (
+    DELETE FROM saved WHERE hidden AND id NOT IN (
         WITH RECURSIVE line(id) AS (
-            SELECT parent FROM parents JOIN kept ON child = kept.id WHERE NOT hidden UNION
+            SELECT parent FROM parents JOIN saved ON child = saved.id WHERE NOT hidden UNION
             SELECT parent FROM parents JOIN line ON child = line.id
         ) SELECT id FROM line
     )
@@ -52,7 +52,7 @@ def replace_parents(connection: Connection, child: int, parents: Mapping[int, fl
         return False
     connection.execute(delete(PARENTS).where(PARENTS.c.child == child))
     edges = [
-        {"child": child, "parent": parent, "place": position, "share": share}
+        {"child": child, "parent": parent, "position": position, "share": share}
         for position, (parent, share) in enumerate(allowed.items())
     ]
     if edges:
@@ -81,10 +81,10 @@ def load_family(connection: Connection, id: int) -> Family:
     """Return the family of a face, hidden or not; raise `NotFoundError` if it is missing."""
     limit = MAX_RELATIVES + 1
     above, below = ancestors(connection, [id], limit), descendants(connection, [id], limit)
-    query = select(schema.kept).where(schema.kept.c.id.in_(id_list(above | below)))
-    nodes = load_faces(connection, query.order_by(schema.kept.c.id))
+    query = select(schema.saved).where(schema.saved.c.id.in_(id_list(above | below)))
+    nodes = load_faces(connection, query.order_by(schema.saved.c.id))
     if not nodes:
-        raise NotFoundError(f"there is no kept face {id}")
+        raise NotFoundError(f"there is no saved face {id}")
     ids = {node.id for node in nodes}
     edges = [
         Edge(node.id, parent.id, parent.share, node.how)
@@ -97,5 +97,5 @@ def load_family(connection: Connection, id: int) -> Family:
 
 def delete_unreferenced(connection: Connection) -> None:
     """Delete the hidden faces that have no visible descendants."""
-    if connection.scalar(select(schema.kept.c.id).where(schema.kept.c.hidden).limit(1)):
+    if connection.scalar(select(schema.saved.c.id).where(schema.saved.c.hidden).limit(1)):
         connection.execute(DELETE_UNREFERENCED)  # scans all edges

@@ -16,7 +16,7 @@ from anime_dcgan.studio.store import archive, collections, faces, schema
 from anime_dcgan.studio.store.archive import ArchiveReader
 from anime_dcgan.studio.store.family import ancestors, delete_unreferenced, has_parents
 from anime_dcgan.studio.store.queries import id_list, load_faces
-from anime_dcgan.studio.store.records import ImportResult, KeptFace, Method
+from anime_dcgan.studio.store.records import ImportResult, Method, SavedFace
 from anime_dcgan.studio.store.store import Store
 from anime_dcgan.studio.store.validation import (
     MAX_PARENTS,
@@ -74,12 +74,12 @@ def export_collection(store: Store, id: int, path: Path) -> None:
     """
     with store.database.read() as connection:
         collection = collections.load_collection(connection, validate_id(id, "collection"))
-        kept, picture_bytes = _load_members_and_ancestors(connection, id)
+        saved, picture_bytes = _load_members_and_ancestors(connection, id)
         contents = {"format": FORMAT, "version": VERSION, "name": collection.name}
-        contents["faces"] = _face_entries(kept, id)
+        contents["faces"] = _face_entries(saved, id)
         encoded = archive.encode_contents(contents, picture_bytes)
-        query = select(THUMBS.png).where(THUMBS.kept.in_(id_list(one.id for one in kept)))
-        rows = connection.execute(query.order_by(THUMBS.kept), execution_options={"yield_per": 100})
+        query = select(THUMBS.png).where(THUMBS.face.in_(id_list(one.id for one in saved)))
+        rows = connection.execute(query.order_by(THUMBS.face), execution_options={"yield_per": 100})
         try:
             with archive.create_zip(path) as target:
                 archive.add_file(target, archive.CONTENTS, encoded)
@@ -92,7 +92,7 @@ def export_collection(store: Store, id: int, path: Path) -> None:
 def import_collection(store: Store, file: Path | archive.File) -> ImportResult:
     """Import an archive written by `export_collection` as a new collection, in one transaction.
 
-    If the name is taken, a number is appended. Faces that are already kept retain their picture,
+    If the name is taken, a number is appended. Faces that are already saved retain their picture,
     favourite mark, story and parents; a missing story or missing parents come from the archive.
     Ancestors outside the collection are imported as hidden faces.
     """
@@ -173,25 +173,25 @@ def _expect(value: Any, kind: type[T], name: str) -> T:
 
 def _load_members_and_ancestors(
     connection: Connection, collection: int
-) -> tuple[list[KeptFace], int]:
+) -> tuple[list[SavedFace], int]:
     """Return the faces ordered by id, and the total size of their pictures in bytes."""
-    members = select(schema.members.c.kept).where(schema.members.c.collection == collection)
+    members = select(schema.members.c.face).where(schema.members.c.collection == collection)
     ids = sorted(ancestors(connection, connection.scalars(members)))
     if len(ids) > archive.MAX_FACES:
         raise UserError(
             f"this collection has {len(ids)} faces including ancestors, but an archive can hold "
             f"at most {archive.MAX_FACES}: split it"
         )
-    table = schema.kept
+    table = schema.saved
     query = select(table).where(table.c.id.in_(id_list(ids))).order_by(table.c.id)
-    size = select(func.sum(func.length(THUMBS.png))).where(THUMBS.kept.in_(id_list(ids)))
+    size = select(func.sum(func.length(THUMBS.png))).where(THUMBS.face.in_(id_list(ids)))
     return load_faces(connection, query), connection.scalar(size) or 0
 
 
-def _face_entries(kept: list[KeptFace], collection: int) -> list[dict[str, Any]]:
-    numbers = {one.id: number for number, one in enumerate(kept, 1)}
+def _face_entries(saved: list[SavedFace], collection: int) -> list[dict[str, Any]]:
+    numbers = {one.id: number for number, one in enumerate(saved, 1)}
     entries = []
-    for one in kept:
+    for one in saved:
         parents = [{"number": numbers[parent.id], "share": parent.share} for parent in one.parents]
         entry = {"face": one.face.to_json(), "member": collection in one.collections}
         if entry["member"]:
@@ -213,7 +213,7 @@ def _insert_faces(connection: Connection, imported: ImportedCollection, collecti
             parents = {ids[parent]: share for parent, share in one.parents.items()}
             faces.set_parents(connection, ids[index], one.how, parents)
     rows = [
-        {"collection": collection, "kept": id}
+        {"collection": collection, "face": id}
         for one, id in zip(imported.faces, ids, strict=True)
         if one.is_member
     ]
@@ -229,7 +229,7 @@ def _insert_faces(connection: Connection, imported: ImportedCollection, collecti
 def _update_member(connection: Connection, one: ImportedFace, id: int, is_known: bool) -> bool:
     """Fill in the story and favourite mark; return True if the face was not visible before."""
     is_new = faces.unhide(connection, id) if is_known else True
-    existing_story = select(schema.kept.c.story).where(schema.kept.c.id == id)
+    existing_story = select(schema.saved.c.story).where(schema.saved.c.id == id)
     story = one.story if one.story and not connection.scalar(existing_story) else None
     faces.change(connection, id, story, one.favourite if is_new else None)
     return is_new

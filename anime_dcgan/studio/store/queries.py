@@ -1,4 +1,4 @@
-"""Queries for kept faces, inside a transaction."""
+"""Queries for saved faces, inside a transaction."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -8,17 +8,17 @@ from sqlalchemy import Connection, Select, func, select
 
 from anime_dcgan.explore.face import Face
 from anime_dcgan.studio.store import schema
-from anime_dcgan.studio.store.records import KeptFace, Page, Parent
+from anime_dcgan.studio.store.records import Page, Parent, SavedFace
 from anime_dcgan.system.errors import NotFoundError
 
-FACES = schema.kept
+FACES = schema.saved
 
 
-def load_face(connection: Connection, id: int) -> KeptFace:
-    """Return a kept face; raise `NotFoundError` if it is missing or hidden."""
+def load_face(connection: Connection, id: int) -> SavedFace:
+    """Return a saved face; raise `NotFoundError` if it is missing or hidden."""
     found = load_faces(connection, select(FACES).where(FACES.c.id == id, ~FACES.c.hidden))
     if not found:
-        raise NotFoundError(f"there is no kept face {id}")
+        raise NotFoundError(f"there is no saved face {id}")
     return found[0]
 
 
@@ -34,7 +34,7 @@ def select_visible(
     text: str = "",
     before: int | None = None,
 ) -> Select:
-    """Select kept faces that are not hidden.
+    """Select saved faces that are not hidden.
 
     The arguments and their defaults are those of `Store.browse`.
     """
@@ -42,7 +42,7 @@ def select_visible(
     if favourite is not None:
         query = query.where(FACES.c.favourite == favourite)
     if collection is not None:
-        members = select(schema.members.c.kept).where(schema.members.c.collection == collection)
+        members = select(schema.members.c.face).where(schema.members.c.collection == collection)
         query = query.where(FACES.c.id.in_(members))
     if text:
         searched = FACES.c.story + "\n" + FACES.c.run
@@ -52,8 +52,8 @@ def select_visible(
     return query
 
 
-def load_faces(connection: Connection, query: Select) -> list[KeptFace]:
-    """Return the results of a query for rows of `kept`, with their parents and collections."""
+def load_faces(connection: Connection, query: Select) -> list[SavedFace]:
+    """Return the results of a query for rows of `saved`, with their parents and collections."""
     rows = connection.execute(query).mappings().all()
     ids = [row["id"] for row in rows]
     parents: dict[int, list[Parent]] = {id: [] for id in ids}
@@ -73,18 +73,18 @@ def id_list(ids: Iterable[int]) -> Select:
 def _select_parents(ids: Sequence[int]) -> Select:
     table = schema.parents.c
     query = select(table.child, table.parent, table.share).where(table.child.in_(id_list(ids)))
-    return query.order_by(table.child, table.place)
+    return query.order_by(table.child, table.position)
 
 
 def _select_collections(ids: Sequence[int]) -> Select:
     table = schema.members.c
-    query = select(table.kept, table.collection).where(table.kept.in_(id_list(ids)))
-    return query.order_by(table.kept, table.collection)
+    query = select(table.face, table.collection).where(table.face.in_(id_list(ids)))
+    return query.order_by(table.face, table.collection)
 
 
-def _to_record(row: Mapping[Any, Any], parents: list[Parent], collections: list[int]) -> KeptFace:
+def _to_record(row: Mapping[Any, Any], parents: list[Parent], collections: list[int]) -> SavedFace:
     columns = ("id", "story", "favourite", "created", "updated", "how", "hidden")
-    return KeptFace(
+    return SavedFace(
         **{name: row[name] for name in columns},
         face=Face.from_query(row["face"]),
         parents=tuple(parents),

@@ -16,10 +16,10 @@ class NameTakenError(UserError):
 
 @dataclass(frozen=True)
 class Parent:
-    """A parent of a kept face.
+    """A parent of a saved face.
 
     Attributes:
-        id: id of the parent, which is a kept face itself.
+        id: id of the parent, which is a saved face itself.
         share: contribution to the child, in [0, 1].
     """
 
@@ -28,7 +28,7 @@ class Parent:
 
 
 @dataclass(frozen=True)
-class KeptFace:
+class SavedFace:
     """A face in the database.
 
     Attributes:
@@ -54,15 +54,15 @@ class KeptFace:
 
 @dataclass(frozen=True)
 class Page:
-    """Kept faces, newest first; `has_more` is True if older ones follow."""
+    """Saved faces, newest first; `has_more` is True if older ones follow."""
 
-    kept: tuple[KeptFace, ...]
+    faces: tuple[SavedFace, ...]
     has_more: bool
 
 
 @dataclass(frozen=True)
 class Edge:
-    """A parent-child edge of a family tree, by the ids of kept faces."""
+    """A parent-child edge of a family tree, by the ids of saved faces."""
 
     child: int
     parent: int
@@ -72,21 +72,21 @@ class Edge:
 
 @dataclass(frozen=True)
 class Family:
-    """A kept face with its ancestors and descendants, oldest first.
+    """A saved face with its ancestors and descendants, oldest first.
 
     Attributes:
         edges: all edges between two of the `nodes`.
         is_complete: False if the most distant relatives are omitted because there are too many.
     """
 
-    nodes: tuple[KeptFace, ...]
+    nodes: tuple[SavedFace, ...]
     edges: tuple[Edge, ...]
     is_complete: bool
 
 
 @dataclass(frozen=True)
 class Collection:
-    """A named set of `count` kept faces."""
+    """A named set of `count` saved faces."""
 
     id: int
     name: str
@@ -96,7 +96,7 @@ class Collection:
 
 @dataclass(frozen=True)
 class ImportResult:
-    """An imported collection, with the numbers of its faces that were new and already kept."""
+    """An imported collection, with the numbers of its faces that were new and already saved."""
 
     collection: Collection
     added: int

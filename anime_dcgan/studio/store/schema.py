@@ -27,8 +27,8 @@ metadata = MetaData(
 )
 
 
-kept = Table(
-    "kept",
+saved = Table(
+    "saved",
     metadata,
     Column("id", Integer, primary_key=True),
     Column("face", Text, nullable=False, unique=True, comment="query string of the face"),
@@ -41,21 +41,21 @@ kept = Table(
     Column("updated", String(40), nullable=False),
     sqlite_autoincrement=True,  # ids of removed faces are never reused
 )
-Index("kept_hidden", kept.c.hidden, sqlite_where=text("hidden"))
+Index("saved_hidden", saved.c.hidden, sqlite_where=text("hidden"))
 
 thumbs = Table(
     "thumbs",
     metadata,
-    Column("kept", ForeignKey("kept.id", ondelete="CASCADE"), primary_key=True),
+    Column("face", ForeignKey("saved.id", ondelete="CASCADE"), primary_key=True),
     Column("png", LargeBinary, nullable=False),
 )
 
 parents = Table(
     "parents",
     metadata,
-    Column("child", ForeignKey("kept.id", ondelete="CASCADE"), primary_key=True),
-    Column("parent", ForeignKey("kept.id", ondelete="CASCADE"), primary_key=True, index=True),
-    Column("place", Integer, nullable=False, comment="position in the given order"),
+    Column("child", ForeignKey("saved.id", ondelete="CASCADE"), primary_key=True),
+    Column("parent", ForeignKey("saved.id", ondelete="CASCADE"), primary_key=True, index=True),
+    Column("position", Integer, nullable=False, comment="index in the given order"),
     Column("share", Float, nullable=False),
     CheckConstraint("child <> parent", name="not_of_itself"),
 )
@@ -73,7 +73,7 @@ members = Table(
     "members",
     metadata,
     Column("collection", ForeignKey("collections.id", ondelete="CASCADE"), primary_key=True),
-    Column("kept", ForeignKey("kept.id", ondelete="CASCADE"), primary_key=True, index=True),
+    Column("face", ForeignKey("saved.id", ondelete="CASCADE"), primary_key=True, index=True),
 )
 
 directions = Table(

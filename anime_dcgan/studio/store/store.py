@@ -10,7 +10,7 @@ from anime_dcgan.explore.face import Face, check_direction
 from anime_dcgan.studio.store import collections, directions, faces, queries, schema
 from anime_dcgan.studio.store.database import Database
 from anime_dcgan.studio.store.family import delete_unreferenced, load_family
-from anime_dcgan.studio.store.records import Collection, Family, KeptFace, Method, Page
+from anime_dcgan.studio.store.records import Collection, Family, Method, Page, SavedFace
 from anime_dcgan.studio.store.validation import (
     MAX_PAGE_SIZE,
     canonical,
@@ -48,7 +48,7 @@ class Store:
     ) -> None:
         self.close()
 
-    def keep(
+    def save(
         self,
         face: Face,
         thumb: bytes,
@@ -56,12 +56,12 @@ class Store:
         favourite: bool | None = None,
         how: Method | None = None,
         parents: Iterable[tuple[Face, bytes, float]] | None = None,
-    ) -> KeptFace:
-        """Keep a face; if it is already kept, update only the arguments that are not None.
+    ) -> SavedFace:
+        """Save a face; if it is already saved, update only the arguments that are not None.
 
         Parameters:
-            thumb: its picture as PNG, ignored if the face is already kept.
-            parents: face, picture and share of each parent. Parents are kept too; one that was
+            thumb: its picture as PNG, ignored if the face is already saved.
+            parents: face, picture and share of each parent. Parents are saved too; one that was
                 removed stays hidden. The face itself and its descendants are skipped.
         """
         face, thumb, how = canonical(face), reencode_thumb(thumb), validate_method(how)
@@ -83,45 +83,45 @@ class Store:
                 delete_unreferenced(connection)  # hidden parents that were replaced
             return queries.load_face(connection, id)
 
-    def find(self, face: Face) -> KeptFace | None:
-        """Return the kept face equal to `face`; None if it is not kept, or hidden."""
+    def find(self, face: Face) -> SavedFace | None:
+        """Return the saved face equal to `face`; None if it is not saved, or hidden."""
         with self.database.read() as connection:
             query = queries.select_visible()
             query = query.where(queries.FACES.c.face == canonical(face).to_query())
             found = queries.load_faces(connection, query)
         return found[0] if found else None
 
-    def get(self, id: int) -> KeptFace:
-        """Return a kept face; raise `NotFoundError` if it is missing or hidden."""
+    def get(self, id: int) -> SavedFace:
+        """Return a saved face; raise `NotFoundError` if it is missing or hidden."""
         with self.database.read() as connection:
-            return queries.load_face(connection, validate_id(id, "kept face"))
+            return queries.load_face(connection, validate_id(id, "saved face"))
 
     def thumb(self, id: int) -> bytes:
-        """Return the stored PNG of a kept face, hidden or not."""
+        """Return the stored PNG of a saved face, hidden or not."""
         query = select(schema.thumbs.c.png)
         with self.database.read() as connection:
             png = connection.scalar(
-                query.where(schema.thumbs.c.kept == validate_id(id, "kept face"))
+                query.where(schema.thumbs.c.face == validate_id(id, "saved face"))
             )
         if png is None:
-            raise NotFoundError(f"there is no kept face {id}")
+            raise NotFoundError(f"there is no saved face {id}")
         return png
 
-    def change(self, id: int, story: str | None = None, favourite: bool | None = None) -> KeptFace:
-        """Update the arguments that are not None, and return the kept face."""
+    def change(self, id: int, story: str | None = None, favourite: bool | None = None) -> SavedFace:
+        """Update the arguments that are not None, and return the saved face."""
         story = None if story is None else validate_story(story)
         with self.database.write() as connection:
-            faces.change(connection, validate_id(id, "kept face"), story, favourite)
+            faces.change(connection, validate_id(id, "saved face"), story, favourite)
             return queries.load_face(connection, id)
 
     def remove(self, id: int) -> None:
         """Remove a face with its story and its memberships.
 
-        While any of its descendants is kept, the face stays in `family` as a hidden ancestor with
-        its picture; after the last of them it is deleted. Keeping it again makes it visible.
+        While any of its descendants is saved, the face stays in `family` as a hidden ancestor with
+        its picture; after the last of them it is deleted. Saving it again makes it visible.
         """
         with self.database.write() as connection:
-            faces.remove(connection, validate_id(id, "kept face"))
+            faces.remove(connection, validate_id(id, "saved face"))
 
     def browse(
         self,
@@ -131,7 +131,7 @@ class Store:
         limit: int = 200,
         before: int | None = None,
     ) -> Page:
-        """Return the kept faces that match all the arguments, newest first.
+        """Return the saved faces that match all the arguments, newest first.
 
         Parameters:
             text: substring of the story or the run, ignoring case.
@@ -141,7 +141,7 @@ class Store:
         if not 1 <= limit <= MAX_PAGE_SIZE:
             raise UserError(f"limit={limit!s:.20} must be from 1 to {MAX_PAGE_SIZE}")
         validate_story(text)
-        before = None if before is None else validate_id(before, "kept face")
+        before = None if before is None else validate_id(before, "saved face")
         with self.database.read() as connection:
             if collection is not None:
                 collections.load_collection(connection, validate_id(collection, "collection"))
@@ -149,9 +149,9 @@ class Store:
             return queries.load_page(connection, query, limit)
 
     def family(self, id: int) -> Family:
-        """Return a kept face, hidden or not, with its ancestors and descendants."""
+        """Return a saved face, hidden or not, with its ancestors and descendants."""
         with self.database.read() as connection:
-            return load_family(connection, validate_id(id, "kept face"))
+            return load_family(connection, validate_id(id, "saved face"))
 
     def collections(self) -> list[Collection]:
         """Return all collections, ordered by name."""
@@ -175,21 +175,21 @@ class Store:
             return collections.load_collection(connection, id)
 
     def delete_collection(self, id: int) -> None:
-        """Delete a collection; its faces stay kept."""
+        """Delete a collection; its faces stay saved."""
         with self.database.write() as connection:
             collections.delete_collection(connection, validate_id(id, "collection"))
 
     def add_to_collection(self, id: int, face: int) -> None:
-        """Add a kept face, by its id, to a collection; a repeated call has no effect."""
+        """Add a saved face, by its id, to a collection; a repeated call has no effect."""
         validate_id(id, "collection")
         with self.database.write() as connection:
-            collections.add_member(connection, id, validate_id(face, "kept face"))
+            collections.add_member(connection, id, validate_id(face, "saved face"))
 
     def remove_from_collection(self, id: int, face: int) -> None:
-        """Remove a face from a collection, if it is in it; the face stays kept."""
+        """Remove a face from a collection, if it is in it; the face stays saved."""
         validate_id(id, "collection")
         with self.database.write() as connection:
-            collections.remove_member(connection, id, validate_id(face, "kept face"))
+            collections.remove_member(connection, id, validate_id(face, "saved face"))
 
     def name_direction(
         self, run: str, epoch: str, weights: str, direction: str, name: str | None

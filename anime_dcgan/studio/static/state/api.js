@@ -242,16 +242,16 @@ export const projectionTargetUrl = (id) => `/api/jobs/${encodeURIComponent(id)}/
 /**
  * @param {ParamValues} filter
  * @param {AbortSignal} [signal]
- * @returns {Promise<{ kept: SavedFace[], more: boolean }>}
+ * @returns {Promise<{ saved: SavedFace[], more: boolean }>}
  */
-export const listSaved = (filter, signal) => get(`/api/kept?${toQueryString(filter)}`, signal);
+export const listSaved = (filter, signal) => get(`/api/saved?${toQueryString(filter)}`, signal);
 
 /**
  * @param {SaveRequest} request
  * @param {RequestOptions} [options]
  * @returns {Promise<SavedFace>}
  */
-export const saveFace = (request, options) => post("/api/kept", request, options);
+export const saveFace = (request, options) => post("/api/saved", request, options);
 
 /**
  * @param {number} id
@@ -260,10 +260,10 @@ export const saveFace = (request, options) => post("/api/kept", request, options
  * @returns {Promise<SavedFace>}
  */
 export const updateSaved = (id, changes, options) =>
-  json("PATCH", `/api/kept/${id}`, { body: changes, ...options });
+  json("PATCH", `/api/saved/${id}`, { body: changes, ...options });
 
 /** @param {number} id */
-export const deleteSaved = (id) => json("DELETE", `/api/kept/${id}`);
+export const deleteSaved = (id) => json("DELETE", `/api/saved/${id}`);
 
 /**
  * Return the saved record of a face, or null.
@@ -272,16 +272,16 @@ export const deleteSaved = (id) => json("DELETE", `/api/kept/${id}`);
  * @param {AbortSignal} [signal]
  * @returns {Promise<SavedFace | null>}
  */
-export const findSaved = (face, signal) => get(`/api/kept/find?${toQuery(face)}`, signal);
+export const findSaved = (face, signal) => get(`/api/saved/find?${toQuery(face)}`, signal);
 
 /** @param {number} id */
-export const thumbnailUrl = (id) => `/api/kept/${id}/thumb.png`;
+export const thumbnailUrl = (id) => `/api/saved/${id}/thumb.png`;
 
 /**
  * @param {number} id
  * @returns {Promise<Family>}
  */
-export const getFamily = (id) => get(`/api/kept/${id}/family`);
+export const getFamily = (id) => get(`/api/saved/${id}/family`);
 
 /** @returns {Promise<{ collections: Collection[] }>} */
 export const listCollections = () => get("/api/collections");
@@ -321,6 +321,6 @@ export const exportUrl = (id) => `/api/collections/${id}/export`;
 
 /**
  * @param {FormData} form
- * @returns {Promise<{ collection: Collection, added: number, known: number }>}
+ * @returns {Promise<{ collection: Collection, added: number, existing: number }>}
  */
 export const importCollection = (form) => post("/api/collections/import", form);

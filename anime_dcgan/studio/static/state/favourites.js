@@ -41,8 +41,8 @@ export async function loadFavourites() {
   let before;
   do {
     const page = await listSaved({ favourite: true, limit: 500, before });
-    updateFavourites(...page.kept);
-    before = page.more ? page.kept.at(-1)?.id : undefined;
+    updateFavourites(...page.saved);
+    before = page.more ? page.saved.at(-1)?.id : undefined;
   } while (before);
 }
 

@@ -67,8 +67,8 @@ async function refresh() {
  * @param {Run} run
  */
 export function epochsOf(run) {
-  const best = run.named.includes("best") && !run.epochs.length ? ["best"] : [];
-  return [...best, ...run.epochs, ...run.named.filter((name) => name === "last")];
+  const best = run.aliases.includes("best") && !run.epochs.length ? ["best"] : [];
+  return [...best, ...run.epochs, ...run.aliases.filter((name) => name === "last")];
 }
 
 /**
@@ -77,7 +77,7 @@ export function epochsOf(run) {
  * @param {Run} run
  */
 export function defaultEpoch(run) {
-  return run.named.includes("best") ? "best" : epochsOf(run).at(-1);
+  return run.aliases.includes("best") ? "best" : epochsOf(run).at(-1);
 }
 
 /**

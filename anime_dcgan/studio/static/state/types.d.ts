@@ -37,8 +37,8 @@ export interface Run {
   images: number | null;
   /** Numbered epochs with a checkpoint, in training order. */
   epochs: string[];
-  /** Checkpoints with a name: "best", "last". */
-  named: string[];
+  /** Names of checkpoints: "best", "last". */
+  aliases: string[];
   running: boolean;
   updated: number;
   model: string;

@@ -45,7 +45,7 @@ export function epochSlider(onchoose) {
       input.disabled = epochs.length < 2;
       shown.textContent = describeEpoch(run, params.epoch);
       input.setAttribute("aria-valuetext", shown.textContent);
-      best.hidden = !run.named.includes("best");
+      best.hidden = !run.aliases.includes("best");
       best.setAttribute("aria-pressed", String(params.epoch === "best"));
       following.hidden = !run.running;
       previews.set(run, epochs, params);

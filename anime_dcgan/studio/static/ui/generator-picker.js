@@ -59,7 +59,7 @@ function withRun(chosen, name) {
  * @param {Run} run
  */
 function epochOptions(run) {
-  return [...run.named, ...run.epochs.toReversed()];
+  return [...run.aliases, ...run.epochs.toReversed()];
 }
 
 /**

@@ -158,9 +158,9 @@ function importButton() {
     const form = new FormData();
     form.append("file", file);
     try {
-      const { collection, added, known } = await importCollection(form);
+      const { collection, added, existing } = await importCollection(form);
       const faces = counted(added, "new face");
-      notify(`Imported “${collection.name}”: ${faces}, ${known} already saved.`);
+      notify(`Imported “${collection.name}”: ${faces}, ${existing} already saved.`);
       go("saved", { collection: collection.id });
     } catch (error) {
       notifyError(error);
@@ -197,9 +197,9 @@ function savedList(host, params) {
     try {
       const filter = { favourite, collection, text, limit: PAGE, before };
       const page = await listSaved(filter, controller.signal);
-      before = page.kept.at(-1)?.id;
-      updateFavourites(...page.kept);
-      grid.append(...page.kept.map(savedTile));
+      before = page.saved.at(-1)?.id;
+      updateFavourites(...page.saved);
+      grid.append(...page.saved.map(savedTile));
       updateTabStop();
       more.hidden = !page.more;
       if (!grid.childElementCount) grid.append(nothingFound(text));

@@ -1,4 +1,4 @@
-"""Routes for kept faces, with their stories and families, and for collections."""
+"""Routes for saved faces, with their stories and families, and for collections."""
 
 import tempfile
 from pathlib import Path
@@ -14,36 +14,36 @@ from anime_dcgan.studio import pictures, schemas
 from anime_dcgan.studio.context import FaceDep, Studio, StudioDep
 from anime_dcgan.studio.store import export_collection, import_collection
 
-router = APIRouter(tags=["kept"], responses=schemas.problems(400, 404, 409, 503))
+router = APIRouter(tags=["saved"], responses=schemas.problems(400, 404, 409, 503))
 
-KeptId = schemas.Id
+SavedId = schemas.Id
 CollectionId = schemas.Id
 
 
-@router.get("/api/kept")
-def kept_faces(
+@router.get("/api/saved")
+def saved_faces(
     studio: StudioDep,
     favourite: bool | None = None,
     collection: CollectionId | None = None,
     text: Annotated[str, Query(max_length=500)] = "",
     limit: Annotated[int, Query(ge=1, le=500)] = 200,
-    before: KeptId | None = None,
-) -> schemas.KeptFaces:
-    """List kept faces, newest first; `text` searches their stories and run names."""
+    before: SavedId | None = None,
+) -> schemas.SavedFaces:
+    """List saved faces, newest first; `text` searches their stories and run names."""
     page = studio.store.browse(favourite, collection, text, limit, before)
-    kept = [schemas.KeptModel.of(one) for one in page.kept]
-    return schemas.KeptFaces(kept=kept, more=page.has_more)
+    saved = [schemas.SavedModel.of(face) for face in page.faces]
+    return schemas.SavedFaces(saved=saved, more=page.has_more)
 
 
-@router.post("/api/kept")
-async def keep(studio: StudioDep, body: schemas.KeepRequest) -> schemas.KeptModel:
-    """Keep a face and its parents, or update a face that is already kept."""
+@router.post("/api/saved")
+async def save(studio: StudioDep, body: schemas.SaveRequest) -> schemas.SavedModel:
+    """Save a face and its parents, or update a face that is already saved."""
     face = body.face.to_face()
     given = [(parent.face.to_face(), parent.share) for parent in body.parents or ()]
 
-    def work() -> schemas.KeptModel:
+    def work() -> schemas.SavedModel:
         parents = [(parent, _thumb(studio, parent), share) for parent, share in given]
-        kept = studio.store.keep(
+        saved = studio.store.save(
             face,
             _thumb(studio, face),
             body.story,
@@ -51,55 +51,55 @@ async def keep(studio: StudioDep, body: schemas.KeepRequest) -> schemas.KeptMode
             body.how,
             None if body.parents is None else parents,
         )
-        return schemas.KeptModel.of(kept)
+        return schemas.SavedModel.of(saved)
 
     return await studio.render(work)
 
 
 @router.get(
-    "/api/kept/find",
-    response_model=schemas.KeptModel,
-    responses={204: {"description": "the face is not kept"}},
+    "/api/saved/find",
+    response_model=schemas.SavedModel,
+    responses={204: {"description": "the face is not saved"}},
 )
-def find(studio: StudioDep, face: FaceDep) -> schemas.KeptModel | Response:
-    """Return the kept face equal to the given one, or 204 if it is not kept."""
-    kept = studio.store.find(face)
-    return Response(status_code=204) if kept is None else schemas.KeptModel.of(kept)
+def find(studio: StudioDep, face: FaceDep) -> schemas.SavedModel | Response:
+    """Return the saved face equal to the given one, or 204 if it is not saved."""
+    saved = studio.store.find(face)
+    return Response(status_code=204) if saved is None else schemas.SavedModel.of(saved)
 
 
-@router.get("/api/kept/{kept_id}")
-def kept_face(studio: StudioDep, kept_id: KeptId) -> schemas.KeptModel:
-    """Return a kept face by its id."""
-    return schemas.KeptModel.of(studio.store.get(kept_id))
+@router.get("/api/saved/{saved_id}")
+def saved_face(studio: StudioDep, saved_id: SavedId) -> schemas.SavedModel:
+    """Return a saved face by its id."""
+    return schemas.SavedModel.of(studio.store.get(saved_id))
 
 
-@router.patch("/api/kept/{kept_id}")
-def change(studio: StudioDep, kept_id: KeptId, body: schemas.ChangeRequest) -> schemas.KeptModel:
-    """Change the story or the favourite mark of a kept face."""
-    return schemas.KeptModel.of(studio.store.change(kept_id, body.story, body.favourite))
+@router.patch("/api/saved/{saved_id}")
+def change(studio: StudioDep, saved_id: SavedId, body: schemas.ChangeRequest) -> schemas.SavedModel:
+    """Change the story or the favourite mark of a saved face."""
+    return schemas.SavedModel.of(studio.store.change(saved_id, body.story, body.favourite))
 
 
-@router.delete("/api/kept/{kept_id}", status_code=204)
-def remove(studio: StudioDep, kept_id: KeptId) -> None:
-    """Remove a kept face; it stays in the family trees of its descendants."""
-    studio.store.remove(kept_id)
+@router.delete("/api/saved/{saved_id}", status_code=204)
+def remove(studio: StudioDep, saved_id: SavedId) -> None:
+    """Remove a saved face; it stays in the family trees of its descendants."""
+    studio.store.remove(saved_id)
 
 
-@router.get("/api/kept/{kept_id}/thumb.png", response_class=Response)
-def thumb(studio: StudioDep, kept_id: KeptId) -> Response:
-    """Return the stored picture of a kept face, which does not need its checkpoint."""
+@router.get("/api/saved/{saved_id}/thumb.png", response_class=Response)
+def thumb(studio: StudioDep, saved_id: SavedId) -> Response:
+    """Return the stored picture of a saved face, which does not need its checkpoint."""
     headers = {"cache-control": "private, no-cache"}
-    return Response(studio.store.thumb(kept_id), media_type="image/png", headers=headers)
+    return Response(studio.store.thumb(saved_id), media_type="image/png", headers=headers)
 
 
-@router.get("/api/kept/{kept_id}/family")
-def family(studio: StudioDep, kept_id: KeptId) -> schemas.FamilyModel:
-    """Return the ancestors and descendants of a kept face."""
-    found = studio.store.family(kept_id)
+@router.get("/api/saved/{saved_id}/family")
+def family(studio: StudioDep, saved_id: SavedId) -> schemas.FamilyModel:
+    """Return the ancestors and descendants of a saved face."""
+    found = studio.store.family(saved_id)
     return schemas.FamilyModel(
-        nodes=[schemas.KeptModel.of(node) for node in found.nodes],
+        nodes=[schemas.SavedModel.of(node) for node in found.nodes],
         edges=list(found.edges),
-        whole=found.is_complete,
+        complete=found.is_complete,
     )
 
 
@@ -125,7 +125,7 @@ async def import_archive(
     return schemas.ImportedModel(
         collection=schemas.CollectionModel.of(result.collection),
         added=result.added,
-        known=result.existing,
+        existing=result.existing,
     )
 
 
@@ -139,20 +139,22 @@ def rename(
 
 @router.delete("/api/collections/{collection_id}", status_code=204)
 def delete_collection(studio: StudioDep, collection_id: CollectionId) -> None:
-    """Delete a collection; its faces stay kept."""
+    """Delete a collection; its faces stay saved."""
     studio.store.delete_collection(collection_id)
 
 
-@router.put("/api/collections/{collection_id}/faces/{kept_id}", status_code=204)
-def add_to_collection(studio: StudioDep, collection_id: CollectionId, kept_id: KeptId) -> None:
-    """Add a kept face to a collection."""
-    studio.store.add_to_collection(collection_id, kept_id)
+@router.put("/api/collections/{collection_id}/faces/{saved_id}", status_code=204)
+def add_to_collection(studio: StudioDep, collection_id: CollectionId, saved_id: SavedId) -> None:
+    """Add a saved face to a collection."""
+    studio.store.add_to_collection(collection_id, saved_id)
 
 
-@router.delete("/api/collections/{collection_id}/faces/{kept_id}", status_code=204)
-def remove_from_collection(studio: StudioDep, collection_id: CollectionId, kept_id: KeptId) -> None:
-    """Remove a face from a collection; it stays kept."""
-    studio.store.remove_from_collection(collection_id, kept_id)
+@router.delete("/api/collections/{collection_id}/faces/{saved_id}", status_code=204)
+def remove_from_collection(
+    studio: StudioDep, collection_id: CollectionId, saved_id: SavedId
+) -> None:
+    """Remove a face from a collection; it stays saved."""
+    studio.store.remove_from_collection(collection_id, saved_id)
 
 
 @router.get("/api/collections/{collection_id}/export", response_class=FileResponse)
@@ -171,8 +173,8 @@ def export(studio: StudioDep, collection_id: CollectionId) -> FileResponse:
 
 
 def _thumb(studio: Studio, face: Face) -> bytes:
-    """Return the stored picture of a kept face, or render a new face."""
-    kept = studio.store.find(face)
-    if kept is not None:
-        return studio.store.thumb(kept.id)
+    """Return the stored picture of a saved face, or render a new face."""
+    saved = studio.store.find(face)
+    if saved is not None:
+        return studio.store.thumb(saved.id)
     return pictures.portrait(studio.renderer.render([face])[0], face, "")

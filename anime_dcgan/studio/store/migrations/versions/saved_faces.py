@@ -1,15 +1,15 @@
-"""The initial schema: kept faces, their families and collections, and direction names."""
+"""The initial schema: saved faces, their families and collections, and direction names."""
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "kept_faces"
+revision = "saved_faces"
 down_revision = None
 
 
 def upgrade() -> None:
     op.create_table(
-        "kept",
+        "saved",
         sa.Column("id", sa.Integer(), primary_key=True),
         sa.Column("face", sa.Text(), nullable=False, unique=True),
         sa.Column("run", sa.Text(), nullable=False),
@@ -21,17 +21,17 @@ def upgrade() -> None:
         sa.Column("updated", sa.String(40), nullable=False),
         sqlite_autoincrement=True,
     )
-    op.create_index("kept_hidden", "kept", ["hidden"], sqlite_where=sa.text("hidden"))
+    op.create_index("saved_hidden", "saved", ["hidden"], sqlite_where=sa.text("hidden"))
     op.create_table(
         "thumbs",
-        _kept_key("kept"),
+        _face_key("face"),
         sa.Column("png", sa.LargeBinary(), nullable=False),
     )
     op.create_table(
         "parents",
-        _kept_key("child"),
-        _kept_key("parent"),
-        sa.Column("place", sa.Integer(), nullable=False),
+        _face_key("child"),
+        _face_key("parent"),
+        sa.Column("position", sa.Integer(), nullable=False),
         sa.Column("share", sa.Float(), nullable=False),
         sa.CheckConstraint("child <> parent", name="parents_not_of_itself"),
     )
@@ -40,8 +40,8 @@ def upgrade() -> None:
     _create_directions()
 
 
-def _kept_key(name: str) -> sa.Column:
-    key = sa.ForeignKey("kept.id", ondelete="CASCADE")
+def _face_key(name: str) -> sa.Column:
+    key = sa.ForeignKey("saved.id", ondelete="CASCADE")
     return sa.Column(name, sa.Integer(), key, primary_key=True)
 
 
@@ -61,9 +61,9 @@ def _create_collections() -> None:
             sa.ForeignKey("collections.id", ondelete="CASCADE"),
             primary_key=True,
         ),
-        _kept_key("kept"),
+        _face_key("face"),
     )
-    op.create_index("members_kept", "members", ["kept"])
+    op.create_index("members_face", "members", ["face"])
 
 
 def _create_directions() -> None:

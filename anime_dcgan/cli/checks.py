@@ -117,7 +117,7 @@ def join_or(items: Sequence[str]) -> str:
 
 
 def format_value(value: Any) -> str:
-    """Write a value as an override has it.
+    """Return a value as it is typed in an override.
 
     >>> format_value(None), format_value(True), format_value(0.5), format_value([1, None])
     ('null', 'true', '0.5', '[1,null]')

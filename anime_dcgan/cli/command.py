@@ -94,7 +94,7 @@ def instantiate(config: Any, **arguments: Any) -> Any:
 
 
 def user_message(error: Exception) -> str | None:
-    """Return a line about an error that the user can fix; None for any other, which is a bug."""
+    """Return one line for an error that the user can fix; None for any other, which is a bug."""
     if isinstance(error, UserError):
         return str(error)
     if isinstance(error, InstantiationException):

@@ -1,4 +1,4 @@
-"""Explanations, in a line or two, of overrides that Hydra cannot apply."""
+"""Explanations of overrides that Hydra cannot apply, in one or two lines."""
 
 import os
 import re
@@ -14,11 +14,11 @@ from anime_dcgan.system.errors import UserError
 from anime_dcgan.system.paths import CONF_DIR
 
 FULL_ERROR = "HYDRA_FULL_ERROR"
-"""Environment variable: set to 1, Hydra raises its errors with their tracebacks."""
+"""Environment variable that, set to 1, makes Hydra raise its errors with tracebacks."""
 
 
 class CompositionErrors:
-    """Explain Hydra's errors while it composes the configuration, and only then."""
+    """Explanations of Hydra's errors while it composes the configuration, and only then."""
 
     def __init__(self) -> None:
         self._active = False

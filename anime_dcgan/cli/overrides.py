@@ -1,4 +1,4 @@
-"""The arguments of a command line, and the runs and sweeps that the same arguments started."""
+"""Command-line arguments, and the runs, sweeps and searches that the same arguments started."""
 
 import shlex
 from collections.abc import Iterable
@@ -115,7 +115,7 @@ def read_yaml(path: Path) -> Any:
 
 
 def is_same_training(previous: list[str] | None, argv: list[str]) -> bool:
-    """Return True if two command lines train the same."""
+    """Return True if two command lines describe the same training."""
     return sorted(training_overrides(previous or [])) == sorted(training_overrides(argv))
 
 
@@ -132,7 +132,7 @@ def run_override(run_dir: Path) -> str:
 
 
 def quote_value(value: str) -> str:
-    """Quote a value if it has characters that mean something in Hydra's grammar."""
+    """Quote a value if it has characters with a meaning in Hydra's grammar."""
     if not set(value) & set("=,'\"()[]{}:\\ "):
         return value
     return '"' + value.replace('"', '\\"') + '"'  # left as is by a shell's single quotes

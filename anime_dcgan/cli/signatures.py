@@ -1,7 +1,7 @@
 """Check of settings against the signatures of the classes that they are passed to.
 
-The constructor's signature is the schema: no second list of settings, and no import of torch
-before Hydra has accepted the overrides.
+The constructor's signature is the schema: no second list of settings is needed, and torch is
+not imported before Hydra has accepted the overrides.
 """
 
 import importlib.util
@@ -91,8 +91,8 @@ def _join(key: str, name: str) -> str:
 def _plain_types(annotation: Any) -> tuple[Any, ...]:
     """Return the plain types, and tuples of them, that an annotation allows.
 
-    Empty if it allows any other type. Tensors, which torch's optimizers accept as learning rates,
-    are ignored: no setting can be one.
+    The result is empty if it allows any other type. Tensors, which torch's optimizers accept as
+    learning rates, are ignored: no setting can be one.
     """
     union = typing.get_origin(annotation) in (typing.Union, types.UnionType)
     members = typing.get_args(annotation) if union else (annotation,)

@@ -116,7 +116,7 @@ def _format_hours(hours: float) -> str:
 def _seeds(ranking: Ranking, recipe: Recipe) -> str:
     """Return `3`, or `1 of 3` if the others failed or lack a measurement at the budget."""
     ranked = len(recipe.distances)
-    missing = sum(entry.recipe == recipe.entries[0].recipe for entry in ranking.behind)
+    missing = sum(entry.recipe == recipe.entries[0].recipe for entry in ranking.unranked)
     return f"{ranked} of {ranked + missing}" if missing else f"{ranked}"
 
 
@@ -145,7 +145,7 @@ def describe_state(entry: Entry, ranking: Ranking) -> str:
     """Describe how a run ended, or why it is not in the ranking."""
     if entry.failure is not None:
         return f"failed: {entry.failure}"
-    course = entry.course(ranking.criterion)
+    course = entry.measurements(ranking.criterion)
     if not course:
         return "measured in another way" if entry.measured else "not measured"
     distance = formatting.number(course[-1].values[ranking.criterion.distance])
@@ -182,7 +182,7 @@ def _course(recipe: Recipe, ranking: Ranking, axis: Axis) -> Points:
     courses = [
         [
             (each.images if axis is IMAGES else each.hours, each.values[ranking.criterion.distance])
-            for each in entry.course(ranking.criterion)
+            for each in entry.measurements(ranking.criterion)
         ]
         for entry in recipe.entries
     ]

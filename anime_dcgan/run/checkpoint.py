@@ -1,8 +1,8 @@
 """Read checkpoints safely and without Lightning.
 
 A checkpoint holds tensors and the resolved configuration as plain values. Reading one never runs
-code from it: it is loaded with `weights_only=True`, and only classes of
-`anime_dcgan.model` are built from it.
+code from it: it is loaded with `weights_only=True`, and only classes of `anime_dcgan.model` are
+built from it.
 """
 
 import pickle
@@ -38,7 +38,7 @@ def read(path: Path, mmap: bool = True) -> dict[str, Any]:
     except (RuntimeError, OSError, EOFError, ValueError) as error:
         reason = f" ({error.strerror})" if isinstance(error, OSError) else ""
         raise UserError(
-            f"{path} cannot be read{reason}: it is damaged or not a checkpoint; name another one, "
+            f"{path} cannot be read{reason}: it is damaged or not a checkpoint; use another one, "
             "such as that of an epoch"
         ) from None
     if not isinstance(contents, dict) or not {"state_dict", "config"} <= contents.keys():

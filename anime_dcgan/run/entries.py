@@ -1,4 +1,4 @@
-"""Runs as a comparison needs them: settings, measured distances, and how they ended."""
+"""Entries of a comparison: the settings, measurements and outcome of a run."""
 
 import json
 from collections import Counter
@@ -27,7 +27,7 @@ NOT_PART_OF_A_RECIPE = ("seed=", "sweep=")
 """Overrides that are left out of a recipe's label."""
 
 Method = tuple[tuple[str, Any], ...]
-"""How values were measured: only values of one method are comparable."""
+"""The settings of a measurement; only values of the same method are comparable."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,9 @@ class Entry:
     overrides: list[str]
     """Overrides that started the run, without its seed and names."""
     measured: dict[Method, list[Measurement]]
+    """Measurements of the averaged generator, by images."""
     floors: dict[Method, dict[str, float]]
+    """Values of real faces, measured in the same way."""
     headline: str | None
     equilibrium: EquilibriumRecord | None
     state: Literal["finished", "failed", "unfinished"]
@@ -52,10 +54,10 @@ class Entry:
         settings = {k: str(v) for k, v in self.settings.items() if not _is_seed_or_budget(k)}
         return tuple(sorted(settings.items()))
 
-    def course(self, criterion: "Criterion") -> list[Measurement]:
-        """Return the averaged generator's measurements that have this distance, by images."""
-        measurements = self.measured.get(criterion.method, [])
-        return [each for each in measurements if criterion.distance in each.values]
+    def measurements(self, criterion: "Criterion") -> list[Measurement]:
+        """Return the measurements that have the criterion's distance, by images."""
+        measured = self.measured.get(criterion.method, [])
+        return [each for each in measured if criterion.distance in each.values]
 
 
 @dataclass(frozen=True)
@@ -135,11 +137,11 @@ def _add_evaluations(
         rows = json.loads(path.read_text(encoding="utf-8"), parse_int=float)["rows"]
         for row in rows:
             measurement, method = parse_measurement(row), measurement_method(row["metric"])
-            course = measured.setdefault(method, [])
-            is_new = measurement.images not in {each.images for each in course}
+            measurements = measured.setdefault(method, [])
+            is_new = measurement.images not in {each.images for each in measurements}
             if measurement.weights == "ema" and is_new:
-                course.append(measurement)
-                course.sort(key=lambda each: each.images)
+                measurements.append(measurement)
+                measurements.sort(key=lambda each: each.images)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         notes.append(f"evaluations.json is damaged and left out: {first_line(error)}")
 
@@ -151,11 +153,11 @@ def _recipe_overrides(run: Path) -> list[str]:
 
 
 def choose_criterion(entries: list[Entry], distance: str | None = None) -> Criterion | None:
-    """Return the criterion that most runs have: a headline distance, or the one that is named."""
+    """Return the criterion shared by most runs: a headline distance, or `distance` if given."""
     counts: Counter[Criterion] = Counter()
     for entry in entries:
         for method, measurements in entry.measured.items():
             candidates = {distance} if distance else {entry.headline}
             measured = {name for each in measurements for name in each.values}
             counts.update(Criterion(name, method) for name in candidates & measured if name)
-    return max(counts, key=lambda one: (counts[one], one.distance), default=None)
+    return max(counts, key=lambda each: (counts[each], each.distance), default=None)

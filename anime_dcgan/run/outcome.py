@@ -1,4 +1,4 @@
-"""How a run ended, in files of its folder: `finished.json`, `failure.json`, `quality.json`."""
+"""The outcome of a run, in its folder: `finished.json`, `failure.json` and `quality.json`."""
 
 import math
 import time
@@ -52,7 +52,7 @@ def read_failure(run_dir: Path) -> str | None:
 
 
 def best_distance(run_dir: Path) -> float:
-    """Return the lowest headline distance that the run measured, infinity if there is none.
+    """Return the lowest headline distance that the run measured; infinity if there is none.
 
     A sweeper minimises it, and accepts numbers only.
     """

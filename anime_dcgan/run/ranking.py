@@ -8,9 +8,9 @@ from typing import Literal
 
 from anime_dcgan.run.entries import Criterion, Entry
 from anime_dcgan.run.record import Measurement
-from anime_dcgan.run.settings import format_value
+from anime_dcgan.run.settings import format_setting
 
-SLACK = 0.01  # fraction of the budget; a run measures at the end of its last batch
+SLACK = 0.01  # fraction of the budget: a run is measured at the end of its last batch
 QUANTILES = {
     **{1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365, 8: 2.306, 9: 2.262},
     **{10: 2.228, 12: 2.179, 15: 2.131, 20: 2.086, 30: 2.042, 60: 2.0, 120: 1.98},
@@ -37,13 +37,13 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Ranking:
-    """Recipes, the nearest first."""
+    """Recipes, in ascending order of their mean distance."""
 
     criterion: Criterion
     images: float
     """The budget within which all recipes are compared."""
     recipes: list[Recipe]
-    behind: list[Entry]
+    unranked: list[Entry]
     """Runs without a measurement at the budget, or measured with another method."""
     deviation: float | None
     """Standard deviation between seeds relative to the distance, pooled over all recipes."""
@@ -62,7 +62,7 @@ class Ranking:
         Student's t accounts for a standard deviation that is estimated from few seeds.
         """
         first = self.recipes[0]
-        errors = [error for one in (first, recipe) if (error := self.error(one)) is not None]
+        errors = [error for each in (first, recipe) if (error := self.error(each)) is not None]
         if recipe is first or len(errors) < 2:
             return recipe is first
         return recipe.mean - first.mean <= t_quantile(self.degrees_of_freedom) * math.hypot(*errors)
@@ -70,7 +70,7 @@ class Ranking:
 
 def t_quantile(degrees_of_freedom: int) -> float:
     """Return the 97.5 % quantile of Student's t; at least one degree of freedom."""
-    return QUANTILES[max(known for known in QUANTILES if known <= degrees_of_freedom)]
+    return QUANTILES[max(each for each in QUANTILES if each <= degrees_of_freedom)]
 
 
 def rank(
@@ -80,17 +80,17 @@ def rank(
 
     Parameters:
         images: the budget. None: the largest one that at least half of the measured runs
-            reached, so that neither a young run nor a very long one determines it.
+            reached, so that neither a run that just started nor a very long one determines it.
         by: rank by the lowest distance within the budget, or by the last.
     """
-    courses = [(entry, entry.course(criterion)) for entry in entries]
-    budget = images if images is not None else _common_budget(courses)
+    curves = [(entry, entry.measurements(criterion)) for entry in entries]
+    budget = images if images is not None else _common_budget([curve for _, curve in curves])
     groups: dict[object, list[tuple[Entry, Measurement]]] = {}
-    behind: list[Entry] = []
-    for entry, course in courses:
-        within = [each for each in course if each.images <= (1 + SLACK) * budget]
+    unranked: list[Entry] = []
+    for entry, curve in curves:
+        within = [each for each in curve if each.images <= (1 + SLACK) * budget]
         if not within or within[-1].images < (1 - SLACK) * budget:
-            behind.append(entry)
+            unranked.append(entry)
             continue
         chosen = within[-1]
         if by == "best":
@@ -108,11 +108,12 @@ def rank(
     ]
     recipes.sort(key=lambda recipe: recipe.mean)
     deviation, freedom = pooled_deviation([recipe.distances for recipe in recipes])
-    return Ranking(criterion, budget, recipes, behind, deviation, freedom)
+    return Ranking(criterion, budget, recipes, unranked, deviation, freedom)
 
 
-def _common_budget(courses: Sequence[tuple[Entry, list[Measurement]]]) -> float:
-    ends = sorted((course[-1].images for _, course in courses if course), reverse=True)
+def _common_budget(curves: Sequence[list[Measurement]]) -> float:
+    """Return the images that at least half of the measured runs reached."""
+    ends = sorted((curve[-1].images for curve in curves if curve), reverse=True)
     return ends[len(ends) // 2] if ends else 0.0
 
 
@@ -153,7 +154,7 @@ def differing_settings(recipes: Sequence[Recipe]) -> dict[str, list[str]]:
     keys = dict.fromkeys(key for one in settings for key in one)
     table: dict[str, list[str]] = {}
     for key in sorted(keys, key=lambda key: (key.count("."), list(keys).index(key))):
-        values = [format_value(one[key]) if key in one else "-" for one in settings]
+        values = [format_setting(one[key]) if key in one else "-" for one in settings]
         last = key.rpartition(".")[2]
         repeats = any(
             other.rpartition(".")[2] == last and others == values for other, others in table.items()

@@ -1,4 +1,4 @@
-"""The files of a run folder, parsed. A run may be young or damaged: whatever is there is read."""
+"""Parse the files of a run folder. Files that are missing or damaged are left out."""
 
 import json
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from anime_dcgan.system.errors import first_line
 
 VerdictName = Literal["learning", "equilibrium", "cycling", "diverging", "collapsed"]
 VERDICTS: tuple[VerdictName, ...] = get_args(VerdictName)
-MAX_TEXT = 200_000  # characters of config.yaml and command.txt that the page includes
+MAX_TEXT = 200_000  # characters of config.yaml and command.txt that a report includes
 
 T = TypeVar("T")
 
@@ -71,7 +71,7 @@ class RunRecord:
 
     @property
     def images(self) -> float | None:
-        """The largest number of images that any of the files mentions."""
+        """The largest number of images in any of the files."""
         counts = [points[-1][0] for points in self.scalars.values()]
         if self.quality:
             counts += [measurement.images for measurement in self.quality.measurements]

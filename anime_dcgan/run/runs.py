@@ -7,12 +7,12 @@ from typing import Literal, get_args
 from anime_dcgan.system.errors import NotFoundError, UserError
 
 Weights = Literal["ema", "raw"]
-"""The two sets of generator weights in a checkpoint: the moving average, and those trained."""
+"""The two sets of generator weights in a checkpoint: the moving average, and the trained ones."""
 WEIGHTS: tuple[Weights, ...] = get_args(Weights)
 
 
 def file_stem(epoch: float) -> str:
-    """Return the file name of an epoch: `epoch=0070`, or `epoch=0070.250` within one."""
+    """Return the stem of an epoch's files: `epoch=0070`, or `epoch=0070.250` within an epoch."""
     return f"epoch={epoch:04.0f}" if epoch == int(epoch) else f"epoch={epoch:08.3f}"
 
 
@@ -20,14 +20,14 @@ STEM = re.compile(r"epoch=(\d+(?:\.\d+)?)")
 
 
 def epoch_of(path: Path) -> float:
-    """Return the epoch of a file that is named by `file_stem`."""
+    """Return the epoch of a file whose stem is a `file_stem`."""
     match = STEM.fullmatch(path.with_suffix("").name)
     assert match is not None, path
     return float(match[1])
 
 
 def by_epoch(folder: Path, suffix: str) -> list[Path]:
-    """Return the files of a folder that are named by `file_stem`, earliest epoch first."""
+    """Return the files of a folder whose stem is a `file_stem`, earliest epoch first."""
     named = (path for path in folder.glob(f"epoch=*{suffix}") if STEM.fullmatch(path.stem))
     return sorted(named, key=epoch_of)
 

@@ -1,7 +1,8 @@
-"""The settings that must not change when a run resumes, and those that distinguish runs."""
+"""Settings that must not change when a run resumes, and settings that distinguish runs."""
 
 from typing import Any
 
+from anime_dcgan.cli.checks import format_value
 from anime_dcgan.system.errors import UserError
 
 RESUME_CRITICAL = (
@@ -15,9 +16,9 @@ EXECUTION_ONLY = (".fused", ".foreach", ".cuda_graphs")
 """Suffixes of settings that choose how the same steps are computed."""
 
 
-def check_same(before: dict[str, Any], now: dict[str, Any]) -> None:
+def check_resumable(saved: dict[str, Any], current: dict[str, Any]) -> None:
     """Raise `UserError` if a resume-critical setting differs from the checkpoint's."""
-    old, new = flatten(before), flatten(now)
+    old, new = flatten(saved), flatten(current)
     critical = [
         key
         for prefix in RESUME_CRITICAL
@@ -76,9 +77,7 @@ def flatten(config: Any, prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def format_value(value: object) -> str:
-    """Return the value of a setting as an override has it; classes by their short names."""
-    if isinstance(value, bool) or value is None:
-        return {True: "true", False: "false", None: "null"}[value]
-    text = f"{value:g}" if isinstance(value, float) else str(value)
+def format_setting(value: object) -> str:
+    """Return a setting's value as it is typed in an override; classes by their short names."""
+    text = f"{value:g}" if isinstance(value, float) else format_value(value)
     return text.rpartition(".")[2] if text.startswith(("anime_dcgan.", "torch.optim.")) else text

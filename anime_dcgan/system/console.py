@@ -10,6 +10,6 @@ def is_first_process() -> bool:
 
 
 def log(message: str) -> None:
-    """Print a line; once in a distributed run."""
+    """Print a line to standard error, from the first process of a distributed run only."""
     if is_first_process():
         print(message, file=sys.stderr, flush=True)

@@ -1,4 +1,4 @@
-"""The one exception for mistakes that a user can fix, and other errors in one line."""
+"""`UserError` for mistakes that a user can fix, and one-line descriptions of other errors."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,7 +7,8 @@ from contextlib import contextmanager
 class UserError(ValueError):
     """A mistake that the user can fix.
 
-    In one or two lines: what was received, why it cannot work, and the override that fixes it.
+    The message states in one or two lines what was received, why it cannot work, and the override
+    that fixes it.
     The commands print it without a traceback and exit with status 2; any other exception is a bug
     of this package and keeps its traceback.
     """

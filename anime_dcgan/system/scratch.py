@@ -21,7 +21,8 @@ def owned_name(kind: str) -> str:
 def remove_abandoned(folder: Path, kind: str) -> None:
     """Delete files of `kind` in `folder` that killed processes left.
 
-    Owners on this host are looked up; those on other hosts count as killed after a day of silence.
+    Owners on this host are looked up by process id. Files of other hosts count as abandoned if they
+    have not changed for a day.
     """
     for path in folder.glob(f"{kind}-*-*-*"):
         if _is_dead(path):

@@ -15,7 +15,7 @@ from yaml import YAMLError
 from anime_dcgan.cli.command import user_message
 from anime_dcgan.cli.overrides import command_line
 from anime_dcgan.run.outcome import best_distance, write_failure
-from anime_dcgan.run.settings import check_same
+from anime_dcgan.run.settings import check_resumable
 from anime_dcgan.system.console import is_first_process, log
 from anime_dcgan.system.errors import UserError, explain_os_error
 from anime_dcgan.system.files import try_lock, write_text
@@ -91,7 +91,7 @@ def check_same_run(run_dir: Path, config: DictConfig) -> None:
         return  # damaged; the checkpoint has the settings too
     now: Any = OmegaConf.to_container(config, resolve=True)
     if isinstance(before, dict) and {"model", "gan"} <= before.keys():
-        check_same(before, now)
+        check_resumable(before, now)
 
 
 def record_failure(run_dir: Path, error: Exception) -> str:

@@ -1,4 +1,4 @@
-"""Validators of command settings: what they accept, and one line that names the fix."""
+"""Validators of command settings accept valid values, and refuse others in one line."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""One line about errors that a user can fix, and none about bugs."""
+"""Errors that a user can fix are reported in one line; bugs keep their traceback."""
 
 import pytest
 from hydra.errors import InstantiationException

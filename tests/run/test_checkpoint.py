@@ -1,4 +1,4 @@
-"""Untrusted checkpoints: read as data, or refused with a one-line message."""
+"""Untrusted checkpoints are read as data, or refused with a one-line message."""
 
 import os
 from pathlib import Path
@@ -23,8 +23,8 @@ def contents(**changes: Any) -> dict[str, Any]:
     return {"state_dict": weights, "config": config} | changes
 
 
-def save(path: Path, what: object) -> Path:
-    torch.save(what, path)
+def save(path: Path, content: object) -> Path:
+    torch.save(content, path)
     return path
 
 
@@ -77,7 +77,9 @@ def test_only_our_networks_are_built(tmp_path: Path, target: object):
         ("anime_dcgan.model.missing.Generator", "does not have"),
     ],
 )
-def test_targets_in_our_package_that_are_not_generators(tmp_path: Path, target, message):
+def test_targets_in_our_package_that_are_not_generators_are_refused(
+    tmp_path: Path, target, message
+):
     with pytest.raises(UserError, match=message):
         load_generator(save(tmp_path / "a.ckpt", with_generator(_target_=target)))
 
@@ -102,26 +104,28 @@ def test_sizes_that_the_weights_do_not_confirm_allocate_nothing(tmp_path: Path):
         ({"width": "a"}, "a.ckpt: .* cannot be built"),
     ],
 )
-def test_settings_that_cannot_be_built(tmp_path: Path, settings: dict[str, Any], message: str):
+def test_settings_that_cannot_be_built_are_refused(
+    tmp_path: Path, settings: dict[str, Any], message: str
+):
     with pytest.raises(UserError, match=message):
         load_generator(save(tmp_path / "a.ckpt", with_generator(**settings)))
 
 
-@pytest.mark.parametrize("what", [{"state_dict": {}}, [1, 2], {"model": torch.zeros(1)}])
-def test_files_of_other_programs(tmp_path: Path, what: object):
+@pytest.mark.parametrize("content", [{"state_dict": {}}, [1, 2], {"model": torch.zeros(1)}])
+def test_files_of_other_programs_are_refused(tmp_path: Path, content: object):
     with pytest.raises(UserError, match="not a checkpoint of anime_dcgan"):
-        load_generator(save(tmp_path / "a.ckpt", what))
+        load_generator(save(tmp_path / "a.ckpt", content))
 
 
 @pytest.mark.parametrize("fraction", [0.0, 0.3, 0.99])
-def test_truncated_files(tmp_path: Path, fraction: float):
+def test_truncated_files_are_refused(tmp_path: Path, fraction: float):
     path = save(tmp_path / "a.ckpt", contents())
     path.write_bytes(path.read_bytes()[: int(fraction * path.stat().st_size)])
     with pytest.raises(UserError, match="a.ckpt"):
         load_generator(path)
 
 
-def test_missing_weights_and_a_missing_file(tmp_path: Path):
+def test_missing_weights_and_a_missing_file_are_reported(tmp_path: Path):
     path = save(tmp_path / "a.ckpt", contents())
     with pytest.raises(UserError, match="do not fit"):
         load_generator(path, "raw")

@@ -18,13 +18,13 @@ SWD = Criterion("swd/all", METHOD)
 def entry(
     recipe: str,
     seed: int,
-    course: dict[float, float],
+    curve: dict[float, float],
     settings: dict[str, float] | None = None,
     state: Literal["finished", "unfinished"] = "finished",
 ) -> Entry:
-    observations = [
+    measurements = [
         Measurement(images, images / 1000, "ema", {"swd/all": value})
-        for images, value in course.items()
+        for images, value in curve.items()
     ]
     return Entry(
         path=Path(f"{recipe},seed={seed}"),
@@ -34,7 +34,7 @@ def entry(
             **(settings or {}),
         },
         overrides=["max_kimg=60", f"loss={recipe}"],
-        measured={METHOD: observations},
+        measured={METHOD: measurements},
         floors={METHOD: {"swd/all": 3.0}},
         headline="swd/all",
         equilibrium=None,
@@ -80,15 +80,16 @@ def test_standard_errors_agree_with_the_textbook():
     )
     assert ranking.error(first) == pytest.approx(20 * 0.05)  # sqrt(2) / sqrt(2 seeds)
     assert ranking.error(second) == pytest.approx(22 * 0.05 * math.sqrt(2))
-    assert ranking.is_as_good(second)  # 2 apart, of an error of 1.85
+    assert ranking.is_as_good(second)  # the means differ by 2, with a standard error of 1.85
     assert not ranking.is_as_good(third)
 
 
 @pytest.mark.parametrize(("other", "as_good"), [(106.0, True), (107.0, False)])
 def test_few_seeds_allow_large_differences(other: float, as_good: bool):
-    """Two pairs of seeds, all 1 % from their means: errors of 1 and of other / 100.
+    """Two pairs of seeds, all 1 % from their means, have errors of 1 and of other / 100.
 
-    Student's t of 2 degrees of freedom is 4.303: 6.27 may lie between 100 and 106, 6.30 up to 107.
+    Student's t for 2 degrees of freedom is 4.303: means of 100 and 106 may differ by 6.27, means of
+    100 and 107 by 6.30.
     """
     ranking = rank(
         [
@@ -120,18 +121,22 @@ def test_equal_recipes_are_rarely_distinguished(seeds: int):
 def test_without_a_second_seed_errors_are_unknown():
     ranking = rank([entry("A", 0, {60e3: 10.0}), entry("B", 0, {60e3: 10.1})], SWD)
     assert ranking.deviation is None and ranking.error(ranking.recipes[0]) is None
-    assert [ranking.is_as_good(one) for one in ranking.recipes] == [True, False]
+    assert [ranking.is_as_good(each) for each in ranking.recipes] == [True, False]
 
 
 def test_all_are_compared_at_the_budget_that_half_of_the_runs_reached():
     long = entry("A", 0, {20e3: 30.0, 60e3: 20.0, 120e3: 5.0})
     short = entry("B", 0, {20e3: 25.0, 59.9e3: 19.0})
-    young = entry("C", 0, {20e3: 1.0}, state="unfinished")
-    ranking = rank([long, short, young], SWD)
+    unfinished = entry("C", 0, {20e3: 1.0}, state="unfinished")
+    ranking = rank([long, short, unfinished], SWD)
     assert ranking.images == 59.9e3
     assert [one.mean for one in ranking.recipes] == [19.0, 20.0]
-    assert ranking.behind == [young]
-    assert [one.mean for one in rank([long, short, young], SWD, images=20e3).recipes] == [1, 25, 30]
+    assert ranking.unranked == [unfinished]
+    assert [one.mean for one in rank([long, short, unfinished], SWD, images=20e3).recipes] == [
+        1,
+        25,
+        30,
+    ]
 
 
 def test_values_of_different_methods_are_not_compared():
@@ -140,7 +145,7 @@ def test_values_of_different_methods_are_not_compared():
     other.measured[(("name", '"fd"'),)] = other.measured.pop(METHOD)
     criterion = choose_criterion([*ours, other])
     assert criterion is not None and criterion == SWD
-    assert rank([*ours, other], criterion).behind == [other]
+    assert rank([*ours, other], criterion).unranked == [other]
 
 
 def test_only_differing_settings_are_listed_and_only_once():

@@ -1,4 +1,4 @@
-"""Finding runs and checkpoints."""
+"""Runs and checkpoints are found by name."""
 
 import os
 from pathlib import Path
@@ -10,7 +10,7 @@ from anime_dcgan.system.errors import UserError
 
 
 @pytest.mark.parametrize("epoch", [1, 70, 12345, 0.5, 70.125])
-def test_names_of_epochs(epoch: float):
+def test_file_stems_of_epochs_are_parsed_back(epoch: float):
     assert epoch_of(Path(f"{file_stem(epoch)}.ckpt")) == epoch
 
 
@@ -24,7 +24,7 @@ def make_run(outputs: Path, name: str, epochs: list[int], age: float) -> Path:
     return outputs / name
 
 
-def test_runs_are_found_by_name_by_path_and_by_age(tmp_path: Path):
+def test_runs_are_found_by_name_path_and_age(tmp_path: Path):
     old = make_run(tmp_path, "old", [1], age=100)
     new = make_run(tmp_path, "sweep/1_loss=bce", [1], age=0)
     assert find_run("old", tmp_path) == find_run(str(old), tmp_path / "elsewhere") == old

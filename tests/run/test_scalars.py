@@ -1,4 +1,4 @@
-"""scalars.jsonl: what is appended is read back, whatever a killed process or a full disk left."""
+"""Scalars are read back as they were appended, even after a killed process or a full disk."""
 
 import json
 import math

@@ -2,24 +2,24 @@
 
 import pytest
 
-from anime_dcgan.run.settings import check_same, distinguishing
+from anime_dcgan.run.settings import check_resumable, distinguishing
 from anime_dcgan.system.errors import UserError
 
 
-def test_settings_of_execution_only_may_change():
+def test_execution_only_settings_may_change():
     before = {"optimizer": {"lr": 1e-4}, "gan": {"optimizer": {"generator": {"lr": 1e-4}}}}
     now = {
         "optimizer": {"lr": 1e-4, "generator": {"fused": True}},
         "gan": {"optimizer": {"generator": {"lr": 1e-4, "fused": True}}},
     }
-    check_same(before, now)
+    check_resumable(before, now)
     assert distinguishing({"optimizer": {"fused": True}}) == {}
     with pytest.raises(UserError, match=r"optimizer\.lr=0\.0001, not"):
-        check_same(before, now | {"optimizer": {"lr": 2e-4}})
+        check_resumable(before, now | {"optimizer": {"lr": 2e-4}})
 
 
-def test_a_setting_that_only_one_of_them_has_differs():
+def test_a_setting_that_only_one_of_two_configurations_has_differs():
     before = {"model": {"discriminator": {"width": 64}}}
-    check_same(before, {"model": {"discriminator": {"width": 64, "minibatch_std": None}}})
+    check_resumable(before, {"model": {"discriminator": {"width": 64, "minibatch_std": None}}})
     with pytest.raises(UserError, match=r"minibatch_std=unset, not 4"):
-        check_same(before, {"model": {"discriminator": {"width": 64, "minibatch_std": 4}}})
+        check_resumable(before, {"model": {"discriminator": {"width": 64, "minibatch_std": 4}}})

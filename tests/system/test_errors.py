@@ -1,4 +1,4 @@
-"""Errors of the system become one line with a fix; other errors pass."""
+"""An `OSError` becomes one line with the reason and the fix; other errors propagate."""
 
 import errno
 
@@ -15,7 +15,7 @@ from anime_dcgan.system.errors import UserError, explain_os_error
         (OSError(), "OSError"),
     ],
 )
-def test_the_reason_and_the_fix_stand_in_one_line(error: OSError, reason: str):
+def test_the_message_has_the_reason_and_the_fix_in_one_line(error: OSError, reason: str):
     with (
         pytest.raises(UserError) as caught,
         explain_os_error("out=a.png cannot be written", "use another out=..."),
@@ -24,6 +24,6 @@ def test_the_reason_and_the_fix_stand_in_one_line(error: OSError, reason: str):
     assert str(caught.value) == f"out=a.png cannot be written ({reason}): use another out=..."
 
 
-def test_other_errors_pass():
+def test_other_errors_propagate():
     with pytest.raises(KeyError), explain_os_error("out=a cannot be written", "use out=b"):
         raise KeyError("a")

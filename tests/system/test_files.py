@@ -1,4 +1,4 @@
-"""Atomic writes: the previous file or the new one, and nothing temporary left."""
+"""Atomic writes leave the previous file or the new one, and no temporary file."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Memory that is freed stays with the process."""
+"""Freed memory stays with the process."""
 
 import subprocess
 import sys
@@ -21,11 +21,11 @@ print(faults() - before)
 
 @pytest.mark.skipif(sys.platform != "linux", reason="getrusage counts page faults")
 def test_a_freed_block_is_not_cleared_again():
-    def pages(keep: bool) -> int:
+    def page_faults(keep: bool) -> int:
         program = PROGRAM.format(keep=keep)
         run = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
         return int(run.stdout)
 
-    if pages(keep=False) == 0:
-        pytest.skip("this C library keeps it anyway")
-    assert pages(keep=True) == 0
+    if page_faults(keep=False) == 0:
+        pytest.skip("this C library retains freed memory by default")
+    assert page_faults(keep=True) == 0

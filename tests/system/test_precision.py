@@ -1,4 +1,4 @@
-"""Choice of the precision: bf16 if the processor and oneDNN compute in it, else float32."""
+"""Choice of the precision: bf16 if the processor and oneDNN support it, else float32."""
 
 import pytest
 import torch

@@ -4,7 +4,7 @@ from typing import Any
 
 from lightning import Callback, Trainer
 
-from anime_dcgan.run.settings import check_same
+from anime_dcgan.run.settings import check_resumable
 from anime_dcgan.training.callbacks.periodic import epoch_now
 from anime_dcgan.training.gan import GAN
 
@@ -27,4 +27,4 @@ class Provenance(Callback):
     def on_load_checkpoint(
         self, trainer: Trainer, pl_module: GAN, checkpoint: dict[str, Any]
     ) -> None:
-        check_same(checkpoint["config"], self.config)
+        check_resumable(checkpoint["config"], self.config)

@@ -569,7 +569,8 @@ def test_a_folder_that_cannot_be_listed_is_named(
 
     monkeypatch.setattr("os.scandir", shut)
     line = error_line(call("prepare", "source=in", cwd=tmp_path, status=2))
-    assert line == f"cannot list {tmp_path / 'in/shut'}: Permission denied\n"
+    shut_folder = tmp_path / "in/shut"
+    assert line == f"{shut_folder} cannot be listed (Permission denied): make it readable\n"
 
 
 @pytest.mark.parametrize(
@@ -578,7 +579,10 @@ def test_a_folder_that_cannot_be_listed_is_named(
         ([], "prepare needs one source: add source=FOLDER"),
         ([SOURCE, "data=anime_faces"], "prepare needs one source: add source=FOLDER"),
         (["source=empty"], "source=.*empty holds no pictures"),
-        (["source=[pile,nowhere]"], "source=.*nowhere cannot be used: No such file or directory"),
+        (
+            ["source=[pile,nowhere]"],
+            r"source=.*nowhere cannot be used \(No such file or directory\): use a folder",
+        ),
         (["source=text.txt"], "source=.*text.txt is neither a folder nor a supported archive"),
         (["source=broken.zip"], "source=.*broken.zip is a broken archive"),
         (["source=[pile,./pile]"], "source=.*pile.* is empty or repeats a source"),

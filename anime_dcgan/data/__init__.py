@@ -1,1 +1,1 @@
-"""Faces: where they come from (sources), the cache that holds them, and the data module."""
+"""Faces: sources, the cache of decoded pictures, and the data module."""

@@ -8,7 +8,6 @@ import gzip
 import io
 import lzma
 import os
-import shutil
 import tarfile
 import tempfile
 import weakref
@@ -22,7 +21,7 @@ from anime_dcgan.data import picture_files
 from anime_dcgan.data.decoding import Stream
 from anime_dcgan.data.picture_files import check_size, describe_error, is_picture, no_pictures
 from anime_dcgan.data.source import Unreadable
-from anime_dcgan.system.errors import UserError
+from anime_dcgan.system.errors import UserError, explain_os_error
 
 Decompressor = type[gzip.GzipFile] | type[bz2.BZ2File] | type[lzma.LZMAFile]
 
@@ -100,9 +99,9 @@ class TarPictures:
     """The pictures of a .tar, each read by seeking to its bytes.
 
     A compressed tar offers no random access. On first use it is read through once, and the bytes of
-    its pictures are written end to end to one temporary file, in which every process then seeks; it
-    is deleted with this object, or when the process that made it ends. Pickling counts as a use, so
-    that workers share the one file.
+    its pictures are written end to end to a temporary file that all processes seek in. The file is
+    deleted with this object, or when the process that created it ends. Pickling counts as a use, so
+    that workers share one file.
     """
 
     def __init__(self, path: Path) -> None:
@@ -188,7 +187,7 @@ def _spans(
     """Return offset and size in bytes of each picture, by name; `offset_of` locates a member.
 
     A hard link has the span of its target; for a name that occurs twice the last member counts, as
-    in tar itself; sparse members, which no program makes of pictures, are skipped.
+    in tar itself; sparse members, which no program writes for pictures, are skipped.
     """
     spans: dict[str, tuple[int, int]] = {}
     for member in archive:
@@ -203,20 +202,16 @@ def _spans(
 
 def _append(data: bytes, unpacked: io.BufferedWriter) -> None:
     """Write to the temporary file; raise `UserError` if that fails, as on a full disk."""
-    try:
+    with explain_os_error(
+        f"the archive cannot be unpacked into {tempfile.gettempdir()}",
+        "set TMPDIR to a folder with more space,\nor unpack it yourself and use data.path=FOLDER",
+    ):
         unpacked.write(data)
         unpacked.flush()
-    except OSError as error:
-        free = shutil.disk_usage(tempfile.gettempdir()).free
-        raise UserError(
-            f"cannot unpack the archive into {tempfile.gettempdir()} ({free:,} bytes free): "
-            f"{error.strerror}\nset TMPDIR to a folder with more space, or unpack it yourself and "
-            "pass that folder as data.path=..."
-        ) from error
 
 
 def _delete_own(path: Path, owner: int) -> None:
-    """Delete the temporary file in the process that made it, never in a fork of it."""
+    """Delete the temporary file in the process that created it, never in a fork of it."""
     if os.getpid() == owner:
         path.unlink(missing_ok=True)
 
@@ -239,7 +234,9 @@ def _archive_errors(path: Path) -> Iterator[None]:
     except UserError:
         raise
     except PermissionError as error:
-        raise UserError(f"data.path={path} cannot be read: {error.strerror}") from error
+        raise UserError(
+            f"data.path={path} cannot be read ({error.strerror}): make it readable"
+        ) from error
     except ARCHIVE_ERRORS as error:
         raise UserError(
             f"data.path={path} is a broken archive ({describe_error(error)}): "

@@ -1,4 +1,4 @@
-"""Batches of faces in an order that depends on the seed and the epoch alone."""
+"""Batches of faces in an order that depends only on the seed and the epoch."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ from anime_dcgan.data.rows import read_rows, reader
 
 
 class EpochOrder:
-    """Shuffled order of the training faces; Lightning sets the epoch."""
+    """The shuffled order of the training faces; Lightning sets the epoch."""
 
     def __init__(self, rows: np.ndarray, seed: int) -> None:
         self.rows = rows
@@ -27,14 +27,14 @@ class EpochOrder:
 
 
 class FaceBatches:
-    """Full batches gathered by index from the memory-mapped cache; a smaller rest is dropped.
+    """Full batches, gathered by row from the memory-mapped cache; an incomplete one is dropped.
 
-    Each of the `world_size` processes gets different batches. It can be resumed within an epoch:
+    Each of the `world_size` processes gets different batches. Iteration can resume within an epoch:
     Lightning saves `state_dict` in its checkpoints.
 
     Parameters:
-        device: that holds all faces from the first batch on, and gathers there what it yields, so
-            that no step waits for a copy; None reads each batch from disk.
+        device: device that holds all faces from the first batch on and gathers the batches, so that
+            no step waits for a copy; None reads each batch from disk.
     """
 
     def __init__(
@@ -75,8 +75,10 @@ class FaceBatches:
         self._resume_at = dict(state)
 
     def _rows_of_batches(self) -> Int64[np.ndarray, "batches n"]:
-        """Of this process, for the epoch; ascending within a batch, where order means nothing, as
-        the disk likes it."""
+        """Return the rows of this process's batches in the current epoch.
+
+        Rows ascend within a batch, where their order has no meaning, for faster reading from disk.
+        """
         order = self.sampler()[: len(self) * self.world_size * self.batch_size]
         return np.sort(
             order.reshape(len(self), self.world_size, self.batch_size)[:, self.rank], axis=1
@@ -90,7 +92,7 @@ class FaceBatches:
                 yield lambda batch: torch.from_numpy(read(rows[batch]))
             return
         if self._resident is None:
-            every = read_rows(self.images, np.arange(len(self.images)))
-            self._resident = torch.from_numpy(every).to(self.device)
-        faces, places = self._resident, torch.from_numpy(rows).to(self.device)
-        yield lambda batch: faces[places[batch]]
+            images = read_rows(self.images, np.arange(len(self.images)))
+            self._resident = torch.from_numpy(images).to(self.device)
+        faces, indices = self._resident, torch.from_numpy(rows).to(self.device)
+        yield lambda batch: faces[indices[batch]]

@@ -1,20 +1,20 @@
 """Cache of a source: every picture decoded once, into one memory-mapped file of uint8.
 
 A cache is a folder `<name>-<hash>` that holds `faces.npy` (the pictures), `indices.npy` (the source
-index of each row), `digests.npy` (a hash of its pixels), `unreadable.txt` (what was left out, and
-why) and `source.json` (what it was made from). It is built under another name beside that and
-renamed when whole, so a folder with the final name is a finished one however a build ends.
+index of each row), `digests.npy` (a hash of each row's pixels), `unreadable.txt` (the pictures left
+out, with reasons) and `source.json` (the source and the settings). It is built under a temporary
+name and renamed when complete, so that a folder with the final name is complete however a build
+ends.
 """
 
-import errno
 import hashlib
 import io
 import json
 import os
 import re
 import shutil
-from collections.abc import Generator, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Generator
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -24,20 +24,18 @@ import numpy as np
 from anime_dcgan.data.pool import cores, in_order, with_progress
 from anime_dcgan.data.source import Source, Unreadable
 from anime_dcgan.system import scratch
-from anime_dcgan.system.errors import UserError
+from anime_dcgan.system.errors import UserError, explain_os_error
 from anime_dcgan.system.files import sync
 
 CACHE_VERSION = 2
-"""To be raised whenever the same source would give other bytes, so that caches are rebuilt."""
+"""Increased whenever the same source would give other bytes, so that caches are rebuilt."""
 
-POOL_FROM = 500
-"""Fewer pictures than this are decoded faster than worker processes start."""
+MIN_PICTURES_FOR_WORKERS = 500
+"""Fewer pictures are decoded faster than worker processes start."""
 
 CHUNK_PICTURES = 256
 CHUNK_BYTES = 4 * 1024**2
-"""Max pictures, or bytes, that are decoded at a time."""
-
-FULL = (errno.ENOSPC, errno.EDQUOT)
+"""Max pictures and bytes of decoded pictures in a chunk."""
 
 STAGING = ".building"
 
@@ -72,10 +70,10 @@ def open_cache(
 ) -> FaceCache:
     """Return the cache of `source` at `image_size` px below `cache_dir`; build it if needed.
 
-    `workers` processes decode (default: one for each core this process may use; 0 or 1: none but
-    this one); fewer than `POOL_FROM` pictures are decoded here. A process builds one cache at a
-    time; several processes may build the same one. Raises `UserError` where no picture can be read,
-    and where the folder cannot be written or has no room.
+    Pictures are decoded in `workers` processes (default: one per core that this process may use),
+    or in this process if `workers` is 0 or 1 or there are fewer than `MIN_PICTURES_FOR_WORKERS`. A
+    process builds one cache at a time; several processes may build the same one. Raises `UserError`
+    if no picture can be read, or if the folder cannot be written or lacks space.
     """
     made_from = _made_from(source, image_size)
     folder = Path(cache_dir).absolute() / _folder_name(made_from, source)
@@ -89,7 +87,7 @@ def open_cache(
 
 
 def _made_from(source: Source, image_size: int) -> dict[str, object]:
-    """Return everything that a cache depends on, in the form that JSON gives back."""
+    """Return everything that a cache depends on, in the form in which JSON restores it."""
     made_from = {
         "cache_version": CACHE_VERSION,
         "image_size": image_size,
@@ -99,12 +97,12 @@ def _made_from(source: Source, image_size: int) -> dict[str, object]:
 
 
 def _folder_name(made_from: dict[str, object], source: Source) -> str:
-    """Return the last part of the source's path, or its kind, with a hash of its identity."""
+    """Return the stem of the source's path, or its kind, with a hash of `made_from`."""
     digest = hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()
     identity = source.identity()
-    called = Path(str(identity.get("path") or identity.get("kind", ""))).stem
-    readable = re.sub(r"[^\w-]+", "-", called).strip("-")[:40]
-    return f"{readable or 'faces'}-{digest[:12]}"
+    stem = Path(str(identity.get("path") or identity.get("kind", ""))).stem
+    name = re.sub(r"[^\w-]+", "-", stem).strip("-")[:40]
+    return f"{name or 'faces'}-{digest[:12]}"
 
 
 def _load(folder: Path, made_from: dict[str, object]) -> FaceCache | None:
@@ -117,7 +115,7 @@ def _load(folder: Path, made_from: dict[str, object]) -> FaceCache | None:
         images = np.load(faces, mmap_mode="r")
         indices = np.load(folder / "indices.npy")
         digests = np.load(folder / "digests.npy")
-        whole = (
+        is_complete = (
             faces.stat().st_size == record["faces_bytes"]
             and list(images.shape) == record["shape"]
             and images.dtype == np.uint8
@@ -126,7 +124,7 @@ def _load(folder: Path, made_from: dict[str, object]) -> FaceCache | None:
             and digests.shape == images.shape[:1]
             and digests.dtype == np.uint64
         )
-        if not whole:
+        if not is_complete:
             return None
         return FaceCache(folder, images, int(record["unreadable"]), indices, digests)
     except (OSError, ValueError, KeyError, TypeError, EOFError):
@@ -135,7 +133,7 @@ def _load(folder: Path, made_from: dict[str, object]) -> FaceCache | None:
 
 @dataclass
 class _Build:
-    """A build of a cache: decode, write, and rename into place."""
+    """A build of a cache: decoding, writing, and renaming into place."""
 
     source: Source
     image_size: int
@@ -162,7 +160,7 @@ class _Build:
             shutil.rmtree(staging, ignore_errors=True)
 
     def _write_faces(self, path: Path, count: int) -> None:
-        """Write each chunk where it lies if all pictures can be read; then close the gaps."""
+        """Write each chunk where it belongs if all pictures are readable; then close the gaps."""
         with self._storage_errors(), path.open("w+b") as faces:
             self._write_header(faces, count)
             faces.flush()
@@ -174,7 +172,7 @@ class _Build:
             _flush(faces)
 
     def _gather(self, path: Path, header: int) -> list[tuple[int, int]]:
-        """Decode everything into the file; return the first row and the pictures of each chunk."""
+        """Decode all pictures into the file; return the first row and the length of each chunk."""
         starts = []
         with (
             closing(self._chunks(path, header)) as chunks,
@@ -192,7 +190,7 @@ class _Build:
     def _close_gaps(
         self, faces: io.BufferedRandom, header: int, starts: list[tuple[int, int]]
     ) -> None:
-        """Move the pictures of each chunk up to the end of the chunk before it."""
+        """Move the pictures of each chunk to the end of the chunk before it."""
         row, end = self._picture_bytes(), 0
         for start, count in starts:
             faces.seek(header + start * row)
@@ -217,35 +215,29 @@ class _Build:
         with self._storage_errors():
             cache_dir.mkdir(parents=True, exist_ok=True)
             scratch.remove_abandoned(cache_dir, STAGING)
-            free = shutil.disk_usage(cache_dir).free
-            if free < self._bytes_needed():
-                raise self._no_room(free)
+            self._check_space(shutil.disk_usage(cache_dir).free)
             staging = cache_dir / scratch.owned_name(STAGING)
             staging.mkdir()
             return staging
 
-    def _no_room(self, free: int) -> UserError:
-        return UserError(
-            f"the cache of decoded pictures needs {self._bytes_needed():,} bytes, and "
-            f"{self.folder.parent} has {free:,} free:\n"
-            "make room there, or name another folder with data.cache_dir=..."
+    def _check_space(self, free: int) -> None:
+        if free < self._bytes_needed():
+            raise UserError(
+                f"the cache of decoded pictures needs {self._bytes_needed():,} bytes, but "
+                f"{self.folder.parent} has {free:,} free:\n"
+                "free some space, or use another data.cache_dir=..."
+            )
+
+    def _storage_errors(self) -> AbstractContextManager[None]:
+        """Raise errors of the file system as `UserError`."""
+        return explain_os_error(
+            f"the cache of decoded pictures needs {self._bytes_needed():,} bytes, but "
+            f"{self.folder.parent} cannot be written to",
+            "use another data.cache_dir=...",
         )
 
-    @contextmanager
-    def _storage_errors(self) -> Iterator[None]:
-        """Turn errors of the file system into `UserError`."""
-        try:
-            yield
-        except OSError as error:
-            if error.errno in FULL:
-                raise self._no_room(shutil.disk_usage(self.folder.parent).free) from error
-            raise UserError(
-                f"cannot write the cache of decoded pictures in {self.folder.parent}: "
-                f"{error.strerror or error}\nname another folder with data.cache_dir=..."
-            ) from error
-
     def _write_header(self, faces: io.BufferedRandom, count: int) -> None:
-        """Write the .npy header for `count` rows; numpy pads it to one length for any count."""
+        """Write the .npy header for `count` rows; all headers have the same length."""
         shape = (count, self.image_size, self.image_size, 3)
         faces.seek(0)
         np.lib.format.write_array_header_1_0(
@@ -270,7 +262,7 @@ class _Build:
         return "".join(f"{_one_line(name)}\t{reason}\n" for name, reason in self.unreadable)
 
     def _none_readable(self) -> UserError:
-        """Write the list of reasons next to where the cache would have been."""
+        """Write the list of reasons next to the missing cache, and return the error."""
         reasons = self.folder.with_name(f"{self.folder.name}-unreadable.txt")
         with self._storage_errors():
             _write_text(reasons, self._unreadable_lines())
@@ -281,24 +273,25 @@ class _Build:
         )
 
     def _chunks(self, path: Path, header: int) -> Generator[_Chunk, None, None]:
-        """Decode the source into the file behind its header, in this process or in workers."""
+        """Decode the source into the file after its header, in this process or in workers."""
         count = len(self.source)
         size = max(1, min(CHUNK_PICTURES, CHUNK_BYTES // self._picture_bytes()))
         ranges = [range(start, min(start + size, count)) for start in range(0, count, size)]
         workers = cores() if self.workers is None else self.workers
+        workers = workers if count >= MIN_PICTURES_FOR_WORKERS else 1
         work = partial(_decode, self.source, self.image_size, path, header)
-        return in_order(work, ranges, workers if count >= POOL_FROM else 1, "data.workers")
+        return in_order(work, ranges, workers, "data.workers")
 
 
-def _decode(source: Source, image_size: int, path: Path, header: int, part: range) -> _Chunk:
-    """Decode a range of pictures into a file that others write to as well.
+def _decode(source: Source, image_size: int, path: Path, header: int, span: range) -> _Chunk:
+    """Decode a range of pictures into a file that other workers write to as well.
 
-    Handing them back took longer than decoding small ones (benchmarks/results/training.md).
+    Returning the pixels took longer than decoding small pictures (benchmarks/results/training.md).
     """
-    images = np.empty((len(part), image_size, image_size, 3), np.uint8)
+    images = np.empty((len(span), image_size, image_size, 3), np.uint8)
     indices: list[int] = []
     unreadable: list[tuple[str, str]] = []
-    for index in part:
+    for index in span:
         try:
             images[len(indices)] = np.asarray(source.read(index, image_size))
             indices.append(index)
@@ -306,9 +299,9 @@ def _decode(source: Source, image_size: int, path: Path, header: int, part: rang
             unreadable.append((source.name(index), _one_line(str(error))))
     row, images = images[0].nbytes, images[: len(indices)]
     with path.open("r+b") as faces:
-        faces.seek(header + part.start * row)
+        faces.seek(header + span.start * row)
         faces.write(images.data)
-    return _Chunk(part.start, digests(images), indices, unreadable)
+    return _Chunk(span.start, digests(images), indices, unreadable)
 
 
 def digests(images: np.ndarray) -> np.ndarray:
@@ -323,7 +316,7 @@ def _count(chunk: _Chunk) -> tuple[int, int]:
 
 
 def _publish(staging: Path, folder: Path, made_from: dict[str, object]) -> None:
-    """Rename `staging` to `folder`, unless another process was first with a complete cache."""
+    """Rename `staging` to `folder`, unless another process has completed the cache already."""
     try:
         staging.rename(folder)
     except OSError:
@@ -353,6 +346,6 @@ def _write_array(path: Path, array: np.ndarray) -> None:
 
 
 def _flush(file: io.BufferedWriter | io.BufferedRandom | io.TextIOWrapper) -> None:
-    """Flush to the disk, so that a later rename cannot survive a power cut without the data."""
+    """Flush to the disk, so that no power cut keeps a later rename but loses the data."""
     file.flush()
     os.fsync(file.fileno())

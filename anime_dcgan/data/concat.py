@@ -50,7 +50,7 @@ class ConcatPictures:
 
 
 def concat_folders(paths: Iterable[str | Path], setting: str) -> ConcatPictures:
-    """Concatenate folders and archives; a `UserError` names the wrong one with `setting`."""
+    """Concatenate folders and archives; a `UserError` names the invalid one by `setting`."""
     try:
         return ConcatPictures([FolderFaces(path) for path in paths])
     except UserError as error:

@@ -1,4 +1,4 @@
-"""`FacesDataModule`: batches of uint8 faces from a source, with a hold-out split."""
+"""The Lightning data module: batches of uint8 faces from a source, with a hold-out split."""
 
 from pathlib import Path
 
@@ -10,7 +10,8 @@ from anime_dcgan.data.faces import Faces, open_faces
 from anime_dcgan.data.source import HasSplit, Source
 from anime_dcgan.system.errors import UserError
 
-RESIDENT_SHARE = 0.25  # of a GPU's free memory, which faces may take that stay there
+MAX_RESIDENT_FRACTION = 0.25
+"""Max fraction of a GPU's free memory that resident faces may take by default."""
 
 
 class FacesDataModule(lightning.LightningDataModule):
@@ -18,14 +19,14 @@ class FacesDataModule(lightning.LightningDataModule):
 
     Parameters:
         image_size: side of the square faces, px.
-        batch_size: real faces in a batch, in each process.
-        accumulate: batches that are delivered as one, for the step that takes them in parts.
-        holdout: share of the faces, in [0, 1), that is never trained on; a manifest has its own.
-        cache_dir: where decoded faces are kept for the next run.
-        workers: processes that decode; null is one for each core.
-        seed: decides the split and the order.
-        resident: whether all faces are kept on the device of the training; null where that is a GPU
-            with room for them.
+        batch_size: real faces per batch, in each process.
+        accumulate: batches delivered as one, which the training step splits into microbatches.
+        holdout: fraction of the faces, in [0, 1), that is never trained on; null for a manifest,
+            which has its own split.
+        cache_dir: folder that keeps decoded faces for later runs.
+        workers: decoding processes; null is one per core.
+        seed: determines the split and the order.
+        resident: keep all faces on the training device; null does so on a GPU with enough memory.
     """
 
     def __init__(
@@ -42,16 +43,20 @@ class FacesDataModule(lightning.LightningDataModule):
     ) -> None:
         super().__init__()
         if holdout is None and not isinstance(source, HasSplit):
-            raise UserError("data.holdout=null is for manifests: use data.holdout=0.05")
+            raise UserError("data.holdout=null is for data=manifest only: use data.holdout=0.05")
         if holdout is not None and isinstance(source, HasSplit):
             raise UserError(
-                f"data.holdout={holdout} has no effect on a manifest, which has a column for it:\n"
-                "python -m anime_dcgan.prepare ... holdout=... writes it anew"
+                f"data.holdout={holdout} has no effect on a manifest, which has its own split: "
+                "remove it,\nor split again with python -m anime_dcgan.prepare ... holdout=..."
             )
         if holdout is not None and not 0 <= holdout < 1:
-            raise UserError(f"data.holdout={holdout} is no share in [0, 1): use data.holdout=0.05")
+            raise UserError(
+                f"data.holdout={holdout} must be a number in [0, 1): use data.holdout=0.05"
+            )
         if batch_size < 1:
-            raise UserError(f"data.batch_size={batch_size} is empty: use data.batch_size=64")
+            raise UserError(
+                f"data.batch_size={batch_size} must be at least 1: use data.batch_size=64"
+            )
         self.source = source
         self.image_size = image_size
         self.batch_size = batch_size
@@ -66,7 +71,7 @@ class FacesDataModule(lightning.LightningDataModule):
     @property
     def faces(self) -> Faces:
         """Training and hold-out faces; available after `setup`."""
-        assert self._faces is not None, "setup comes first"
+        assert self._faces is not None, "call setup() first"
         return self._faces
 
     def prepare_data(self) -> None:
@@ -100,11 +105,11 @@ class FacesDataModule(lightning.LightningDataModule):
         )
         if len(batches) == 0:
             count = len(faces.train_rows)
-            fitting = count // (world_size * self.accumulate)
-            mend = f"data.batch_size={fitting}" if fitting else "data.batch_size=1 gan.accumulate=1"
+            largest = count // (world_size * self.accumulate)
+            fix = f"data.batch_size={largest}" if largest else "data.batch_size=1 gan.accumulate=1"
             raise UserError(
-                f"{count} faces to train on do not fill a batch of {step_size * world_size}: "
-                f"use {mend}, or bring more faces"
+                f"{count} training faces do not fill a batch of {step_size * world_size}: "
+                f"use {fix}, or more faces"
             )
         return batches
 
@@ -114,4 +119,4 @@ class FacesDataModule(lightning.LightningDataModule):
         if device.type != "cuda":
             return False
         free, _ = torch.cuda.mem_get_info(device)
-        return self.faces.images.nbytes <= RESIDENT_SHARE * free
+        return self.faces.images.nbytes <= MAX_RESIDENT_FRACTION * free

@@ -1,4 +1,4 @@
-"""Decoding of pictures to square RGB; the only module that knows about image formats."""
+"""Decoding of pictures to square RGB; the only module that handles image formats."""
 
 import io
 import math
@@ -13,22 +13,22 @@ from PIL import Image
 from anime_dcgan.data.source import Unreadable
 
 MAX_PIXELS = 64 * 1024**2
-"""Max pixels; larger pictures are refused by their header, before decoding."""
+"""Max pixels; larger pictures are rejected by their header, before decoding."""
 
 FORMATS = (
     *("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "PPM"),
     *("TGA", "ICO", "PCX", "SGI", "QOI", "DDS", "PSD"),
 )
-"""Formats that Pillow may open, whatever the file name; EPS is excluded, it runs Ghostscript."""
+"""Formats that Pillow may open, whatever the file name; without EPS, which runs Ghostscript."""
 
 DRAFT_MARGIN = 3
-"""A JPEG may be decoded at 1/2, 1/4 or 1/8 scale while it stays this many times the target."""
+"""A JPEG may be decoded at 1/2, 1/4 or 1/8 scale if it stays this many times the target size."""
 
 JPEG = b"\xff\xd8\xff"
 """First bytes of every JPEG."""
 
 APP1 = b"\xff\xe1"
-"""First bytes of EXIF and XMP in a JPEG, which may hold its orientation; never in its pixels."""
+"""First bytes of EXIF or XMP in a JPEG, which may hold its orientation; never among its pixels."""
 
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -49,17 +49,17 @@ Stream = io.BytesIO | io.BufferedReader
 def decode(stream: Stream, image_size: int) -> Image.Image:
     """Decode a picture of any common format and mode to RGB of `image_size` x `image_size` px.
 
-    First frame, EXIF orientation applied, transparency laid on white, more than 8 bits scaled to 8,
-    centre square, antialiased. A picture that already fits is not resampled. Raises whatever
-    Pillow raises, and `Unreadable` or one of Pillow's bomb errors where the header promises too
-    many pixels.
+    The result is the centre square of the first frame, antialiased, with the EXIF orientation
+    applied, transparency on white and more than 8 bits scaled to 8. A picture that already has the
+    size is not resampled. Raises whatever Pillow raises, and `Unreadable` or one of Pillow's bomb
+    errors if the header declares too many pixels.
     """
-    least = DRAFT_MARGIN * image_size
-    picture = _plain_jpeg(stream, 2 * least)
+    min_side = DRAFT_MARGIN * image_size
+    picture = _plain_jpeg(stream, 2 * min_side)
     if picture is not None:
         return fit(centre_square(picture), image_size)
     with _opened(stream) as image:
-        image.draft(None, (least, least))
+        image.draft(None, (min_side, min_side))
         image.load()
         turn = _turn(image)
         face = fit(_to_rgb(centre_square(image)), image_size)
@@ -93,20 +93,20 @@ def centre_square(image: Image.Image) -> Image.Image:
     return image if width == height else image.crop((left, top, left + side, top + side))
 
 
-def _plain_jpeg(stream: Stream, below: float = math.inf) -> Image.Image | None:
-    """Decode a grey or RGB JPEG without metadata, smaller than `below` px; None for all others.
+def _plain_jpeg(stream: Stream, max_side: float = math.inf) -> Image.Image | None:
+    """Decode a grey or RGB JPEG without metadata, its shorter side below `max_side` px, or None.
 
-    The pixels are Pillow's to the last bit, since both leave them to libjpeg-turbo, in half of
-    the time where pictures are small. Whatever is odd, damage included, is left to Pillow, with the
-    stream at its start.
+    The pixels equal Pillow's to the last bit, since both use libjpeg-turbo, and small pictures take
+    half the time. Everything unusual, including damage, is left to Pillow, with the stream back at
+    its start.
     """
     if stream.read(len(JPEG)) == JPEG:
         data = JPEG + stream.read()
         try:
             height, width, colours, _ = simplejpeg.decode_jpeg_header(data)
             size = int(height), int(width)
-            usual = colours in ("YCbCr", "Gray", "RGB") and math.prod(size) <= MAX_PIXELS
-            if usual and min(size) < below and APP1 not in data:
+            plain = colours in ("YCbCr", "Gray", "RGB") and math.prod(size) <= MAX_PIXELS
+            if plain and min(size) < max_side and APP1 not in data:
                 return Image.fromarray(simplejpeg.decode_jpeg(data))
         except ValueError:
             pass
@@ -118,14 +118,15 @@ def _plain_jpeg(stream: Stream, below: float = math.inf) -> Image.Image | None:
 def _opened(stream: Stream) -> Iterator[Image.Image]:
     """Open the picture: read its header and decode nothing yet."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # oddities of metadata: the pixels are what counts
+        warnings.simplefilter("ignore")  # about metadata, which is not used
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         with Image.open(stream, formats=FORMATS) as image:
-            _refuse_bomb(image.size)
+            _check_pixels(image.size)
             yield image
 
 
-def _refuse_bomb(size: tuple[int, int]) -> None:
+def _check_pixels(size: tuple[int, int]) -> None:
+    """Raise `Unreadable` above `MAX_PIXELS`."""
     width, height = size
     if width * height > MAX_PIXELS:
         limit = MAX_PIXELS // 1024**2
@@ -133,7 +134,7 @@ def _refuse_bomb(size: tuple[int, int]) -> None:
 
 
 def _turn(image: Image.Image) -> Image.Transpose | None:
-    """Return the operation that turns the picture upright; None if there is none to apply."""
+    """Return the operation that turns the picture upright; None if it is upright already."""
     try:
         return TURNS.get(image.getexif().get(ORIENTATION, 1))
     except Exception:
@@ -153,8 +154,8 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 def _to_8_bit(values: np.ndarray) -> np.ndarray:
     """Convert grey values of 16 or 32 bits to uint8, rounded.
 
-    Integers are taken as 0..65535, floats as the first of 0..1, 0..255, 0..65535 that holds them;
-    what goes beyond is stretched from its least to its greatest value.
+    Integers range over 0..65535, floats over the first of 0..1, 0..255 and 0..65535 that contains
+    them; all other values are stretched from their minimum to their maximum.
     """
     tops = (1.0, 255.0, 65535.0) if values.dtype.kind == "f" else (65535.0,)
     values = np.nan_to_num(values.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)

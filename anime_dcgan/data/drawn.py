@@ -27,7 +27,8 @@ from anime_dcgan.system.errors import UserError
 
 __all__ = ["DRAWING_VERSION", "DrawnFaces", "FaceFactors", "draw_face", "sample_factors"]
 
-DRAWING_VERSION = 1  # raised whenever any face would be sampled or drawn otherwise than before
+DRAWING_VERSION = 1
+"""Increased whenever any face would be sampled or drawn differently."""
 
 
 def draw_face(factors: FaceFactors, image_size: int = 64) -> Image.Image:
@@ -49,13 +50,13 @@ def draw_face(factors: FaceFactors, image_size: int = 64) -> Image.Image:
 
 
 class DrawnFaces:
-    """The first `count` faces of the endless sequence of `seed`, drawn whenever they are read."""
+    """The first `count` faces of the infinite sequence of `seed`, drawn each time they are read."""
 
     def __init__(self, count: int, seed: int = 0):
         if count < 1:
-            raise UserError(f"data.count={count} draws no face: use data.count=1 or more")
+            raise UserError(f"data.count={count} must be at least 1: use data.count=20000")
         if seed < 0:
-            raise UserError(f"data.seed={seed} is negative: use data.seed=0 or more")
+            raise UserError(f"data.seed={seed} must be at least 0: use data.seed=0")
         self._count = count
         self._seed = seed
 
@@ -77,7 +78,7 @@ class DrawnFaces:
         return draw_face(self.factors(index), image_size)
 
     def identity(self) -> dict[str, object]:
-        """Return count, seed and `DRAWING_VERSION`, which is raised when the drawing changes."""
+        """Return count, seed and `DRAWING_VERSION`."""
         return {
             "kind": "drawn",
             "drawing_version": DRAWING_VERSION,

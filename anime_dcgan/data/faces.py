@@ -33,7 +33,7 @@ def open_faces(
 ) -> Faces:
     """Return the faces of `source`; decode them if they are not in the cache (see `open_cache`).
 
-    `holdout` is the share, in [0, 1), that is held out; it and `seed` mean nothing for a source
+    `holdout` is the fraction, in [0, 1), that is held out; it and `seed` have no effect on a source
     that is `HasSplit`.
     """
     cache = open_cache(source, image_size, cache_dir, workers)
@@ -44,10 +44,10 @@ def open_faces(
     return Faces(cache.folder, cache.images, np.flatnonzero(~held_out), np.flatnonzero(held_out))
 
 
-def is_held_out(keys: np.ndarray, share: float, seed: int) -> np.ndarray:
-    """Return True for each key, uint64, in the held-out fraction `share`: bool, (n,).
+def is_held_out(keys: np.ndarray, fraction: float, seed: int) -> np.ndarray:
+    """Return True for each key, uint64, that is in the held-out fraction: bool, (n,).
 
-    It depends on the key and the seed alone: what comes to a set moves nothing in it, and equal
+    The result depends only on the key and the seed: faces that are added move no others, and equal
     keys fall on the same side. The keys are mixed by the finalizer of splitmix64 (Steele, Lea,
     Flood 2014, "Fast splittable pseudorandom number generators").
     """
@@ -55,22 +55,22 @@ def is_held_out(keys: np.ndarray, share: float, seed: int) -> np.ndarray:
     mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     mixed = mixed ^ (mixed >> np.uint64(31))
-    return (mixed >> np.uint64(11)) * 2.0**-53 < share
+    return (mixed >> np.uint64(11)) * 2.0**-53 < fraction
 
 
-def distinct_rows(images: np.ndarray, rows: np.ndarray, wanted: int, seed: int) -> np.ndarray:
-    """Return up to `wanted` random rows, no two of them with the same pixels.
+def distinct_rows(images: np.ndarray, rows: np.ndarray, max_count: int, seed: int) -> np.ndarray:
+    """Return up to `max_count` random rows, no two of them with the same pixels.
 
-    Only as many images are read as it takes.
+    No more images are read than necessary.
     """
     chosen: list[int] = []
-    known: set[bytes] = set()
+    digests: set[bytes] = set()
     with reader(images) as gather:
         for row in np.random.default_rng(seed).permutation(rows):
-            pixels = hashlib.blake2b(gather(np.array([row])).tobytes(), digest_size=16).digest()
-            if pixels not in known:
-                known.add(pixels)
+            digest = hashlib.blake2b(gather(np.array([row])).tobytes(), digest_size=16).digest()
+            if digest not in digests:
+                digests.add(digest)
                 chosen.append(int(row))
-            if len(chosen) == wanted:
+            if len(chosen) == max_count:
                 break
     return np.array(chosen, dtype=np.int64)

@@ -1,4 +1,4 @@
-"""Faces from a folder of pictures, or from a .zip or .tar archive of them: `data=folder`.
+"""Faces from pictures in a folder or in a .zip or .tar archive: `data=folder`.
 
 Pictures are found by file extension and opened only when read. `_Folder`, `ZipPictures` and
 `TarPictures` provide names and bytes; `decoding.decode` turns the bytes into pictures.
@@ -23,7 +23,7 @@ from anime_dcgan.data.picture_files import (
     no_pictures,
 )
 from anime_dcgan.data.source import Unreadable
-from anime_dcgan.system.errors import UserError
+from anime_dcgan.system.errors import UserError, explain_os_error
 
 Result = TypeVar("Result")
 
@@ -31,10 +31,10 @@ Result = TypeVar("Result")
 class FolderFaces:
     """The pictures of a folder (nested or flat), a .zip, or a .tar (also .gz, .bz2, .xz).
 
-    Pictures are sorted by name, by code point. Only the listing is pickled; files are opened in
-    the process that reads them. The listing is made once: a folder that changes later needs a new
-    object. Raises `UserError` if `path` cannot be used; a compressed tar is unpacked on first use,
-    so `len`, `name` and `read` can raise it as well.
+    Pictures are sorted by the code points of their names. Only the listing is pickled; files are
+    opened in the process that reads them. Files are listed once: a folder that changes later needs
+    a new object. Raises `UserError` if `path` cannot be used; a compressed tar is unpacked on first
+    use, so that `len`, `name` and `read` can raise it as well.
     """
 
     def __init__(self, path: str | os.PathLike[str] | None) -> None:
@@ -89,11 +89,10 @@ def _open_container(given: str | os.PathLike[str] | None) -> "_Folder | ZipPictu
             "add data.path=FOLDER (or a .zip, .tar, .tar.gz)"
         )
     path = Path(str(given)).expanduser()
-    try:
+    fix = "use a folder or an archive of pictures"
+    with explain_os_error(f"data.path={given} cannot be used", fix):
         mode = path.stat().st_mode
         path = path.resolve()
-    except OSError as error:
-        raise UserError(f"data.path={given} cannot be used: {error.strerror}") from error
     extensions = "".join(path.suffixes[-2:]).lower()
     if stat.S_ISDIR(mode):
         return _Folder(path)
@@ -149,15 +148,13 @@ def _walk(folder: Path) -> Iterator[tuple[str, tuple[int, int]]]:
     pending = [""]
     while pending:
         prefix = pending.pop()
-        try:
+        with explain_os_error(f"{folder / prefix} cannot be listed", "make it readable"):
             real = (folder / prefix).resolve()
             if real in entered:
                 continue
             entered.add(real)
             with os.scandir(real) as entries:
                 children = sorted(entries, key=lambda entry: entry.name, reverse=True)
-        except OSError as error:
-            raise UserError(f"cannot list {folder / prefix}: {error.strerror}") from error
         for child in children:
             try:
                 status = child.stat()

@@ -1,8 +1,8 @@
-"""Faces of a public data set on the Hugging Face hub, fetched once: `data=anime_faces`.
+"""Faces of a public data set on the Hugging Face hub, downloaded once: `data=anime_faces`.
 
-One archive of pictures is downloaded and read in place, as data; no code from the hub is run. The
-archive is renamed into place once its SHA-256 matches that of the hub, and a record next to it
-describes it, so that later processes need no network. An interrupted download is resumed.
+One archive of pictures is downloaded and read in place; no code from the hub is run. The archive is
+renamed into place once its SHA-256 matches the hub's, and a record next to it describes it, so that
+later processes need no network. An interrupted download is resumed.
 
 The library's `hf_hub_download` deletes the partial file of an interrupted download (seen in
 huggingface_hub 1.33 to 2.4), so its `http_get` is used with a partial file of our own.
@@ -76,19 +76,19 @@ class _OpenArchive:
 
 
 class HubFaces:
-    """The pictures in an archive of a public data set, each once, in the order of their names.
+    """The distinct pictures in an archive of a public data set, sorted by name.
 
     Nothing is downloaded before the first use; pickling counts as a use, so that workers only read.
-    Of pictures in a .zip with the same bytes (the same CRC-32 and length) the first is kept: the
-    archive of `huggan/anime-faces` has each face in two folders. Raises `UserError` on first use
-    if the hub, the archive or the local folder cannot be used.
+    If several pictures in a .zip have the same bytes (the same CRC-32 and length), the first is
+    kept: the archive of `huggan/anime-faces` has each face in two folders. Raises `UserError` on
+    first use if the hub, the archive or the local folder cannot be used.
 
     Parameters:
         repo: owner/name of the data set.
-        revision: a commit, tag or branch; a branch stays as it was when downloaded.
-        file: path of the archive in the repository; null is the only one in its top folder.
-        cache_dir: where it is kept; null is `assets/` in the hub's cache (see HF_HOME).
-        endpoint: the hub's address; null is HF_ENDPOINT, or else https://huggingface.co.
+        revision: commit, tag or branch; a branch stays as it was when downloaded.
+        file: path of the archive in the repository; null is the only archive in its top folder.
+        cache_dir: folder of the download; null is `assets/` in the hub's cache (see HF_HOME).
+        endpoint: address of the hub; null is HF_ENDPOINT, or else https://huggingface.co.
     """
 
     def __init__(
@@ -158,7 +158,7 @@ class HubFaces:
 
 
 def _distinct_pictures(pictures: FolderFaces, archive: Path) -> list[int]:
-    """Return the first of all pictures of a .zip with the same bytes; all pictures of a .tar."""
+    """Return the first picture of each content in a .zip, or all pictures of a .tar."""
     if archive.suffix != ".zip":
         return list(range(len(pictures)))
     with zipfile.ZipFile(archive) as opened:
@@ -373,11 +373,7 @@ class _Repository:
             raise UserError(f"data.repo={self.repo} is not a valid name: use owner/name") from error
         except UserError:
             raise
-        except (
-            httpx2.HTTPError,
-            OSError,
-            ValueError,
-        ) as error:  # ValueError: not a response of a hub
+        except (httpx2.HTTPError, OSError, ValueError) as error:  # ValueError: not a hub's response
             raise UserError(
                 f"{self.repo} cannot be fetched from {self._address()} ({first_line(error)}):\n"
                 "run the command again to resume, or use your own faces: "

@@ -126,7 +126,7 @@ class ManifestFaces:
 
 
 class _KeptRows:
-    """The rows that are kept, in a compact form."""
+    """The kept rows of a manifest, in a compact form."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

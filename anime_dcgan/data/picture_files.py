@@ -8,7 +8,7 @@ from anime_dcgan.data.source import Unreadable
 from anime_dcgan.system.errors import UserError
 
 MAX_FILE_BYTES = 256 * 1024**2
-"""Larger files and members are refused: no picture of `MAX_PIXELS` needs more bytes."""
+"""Larger files and members are rejected: no picture of `MAX_PIXELS` needs more bytes."""
 
 EXTENSIONS = frozenset(
     (
@@ -50,7 +50,7 @@ def check_size(size: int) -> None:
 
 
 def describe_error(error: Exception) -> str:
-    """Return one line about an error of the file system, an archive or Pillow."""
+    """Describe an error of the file system, an archive or Pillow in one line."""
     if isinstance(error, UnidentifiedImageError):
         return "not a picture in a known format"
     if isinstance(error, OSError) and error.strerror:

@@ -1,4 +1,4 @@
-"""Ordered work in a pool of processes that exit with the program."""
+"""An ordered map over a pool of worker processes that exit with their parent."""
 
 import multiprocessing
 import os
@@ -24,7 +24,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 IN_FLIGHT_PER_WORKER = 3
-MAX_WORKERS_ON_WINDOWS = 61  # workers that a pool may have there
+MAX_WORKERS_ON_WINDOWS = 61  # limit of `ProcessPoolExecutor`
 
 
 def in_order(
@@ -32,8 +32,8 @@ def in_order(
 ) -> Generator[Result, None, None]:
     """Yield `work(item)` for each item in order, from this process or from `workers` processes.
 
-    `work` is pickled once per worker. A bounded number of results is computed ahead of the one that
-    is yielded. `setting` is the name of the override for the number of workers.
+    `work` is pickled once per worker. A bounded number of results is computed ahead of the yielded
+    one. `setting` is the name of the override for the number of workers.
     """
     if workers <= 1 or len(items) < 2:
         return (work(item) for item in items)
@@ -70,9 +70,9 @@ def _in_pool(
 
 @contextmanager
 def _sigint_blocked() -> Iterator[None]:
-    """Block SIGINT in this process meanwhile, and forever in processes started in the block.
+    """Block SIGINT during the block, and permanently in processes started within it.
 
-    So even a worker that is still importing its modules leaves Ctrl-C to the parent.
+    This way even a worker that is still importing its modules leaves Ctrl-C to the parent.
     """
     if not hasattr(signal, "pthread_sigmask"):
         yield

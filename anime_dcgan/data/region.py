@@ -13,9 +13,9 @@ class Region:
     """A square in pixels of the upright picture; it may extend beyond the edges.
 
     Parameters:
-        left, top: its corner before it is turned, px from the picture's own.
-        side: px, positive.
-        angle: how far it is turned about its centre, degrees, counter-clockwise.
+        left, top: corner of the square before its rotation, px from the picture's corner.
+        side: side of the square, px, positive.
+        angle: rotation about the centre, degrees, counter-clockwise.
     """
 
     left: float
@@ -26,7 +26,7 @@ class Region:
     @classmethod
     def parse(cls, text: str) -> "Region":
         """Parse a region from the text that `str` returns. Raises ValueError."""
-        numbers = [float(word) for word in text.split()]
+        numbers = [float(number) for number in text.split()]
         if not (len(numbers) == 4 and all(map(math.isfinite, numbers)) and numbers[2] > 0):
             raise ValueError(f"{text!r} is not a region")
         return cls(*numbers)
@@ -38,9 +38,9 @@ class Region:
     def cut(self, picture: Image.Image, image_size: int) -> Image.Image:
         """Return the square at `image_size` px, upright; parts beyond the edges are white.
 
-        Cut out in the picture's own resolution, then antialiased by `fit`, so that an upright
-        square of whole pixels comes out as `fit` would have it. A square of more than twice
-        `DRAFT_MARGIN` times the target is averaged over blocks first, which bounds the memory.
+        The square is cut at the picture's own resolution and then reduced by `fit`, so that an
+        upright square of whole pixels equals a crop followed by `fit`. A square of more than twice
+        `DRAFT_MARGIN` times the target size is averaged over blocks first, which bounds the memory.
         """
         block = max(1, int(self.side / (DRAFT_MARGIN * image_size)))
         reduced = picture.reduce(block) if block > 1 else picture

@@ -1,7 +1,7 @@
 """Reading rows of a cache without its memory map.
 
-What is read through a map stays resident, and with it what lies around: 14,000 of a million faces
-at random, 170 MB, took 4 GB, and five times as long.
+Pages that are read through a memory map stay resident, together with their neighbours: 14,000
+random faces of a million (170 MB) took 4 GB of memory and five times as long.
 """
 
 import os
@@ -32,10 +32,10 @@ def reader(images: UInt8[np.ndarray, "total h w 3"]) -> Iterator[Gather]:
     with Path(name).open("rb", buffering=0) as file:
 
         def gather(rows: np.ndarray) -> np.ndarray:
-            found = np.empty((len(rows), *images.shape[1:]), dtype=np.uint8)
-            for place, row in zip(found, rows.tolist(), strict=True):
-                length = os.preadv(file.fileno(), [place.data], offset + row * place.nbytes)
-                assert length == place.nbytes, f"{name} was cut off"
-            return found
+            gathered = np.empty((len(rows), *images.shape[1:]), dtype=np.uint8)
+            for image, row in zip(gathered, rows.tolist(), strict=True):
+                length = os.preadv(file.fileno(), [image.data], offset + row * image.nbytes)
+                assert length == image.nbytes, f"{name} is truncated"
+            return gathered
 
         yield gather

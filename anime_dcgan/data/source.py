@@ -1,6 +1,6 @@
-"""Protocols of the sources that faces come from.
+"""Protocols of sources of faces.
 
-A source is small, picklable and free of torch: worker processes open it again and read from it.
+A source is small, picklable and free of torch: worker processes unpickle it and read from it.
 """
 
 from typing import Protocol, runtime_checkable

@@ -11,11 +11,11 @@ from PIL import Image
 from anime_dcgan.cleaning import duplicates
 from anime_dcgan.cleaning.image_stats import SIDE
 from anime_dcgan.cleaning.scan import READ, RECORD, Scan
-from anime_dcgan.data.cache import POOL_FROM, open_cache
+from anime_dcgan.data.cache import MIN_PICTURES_FOR_WORKERS, open_cache
 from anime_dcgan.data.drawn import DrawnFaces
 
-FACES = POOL_FROM
-"""Fewer faces would be drawn in this process, which is slower: it checks annotations."""
+FACES = MIN_PICTURES_FOR_WORKERS
+"""Fewer faces would be drawn in this process, which is slower, as it checks annotations."""
 
 Change = Callable[[Image.Image], Image.Image]
 

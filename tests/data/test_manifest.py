@@ -267,7 +267,8 @@ def test_missing_pictures_are_counted_and_one_is_named(folder: Path):
 def test_a_missing_source_is_named_with_the_manifest(folder: Path):
     path = manifest(folder, "@,a.png,,keep,train\n")
     folder.rename(folder.with_name("moved"))
-    assert user_error(path) == f"{path}: source {folder} cannot be used: No such file or directory"
+    problem = f"{path}: source {folder} cannot be used (No such file or directory)"
+    assert user_error(path) == f"{problem}: use a folder or an archive of pictures"
 
 
 def test_the_identity_depends_on_the_manifest_and_the_pictures(folder: Path):

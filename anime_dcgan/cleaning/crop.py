@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from anime_dcgan.data.region import Region
-from anime_dcgan.system.errors import UserError
+from anime_dcgan.system.errors import UserError, reason_of
 
 FINDER_VERSION = 1
 """Raise it whenever the same picture and settings would give other regions."""
@@ -190,7 +190,7 @@ class _Cascade:
             with self.path.open("rb") as file:
                 self.sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         except OSError as error:
-            raise UserError(f"{setting}={given} cannot be read: {error.strerror}") from None
+            raise UserError(f"{setting}={given} cannot be read: {reason_of(error)}") from None
         self._classifier: Any = self._load()
 
     def __getstate__(self) -> dict[str, object]:

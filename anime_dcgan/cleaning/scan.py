@@ -26,7 +26,7 @@ from anime_dcgan.data.decoding import centre_square, fit
 from anime_dcgan.data.pool import cores, in_order, with_progress
 from anime_dcgan.data.region import Region
 from anime_dcgan.data.source import Pictures, Unreadable
-from anime_dcgan.system.errors import UserError, explain_os_error
+from anime_dcgan.system.errors import UserError, explain_os_error, reason_of
 from anime_dcgan.system.files import atomic_write, sync, write_json
 
 SCAN_VERSION = 2
@@ -244,7 +244,7 @@ def _read_faces(
         picture = pictures.picture(index)
         size = pictures.bytes(index)
     except (Unreadable, OSError) as error:
-        return " ".join(str(error).split()) or type(error).__name__, []
+        return reason_of(error), []
     regions = [None] if finder is None else finder.regions(picture)
     return None, [_cut_face(picture, size, index, region) for region in regions]
 

@@ -17,7 +17,7 @@ from anime_dcgan.cli.checks import Check, check_command
 from anime_dcgan.cli.hydra_errors import FULL_ERROR, CompositionErrors
 from anime_dcgan.cli.overrides import OUTPUTS, find_invalid_run
 from anime_dcgan.cli.signatures import check_settings
-from anime_dcgan.system.errors import UserError, first_line
+from anime_dcgan.system.errors import UserError, explain_storage_error, first_line
 from anime_dcgan.system.paths import CONF_DIR
 
 USER_ERROR, INTERRUPTED = 2, 130  # exit statuses
@@ -42,7 +42,7 @@ def command(name: str, **checks: Check) -> Callable[[Task], Callable[[], None]]:
                 check_settings(config)
                 check_command(config, checks)
                 return task(config)
-            except (UserError, InstantiationException, OmegaConfBaseException) as error:
+            except Exception as error:
                 message = user_message(error)
                 if message is None or FULL_ERROR in os.environ:
                     raise
@@ -60,8 +60,11 @@ def command(name: str, **checks: Check) -> Callable[[Task], Callable[[], None]]:
             try:
                 with composition_errors.explained():
                     main()
-            except UserError as error:
-                fail(str(error))
+            except (UserError, OSError) as error:  # OSError: from Hydra, which makes the folders
+                message = user_message(error)
+                if message is None or FULL_ERROR in os.environ:
+                    raise
+                fail(message)
 
         return start
 
@@ -103,7 +106,9 @@ def user_message(error: Exception) -> str | None:
         return f"{key or 'the configuration'} cannot be built: {first_line(cause)}"
     if isinstance(error, OmegaConfBaseException):
         return first_line(error)
-    return None
+    if isinstance(error, MemoryError):
+        return f"there is not enough memory ({first_line(error)}): use smaller sizes or numbers"
+    return explain_storage_error(error)
 
 
 def check_run_name(argv: list[str]) -> None:

@@ -16,7 +16,7 @@ from hydra.utils import get_class
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from anime_dcgan.cli.checks import format_value
-from anime_dcgan.system.errors import UserError
+from anime_dcgan.system.errors import UserError, first_line
 
 EXTRAS = {"pytorch_optimizer": "optimizers"}
 """Packages that a configuration may name, and the extra that installs each."""
@@ -63,7 +63,7 @@ def _explain_import_error(key: str, target: str, error: Exception) -> str:
     setting = f"{_join(key, '_target_')}={target}"
     if package in EXTRAS and importlib.util.find_spec(package) is None:
         return f'{setting} needs another package: pip install -e ".[{EXTRAS[package]}]"'
-    return f"{setting} cannot be imported: {error}"
+    return f"{setting} cannot be imported: {first_line(error)}"
 
 
 def _interpolated_key(node: DictConfig, name: str) -> str | None:

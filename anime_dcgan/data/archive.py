@@ -21,7 +21,7 @@ from anime_dcgan.data import picture_files
 from anime_dcgan.data.decoding import Stream
 from anime_dcgan.data.picture_files import check_size, describe_error, is_picture, no_pictures
 from anime_dcgan.data.source import Unreadable
-from anime_dcgan.system.errors import UserError, explain_os_error
+from anime_dcgan.system.errors import UserError, explain_os_error, reason_of
 
 Decompressor = type[gzip.GzipFile] | type[bz2.BZ2File] | type[lzma.LZMAFile]
 
@@ -235,7 +235,7 @@ def _archive_errors(path: Path) -> Iterator[None]:
         raise
     except PermissionError as error:
         raise UserError(
-            f"data.path={path} cannot be read ({error.strerror}): make it readable"
+            f"data.path={path} cannot be read ({reason_of(error)}): make it readable"
         ) from error
     except ARCHIVE_ERRORS as error:
         raise UserError(

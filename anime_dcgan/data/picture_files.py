@@ -5,7 +5,7 @@ from pathlib import Path, PurePosixPath
 from PIL import Image, UnidentifiedImageError
 
 from anime_dcgan.data.source import Unreadable
-from anime_dcgan.system.errors import UserError
+from anime_dcgan.system.errors import UserError, describe, reason_of
 
 MAX_FILE_BYTES = 256 * 1024**2
 """Larger files and members are rejected: no picture of `MAX_PIXELS` needs more bytes."""
@@ -53,9 +53,6 @@ def describe_error(error: Exception) -> str:
     """Describe an error of the file system, an archive or Pillow in one line."""
     if isinstance(error, UnidentifiedImageError):
         return "not a picture in a known format"
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    message = " ".join(str(error).split())
-    if isinstance(error, OSError | Warning | Image.DecompressionBombError) and message:
-        return message
-    return f"{type(error).__name__}: {message}" if message else type(error).__name__
+    if isinstance(error, OSError | Warning | Image.DecompressionBombError):
+        return reason_of(error)
+    return describe(error)

@@ -10,6 +10,8 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
+from anime_dcgan.system.errors import reason_of
+
 GAP = 2  # px; equals `image.GRID_PADDING`, whose module loads torch
 MIN_FACE = 8  # px
 MAX_SCALE = 8  # integer factor by which a grid may be enlarged
@@ -36,7 +38,7 @@ def read_sheet(path: Path) -> Image.Image:
         with Image.open(path) as picture:
             return picture.convert("RGB")
     except (OSError, SyntaxError, Image.DecompressionBombError) as error:
-        raise ValueError(f"{path.name} is damaged and left out: {error}") from None
+        raise ValueError(f"{path.name} is damaged and left out: {reason_of(error)}") from None
 
 
 def split_grid(sheet: Image.Image) -> Faces:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args
 
 from anime_dcgan.run.scalars import Points, finite_number, read_scalars
-from anime_dcgan.system.errors import first_line
+from anime_dcgan.system.errors import first_line, reason_of
 
 VerdictName = Literal["learning", "equilibrium", "cycling", "diverging", "collapsed"]
 VERDICTS: tuple[VerdictName, ...] = get_args(VerdictName)
@@ -121,7 +121,7 @@ def _read_text(path: Path, notes: list[str]) -> str:
     except FileNotFoundError:
         return ""
     except OSError as error:
-        notes.append(f"{path.name} cannot be read: {error.strerror}")
+        notes.append(f"{path.name} cannot be read: {reason_of(error)}")
         return ""
 
 

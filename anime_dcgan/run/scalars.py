@@ -15,6 +15,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from anime_dcgan.system.errors import reason_of
 from anime_dcgan.system.files import atomic_write
 
 SCALARS = "scalars.jsonl"
@@ -66,7 +67,7 @@ def read_scalars(run: Path, notes: list[str]) -> dict[str, Points]:
     except FileNotFoundError:
         return {}
     except OSError as error:
-        notes.append(f"{SCALARS} cannot be read: {error.strerror}")
+        notes.append(f"{SCALARS} cannot be read: {reason_of(error)}")
         return {}
     curves: dict[str, Points] = {}
     damaged = 0

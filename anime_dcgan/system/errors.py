@@ -1,7 +1,18 @@
 """`UserError` for mistakes that a user can fix, and one-line descriptions of other errors."""
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+ACCESS = (errno.EACCES, errno.EPERM, errno.EROFS)
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+DAMAGED = (errno.EIO, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ESTALE)
+STORAGE_FIXES = {
+    **dict.fromkeys(ACCESS, "give yourself access to it, or use another folder"),
+    **dict.fromkeys(DISK_FULL, "free some space there, or use another folder"),
+    **dict.fromkeys(DAMAGED, "check this path"),
+}
+"""What to do about an error of the file system, by its number; other numbers may be bugs."""
 
 
 class UserError(ValueError):
@@ -27,6 +38,33 @@ def first_line(error: BaseException) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
+def reason_of(error: BaseException) -> str:
+    """Return why something failed: the system's reason of an `OSError`, else the first line.
+
+    >>> reason_of(PermissionError(13, "Permission denied", "a.png")), reason_of(MemoryError())
+    ('Permission denied', 'MemoryError')
+    """
+    return getattr(error, "strerror", None) or first_line(error)
+
+
+def describe(error: BaseException) -> str:
+    """Return the class of an error, and the first line of its message if it has one.
+
+    >>> describe(KeyError("a")), describe(EOFError())
+    ("KeyError: 'a'", 'EOFError')
+    """
+    name, line = type(error).__name__, first_line(error)
+    return name if line == name else f"{name}: {line}"
+
+
+def explain_storage_error(error: Exception) -> str | None:
+    """Return a line about a file or folder that cannot be used; None for any other error."""
+    if not isinstance(error, OSError) or error.filename is None or error.errno is None:
+        return None
+    fix = STORAGE_FIXES.get(error.errno)
+    return fix and f"{error.filename} cannot be used ({error.strerror}): {fix}"
+
+
 @contextmanager
 def explain_os_error(problem: str, fix: str) -> Iterator[None]:
     """Raise an `OSError` of the block as `UserError`, "problem (the system's reason): fix".
@@ -40,4 +78,4 @@ use another out=...
     try:
         yield
     except OSError as error:
-        raise UserError(f"{problem} ({error.strerror or first_line(error)}): {fix}") from None
+        raise UserError(f"{problem} ({reason_of(error)}): {fix}") from None

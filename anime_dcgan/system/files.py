@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from anime_dcgan.system.console import log
+from anime_dcgan.system.errors import reason_of
 
 try:
     import fcntl
@@ -87,7 +88,8 @@ def write_or_warn(write: Callable[[], None], path: Path, consequence: str = "") 
     try:
         write()
     except OSError as error:
-        log(f"{path} cannot be written ({error}){'; ' if consequence else ''}{consequence}")
+        message = f"{path} cannot be written ({reason_of(error)})"
+        log(f"{message}; {consequence}" if consequence else message)
 
 
 def read_object(path: Path) -> dict[str, Any]:

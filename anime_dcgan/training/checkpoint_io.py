@@ -7,6 +7,7 @@ import torch
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 from anime_dcgan.run import checkpoint as reader
+from anime_dcgan.system.errors import first_line
 from anime_dcgan.system.files import atomic_write, sync
 
 
@@ -25,7 +26,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
                     torch.save(checkpoint, file)
                 sync(partial)
         except RuntimeError as error:  # from torch's writer, on a full disk
-            raise OSError(f"{path}: {error}") from error
+            raise OSError(f"{path}: {first_line(error)}") from error
 
     def load_checkpoint(
         self, path: Any, map_location: Any = None, weights_only: bool | None = None

@@ -23,7 +23,7 @@ from anime_dcgan.game.step import Game, Metrics
 from anime_dcgan.model.base import Discriminator, Generator
 from anime_dcgan.sampling.image import to_float
 from anime_dcgan.system import precision
-from anime_dcgan.system.errors import UserError
+from anime_dcgan.system.errors import UserError, first_line
 from anime_dcgan.training import cuda_graph, ema
 from anime_dcgan.training.schedule import Schedule
 
@@ -191,7 +191,7 @@ class GAN(lightning.LightningModule):
         try:
             return self.make_optimizer[player](getattr(self, player).parameters())
         except (TypeError, ValueError) as error:
-            raise UserError(f"optimizer.{player} cannot be built: {error}") from error
+            raise UserError(f"optimizer.{player} cannot be built: {first_line(error)}") from error
 
     def _set_lrs(self) -> None:
         """Set the learning rates by the images seen so far, the only state of a schedule."""

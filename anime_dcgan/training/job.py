@@ -17,7 +17,7 @@ from anime_dcgan.cli.overrides import command_line
 from anime_dcgan.run.outcome import best_distance, write_failure
 from anime_dcgan.run.settings import check_resumable
 from anime_dcgan.system.console import is_first_process, log
-from anime_dcgan.system.errors import UserError, explain_os_error, first_line
+from anime_dcgan.system.errors import UserError, describe, explain_os_error
 from anime_dcgan.system.files import try_lock, write_text
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def check_same_run(run_dir: Path, config: DictConfig) -> None:
 def record_failure(run_dir: Path, error: Exception) -> str:
     """Record why a run failed, and return the reason in one line."""
     explanation = user_message(error)
-    message = explanation or f"{type(error).__name__}: {first_line(error)}"
+    message = explanation or describe(error)
     trace = None if explanation else "".join(traceback.format_exception(error))
     write_failure(run_dir, message, trace)
     return message

@@ -11,7 +11,7 @@ from torch import nn
 
 from anime_dcgan.run.runs import by_epoch, file_stem
 from anime_dcgan.system.console import log
-from anime_dcgan.system.errors import UserError
+from anime_dcgan.system.errors import UserError, first_line
 from anime_dcgan.system.files import atomic_write, sync
 from anime_dcgan.training.callbacks.budget import images_per_epoch, total_images
 from anime_dcgan.training.callbacks.periodic import Periodic, epoch_now
@@ -95,7 +95,7 @@ class Checkpointer(Periodic):
         try:
             trainer.save_checkpoint(self.folder / name, weights_only=False)
         except OSError as error:
-            failure = str(error)
+            failure = first_line(error)
             trainer.strategy.barrier("Trainer.save_checkpoint")  # the other ranks wait there
         else:
             if name != LAST_CHECKPOINT and trainer.is_global_zero:
@@ -122,7 +122,7 @@ class Checkpointer(Periodic):
                     shutil.copyfile(self.folder / name, partial)
                     sync(partial)
         except OSError as error:
-            return str(error)
+            return first_line(error)
         return None
 
     def _drop_old(self, trainer: Trainer) -> None:

@@ -38,7 +38,7 @@ def main() -> None:
         raise SystemExit(__doc__)
     for folder in map(Path, sys.argv[1:]):
         text = (folder / "equilibrium.json").read_text(encoding="utf-8")
-        observations = [Observation.of_row(row) for row in json.loads(text)["history"]]
+        observations = [Observation.from_row(row) for row in json.loads(text)["history"]]
         verdicts_so_far = verdicts(observations)
         print(f"{folder.name}\nimages, epoch, distance, duality gap, verdict")
         for observation, verdict in zip(observations, verdicts_so_far, strict=True):

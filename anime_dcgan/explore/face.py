@@ -177,7 +177,7 @@ def _parse_float(text: str, name: str) -> float:
 
 def _parse_int(text: str, name: str) -> int:
     if not re.fullmatch(r"[0-9]{1,12}", text):
-        raise UserError(f"{name}={text!s:.20} is not a whole number")
+        raise UserError(f"{name}={text!s:.20} must be an integer")
     return int(text)
 
 
@@ -210,7 +210,7 @@ def check_direction(direction: Any) -> None:
 
 def _check_seed(seed: Any) -> None:
     if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed <= MAX_SEED:
-        raise UserError(f"seed={seed!s:.20} must be a whole number from 0 to {MAX_SEED}")
+        raise UserError(f"seed={seed!s:.20} must be an integer from 0 to {MAX_SEED}")
 
 
 def _check_number(value: Any, name: str, low: float, high: float) -> None:

@@ -17,17 +17,17 @@ from anime_dcgan.sampling.seeds import MAX_SEED
 from anime_dcgan.system.errors import UserError
 
 
-def interpolate(corners: Float[Tensor, "n d"], steps: int) -> Float[Tensor, "m d"]:
-    """Interpolate from each corner to the next in `steps` equal steps along great circles.
+def interpolate(latents: Float[Tensor, "n d"], steps: int) -> Float[Tensor, "m d"]:
+    """Interpolate from each latent to the next in `steps` equal steps along great circles.
 
     The result includes both ends: m = (n - 1) * steps + 1.
     """
-    if len(corners) < 2 or steps < 1:
+    if len(latents) < 2 or steps < 1:
         raise UserError("an interpolation needs at least two faces and at least one step")
     path = [
-        slerp(start, end, step / steps) for start, end in pairwise(corners) for step in range(steps)
+        slerp(start, end, step / steps) for start, end in pairwise(latents) for step in range(steps)
     ]
-    return torch.stack([*path, corners[-1]])
+    return torch.stack([*path, latents[-1]])
 
 
 def blend(parents: Float[Tensor, "n d"], weights: Sequence[float]) -> Float[Tensor, " d"]:

@@ -16,7 +16,7 @@ from torch.nn.functional import avg_pool2d
 from anime_dcgan.model.base import Generator
 from anime_dcgan.system.errors import UserError
 
-CANDIDATES = 256  # random latents; the nearest become the starts
+CANDIDATES = 256  # random latents, of which the nearest are optimised
 STARTS = ((0.0, 8), (0.15, 4), (0.35, 2), (0.6, 1))
 """(fraction of the steps, number of latents optimised from there on)"""
 LEARNING_RATE = 0.1
@@ -104,14 +104,14 @@ def _count_at(progress: float) -> int:
 
 
 def _keep_nearest(
-    generator: Generator, target: Tensor, latents: Tensor, count: int, before: torch.optim.Adam
+    generator: Generator, target: Tensor, latents: Tensor, count: int, previous: torch.optim.Adam
 ) -> tuple[Tensor, torch.optim.Adam]:
     """Return the nearest `count` latents and an optimizer that continues with their moments."""
     with torch.no_grad():
         order = multiscale_distance(generator(latents), target).argsort()[:count]
     kept = latents[order].clone().requires_grad_()
     optimizer = torch.optim.Adam([kept], lr=LEARNING_RATE)
-    (moments,) = before.state.values()
+    (moments,) = previous.state.values()
     optimizer.state[kept] = {
         name: value[order].clone() if value.ndim else value.clone()
         for name, value in moments.items()

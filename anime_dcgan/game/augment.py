@@ -17,11 +17,11 @@ from anime_dcgan.game.transformations import transform_colours, transform_geomet
 from anime_dcgan.system.errors import UserError
 
 Images = Float[Tensor, "n 3 h w"]
-Change = Callable[[Images], Images]
+Transform = Callable[[Images], Images]
 
 
 class Augment(nn.Module):
-    """Base class of all augmentations; on its own it does nothing."""
+    """Base class of all augmentations; by itself it does nothing."""
 
     uses_logit_signs: ClassVar[bool] = False
     """True if it adapts to the signs of the discriminator's logits."""
@@ -29,16 +29,16 @@ class Augment(nn.Module):
     def forward(self, images: Float[Tensor, "n ..."]) -> Float[Tensor, "n ..."]:
         """Return the images as the discriminator sees them: same shape and dtype, differentiable.
 
-        The module keeps no state of the call, so that the duality gap can use it during training.
+        A call does not change the module's state, so the duality gap can use it during training.
         """
         return images
 
     def observe(self, real_logits: Float[Tensor, "..."]) -> dict[str, Tensor]:
-        """Adapt to the real logits of a discriminator step, of all processes; return metrics."""
+        """Adapt to the real logits of a discriminator step, over all processes; return metrics."""
         return {}
 
-    def previews(self) -> dict[str, Change]:
-        """Return the transformations that images may undergo during a training, by short name."""
+    def previews(self) -> dict[str, Transform]:
+        """Return the transforms that images may undergo during the training, by short name."""
         return {"augmented": self}
 
 
@@ -46,8 +46,8 @@ class Flip(Augment):
     """Mirror each image, real or fake, independently with the same probability.
 
     The discriminator then cannot distinguish a face from its mirror image, so the generator may
-    draw either: a feature that is always on one side may appear on the other. The faces of the data
-    set are not mirrored anywhere else.
+    produce either: a feature that is always on one side may appear on the other. Nothing else
+    mirrors the faces of the data set.
     """
 
     def __init__(self, probability: float = 0.5) -> None:
@@ -122,7 +122,7 @@ class DiffAugment(Augment):
                 mean = changed.mean((1, 2, 3), keepdim=True)
                 changed = torch.lerp(mean, changed, 1 + self.contrast * _symmetric(images))
             if self.translation:
-                changed = _translated(changed, self.translation)
+                changed = _translate(changed, self.translation)
             if self.cutout:
                 changed = _cut_out(changed, self.cutout)
             return changed.to(images.dtype)
@@ -140,7 +140,7 @@ class Adaptive(Augment):
         target: target of r_t, in [0, 1).
         adjust_kimg: thousands of images in which p rises from 0 to 1 if r_t stays above target.
         every: number of batches between adjustments.
-        initial: p at the start.
+        initial: initial value of p.
         max_probability: upper limit of p. The paper found that the transformations do not leak into
             the generated images while p is below 0.8 (section 2.2).
         pixels: mirroring, quarter turns and shifts by whole pixels.
@@ -190,7 +190,7 @@ class Adaptive(Augment):
         return self.level / self.adjust_images
 
     def forward(self, images: Images) -> Images:
-        return self._changed(images, self.probability)
+        return self._transform(images, self.probability)
 
     @torch.no_grad()
     def observe(self, real_logits: Float[Tensor, "..."]) -> dict[str, Tensor]:
@@ -207,12 +207,12 @@ class Adaptive(Augment):
             counter.mul_(~due)
         return {"augment/probability": self.probability, "augment/overfitting": signs.mean()}
 
-    def previews(self) -> dict[str, Change]:
+    def previews(self) -> dict[str, Transform]:
         """Return the augmentation at a quarter, half and all of `max_probability`."""
         levels = [fraction * self.max_probability for fraction in (0.25, 0.5, 1.0)]
-        return {f"p={p:g}": functools.partial(self._changed, probability=p) for p in levels}
+        return {f"p={p:g}": functools.partial(self._transform, probability=p) for p in levels}
 
-    def _changed(self, images: Images, probability: Float[Tensor, ""] | float) -> Images:
+    def _transform(self, images: Images, probability: Float[Tensor, ""] | float) -> Images:
         with torch.autocast(images.device.type, enabled=False):
             changed = images.float()
             if self.pixels or self.geometry:
@@ -227,7 +227,7 @@ def _symmetric(images: Images) -> Float[Tensor, "n 1 1 1"]:
     return 2 * torch.rand(len(images), 1, 1, 1, device=images.device) - 1
 
 
-def _translated(images: Images, fraction: float) -> Images:
+def _translate(images: Images, fraction: float) -> Images:
     """Shift each image by whole pixels, at most that fraction of its side, padding with 0."""
     for axis in (2, 3):
         max_shift = int(fraction * images.shape[axis])

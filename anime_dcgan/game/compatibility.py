@@ -33,7 +33,7 @@ def check_compatibility(
     if augment.uses_logit_signs and not loss.separates_at_zero:
         name = "a relativistic loss" if loss.relativistic else type(loss).__name__
         raise UserError(
-            "augment=ada reads from the signs of logits how confident the discriminator is, but "
+            "augment=ada measures overfitting by the signs of the logits of real images, but "
             f"{name} depends on differences of logits only: use augment=diffaugment"
         )
 

@@ -35,14 +35,14 @@ def outputs_and_input_gradient(
     """
     inputs = inputs.detach().requires_grad_(True)
     with torch.enable_grad():
-        with _OwnGradients():
+        with _FastGradients():
             outputs = network(inputs)
         (gradient,) = torch.autograd.grad(outputs.sum(), inputs, create_graph=True)
     return outputs, gradient
 
 
-class _OwnGradients(TorchFunctionMode):
-    """Give convolutions and leaky ReLUs called inside this context the gradients below."""
+class _FastGradients(TorchFunctionMode):
+    """Replace convolutions and leaky ReLUs that are called in this context by those below."""
 
     def __torch_function__(
         self,
@@ -51,8 +51,8 @@ class _OwnGradients(TorchFunctionMode):
         args: Sequence[Any] = (),
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
-        own = {F.conv2d: _conv2d, F.leaky_relu: _leaky_relu}.get(func, func)
-        return own(*args, **(kwargs or {}))
+        replacement = {F.conv2d: _conv2d, F.leaky_relu: _leaky_relu}.get(func, func)
+        return replacement(*args, **(kwargs or {}))
 
 
 def _conv2d(
@@ -66,8 +66,8 @@ def _conv2d(
 ) -> Tensor:
     if isinstance(padding, str):
         return torch.conv2d(input, weight, bias, stride, padding, dilation, groups)
-    numbers = (_pair(stride), _pair(padding), _pair(dilation))
-    return _Conv2d.apply(input, weight, bias, *numbers, groups)
+    pairs = (_pair(stride), _pair(padding), _pair(dilation))
+    return _Conv2d.apply(input, weight, bias, *pairs, groups)
 
 
 def _pair(value: int | Sequence[int]) -> list[int]:
@@ -95,19 +95,19 @@ class _Conv2d(torch.autograd.Function):
         groups: int,
     ) -> Tensor:
         ctx.save_for_backward(input, weight)
-        ctx.numbers = (stride, padding, dilation, groups)
+        ctx.geometry = (stride, padding, dilation, groups)
         return torch.conv2d(input, weight, bias, stride, padding, dilation, groups)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         (gradient,) = gradients
         input, weight = ctx.saved_tensors
-        stride, padding, dilation, groups = ctx.numbers
+        stride, padding, dilation, groups = ctx.geometry
         others = (None,) * 4
         if torch.is_grad_enabled():
             output_padding = [  # trailing pixels that no kernel position reached
-                (size + 2 * border - step * (kernel - 1) - 1) % move
-                for size, border, step, kernel, move in zip(
+                (size + 2 * p - d * (k - 1) - 1) % s
+                for size, p, d, k, s in zip(
                     input.shape[2:], padding, dilation, weight.shape[2:], stride, strict=True
                 )
             ]
@@ -117,21 +117,29 @@ class _Conv2d(torch.autograd.Function):
             return input_gradient, None, None, *others
         needed = ctx.needs_input_grad[:3]
         gradients = torch.ops.aten.convolution_backward(
-            *(gradient, input, weight, [len(weight)], stride, padding, dilation),
-            *(False, [0, 0], groups, needed),
+            gradient,
+            input,
+            weight,
+            [len(weight)],
+            stride,
+            padding,
+            dilation,
+            False,
+            [0, 0],
+            groups,
+            needed,
         )
         return *gradients, *others
 
 
 class _LeakyReLU(torch.autograd.Function):
-    """Leaky ReLU whose gradient, one of two constants, does not depend on its input again."""
+    """Leaky ReLU whose gradient, being piecewise constant, propagates nothing to its input."""
 
     @staticmethod
     def forward(ctx: Any, input: Tensor, slope: float) -> Tensor:
         output = F.leaky_relu(input, slope)
-        ctx.save_for_backward(
-            output
-        )  # it has the sign of the input, and the next layer keeps it anyway
+        # the output has the sign of the input, and the next layer keeps it anyway
+        ctx.save_for_backward(output)
         ctx.slope = slope
         return output
 

@@ -31,7 +31,7 @@ PLAYERS = ("generator", "discriminator", "generator_optimizer", "discriminator_o
 
 @dataclass(frozen=True)
 class DualityGap:
-    """Gain of each player from responding to the other one as it stands."""
+    """Gain of each player from responding to the other, which stays fixed."""
 
     discriminator: float
     """M(D', G) - M(D, G)."""
@@ -53,7 +53,7 @@ def duality_gap(
 ) -> DualityGap:
     """Let a copy of each player respond to the other for as many steps as there are batches.
 
-    The players and their optimizers stay as they are; the random state of torch does not.
+    The players and their optimizers are not changed; torch's random state is.
 
     Parameters:
         batches: real samples that the copies train on.
@@ -82,8 +82,8 @@ def value(
 ) -> float:
     """Return M: the negated loss of the discriminator on these samples, without dropout.
 
-    The random draws of the augmentation are the same at each call, so that neither player gains by
-    them. The networks are left in the mode in which the value is taken.
+    The random draws of the augmentation are the same at each call, so that neither player gains
+    from them. The networks are left in the mode in which the value is taken.
     """
     for network in (game.generator, game.discriminator):
         _evaluation_mode(network)
@@ -97,15 +97,15 @@ def value(
 
 
 def copy_game(game: Game) -> Game:
-    """Return the same game with copies of the players and of their optimizers."""
+    """Return the game with copies of the players and of their optimizers."""
     memo: dict[int, object] = {}  # shared, so that an optimizer's copy refers to copied weights
     copies: dict[str, Any] = {}
     for name in PLAYERS:
         original = getattr(game, name)
         copies[name] = copy.deepcopy(original, memo)
         if isinstance(original, optim.Optimizer):
-            # deepcopy takes its groups and state alone; subclasses may have other attributes, as
-            # those of pytorch_optimizer do
+            # deepcopy copies parameter groups and state only; subclasses, such as those of
+            # pytorch_optimizer, may have further attributes
             for attribute in vars(original).keys() - vars(copies[name]).keys():
                 setattr(copies[name], attribute, copy.deepcopy(getattr(original, attribute), memo))
     return dataclasses.replace(game, **copies)

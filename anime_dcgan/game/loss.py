@@ -23,7 +23,7 @@ class AdversarialLoss:
     """
 
     bounded: ClassVar[bool] = True
-    """True if the discriminator cannot gain without end by ever larger logits."""
+    """True if the discriminator cannot gain indefinitely from ever larger logits."""
 
     def __init__(self, relativistic: bool = False) -> None:
         self.relativistic = relativistic
@@ -110,9 +110,10 @@ class BCE(AdversarialLoss):
 
 
 class Hinge(AdversarialLoss):
-    """Hinge loss: Lim & Ye 2017, arXiv 1705.02894; Miyato et al. 2018, arXiv 1802.05957, 16-17.
+    """Hinge loss: Lim & Ye 2017, arXiv 1705.02894; Miyato et al. 2018, arXiv 1802.05957.
 
-    The discriminator's cost is 0 beyond a margin of 1; the generator's cost is linear.
+    The discriminator's cost is 0 beyond a margin of 1; the generator's cost is linear (equations 16
+    and 17 of the latter).
     """
 
     def cost(self, margin: Float[Tensor, " n"]) -> Float[Tensor, " n"]:

@@ -19,7 +19,7 @@ from anime_dcgan.game.regularizer import Regularizer
 class DiscriminatorCost(NamedTuple):
     """Loss and penalty, both means over the batch, and the logits behind them.
 
-    The discriminator minimises their sum.
+    The discriminator minimises `loss + penalty`.
     """
 
     loss: Float[Tensor, ""]
@@ -36,7 +36,7 @@ def discriminator_cost(
     real: Float[Tensor, "n ..."],
     fake: Float[Tensor, "n ..."],
 ) -> DiscriminatorCost:
-    """Return the discriminator's cost on as many real as fake samples."""
+    """Return the discriminator's cost on equally many real and fake samples."""
     real, fake = augment(real), augment(fake)
     evaluated = regularizer.logits_and_penalty(discriminator, real, fake)
     real_logits, fake_logits = evaluated.real_logits.float(), evaluated.fake_logits.float()

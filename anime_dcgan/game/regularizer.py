@@ -21,16 +21,16 @@ class Evaluation(NamedTuple):
 
 
 class Regularizer:
-    """Base class of all regularizers; on its own it does nothing."""
+    """Base class of all regularizers; by itself it does nothing."""
 
     per_sample_gradients: ClassVar[bool] = False
-    """True if the gradient of each sample must not depend on others, as through batch norm."""
+    """True if each sample's gradient must not depend on other samples, which batch norm violates."""
 
     bounds: ClassVar[bool] = False
     """True if it bounds a discriminator whose loss rewards ever larger logits."""
 
     def at(self, step: int) -> "Regularizer":
-        """Return the regularizer of the discriminator's step with that index, from 0."""
+        """Return the regularizer for the discriminator's step of this index, from 0."""
         return self
 
     def logits_and_penalty(
@@ -124,9 +124,8 @@ class GradientPenalty(WeightedPenalty):
         fraction = torch.rand(len(real), *[1] * (real.ndim - 1), device=real.device)
         between = torch.lerp(fake.float(), real.float(), fraction)
         squared_norm = squared_gradient_norm(discriminator, between)
-        return (
-            self.weight * ((squared_norm + 1e-12).sqrt() - 1) ** 2
-        )  # sqrt is not differentiable at 0
+        norm = (squared_norm + 1e-12).sqrt()  # sqrt is not differentiable at 0
+        return self.weight * (norm - 1) ** 2
 
 
 class R1(WeightedPenalty):
@@ -145,7 +144,7 @@ class R1R2(WeightedPenalty):
     """R1, and the same penalty at fake samples (R2): arXiv 1801.04406, equations 9 and 10.
 
     With a relativistic loss it is the regularizer of R3GAN, arXiv 2501.05441, section 2.2. It is
-    computed in float32. Where the training runs in float32, too, logits and gradients come from one
+    computed in float32. If the training also runs in float32, logits and gradients come from one
     forward pass, which takes less time than two (python -m benchmarks.penalty).
     """
 

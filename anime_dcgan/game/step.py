@@ -79,7 +79,7 @@ class Game:
     def discriminator_step(
         self, real: Float[Tensor, "n ..."], draw_latents: DrawLatents, step: int
     ) -> tuple[Metrics, Float[Tensor, " n"]]:
-        """Update the discriminator once; the generator stays as it is.
+        """Update the discriminator once; the generator is not changed.
 
         Parameters:
             real: batch of real samples; as many fake ones are generated.
@@ -110,7 +110,7 @@ class Game:
         return _batch_means(means) | norm, torch.cat(real_logits)
 
     def generator_step(self, real: Float[Tensor, "n ..."], draw_latents: DrawLatents) -> Metrics:
-        """Update the generator once; the discriminator stays as it is.
+        """Update the generator once; the discriminator is not changed.
 
         Parameters:
             real: batch of real samples; it sets the number of fakes, and a relativistic loss
@@ -174,8 +174,8 @@ def _discriminator_metrics(loss: AdversarialLoss, cost: DiscriminatorCost) -> Me
 
 def _batch_means(means: list[tuple[float, Metrics]]) -> Metrics:
     """Combine the weighted means over microbatches into means over the batch."""
-    (_, names) = means[0]
+    _, first = means[0]
     return {
         name: torch.stack([weight * metrics[name] for weight, metrics in means]).sum()
-        for name in names
+        for name in first
     }

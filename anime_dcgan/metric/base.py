@@ -8,8 +8,8 @@ from jaxtyping import UInt8
 from torch import Tensor
 
 Description = dict[str, Tensor]
-"""A set of images as a metric compares it. `features`, (n, d) float32 with one row per image, is
-always present; other entries depend on the metric."""
+"""Statistics of a set of images that a metric compares. `features`, (n, d) float32 with one row per
+image, is always present; other entries depend on the metric."""
 
 Images = UInt8[Tensor, "_ h w 3"]
 
@@ -39,5 +39,5 @@ class Metric:
         raise NotImplementedError
 
     def distances(self, real: Description, other: Description) -> dict[str, float]:
-        """Return the distances between two sets of the same size, by name; lower is nearer."""
+        """Return the distances between two sets of the same size, by name; lower is better."""
         raise NotImplementedError

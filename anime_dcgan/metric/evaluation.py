@@ -43,11 +43,11 @@ class Evaluation:
             device=self.device,
         )
         self.headline = metric.headline
-        self._last_faces: tuple[Path, Pixels] | None = None  # the last checkpoint's
+        self._last_faces: tuple[Path, Pixels] | None = None  # with their checkpoint
 
     @property
     def floor(self) -> Values:
-        """The values of as many other real faces."""
+        """Values of an equally large set of other real faces."""
         return self.evaluator.references.floor
 
     def key(self, path: Path) -> str:
@@ -71,10 +71,10 @@ class Evaluation:
     def faces(self, path: Path) -> Pixels:
         """Return the generated faces of a checkpoint that are measured."""
         if self._last_faces is None or self._last_faces[0] != path:
-            self._last_faces = (path, self._draw(path))
+            self._last_faces = (path, self._sample(path))
         return self._last_faces[1]
 
-    def _draw(self, path: Path) -> Pixels:
+    def _sample(self, path: Path) -> Pixels:
         generator = checkpoint.load_generator(path, self.weights)
         generator = generator.to(self.device).to(memory_format=torch.channels_last)
         latents = self.evaluator.latents(generator.latent_dim)
@@ -84,7 +84,7 @@ class Evaluation:
 
 
 def _device(name: str, config: dict[str, Any]) -> tuple[torch.device, torch.dtype]:
-    """Return the device, and the dtype of the generator: the one that its training used."""
+    """Return the device, and the dtype in which the generator was trained."""
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     trained = config["trainer"]["precision"]
@@ -95,7 +95,7 @@ def _device(name: str, config: dict[str, Any]) -> tuple[torch.device, torch.dtyp
 def open_data(config: dict[str, Any], origin: Path, manifest: str | None = None) -> Faces:
     """Open the training and hold-out faces that a checkpoint's configuration names.
 
-    With a `manifest`, the faces that it keeps instead, at the same size.
+    A `manifest` replaces them by the faces that it keeps, at the same size.
     """
     data = config["data"]
     if manifest is None:
@@ -104,6 +104,10 @@ def open_data(config: dict[str, Any], origin: Path, manifest: str | None = None)
     else:
         source, holdout = ManifestFaces(manifest), None
     return open_faces(
-        *(source, data["image_size"], holdout, config["seed"]),
-        *(Path(data["cache_dir"]), data["workers"]),
+        source,
+        data["image_size"],
+        holdout,
+        config["seed"],
+        Path(data["cache_dir"]),
+        data["workers"],
     )

@@ -1,4 +1,4 @@
-"""Compare generated faces with real ones; the real ones are described once and cached."""
+"""Compare generated faces with real ones, whose description is computed once and cached."""
 
 import contextlib
 import hashlib
@@ -27,9 +27,9 @@ from anime_dcgan.system.errors import UserError
 from anime_dcgan.system.files import atomic_write
 
 BATCH = 250  # images per batch
-LATENT_SEED = 0x5EED  # of the latents that are measured; nothing else uses it
+LATENT_SEED = 0x5EED  # seed of the latents that are measured; nothing else uses it
 EVALUATOR_VERSION = 2
-"""Increase it whenever the same images would give other values."""
+"""Increase this whenever the same images would give different values."""
 
 Pixels = UInt8[np.ndarray, "n h w 3"]
 Values = dict[str, float]
@@ -42,7 +42,7 @@ class References:
     real: Description
     """Description of the `count` faces that generated ones are compared with."""
     floor: Values
-    """Values of as many other real faces: no generator can be expected to be better."""
+    """Values of `count` other real faces: no generator can be expected to do better."""
     training: Float[Tensor, "n d"]
     """Features of the training faces among which nearest neighbours are searched."""
 
@@ -55,8 +55,8 @@ class Evaluator:
     """Measures sets of generated faces with one metric.
 
     Parameters:
-        count: number of real and of generated faces; half of the real ones if there are fewer
-            than twice as many.
+        count: number of real and of generated faces; reduced to half of the available real faces
+            if there are fewer than `2 * count`.
         reference: "train" or "holdout": the real faces that generated ones are compared with.
         training: maximum number of training faces that are searched for nearest neighbours.
         seed: selects the real faces.
@@ -128,7 +128,8 @@ class Evaluator:
         """
         features = self.metric.features(_in_batches(pixels), self.device)
         training = self.references.training
-        closest = neighbours.nearest(features, training).closeness.argsort()[:count].cpu()
+        distances = neighbours.nearest(features, training).relative_distance
+        closest = distances.argsort()[:count].cpu()
         found = neighbours.nearest_rows(features[closest], training, min(columns, len(training)))
         rows = [
             np.concatenate(
@@ -175,7 +176,7 @@ class Evaluator:
             cached = torch.load(self._file, map_location=self.device, weights_only=True)
             return References(cached["real"], cached["floor"], cached["training"])
         except (OSError, RuntimeError, KeyError, EOFError, pickle.UnpicklingError):
-            return None  # missing or damaged: described again
+            return None  # missing or damaged
 
     def _save(self, references: References) -> None:
         """Cache the references; if that fails, the next run describes the real faces again."""

@@ -58,23 +58,26 @@ class Nearest:
 
     rows: Int[Tensor, " n"]
     """Row of the nearest training image."""
-    closeness: Float[Tensor, " n"]
+    relative_distance: Float[Tensor, " n"]
     """Distance to it, divided by its own distance to the nearest other training image."""
 
     @property
     def memorised(self) -> float:
-        """The fraction of images that are closer to a training image than any other one is."""
-        return (self.closeness < 1).float().mean().item()
+        """Fraction of images that are closer to a training image than its nearest other one."""
+        return (self.relative_distance < 1).float().mean().item()
 
 
 def nearest(images: Float[Tensor, "n d"], training: Float[Tensor, "m d"]) -> Nearest:
-    """Find the nearest training image of each image; at least two training images."""
+    """Find the nearest training image of each image, among at least two."""
     found = [torch.cdist(block, training).min(dim=1) for block in images.split(BLOCK)]
     distances = torch.cat([part.values for part in found])
     rows = torch.cat([part.indices for part in found])
-    hit, position = rows.unique(return_inverse=True)
+    matched, position = rows.unique(return_inverse=True)
     to_others = torch.cat(
-        [torch.cdist(block, training).kthvalue(2).values for block in training[hit].split(BLOCK)]
+        [
+            torch.cdist(block, training).kthvalue(2).values
+            for block in training[matched].split(BLOCK)
+        ]
     )
     return Nearest(rows, distances / to_others[position].clamp_min(1e-12))
 

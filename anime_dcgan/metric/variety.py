@@ -8,9 +8,9 @@ BLOCK = 1024  # rows whose distances are in memory at a time
 
 
 def diversity(real: Float[Tensor, "n d"], fake: Float[Tensor, "m d"]) -> float:
-    """Return the diversity of fakes relative to real images: 1 is equal, 0 means all the same.
+    """Return the diversity of fakes relative to real images: 1 means equal, 0 all the same.
 
-    The minimum of two ratios: of the mean distance within a set, and of the effective rank. The
+    It is the lower of two ratios: of the mean distance within a set, and of the effective rank. The
     first detects faces that are all the same; the second detects one face in several colours,
     which may lie as far apart as different faces do, but along few directions.
     """
@@ -27,8 +27,8 @@ def mean_distance(points: Float[Tensor, "n d"]) -> float:
 def effective_rank(points: Float[Tensor, "n d"]) -> float:
     """Return the effective number of dimensions of the points, in [1, d]; 0 if all are the same.
 
-    The exponential of the entropy of the normalised eigenvalues of the covariance (Roy & Vetterli
-    2007, "The effective rank", definition 1). It is invariant to the scale of the points.
+    It is the exponential of the entropy of the normalised eigenvalues of the covariance (Roy &
+    Vetterli 2007, "The effective rank", definition 1). It is invariant to the scale of the points.
     """
     centred = points.float() - points.float().mean(dim=0)
     smaller = centred if len(centred) < centred.shape[1] else centred.T

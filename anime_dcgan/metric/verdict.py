@@ -8,6 +8,7 @@ a running median; no rule depends on the scale of a distance or of a gap.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from statistics import median, quantiles
+from typing import Any
 
 from anime_dcgan.run.record import VerdictName
 from anime_dcgan.system.errors import UserError
@@ -22,16 +23,17 @@ class Observation:
     images: int
     epoch: float
     distance: float
-    """Distance of the samples to real images; lower is nearer."""
+    """Distance of the samples to real images; lower is better."""
     gap: float
     """Duality gap; 0 at an equilibrium."""
     diversity: float = 1.0
     """Diversity of the samples relative to that of real images."""
 
     @classmethod
-    def of_row(cls, row: Mapping[str, float]) -> "Observation":
+    def from_row(cls, row: Mapping[str, float]) -> "Observation":
         """Return the observation in a row of the history in `equilibrium.json`."""
-        return cls(**{part.name: row[part.name] for part in fields(cls)})  # pyright: ignore[reportArgumentType]
+        values: dict[str, Any] = {field.name: row[field.name] for field in fields(cls)}
+        return cls(**values)
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,8 @@ class Rules:
         max_swing: maximum interquartile range of the distances on a plateau, as a fraction of
             their median.
         max_gap_fraction: maximum duality gap on a plateau, as a fraction of the largest gap.
-        diverged_factor: the training diverges if the distance stays above the best one times this.
+        diverged_factor: the training diverges if the distance stays above this factor times the
+            best one.
         collapse_fraction: the samples collapsed if their diversity falls below this fraction of
             its maximum.
         min_diversity: minimum diversity on a plateau; that of real images is 1.
@@ -84,17 +87,17 @@ class Rules:
 
 
 def judge_training(history: Sequence[Observation], rules: Rules | None = None) -> TrainingVerdict:
-    """Return the verdict on a history of observations, earliest first. The function is pure."""
+    """Return the verdict on a history of observations, earliest first."""
     rules = rules or Rules()
     if len(history) < rules.patience:
         return TrainingVerdict(
             "learning", [f"only {len(history)} of {rules.patience} observations were made so far"]
         )
-    course = _Course(history, rules)
-    return course.check_failure() or course.check_learning() or course.check_plateau()
+    smoothed = _SmoothedHistory(history, rules)
+    return smoothed.check_failure() or smoothed.check_learning() or smoothed.check_plateau()
 
 
-class _Course:
+class _SmoothedHistory:
     """The smoothed metrics, and the checks that are applied to them in turn."""
 
     def __init__(self, history: Sequence[Observation], rules: Rules) -> None:

@@ -21,7 +21,7 @@ def has_batch_norm(network: nn.Module) -> bool:
 def can_share_a_batch(network: nn.Module, *sizes: int) -> bool:
     """Return True if batches of these sizes give the same outputs when concatenated.
 
-    That is so without batch normalisation, and where each batch consists of whole groups of
+    This holds without batch normalisation, if each batch consists of whole groups of
     `MinibatchStd`, which compares images in consecutive groups.
     """
     groups = [module.group for module in network.modules() if isinstance(module, MinibatchStd)]
@@ -32,7 +32,7 @@ def can_share_a_batch(network: nn.Module, *sizes: int) -> bool:
 def apply_to_both(
     function: Callable[[Images], PerImage], discriminator: nn.Module, real: Images, fake: Images
 ) -> tuple[PerImage, PerImage]:
-    """Return what `function` computes for each image by means of the discriminator.
+    """Return `function`, which evaluates the discriminator per image, of real and of fake images.
 
     Real and fake images are concatenated into one batch where the results are the same up to
     rounding and the draws of dropout: small batches take less time that way (docs/speed.md).

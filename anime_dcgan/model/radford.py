@@ -16,7 +16,7 @@ from anime_dcgan.system.errors import UserError
 
 
 def _radford_initialisation(module: nn.Module) -> None:
-    """Section 4 of the paper: zero-centred normal of standard deviation 0.02."""
+    """Initialise as in section 4 of the paper: zero-centred normal, standard deviation 0.02."""
     if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
         nn.init.normal_(module.weight, 0.0, 0.02)
         if module.bias is not None:

@@ -55,7 +55,7 @@ def visible_scale(face_size: int) -> int:
 def to_png(picture: Image.Image, compress_level: int = 4) -> bytes:
     """Return the picture encoded as PNG.
 
-    The usual level 6 takes up to 1.7 times as long, for files whose size differs by at most 3 %.
+    The default level 6 takes up to 1.7 times as long, for files that differ by at most 3 % in size.
     """
     file = io.BytesIO()
     picture.save(file, "PNG", compress_level=compress_level)

@@ -4,7 +4,7 @@ import contextlib
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
+from itertools import groupby, islice
 from pathlib import Path
 
 import numpy as np
@@ -21,9 +21,9 @@ from anime_dcgan.system.errors import UserError
 SAMPLE_BATCH = 64  # images per forward pass
 BLOCK = 16  # neighbouring seeds that always share a forward pass
 ENCODE_BATCH = 128
-"""Faces that are drawn before all cores encode them as PNG: 1.12 to 1.19 times as fast as one by
-one on two cores, while batches of 16 reach 1.0 to 1.07 times, because the threads of the forward
-pass spin for a while after it (benchmarks/results/training.md)."""
+"""Faces that are sampled before all cores encode them as PNG. On two cores this is 1.12 to 1.19
+times as fast as one by one; batches of 16 are 1.0 to 1.07 times as fast, because the threads of the
+forward pass spin for a while after it (benchmarks/results/training.md)."""
 
 MAX_GIF_FRAMES_PER_SECOND = 50  # viewers slow down faster animations
 
@@ -60,16 +60,15 @@ def _evaluation_mode(generator: Generator, device: torch.device) -> Iterator[Non
 def faces(generator: Generator, seeds: Sequence[int]) -> Iterator[Pixels]:
     """Yield the face of each seed, in order.
 
-    The same seed gives the same face bit by bit, whatever the other seeds are: it is always drawn
-    in the same block of `BLOCK` neighbouring seeds, at the same position.
+    The same seed gives the same face bit by bit, whatever the other seeds are: it is always
+    computed in the same block of `BLOCK` neighbouring seeds, at the same position.
     """
-    block_number, block = -1, None
-    for seed in seeds:
-        if block is None or seed // BLOCK != block_number:
-            block_number = seed // BLOCK
-            members = range(block_number * BLOCK, (block_number + 1) * BLOCK)
-            block = sample_images(generator, latents_of_seeds(members, generator.latent_dim), BLOCK)
-        yield block[seed % BLOCK]
+    for number, members in groupby(seeds, key=lambda seed: seed // BLOCK):
+        block_seeds = range(number * BLOCK, (number + 1) * BLOCK)
+        latents = latents_of_seeds(block_seeds, generator.latent_dim)
+        block = sample_images(generator, latents, BLOCK)
+        for seed in members:
+            yield block[seed % BLOCK]
 
 
 def film(generator: Generator, seeds: Sequence[int], frames_per_face: int) -> Iterator[Pixels]:
@@ -78,10 +77,10 @@ def film(generator: Generator, seeds: Sequence[int], frames_per_face: int) -> It
 
 
 def film_through(
-    generator: Generator, corners: Float[Tensor, "n latent_dim"], frames_per_face: int
+    generator: Generator, latents: Float[Tensor, "n latent_dim"], frames_per_face: int
 ) -> Iterator[Pixels]:
-    """Yield the frames of a film through any latents, by spherical interpolation."""
-    for start, end in zip(corners, corners.roll(-1, dims=0), strict=True):
+    """Yield the frames of a film from each latent to the next and back to the first, by `slerp`."""
+    for start, end in zip(latents, latents.roll(-1, dims=0), strict=True):
         steps = [slerp(start, end, step / frames_per_face) for step in range(frames_per_face)]
         yield from sample_images(generator, torch.stack(steps), frames_per_face)
 
@@ -99,7 +98,7 @@ def write_zip(pictures: Iterable[Pixels], names: Iterable[str], path: Path) -> N
 
 
 def _encode(pictures: Iterable[Pixels]) -> Iterator[bytes]:
-    """Yield each picture as PNG, in order, encoded by all cores."""
+    """Yield each picture as PNG, in order, encoded on all cores."""
     iterator = iter(pictures)
     with ThreadPoolExecutor() as threads:
         while batch := list(islice(iterator, ENCODE_BATCH)):

@@ -1,4 +1,4 @@
-"""Directions are compared with known properties of the generator."""
+"""Directions agree with known properties of the generator."""
 
 import pytest
 import torch

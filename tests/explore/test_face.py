@@ -1,4 +1,4 @@
-"""Faces survive a round trip through links and JSON, or are rejected in one line."""
+"""Faces survive a round trip through links and JSON; invalid ones are refused in one line."""
 
 import math
 import struct
@@ -90,7 +90,7 @@ BAD: list[dict[str, Any]] = [
     *({"weights": weights} for weights in ("EMA", "", None)),
     *({"seed": seed} for seed in (-1, MAX_SEED + 1, 1.5, True, "5", None)),
     *({"seed": None, "latent": text} for text in ("", "!!", "AAA", "A" * 30_000, NAN, 5)),
-    {"latent": encode_latent([0.0])},  # next to a seed
+    {"latent": encode_latent([0.0])},  # in addition to a seed
     *({"truncation": value} for value in (-0.1, 1.1, math.nan, "1", True)),
     *({"moves": value} for value in (None, [], {"up": 1}, {"sefa.0": 11}, {"sefa.0": math.nan})),
     {"moves": {f"sefa.{number}": 1 for number in range(65)}},

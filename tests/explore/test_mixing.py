@@ -11,11 +11,11 @@ def normal(count: int, seed: int = 0) -> torch.Tensor:
     return torch.randn(count, 100, generator=torch.Generator().manual_seed(seed))
 
 
-def test_interpolation_passes_the_corners_in_equal_angles():
-    corners = torch.nn.functional.normalize(normal(3), dim=1)
-    path = mixing.interpolate(corners, 4)
+def test_interpolation_passes_through_the_latents_at_equal_angles():
+    latents = torch.nn.functional.normalize(normal(3), dim=1)
+    path = mixing.interpolate(latents, 4)
     assert len(path) == 9
-    torch.testing.assert_close(path[::4], corners)
+    torch.testing.assert_close(path[::4], latents)
     angles = torch.acos((path[:-1] * path[1:]).sum(dim=1).clamp(-1, 1))
     torch.testing.assert_close(angles[:4], angles[0].expand(4), atol=1e-3, rtol=0)
     torch.testing.assert_close(path.norm(dim=1), torch.ones(9))

@@ -1,4 +1,4 @@
-"""Projection recovers a picture that the generator made itself."""
+"""Projection recovers a picture that the generator produced."""
 
 import pytest
 import torch
@@ -12,10 +12,10 @@ from anime_dcgan.system.errors import UserError
 def generator() -> dcgan.Generator:
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        made = dcgan.Generator(latent_dim=4, width=8, image_size=16)
+        generator = dcgan.Generator(latent_dim=4, width=8, image_size=16)
     with torch.no_grad():
-        made.project.weight.mul_(3.0)  # so that faces differ
-    return made.eval().requires_grad_(False)
+        generator.project.weight.mul_(3.0)  # so that faces differ
+    return generator.eval().requires_grad_(False)
 
 
 @pytest.fixture(scope="module")
@@ -34,12 +34,12 @@ def test_the_distance_is_zero_for_equal_images_and_grows_with_the_difference(tar
 
 
 def test_a_generated_face_is_recovered(generator: dcgan.Generator, target: torch.Tensor):
-    course = list(projection.project(generator, target, steps=200))
-    distances = [best.distance for best in course]
+    steps = list(projection.project(generator, target, steps=200))
+    distances = [best.distance for best in steps]
     assert distances == sorted(distances, reverse=True)
-    assert [best.step for best in course] == list(range(201))
+    assert [best.step for best in steps] == list(range(201))
     assert distances[-1] < 0.2 * distances[0]
-    reached = projection.multiscale_distance(generator(course[-1].latent[None]), target)
+    reached = projection.multiscale_distance(generator(steps[-1].latent[None]), target)
     assert float(reached) == pytest.approx(distances[-1], abs=1e-6)
 
 

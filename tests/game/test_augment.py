@@ -1,4 +1,4 @@
-"""Augmentation of the images that the discriminator sees, compared with plain implementations."""
+"""Augmentations agree with plain implementations, and take part in all steps."""
 
 import dataclasses
 import itertools
@@ -32,9 +32,9 @@ ALL = {
     "flip": Flip(),
     "diffaugment": DiffAugment(),
     "ada": Adaptive(initial=1.0),
-    "ada at half": Adaptive(initial=0.5),
+    "ada with p=0.5": Adaptive(initial=0.5),
 }
-each = pytest.mark.parametrize("augment", ALL.values(), ids=ALL.keys())
+for_each_augment = pytest.mark.parametrize("augment", ALL.values(), ids=ALL.keys())
 
 
 def only(**settings: float) -> DiffAugment:
@@ -52,7 +52,7 @@ def seeded(augment: nn.Module, images: Tensor, seed: int = 0) -> Tensor:
     return augment(images)
 
 
-@each
+@for_each_augment
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_shape_and_dtype_are_kept_and_values_are_finite(augment: Augment, dtype: torch.dtype):
     images = noise().to(dtype)
@@ -62,7 +62,7 @@ def test_shape_and_dtype_are_kept_and_values_are_finite(augment: Augment, dtype:
     assert not torch.equal(changed, images)
 
 
-@each
+@for_each_augment
 def test_draws_depend_on_the_seed_and_differ_between_images(augment: Augment):
     same_image = noise(1).expand(64, -1, -1, -1)
     changed = seeded(augment, same_image)
@@ -72,7 +72,7 @@ def test_draws_depend_on_the_seed_and_differ_between_images(augment: Augment):
     assert len(different) == 2 if isinstance(augment, Flip) else len(different) > 60 * 0.6
 
 
-@each
+@for_each_augment
 def test_the_gradient_equals_finite_differences(augment: Augment):
     """Every augmentation is affine in the image, so that finite differences are exact."""
     images, direction = noise().requires_grad_(True), torch.randn(8, 3, SIZE, SIZE)
@@ -86,7 +86,7 @@ def test_the_gradient_equals_finite_differences(augment: Augment):
     assert torch.allclose((images.grad * direction).sum((1, 2, 3)), expected, atol=1e-2, rtol=1e-3)
 
 
-@each
+@for_each_augment
 def test_autocast_does_not_reduce_the_precision(augment: Augment):
     images = noise()
     with torch.autocast("cpu", torch.bfloat16):
@@ -98,7 +98,7 @@ def test_autocast_does_not_reduce_the_precision(augment: Augment):
     "augment",
     [Augment(), Flip(0.0), only(), Adaptive(), Adaptive(colours=False), Adaptive(geometry=False)],
 )
-def test_a_disabled_augmentation_changes_no_bit(augment: Augment):
+def test_a_disabled_augmentation_returns_the_images_bit_by_bit(augment: Augment):
     images = noise()
     assert torch.equal(seeded(augment, images), images)
 
@@ -108,13 +108,13 @@ def test_a_disabled_augmentation_changes_no_bit(augment: Augment):
 
 def test_images_are_mirrored_with_the_given_probability():
     images = noise(4000, size=2)
-    share = {}
+    fractions = {}
     for probability in (0.2, 0.5):
         changed = seeded(Flip(probability), images)
         flipped = (changed == images[..., [1, 0]]).flatten(1).all(1)
         assert (flipped | (changed == images).flatten(1).all(1)).all()
-        share[probability] = flipped.float().mean().item()
-    assert share == pytest.approx({0.2: 0.2, 0.5: 0.5}, abs=0.03)
+        fractions[probability] = flipped.float().mean().item()
+    assert fractions == pytest.approx({0.2: 0.2, 0.5: 0.5}, abs=0.03)
     assert torch.equal(seeded(Flip(1.0), images), images[..., [1, 0]])
 
 
@@ -124,7 +124,7 @@ def test_real_and_fake_images_get_independent_draws():
     assert not torch.equal(flip(images), flip(images))
 
 
-# DiffAugment, part by part against loops
+# DiffAugment, each transform compared with loops
 
 
 def test_brightness_adds_the_same_to_all_pixels_of_an_image():
@@ -132,8 +132,8 @@ def test_brightness_adds_the_same_to_all_pixels_of_an_image():
     added = seeded(only(brightness=0.5), images) - images
     for difference in added:
         assert difference.max() - difference.min() < 1e-6
-    each_image = added[:, 0, 0, 0]
-    assert -0.5 <= each_image.min() < -0.45 and 0.45 < each_image.max() <= 0.5
+    shifts = added[:, 0, 0, 0]
+    assert -0.5 <= shifts.min() < -0.45 and 0.45 < shifts.max() <= 0.5
 
 
 def test_saturation_multiplies_the_distance_from_grey():
@@ -153,12 +153,12 @@ def test_contrast_multiplies_the_distance_from_the_mean():
 
 
 def _check_factor(image: Tensor, changed: Tensor, per_pixel: bool) -> float:
-    """The factor by which every value moved from the mean of its pixel or of the whole image."""
+    """Return the factor by which every value moved from the mean of its pixel or of the image."""
     pixels, result = image.tolist(), changed.tolist()
-    whole = image.mean().item()
+    mean = image.mean().item()
 
     def centre(y: int, x: int) -> float:
-        return sum(pixels[c][y][x] for c in range(3)) / 3 if per_pixel else whole
+        return sum(pixels[c][y][x] for c in range(3)) / 3 if per_pixel else mean
 
     farthest = max(
         itertools.product(range(3), range(SIZE), range(SIZE)),
@@ -196,20 +196,20 @@ def _shifted(image: np.ndarray, down: int, across: int) -> np.ndarray:
     return result
 
 
-@pytest.mark.parametrize(("share", "side"), [(0.5, 8), (0.2, 3)])
-def test_cutout_sets_one_square_around_any_point_to_zero(share: float, side: int):
+@pytest.mark.parametrize(("cutout", "side"), [(0.5, 8), (0.2, 3)])
+def test_cutout_sets_one_square_around_any_point_to_zero(cutout: float, side: int):
     """A square that lies partly outside leaves a smaller rectangle."""
     images = noise(600)
-    changed = seeded(only(cutout=share), images)
+    changed = seeded(only(cutout=cutout), images)
     tops = []
     for image, result in zip(images, changed, strict=True):
         rows, columns = ((result == 0).all(0).any(axis).nonzero().flatten() for axis in (1, 0))
         expected = image.clone()
         expected[:, rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] = 0
         assert torch.equal(result, expected)
-        for place in (rows, columns):
-            at_border = place[0] == 0 or place[-1] == SIZE - 1
-            assert side // 2 <= len(place) <= side if at_border else len(place) == side
+        for span in (rows, columns):
+            at_border = span[0] == 0 or span[-1] == SIZE - 1
+            assert side // 2 <= len(span) <= side if at_border else len(span) == side
         tops.append(int(rows[0]))
     assert set(tops) == set(range(SIZE - side // 2 + 1 - side % 2))
 
@@ -240,8 +240,8 @@ def test_pixel_transformations_are_mirrors_turns_and_shifts_with_reflected_borde
 
 
 @pytest.fixture
-def fixed(monkeypatch):
-    """Return a function that fixes draws: `fixed(_angle=1.0)` makes every angle 1."""
+def fix_draws(monkeypatch):
+    """Return a function that fixes draws: `fix_draws(_angle=1.0)` makes every angle 1."""
 
     def fix(**draws: float) -> None:
         for name, value in draws.items():
@@ -254,18 +254,18 @@ def fixed(monkeypatch):
     return fix
 
 
-def test_a_rotation_by_a_right_angle_is_a_quarter_turn(fixed):
-    fixed(_angle=math.pi / 2, _log_normal=1.0)
+def test_a_rotation_by_a_right_angle_is_a_quarter_turn(fix_draws):
+    fix_draws(_angle=math.pi / 2, _log_normal=1.0)
     turned = transformations.transform_geometry(noise(), 1.0, pixels=False)
     assert any(torch.allclose(turned, noise().rot90(k, (2, 3)), atol=1e-4) for k in (1, 3))
 
 
-def test_scaling_enlarges_as_bilinear_interpolation_does(fixed):
-    fixed(_angle=0.0, _log_normal=0.5)
+def test_scaling_enlarges_as_bilinear_interpolation_does(fix_draws):
+    fix_draws(_angle=0.0, _log_normal=0.5)
     enlarged = transformations.transform_geometry(noise(), 1.0, pixels=False)
-    whole = nn.functional.interpolate(noise(), scale_factor=2, mode="bilinear")
+    doubled = nn.functional.interpolate(noise(), scale_factor=2, mode="bilinear")
     quarter = SIZE // 2
-    assert torch.allclose(enlarged, whole[..., quarter:-quarter, quarter:-quarter], atol=1e-5)
+    assert torch.allclose(enlarged, doubled[..., quarter:-quarter, quarter:-quarter], atol=1e-5)
 
 
 NEUTRAL = {"_normal": 0.0, "_log_normal": 1.0, "_coin": 0.0, "_angle": 0.0}
@@ -288,8 +288,8 @@ NEUTRAL = {"_normal": 0.0, "_log_normal": 1.0, "_coin": 0.0, "_angle": 0.0}
         ),
     ],
 )
-def test_colour_matrices_do_what_their_names_say(fixed, draws, expected):
-    fixed(**(NEUTRAL | draws))
+def test_colour_matrices_agree_with_their_formulas(fix_draws, draws, expected):
+    fix_draws(**(NEUTRAL | draws))
     images = noise() * 2 - 1
     assert torch.allclose(
         transformations.transform_colours(images, 1.0), expected(images), atol=1e-5
@@ -299,13 +299,13 @@ def test_colour_matrices_do_what_their_names_say(fixed, draws, expected):
 def test_each_transformation_is_applied_with_the_probability():
     values = torch.ones(4000)
     for probability in (0.0, 0.3, 1.0):
-        share = transformations._sometimes(values, 0.0, probability).mean().item()
-        assert share == pytest.approx(probability, abs=0.03 if 0 < probability < 1 else 0)
+        fraction = transformations._sometimes(values, 0.0, probability).mean().item()
+        assert fraction == pytest.approx(probability, abs=0.03 if 0 < probability < 1 else 0)
     images = noise(2000, size=8)
     torch.manual_seed(0)
     changed = transformations.transform_geometry(images, torch.tensor(0.5), geometry=False)
     unmoved = (changed == images).flatten(1).all(1).float().mean().item()
-    # half are not chosen, or the coin says no; a quarter turn of 0; a shift of 0 each way
+    # of the chosen images, a mirror leaves 1/2, a quarter turn 1/4 and a shift 1/4 unchanged
     assert unmoved == pytest.approx(0.75 * (1 - 0.5 * 0.75) * (1 - 0.5 * (1 - 0.25)), abs=0.05)
 
 
@@ -327,44 +327,44 @@ def observe(augment: Adaptive, signs: list[float], batches: int = 1) -> float:
     return augment.probability.item()
 
 
-SURE, LOST = [3.0] * 10, [-0.1] * 10
+CONFIDENT, MISTAKEN = [3.0] * 10, [-0.1] * 10
 
 
 def test_p_rises_from_0_to_1_within_adjust_kimg():
     augment = Adaptive(adjust_kimg=0.2, every=4)
-    course = [observe(augment, SURE) for _ in range(24)]
-    steps = [0.0] * 3 + [0.2] * 4 + [0.4] * 4 + [0.6] * 4 + [0.8] * 4 + [1.0] * 4 + [1.0]
-    assert course == pytest.approx(steps)
-    assert [observe(augment, LOST) for _ in range(4)] == pytest.approx([1.0] * 3 + [0.8])
-    assert observe(augment, LOST, 100) == 0.0
+    found = [observe(augment, CONFIDENT) for _ in range(24)]
+    expected = [0.0] * 3 + [0.2] * 4 + [0.4] * 4 + [0.6] * 4 + [0.8] * 4 + [1.0] * 4 + [1.0]
+    assert found == pytest.approx(expected)
+    assert [observe(augment, MISTAKEN) for _ in range(4)] == pytest.approx([1.0] * 3 + [0.8])
+    assert observe(augment, MISTAKEN, 100) == 0.0
 
 
 def test_p_does_not_exceed_max_probability():
     assert observe(
-        Adaptive(adjust_kimg=0.1, every=1, max_probability=0.8), SURE, 50
+        Adaptive(adjust_kimg=0.1, every=1, max_probability=0.8), CONFIDENT, 50
     ) == pytest.approx(0.8)
 
 
 @pytest.mark.parametrize(("positive", "rises"), [(17, True), (15, False), (10, False)])
 def test_p_rises_if_the_mean_sign_is_above_the_target(positive: int, rises: bool):
-    """With 17 of 20 positive the mean sign is 0.7, with 15 it is 0.5."""
+    """The mean sign is 0.7 if 17 of 20 logits are positive, and 0.5 if 15 are."""
     augment = Adaptive(adjust_kimg=0.2, every=1, initial=0.5)
     p = observe(augment, [0.01] * positive + [-100.0] * (20 - positive))
     assert p == pytest.approx(0.6 if rises else 0.4)
 
 
 def test_adaptive_resumes_exactly_between_adjustments():
-    whole, first, rest = (Adaptive(adjust_kimg=0.3, every=4) for _ in range(3))
-    batches = [SURE] * 9 + [LOST] * 4
+    uninterrupted, first, resumed = (Adaptive(adjust_kimg=0.3, every=4) for _ in range(3))
+    batches = [CONFIDENT] * 9 + [MISTAKEN] * 4
     for signs in batches:
-        whole.observe(torch.tensor(signs))
+        uninterrupted.observe(torch.tensor(signs))
     for signs in batches[:6]:
         first.observe(torch.tensor(signs))
-    rest.load_state_dict(first.state_dict())
+    resumed.load_state_dict(first.state_dict())
     for signs in batches[6:]:
-        rest.observe(torch.tensor(signs))
-    assert_same_weights(rest, whole)
-    assert whole.probability > 0
+        resumed.observe(torch.tensor(signs))
+    assert_same_weights(resumed, uninterrupted)
+    assert uninterrupted.probability > 0
 
 
 def test_p_is_not_rounded_by_any_training_precision():
@@ -372,7 +372,7 @@ def test_p_is_not_rounded_by_any_training_precision():
     assert augment.probability == torch.tensor(0.3)
 
 
-# In the game
+# Steps and the duality gap
 
 
 class Double(Augment):
@@ -396,10 +396,10 @@ class Square(nn.Module):
 
 def test_logits_and_penalties_are_computed_at_augmented_images():
     real, fake = noise(4), noise(5)[1:]
-    paid = discriminator_cost(Square(), BCE(), R1(weight=2), Double(), real, fake)
-    assert torch.allclose(paid.real_logits, Square()(2 * real))
-    assert torch.allclose(paid.fake_logits, Square()(2 * fake))
-    assert paid.penalty.item() == pytest.approx((2 * real).flatten(1).square().sum(1).mean().item())
+    cost = discriminator_cost(Square(), BCE(), R1(weight=2), Double(), real, fake)
+    assert torch.allclose(cost.real_logits, Square()(2 * real))
+    assert torch.allclose(cost.fake_logits, Square()(2 * fake))
+    assert cost.penalty.item() == pytest.approx((2 * real).flatten(1).square().sum(1).mean().item())
 
 
 def test_the_generator_learns_through_the_augmentation():
@@ -461,15 +461,15 @@ ADA = ("augment=ada", "augment.adjust_kimg=0.3", "augment.every=2", "augment.ini
 
 @pytest.mark.parametrize("images", [24, 40])
 def test_a_training_with_ada_resumes_bit_equal(train: Train, tmp_path: Path, images: int):
-    """At 24 and 40 images the next adjustment is half due; each moves p by 16 / 300."""
-    whole = train(*ADA, "trainer.max_epochs=2", "callbacks=none", run="whole")
-    train(*ADA, "trainer.max_epochs=2", f"max_kimg={images / 1000}", run="parts")
-    last = tmp_path / "parts/checkpoints/last.ckpt"
+    """Stop halfway between two adjustments of p; each adjustment changes p by 16 / 300."""
+    uninterrupted = train(*ADA, "trainer.max_epochs=2", "callbacks=none", run="uninterrupted")
+    train(*ADA, "trainer.max_epochs=2", f"max_kimg={images / 1000}", run="resumed")
+    last = tmp_path / "resumed/checkpoints/last.ckpt"
     assert read(last)["state_dict"]["augment.batches"] == images // 8 % 2
-    parts = train(*ADA, "trainer.max_epochs=2", run="parts", ckpt_path=last)
-    assert_same_weights(whole, parts)  # with p and its counts; measured and judged, or not
-    assert isinstance(parts.augment, Adaptive)
-    assert parts.augment.level.item() not in (150, 0)
+    resumed = train(*ADA, "trainer.max_epochs=2", run="resumed", ckpt_path=last)
+    assert_same_weights(uninterrupted, resumed)  # including p and its counters; with callbacks, too
+    assert isinstance(resumed.augment, Adaptive)
+    assert resumed.augment.level.item() not in (150, 0)
 
 
 def test_p_and_the_overfitting_heuristic_are_logged(train: Train, tmp_path: Path):
@@ -483,7 +483,7 @@ def test_p_and_the_overfitting_heuristic_are_logged(train: Train, tmp_path: Path
     assert p[-1] - module.augment.probability.item() == pytest.approx(
         math.copysign(8 / 300, p[-2] - p[-1])
     )
-    for row in rows:  # real logits are never 0, so that accuracy and mean sign say the same
+    for row in rows:  # real logits are never 0, so that accuracy and mean sign agree
         assert float(row["augment/overfitting"]) == pytest.approx(
             2 * float(row["accuracy/real"]) - 1, abs=1e-5
         )

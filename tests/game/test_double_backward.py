@@ -1,4 +1,4 @@
-"""Input gradients compared with torch's own, and the operations that they save."""
+"""Input gradients equal those of torch, with fewer operations."""
 
 from collections.abc import Callable
 
@@ -14,7 +14,7 @@ from benchmarks.penalty import torchs_own
 SIZE = 16
 
 
-class Odd(nn.Module):
+class MixedLayers(nn.Module):
     """Convolutions with all kinds of arguments, and layers that are differentiated by torch."""
 
     def __init__(self) -> None:
@@ -45,7 +45,7 @@ CRITICS: dict[str, Callable[[], nn.Module]] = {
     "minibatch_std": lambda: radford.Discriminator(
         width=8, batch_norm=False, image_size=SIZE, minibatch_std=4
     ),
-    "odd": Odd,
+    "mixed": MixedLayers,
 }
 
 
@@ -87,7 +87,7 @@ def convolutions(gradient: Callable[[nn.Module, Tensor], Tensor]) -> int:
 
 
 def test_no_backward_pass_propagates_zeros():
-    layers = 3  # at 16 px: two that halve, and that to the logit
+    layers = 3  # at 16 px: two that halve the size, and the one to the logit
     assert convolutions(input_gradient) == 3 * layers  # forward, input gradient, and its gradient
     assert convolutions(torchs_own) > 4 * layers
 

@@ -1,4 +1,4 @@
-"""The duality gap compared with closed forms, and its absence of side effects."""
+"""The duality gap agrees with closed forms and has no side effects."""
 
 import copy
 import dataclasses
@@ -40,7 +40,7 @@ def linear_game(position: float, slope: float, regularizer: Regularizer | None =
 @pytest.mark.parametrize(("position", "slope"), [(1.0, 0.5), (-2.0, 1.0), (0.3, 0.0), (0.0, 0.0)])
 @pytest.mark.parametrize("steps", [1, 4])
 def test_each_player_gains_as_in_gradient_steps_on_a_bilinear_game(position, slope, steps):
-    """With learning rate r, k steps move the slope by -k r position, the position by k r slope."""
+    """k steps of learning rate r change the slope by -k r position, the position by k r slope."""
     zeros = torch.zeros(6, 1)
     gap = duality_gap(linear_game(position, slope), [zeros] * steps, draw, zeros)
     assert gap.discriminator == pytest.approx(0.1 * steps * position**2, abs=1e-6)
@@ -49,7 +49,7 @@ def test_each_player_gains_as_in_gradient_steps_on_a_bilinear_game(position, slo
 
 
 def test_copies_of_optimizers_keep_additional_attributes():
-    """AdaBelief has such attributes, which deepcopy of a torch optimizer loses."""
+    """AdaBelief has such attributes, which `deepcopy` of a torch optimizer loses."""
     adabelief = pytest.importorskip("pytorch_optimizer").AdaBelief
     game = linear_game(1.0, 0.5)
     game = dataclasses.replace(
@@ -84,16 +84,16 @@ def test_responses_in_microbatches_equal_those_of_whole_batches():
 
     def gap(accumulate: int) -> DualityGap:
         torch.manual_seed(0)
-        divided = dataclasses.replace(game, accumulate=accumulate)
+        split = dataclasses.replace(game, accumulate=accumulate)
         return duality_gap(
-            divided, batches[:3], lambda n: torch.randn(n, truth.latent_dim), batches[3]
+            split, batches[:3], lambda n: torch.randn(n, truth.latent_dim), batches[3]
         )
 
     assert dataclasses.astuple(gap(4)) == pytest.approx(dataclasses.astuple(gap(1)), rel=1e-4)
 
 
 def test_neither_player_gains_at_the_equilibrium_of_cross_entropy():
-    """With a constant discriminator and the true generator the value is -2 log 2, the gap 0."""
+    """The value of a constant discriminator and the true generator is -2 log 2, the gap 0."""
     game = dataclasses.replace(linear_game(0.0, 0.0), loss=BCE())
     zeros = torch.zeros(6, 1)
     assert value(copy_game(game), zeros, draw(6)) == pytest.approx(
@@ -139,7 +139,7 @@ def test_responses_start_from_the_state_of_the_optimizers():
     assert gain(game) != pytest.approx(gain(fresh))
 
 
-def test_the_value_uses_no_dropout_and_batch_statistics():
+def test_the_value_is_taken_without_dropout_and_with_batch_statistics():
     generator = nn.Sequential(nn.Linear(1, 4), nn.BatchNorm1d(4), nn.Linear(4, 2))
     discriminator = nn.Sequential(nn.Dropout(0.9), nn.Linear(2, 1), nn.Flatten(0))
     first, second = (

@@ -14,8 +14,8 @@ def test_bce_is_binary_cross_entropy_with_labels_one_and_zero():
     expected = binary_cross_entropy_with_logits(REAL, torch.ones(32), reduction="none")
     expected += binary_cross_entropy_with_logits(FAKE, torch.zeros(32), reduction="none")
     torch.testing.assert_close(BCE().discriminator(REAL, FAKE), expected)
-    wished = binary_cross_entropy_with_logits(FAKE, torch.ones(32), reduction="none")
-    torch.testing.assert_close(BCE().generator(FAKE), wished)
+    expected_generator = binary_cross_entropy_with_logits(FAKE, torch.ones(32), reduction="none")
+    torch.testing.assert_close(BCE().generator(FAKE), expected_generator)
 
 
 def test_wgan_is_the_difference_of_the_means():
@@ -36,10 +36,10 @@ def test_one_sided_label_smoothing_lowers_the_label_of_real_images():
 def test_the_saturating_generator_minimises_the_discriminators_objective():
     expected = torch.log(1 - torch.sigmoid(FAKE))
     torch.testing.assert_close(BCE(saturating=True).generator(FAKE), expected)
-    sure = torch.tensor([-10.0], requires_grad=True)
-    (vanished,) = torch.autograd.grad(BCE(saturating=True).generator(sure).sum(), sure)
-    (whole,) = torch.autograd.grad(BCE().generator(sure).sum(), sure)
-    assert abs(vanished) < 1e-4 < 0.9 < abs(whole)
+    confident = torch.tensor([-10.0], requires_grad=True)
+    (vanished,) = torch.autograd.grad(BCE(saturating=True).generator(confident).sum(), confident)
+    (non_saturating,) = torch.autograd.grad(BCE().generator(confident).sum(), confident)
+    assert abs(vanished) < 1e-4 < 0.9 < abs(non_saturating)
 
 
 def test_hinge_is_zero_beyond_the_margin():
@@ -53,23 +53,23 @@ def test_least_squares_targets_are_one_and_minus_one():
     ones = torch.ones(32)
     expected = mse_loss(REAL, ones, reduction="none") + mse_loss(FAKE, -ones, reduction="none")
     torch.testing.assert_close(LSGAN().discriminator(REAL, FAKE), expected / 2)
-    wished = mse_loss(FAKE, ones, reduction="none") / 2
-    torch.testing.assert_close(LSGAN().generator(FAKE), wished)
+    expected_generator = mse_loss(FAKE, ones, reduction="none") / 2
+    torch.testing.assert_close(LSGAN().generator(FAKE), expected_generator)
 
 
 def test_least_squares_with_labels_zero_and_one_differs_by_a_factor():
-    """Equation 9 of the paper, with a discriminator that returns (logit + 1) / 2."""
-    usual = ((REAL + 1) / 2 - 1).square() / 2 + ((FAKE + 1) / 2).square() / 2
-    torch.testing.assert_close(LSGAN().discriminator(REAL, FAKE), 4 * usual)
+    """Compare with equation 9 of the paper, for a discriminator that returns (logit + 1) / 2."""
+    zero_one = ((REAL + 1) / 2 - 1).square() / 2 + ((FAKE + 1) / 2).square() / 2
+    torch.testing.assert_close(LSGAN().discriminator(REAL, FAKE), 4 * zero_one)
 
 
 def test_relativistic_cross_entropy_compares_pairs():
-    """It is arXiv 2501.05441, equation 2, with f(t) = -log(1 + exp(-t))."""
+    """Compare with arXiv 2501.05441, equation 2, for f(t) = -log(1 + exp(-t))."""
     loss = BCE(relativistic=True)
     expected = torch.log(1 + torch.exp(FAKE - REAL))
     torch.testing.assert_close(loss.discriminator(REAL, FAKE), expected)
-    wished = torch.log(1 + torch.exp(REAL - FAKE))
-    torch.testing.assert_close(loss.generator(FAKE, REAL), wished)
+    expected_generator = torch.log(1 + torch.exp(REAL - FAKE))
+    torch.testing.assert_close(loss.generator(FAKE, REAL), expected_generator)
     assert loss.discriminator(REAL + 5, FAKE + 5).allclose(expected)
 
 
@@ -80,8 +80,7 @@ LOSSES = [
 
 
 @pytest.mark.parametrize("loss", LOSSES)
-def test_sign_law(loss):
-    """Raising fake logits raises the discriminator's loss and lowers the generator's."""
+def test_higher_fake_logits_cost_the_discriminator_and_reward_the_generator(loss):
     fake = torch.zeros(1, requires_grad=True)
     real = torch.zeros(1, requires_grad=True)
     by_fake, by_real = torch.autograd.grad(loss.discriminator(real, fake).sum(), (fake, real))
@@ -102,5 +101,7 @@ def test_accuracy_is_invariant_to_an_offset_where_zero_has_no_meaning(
     loss: AdversarialLoss, shift: float
 ):
     real, fake = torch.tensor([1.0, 2.0, 3.0, 4.0]), torch.tensor([-4.0, 0.0, 1.0, 2.0, 1.0])
-    on_real, on_fake = loss.accuracy(real + shift, fake + shift)  # means of 2.5 and 0: 1.25
+    on_real, on_fake = loss.accuracy(
+        real + shift, fake + shift
+    )  # the means are 2.5 and 0, the boundary 1.25
     assert (on_real.item(), on_fake.item()) == pytest.approx((3 / 4, 4 / 5))

@@ -62,7 +62,7 @@ def test_a_lazy_penalty_has_the_same_mean_weight(regularizer):
     always, lazy = regularizer(weight=3), regularizer(weight=3, interval=4)
     critic = QuadraticCritic()
     torch.manual_seed(0)
-    whole = always.penalty(critic, *IMAGES)
+    full = always.penalty(critic, *IMAGES)
     assert always.at(3) is always
     for step in range(9):
         torch.manual_seed(0)
@@ -70,7 +70,7 @@ def test_a_lazy_penalty_has_the_same_mean_weight(regularizer):
         if step % 4:
             assert taken == 0
         else:
-            torch.testing.assert_close(taken, 4 * whole)
+            torch.testing.assert_close(taken, 4 * full)
     assert lazy.weight == 3
 
 
@@ -132,12 +132,12 @@ class Counted(radford.Discriminator):
         return super().forward(images)
 
 
-def evaluate(regularizer: Regularizer, fast: bool, own: bool) -> tuple[list[Tensor], int]:
+def evaluate(regularizer: Regularizer, fast: bool, one_pass: bool) -> tuple[list[Tensor], int]:
     """Return logits, penalty and their gradients, and the number of forward passes."""
     torch.manual_seed(0)
     critic = Counted(width=4, batch_norm=False, image_size=16, minibatch_std=4)
     real, fake = torch.randn(2, 8, 3, 16, 16)
-    method = type(regularizer) if own else Regularizer
+    method = type(regularizer) if one_pass else Regularizer
     with torch.autocast("cpu", torch.bfloat16, enabled=fast):
         found = method.logits_and_penalty(regularizer, critic, real, fake)
     cost = found.real_logits.float() - found.fake_logits.float().square() + found.penalty
@@ -147,13 +147,13 @@ def evaluate(regularizer: Regularizer, fast: bool, own: bool) -> tuple[list[Tens
 
 
 def test_logits_and_penalty_from_one_forward_pass_equal_those_of_two():
-    once, passes = evaluate(R1R2(weight=2.0), fast=False, own=True)
-    twice, separate_passes = evaluate(R1R2(weight=2.0), fast=False, own=False)
+    once, passes = evaluate(R1R2(weight=2.0), fast=False, one_pass=True)
+    twice, separate_passes = evaluate(R1R2(weight=2.0), fast=False, one_pass=False)
     assert (passes, separate_passes) == (1, 2)
     torch.testing.assert_close(once, twice, rtol=1e-5, atol=1e-7)
 
 
 def test_the_penalty_is_computed_in_float32_under_autocast():
-    (real_logits, _, penalty, *_), passes = evaluate(R1R2(), fast=True, own=True)
+    (real_logits, _, penalty, *_), passes = evaluate(R1R2(), fast=True, one_pass=True)
     assert passes == 2
     assert (real_logits.dtype, penalty.dtype) == (torch.bfloat16, torch.float32)

@@ -1,4 +1,4 @@
-"""Tests that the training and the duality gap take the same steps, for every recipe."""
+"""The training and the duality gap take the same steps, for every recipe."""
 
 import copy
 from pathlib import Path
@@ -35,7 +35,7 @@ def weights(network: nn.Module) -> dict[str, Tensor]:
 
 
 def responses(module: GAN, real: Tensor, monkeypatch: pytest.MonkeyPatch) -> list[Game]:
-    """Return the games whose values make up the gap: at first, and after each response."""
+    """Return the games whose values make up the gap: the initial one, and one per response."""
     games: list[Game] = []
     with monkeypatch.context() as patch:
         patch.setattr(duality, "value", lambda game, *_: games.append(game) or 0.0)
@@ -51,7 +51,9 @@ def check_steps(module: GAN, monkeypatch: pytest.MonkeyPatch) -> None:
     real = torch.rand(module.accumulate * 8, 3, 16, 16) * 2 - 1
     monkeypatch.setattr(module, "_draw_latents", lambda count: draw(module, count))
     _, response, _ = responses(module, real, monkeypatch)
-    with monkeypatch.context() as patch:  # so that the generator meets the random state of seed 0
+    with (
+        monkeypatch.context() as patch
+    ):  # so that the generator starts from the random state of seed 0
         patch.setattr(Game, "discriminator_step", lambda *_: None)
         _, _, generator_response = responses(module, real, monkeypatch)
     before = weights(module.generator)
@@ -72,7 +74,9 @@ def check_steps(module: GAN, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
 @pytest.mark.parametrize("recipe", RECIPES)
-def test_every_recipe(recipe: str, precision: str, train: Train, monkeypatch: pytest.MonkeyPatch):
+def test_every_recipe_takes_the_same_steps(
+    recipe: str, precision: str, train: Train, monkeypatch: pytest.MonkeyPatch
+):
     module = train(
         *(f"experiment={recipe}", f"trainer.precision={precision}"),
         *("callbacks=none", "max_kimg=0.016", "trainer.max_epochs=-1"),
@@ -83,7 +87,7 @@ def test_every_recipe(recipe: str, precision: str, train: Train, monkeypatch: py
 
 
 @pytest.mark.parametrize("settings", OTHERS.values(), ids=OTHERS.keys())
-def test_other_ways_to_play(
+def test_other_settings_take_the_same_steps(
     settings: tuple[str, ...], train: Train, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ):
     module = train(*settings, "callbacks=none", "max_kimg=0.016", "trainer.max_epochs=-1")

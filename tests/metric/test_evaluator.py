@@ -1,4 +1,4 @@
-"""Descriptions of real faces, and the values of others compared with them."""
+"""Real faces are described once, and other sets of faces are compared with them."""
 
 from pathlib import Path
 
@@ -87,7 +87,7 @@ def test_real_faces_are_described_once(faces: Faces, monkeypatch):
     monkeypatch.undo()
     monkeypatch.setattr(SlicedWasserstein, "describe", None)
     with pytest.raises(TypeError):
-        Evaluator(SlicedWasserstein(), faces, count=40)  # other faces: another description
+        Evaluator(SlicedWasserstein(), faces, count=40)  # different faces need a new description
 
 
 def test_a_damaged_or_unwritable_description_is_computed_again(faces: Faces, monkeypatch):

@@ -1,4 +1,4 @@
-"""Download and verification of trained weights, and the features computed with them."""
+"""Trained weights are downloaded and verified, and give the published features."""
 
 import hashlib
 import threading
@@ -21,7 +21,7 @@ REAL_WEIGHTS = [
 ]
 
 
-class Quiet(SimpleHTTPRequestHandler):
+class QuietHandler(SimpleHTTPRequestHandler):
     def log_message(self, format: str, *args: object) -> None:
         pass
 
@@ -31,7 +31,7 @@ def served(tmp_path: Path) -> Iterator[tuple[str, Path]]:
     """Yield the URL of a loopback server, and the folder that it serves."""
     folder = tmp_path / "served"
     folder.mkdir()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(QuietHandler, directory=str(folder)))
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     yield f"http://127.0.0.1:{server.server_address[1]}", folder
@@ -119,7 +119,7 @@ def test_mobilenet_gives_1280_features_for_any_image_size(tmp_path: Path, monkey
 
 
 def test_mobilenet_with_its_trained_weights_gives_the_published_logits():
-    """The pooled features give the published network's logits."""
+    """The pooled features, passed to the published classifier, give its logits."""
     path = next((path for path in REAL_WEIGHTS if path.is_file()), None)
     if path is None:
         pytest.skip("the trained weights are not on this machine")

@@ -1,4 +1,4 @@
-"""Frechet and kernel distance, compared with closed forms and with torchmetrics."""
+"""Frechet and kernel distances agree with closed forms and with torchmetrics."""
 
 import pytest
 import torch
@@ -62,7 +62,7 @@ def test_frechet_distance_of_diagonal_gaussians():
 
 
 @pytest.mark.parametrize(("count", "dimensions"), [(200, 6), (20, 50)], ids=["many", "few"])
-def test_frechet_distance_needs_no_more_images_than_features(count: int, dimensions: int):
+def test_frechet_distance_is_exact_with_fewer_images_than_features(count: int, dimensions: int):
     """Compare with the eigenvalues of the product of the covariances."""
     random = torch.Generator().manual_seed(0)
     one = torch.randn(count, dimensions, generator=random)
@@ -76,7 +76,7 @@ def test_frechet_distance_needs_no_more_images_than_features(count: int, dimensi
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_both_agree_with_torchmetrics_on_the_same_features():
+def test_both_distances_agree_with_torchmetrics_on_the_same_features():
     real, fake = pictures(80, 0), pictures(80, 1, contrast=200)
     metric = FeatureDistance(RandomProjection())
     cpu = torch.device("cpu")
@@ -103,10 +103,10 @@ def test_the_kernel_distance_is_unbiased_and_its_standard_error_is_correct():
         for _ in range(300)
     ]
     spread = torch.tensor([draw.value for draw in draws]).std().item()
-    claimed = torch.tensor([draw.standard_error for draw in draws]).mean().item()
-    assert claimed == pytest.approx(spread, rel=0.35)
-    nothing = torch.tensor([draw.value for draw in same])
-    assert abs(nothing.mean().item()) < 3 * nothing.std().item() / 300**0.5
+    estimated = torch.tensor([draw.standard_error for draw in draws]).mean().item()
+    assert estimated == pytest.approx(spread, rel=0.35)
+    unbiased = torch.tensor([draw.value for draw in same])
+    assert abs(unbiased.mean().item()) < 3 * unbiased.std().item() / 300**0.5
 
 
 def test_distances_grow_with_noise_and_dropped_modes():
@@ -117,14 +117,14 @@ def test_distances_grow_with_noise_and_dropped_modes():
 
     def faces(kinds: int, noise: float) -> Tensor:
         chosen = modes[torch.arange(200) % kinds].float()
-        shaken = chosen + (10 + noise) * torch.randn(chosen.shape, generator=random)
-        return shaken.round().clamp(0, 255).to(torch.uint8)
+        noisy = chosen + (10 + noise) * torch.randn(chosen.shape, generator=random)
+        return noisy.round().clamp(0, 255).to(torch.uint8)
 
     real = metric.describe([faces(8, 0)], cpu)
-    for course in (
+    for degraded in (
         [faces(8, noise) for noise in (0, 30, 90)],
         [faces(kinds, 0) for kinds in (8, 4, 1)],
     ):
-        found = [metric.distances(real, metric.describe([images], cpu)) for images in course]
+        found = [metric.distances(real, metric.describe([images], cpu)) for images in degraded]
         for name in ("fd/frechet", "fd/kernel"):
             assert [step[name] for step in found] == sorted(step[name] for step in found)

@@ -1,4 +1,4 @@
-"""Coverage and memorisation, compared with their definitions and on known sets."""
+"""Coverage and memorisation agree with their definitions, also on known sets."""
 
 import numpy as np
 import pytest
@@ -61,12 +61,12 @@ def test_the_block_size_does_not_matter(monkeypatch):
         return [
             *neighbours.precision_recall(real, fake).values(),
             *neighbours.density_coverage(real, fake).values(),
-            *found.closeness.tolist(),
+            *found.relative_distance.tolist(),
         ]
 
-    whole = measured()
+    in_one_block = measured()
     monkeypatch.setattr(neighbours, "BLOCK", 7)
-    assert measured() == pytest.approx(whole, rel=1e-5)
+    assert measured() == pytest.approx(in_one_block, rel=1e-5)
 
 
 def test_equal_sets_are_covered_and_distant_ones_are_not():
@@ -98,17 +98,17 @@ def test_copies_are_memorised_and_others_are_not():
     assert neighbours.nearest(5 * others, training).memorised < 0.2
 
 
-def test_closeness_is_the_distance_over_that_of_the_nearest_other_training_image():
+def test_distances_are_relative_to_those_between_training_images():
     training = torch.tensor([[0.0, 0.0], [3.0, 0.0], [0.0, 10.0]])
     found = neighbours.nearest(torch.tensor([[0.0, -1.0], [0.0, 9.0]]), training)
     assert found.rows.tolist() == [0, 2]
-    assert found.closeness.tolist() == pytest.approx([1 / 3, 1 / 10])
+    assert found.relative_distance.tolist() == pytest.approx([1 / 3, 1 / 10])
     nearest = neighbours.nearest_rows(torch.tensor([[2.0, 0.0]]), training, 3)
     assert nearest.tolist() == [[1, 0, 2]]
 
 
 def test_recall_falls_when_a_hair_colour_is_withheld(cache_dir):
-    """Withhold a hair colour from drawn faces: real faces of that colour are no longer covered."""
+    """Real faces of a hair colour that is withheld from synthetic faces are no longer covered."""
     source = DrawnFaces(900)
     images = torch.from_numpy(np.array(open_cache(source, 16, cache_dir).images))
     features = SlicedWasserstein().features([images], torch.device("cpu"))
@@ -116,7 +116,7 @@ def test_recall_falls_when_a_hair_colour_is_withheld(cache_dir):
     green = torch.tensor([colour in ("green", "mint", "teal") for colour in colours])
     real, generated = features[:450], features[450:]
     withheld = generated[~green[450:]]
-    kept = generated[: len(withheld)]  # as many, of all colours
+    kept = generated[: len(withheld)]  # the same number, of all colours
     assert _recall(real, withheld) < _recall(real, kept)
     of_the_colour = real[green[:450]]
     assert _recall(of_the_colour, withheld) < 0.85 * _recall(of_the_colour, kept)

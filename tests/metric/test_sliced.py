@@ -1,4 +1,4 @@
-"""The sliced Wasserstein distance, compared with its definition and on degraded images."""
+"""The sliced Wasserstein distance agrees with its definition and grows with degradation."""
 
 from collections.abc import Callable
 
@@ -38,7 +38,7 @@ def distances(faces: Tensor) -> Callable[[Tensor], dict[str, float]]:
 
 
 def test_the_distance_is_the_wasserstein_distance_of_projected_patches(faces: Tensor):
-    """Recompute it in NumPy from the patches: L1 between quantile functions of projections."""
+    """Compute the L1 distance between the quantile functions of projections in NumPy."""
     metric = SlicedWasserstein(patches=3, directions=5)
     sets = (faces[:40], faces[40:80])
     described = [metric.describe([part], CPU) for part in sets]
@@ -54,10 +54,10 @@ def test_the_distance_is_the_wasserstein_distance_of_projected_patches(faces: Te
             rows.append(patches.reshape(len(patches), -1))
         directions = torch.randn(5, 147, generator=torch.Generator().manual_seed(0)).numpy()
         directions /= np.linalg.norm(directions, axis=1, keepdims=True)
-        apart = [
+        distances = [
             np.abs(np.sort(rows[0] @ line) - np.sort(rows[1] @ line)).mean() for line in directions
         ]
-        expected[f"swd/{fine.shape[-1]}"] = 1000 * np.mean(apart)
+        expected[f"swd/{fine.shape[-1]}"] = 1000 * np.mean(distances)
     found = metric.distances(*described)
     assert found.pop("swd/mean") == pytest.approx(np.mean(list(expected.values())), rel=1e-3)
     assert found == pytest.approx(expected, rel=1e-3)
@@ -107,8 +107,8 @@ def test_small_images_are_one_level(size: int):
 
 
 def test_patches_are_complete_and_come_from_everywhere():
-    places = torch.arange(32 * 32.0).view(1, 1, 32, 32).expand(50, 1, 32, 32)
-    patches = random_patches(places, 20, torch.Generator().manual_seed(0))
+    positions = torch.arange(32 * 32.0).view(1, 1, 32, 32).expand(50, 1, 32, 32)
+    patches = random_patches(positions, 20, torch.Generator().manual_seed(0))
     assert patches.shape == (1000, 1, 7, 7)
     corner = patches[:, 0, 0, 0]
     steps = torch.arange(7.0) + 32 * torch.arange(7.0)[:, None]
@@ -118,45 +118,45 @@ def test_patches_are_complete_and_come_from_everywhere():
     assert len(corner.unique()) > 500  # of 26 x 26
 
 
-def test_more_blur_is_further_away(faces: Tensor, distances: Callable):
+def test_the_distance_grows_with_blur(faces: Tensor, distances: Callable):
     other = faces[COUNT:]
     blurred = [
         gaussian_blur(other.permute(0, 3, 1, 2), [9, 9], [sigma]).permute(0, 2, 3, 1)
         for sigma in (0.6, 1.2, 2.4)
     ]
-    course = [distances(images)["swd/mean"] for images in (other, *blurred)]
-    assert course == sorted(course)
-    assert course[-1] > 1.5 * course[0]
+    found = [distances(images)["swd/mean"] for images in (other, *blurred)]
+    assert found == sorted(found)
+    assert found[-1] > 1.5 * found[0]
 
 
-def test_more_noise_is_further_away(faces: Tensor, distances: Callable):
+def test_the_distance_grows_with_noise(faces: Tensor, distances: Callable):
     other = faces[COUNT:]
     noise = torch.randn(other.shape, generator=torch.Generator().manual_seed(0))
     noisy = [
         (other + strength * noise).round().clamp(0, 255).to(torch.uint8) for strength in (8, 24, 72)
     ]
-    course = [distances(images) for images in (other, *noisy)]
+    found = [distances(images) for images in (other, *noisy)]
     for name in ("swd/32", "swd/mean"):
-        assert [step[name] for step in course] == sorted(step[name] for step in course)
-    assert course[-1]["swd/32"] / course[0]["swd/32"] > course[-1]["swd/16"] / course[0]["swd/16"]
+        assert [step[name] for step in found] == sorted(step[name] for step in found)
+    assert found[-1]["swd/32"] / found[0]["swd/32"] > found[-1]["swd/16"] / found[0]["swd/16"]
 
 
-def test_fewer_modes_are_further_away(faces: Tensor, distances: Callable):
+def test_the_distance_grows_with_dropped_modes(faces: Tensor, distances: Callable):
     other = faces[COUNT:]
-    course = [
+    found = [
         distances(other[:kinds].repeat(COUNT // kinds, 1, 1, 1))["swd/16"]
         for kinds in (COUNT, 20, 4, 1)
     ]
-    assert course == sorted(course)
+    assert found == sorted(found)
 
 
 def test_the_batch_size_does_not_matter(faces: Tensor):
     metric = SlicedWasserstein()
-    whole = metric.describe([faces[:60]], CPU)
+    in_one_batch = metric.describe([faces[:60]], CPU)
     torch.testing.assert_close(
-        metric.features(faces[:60].split(7), CPU), whole["features"], rtol=0, atol=1e-6
+        metric.features(faces[:60].split(7), CPU), in_one_batch["features"], rtol=0, atol=1e-6
     )
-    assert whole["features"].shape == (60, 3 * 16 * 16)
+    assert in_one_batch["features"].shape == (60, 3 * 16 * 16)
 
 
 @pytest.mark.parametrize("name", ["patches", "directions"])

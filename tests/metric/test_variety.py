@@ -1,4 +1,4 @@
-"""Diversity compared with closed forms, and on faces that are similar in a known way."""
+"""Diversity agrees with closed forms, and falls for faces that are similar in a known way."""
 
 import dataclasses
 import math
@@ -25,8 +25,8 @@ def test_the_mean_distance_is_that_of_all_pairs(monkeypatch):
 
 
 @pytest.mark.parametrize("scale", [1e-2, 1.0, 1e3])
-def test_the_effective_rank_is_the_number_of_directions(scale: float):
-    """The rank of k equal variances is k, regardless of the points' mean and scale."""
+def test_the_effective_rank_of_equal_variances_is_the_number_of_directions(scale: float):
+    """The mean and the scale of the points do not matter."""
     corners = torch.eye(6) * scale + 10  # all differ equally: 5 directions
     assert variety.effective_rank(corners) == pytest.approx(5, rel=1e-3)
     line = torch.linspace(-scale, scale, 50)[:, None] * torch.tensor([[1.0, 2.0, 3.0]])
@@ -59,7 +59,7 @@ def test_points_along_one_direction_are_less_diverse():
 
 
 def test_one_face_in_several_colours_has_little_diversity():
-    """A collapse that the mean distance does not detect: one face in many colours."""
+    """The mean distance alone does not detect a collapse to one face in many colours."""
     source = DrawnFaces(240)
     real = [source.factors(index) for index in range(240)]
     colours = [field.name for field in dataclasses.fields(FaceFactors) if "colour" in field.name]

@@ -1,4 +1,4 @@
-"""Verdicts on games from the literature, and on curves of known shape."""
+"""Verdicts are correct for games from the literature, and for curves of known shape."""
 
 import dataclasses
 import random
@@ -37,7 +37,7 @@ def test_the_dirac_gan_with_r1_reaches_an_equilibrium(games: Games):
     verdict = judge_training(list(play(*games, steps=1000, every=50)))
     assert verdict.name == "equilibrium"
     assert verdict.since is not None
-    assert verdict.since.distance < 0.02  # it starts at 1
+    assert verdict.since.distance < 0.02  # the initial distance is 1
 
 
 @pytest.mark.parametrize(
@@ -46,28 +46,28 @@ def test_the_dirac_gan_with_r1_reaches_an_equilibrium(games: Games):
     ids=["cross-entropy", "linear"],
 )
 def test_the_dirac_gan_without_r1_never_reaches_an_equilibrium(games: Games):
-    course = list(play(*games, steps=1500, every=50))
-    verdicts = [judge_training(course[:end]).name for end in range(1, len(course) + 1)]
+    history = list(play(*games, steps=1500, every=50))
+    verdicts = [judge_training(history[:end]).name for end in range(1, len(history) + 1)]
     assert "cycling" in verdicts
     assert "equilibrium" not in verdicts
 
 
 def test_a_ring_of_gaussians_with_r1_reaches_an_equilibrium():
-    course = list(play(*ring(R1(0.5)), steps=4800, every=200, halflife=100))
-    verdict = judge_training(course)
+    history = list(play(*ring(R1(0.5)), steps=4800, every=200, halflife=100))
+    verdict = judge_training(history)
     assert verdict.name == "equilibrium"
     assert verdict.since is not None
-    assert verdict.since.distance < 1.5 * min(each.distance for each in course)
+    assert verdict.since.distance < 1.5 * min(each.distance for each in history)
 
 
 def test_a_ring_of_gaussians_without_r1_collapses():
-    course = list(play(*ring(Regularizer()), steps=2000, every=200))
-    verdicts = [judge_training(course[:end]).name for end in range(1, len(course) + 1)]
+    history = list(play(*ring(Regularizer()), steps=2000, every=200))
+    verdicts = [judge_training(history[:end]).name for end in range(1, len(history) + 1)]
     assert verdicts[-1] == "collapsed"
     assert "equilibrium" not in verdicts
 
 
-def course(
+def observations(
     *distances: float, gaps: Sequence[float] = (), diversities: Sequence[float] = (1.0,)
 ) -> list[Observation]:
     """Return observations 10 thousand images and an epoch apart; the gap follows the distance.
@@ -88,9 +88,9 @@ def levelling_off(count: int, noise: float = 0.02, bottom: float = 20.0) -> list
     return [(bottom + 100 * 0.7**i) * (1 + noise * source.uniform(-1, 1)) for i in range(count)]
 
 
-def test_a_curve_that_levels_off_is_an_equilibrium_where_it_levelled_off():
+def test_a_curve_that_levels_off_is_an_equilibrium_from_there_on():
     distances = levelling_off(40)
-    verdict = judge_training(course(*distances))
+    verdict = judge_training(observations(*distances))
     assert verdict.name == "equilibrium"
     assert verdict.since is not None
     assert 8 <= verdict.since.epoch <= 18
@@ -100,20 +100,20 @@ def test_a_curve_that_levels_off_is_an_equilibrium_where_it_levelled_off():
 
 def test_an_equilibrium_is_not_reported_before_the_plateau_is_long_enough():
     distances = levelling_off(40)
-    names = [judge_training(course(*distances[:end])).name for end in range(1, 41)]
+    names = [judge_training(observations(*distances[:end])).name for end in range(1, 41)]
     assert set(names[:12]) == {"learning"}
-    assert "on a plateau of" in judge_training(course(*distances[:19])).reasons[0]
+    assert "on a plateau of" in judge_training(observations(*distances[:19])).reasons[0]
     assert set(names) == {"learning", "equilibrium"}
     assert set(names[-10:]) == {"equilibrium"}
     assert set(names[names.index("equilibrium") :]) == {"equilibrium"}
 
 
 def test_a_curve_that_still_falls_is_learning():
-    assert judge_training(course(*(100 * 0.97**i for i in range(60)))).name == "learning"
-    steep = judge_training(course(*(100 * 0.7**i for i in range(12))))
+    assert judge_training(observations(*(100 * 0.97**i for i in range(60)))).name == "learning"
+    steep = judge_training(observations(*(100 * 0.7**i for i in range(12))))
     assert steep.name == "learning"
     assert "still falling" in steep.reasons[0]
-    assert judge_training(course(100.0, 50.0)).name == "learning"
+    assert judge_training(observations(100.0, 50.0)).name == "learning"
     assert judge_training([]).name == "learning"
 
 
@@ -144,7 +144,7 @@ def test_a_slow_fall_is_learning_until_its_plateau_is_long_enough():
 
 
 def test_a_level_distance_with_a_persistent_gap_is_cycling():
-    verdict = judge_training(course(*levelling_off(40), gaps=(1.0,) * 40))
+    verdict = judge_training(observations(*levelling_off(40), gaps=(1.0,) * 40))
     assert verdict.name == "cycling"
     assert any("gap" in reason for reason in verdict.reasons)
 
@@ -152,20 +152,22 @@ def test_a_level_distance_with_a_persistent_gap_is_cycling():
 def test_a_distance_that_keeps_rising_diverges_and_a_single_peak_does_not():
     falling = levelling_off(20)
     assert (
-        judge_training(course(*falling, *(falling[-1] * 1.2**i for i in range(10)))).name
+        judge_training(observations(*falling, *(falling[-1] * 1.2**i for i in range(10)))).name
         == "diverging"
     )
-    assert judge_training(course(*falling, 3 * falling[-1], *falling[-6:])).name != "diverging"
+    assert (
+        judge_training(observations(*falling, 3 * falling[-1], *falling[-6:])).name != "diverging"
+    )
 
 
 def test_samples_that_lose_their_diversity_have_collapsed():
-    verdict = judge_training(course(*levelling_off(26), diversities=[1.0] * 20 + [0.2]))
+    verdict = judge_training(observations(*levelling_off(26), diversities=[1.0] * 20 + [0.2]))
     assert verdict.name == "collapsed"
     assert "20%" in verdict.reasons[0]
 
 
 def test_samples_without_diversity_have_collapsed():
-    assert judge_training(course(*levelling_off(40), diversities=[0.2])).name == "collapsed"
+    assert judge_training(observations(*levelling_off(40), diversities=[0.2])).name == "collapsed"
 
 
 COLLAPSE = {  # docs/research/2026-11-26-64px.md: distances and diversities of its first ten epochs
@@ -183,13 +185,13 @@ COLLAPSE = {  # docs/research/2026-11-26-64px.md: distances and diversities of i
 @pytest.mark.parametrize("metric", COLLAPSE)
 def test_faces_that_became_one_face_in_several_colours_have_collapsed(metric: str):
     distances, diversities = COLLAPSE[metric]
-    history = course(*distances, gaps=[1.0] * 10, diversities=diversities)
+    history = observations(*distances, gaps=[1.0] * 10, diversities=diversities)
     names = [judge_training(history[:end]).name for end in range(1, 11)]
     assert names[-1] == "collapsed"
     assert "collapsed" not in names[:5]  # until epoch 5 the faces differ in more than colour
 
 
-HEALTHY = {  # the same metrics of best_small, at eleven of its first 25 epochs
+HEALTHY = {  # distances and diversities of best_small, at eleven of its first 25 epochs
     "fd": [
         (1392, 1068, 766, 683, 651, 599, 548, 505, 445, 405, 365),
         (0.600, 0.606, 0.566, 0.559, 0.558, 0.549, 0.596, 0.587, 0.654, 0.647, 0.668),
@@ -204,14 +206,14 @@ HEALTHY = {  # the same metrics of best_small, at eleven of its first 25 epochs
 @pytest.mark.parametrize("metric", HEALTHY)
 def test_a_run_whose_faces_grow_more_varied_has_not_collapsed(metric: str):
     distances, diversities = HEALTHY[metric]
-    history = course(*distances, gaps=[1.0] * 11, diversities=diversities)
+    history = observations(*distances, gaps=[1.0] * 11, diversities=diversities)
     assert {judge_training(history[:end]).name for end in range(1, 12)} == {"learning"}
 
 
 @pytest.mark.parametrize("scale", [1e-3, 1.0, 1e4])
 def test_the_scale_of_a_distance_does_not_matter(scale: float):
-    verdict = judge_training(course(*(scale * distance for distance in levelling_off(40))))
-    unscaled = judge_training(course(*levelling_off(40)))
+    verdict = judge_training(observations(*(scale * distance for distance in levelling_off(40))))
+    unscaled = judge_training(observations(*levelling_off(40)))
     assert verdict.name == unscaled.name == "equilibrium"
     assert verdict.since is not None
     assert unscaled.since is not None

@@ -15,14 +15,14 @@ from anime_dcgan.model.coupling import apply_to_both, can_share_a_batch, has_bat
 
 REAL, FAKE = torch.randn(2, 6, 3, 16, 16, generator=torch.Generator().manual_seed(0))
 CRITIC = partial(radford.Discriminator, width=4, batch_norm=False, image_size=16)
-IN_ONE = {
+SHARED = {
     "dcgan": partial(dcgan.Discriminator, width=4, dropout=0.0, image_size=16),
     "radford": CRITIC,
-    "std over groups of 3": partial(CRITIC, minibatch_std=3),
+    "minibatch_std=3": partial(CRITIC, minibatch_std=3),
 }
-APART = {
+SEPARATE = {
     "batch_norm": partial(CRITIC, batch_norm=True),
-    "std over groups of 4": partial(CRITIC, minibatch_std=4),
+    "minibatch_std=4": partial(CRITIC, minibatch_std=4),
 }
 
 
@@ -31,7 +31,7 @@ def test_discriminator_with_batch_norm_is_recognised():
     assert not has_batch_norm(nn.Sequential(nn.Conv2d(1, 1, 1), nn.GroupNorm(1, 1)))
 
 
-@pytest.mark.parametrize("make", APART.values(), ids=APART)
+@pytest.mark.parametrize("make", SEPARATE.values(), ids=SEPARATE)
 def test_batches_stay_separate_where_samples_would_be_coupled_differently(make):
     assert not can_share_a_batch(make(), 6, 6)
     assert batch_sizes(make(), R1R2()) == [6, 6]
@@ -39,7 +39,7 @@ def test_batches_stay_separate_where_samples_would_be_coupled_differently(make):
     assert batch_sizes(make(), R1()) == [6, 6, 6]
 
 
-@pytest.mark.parametrize("make", IN_ONE.values(), ids=IN_ONE)
+@pytest.mark.parametrize("make", SHARED.values(), ids=SHARED)
 def test_other_discriminators_see_one_batch(make):
     assert can_share_a_batch(make(), 6, 6)
     assert batch_sizes(make(), R1R2()) == [12]  # logits and penalty from one forward pass
@@ -65,7 +65,7 @@ def batch_sizes(
 
 
 @pytest.mark.parametrize("regularizer", [Regularizer(), R1R2(), GradientPenalty()])
-@pytest.mark.parametrize("make", IN_ONE.values(), ids=IN_ONE)
+@pytest.mark.parametrize("make", SHARED.values(), ids=SHARED)
 def test_one_batch_gives_the_same_cost_and_gradients(make, regularizer, monkeypatch):
     discriminator = make()
 
@@ -87,6 +87,6 @@ def test_real_and_fake_batches_may_differ_in_size():
     def sums(images: Tensor) -> Tensor:
         return images.flatten(1).sum(1)
 
-    of_real, of_fake = apply_to_both(sums, nn.Identity(), REAL, FAKE[:2])
-    torch.testing.assert_close(of_real, sums(REAL))
-    torch.testing.assert_close(of_fake, sums(FAKE[:2]))
+    at_real, at_fake = apply_to_both(sums, nn.Identity(), REAL, FAKE[:2])
+    torch.testing.assert_close(at_real, sums(REAL))
+    torch.testing.assert_close(at_fake, sums(FAKE[:2]))

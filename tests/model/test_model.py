@@ -52,11 +52,11 @@ def test_strided_convolution_pads_like_keras():
     assert layer.bias is not None
     nn.init.zeros_(layer.bias)
     image = torch.arange(16.0).reshape(1, 1, 4, 4)
-    by_hand = [
+    expected = [
         [sum_of(image, 0, 0), sum_of(image, 0, 2)],
         [sum_of(image, 2, 0), sum_of(image, 2, 2)],
     ]
-    torch.testing.assert_close(layer(image)[0, 0], torch.tensor(by_hand))
+    torch.testing.assert_close(layer(image)[0, 0], torch.tensor(expected))
 
 
 def sum_of(image: torch.Tensor, top: int, left: int) -> float:
@@ -71,7 +71,7 @@ def sum_of(image: torch.Tensor, top: int, left: int) -> float:
         (SubpixelConv(2, 1, 1), nn.Conv2d(2, 1, 1)),
     ],
 )
-def test_a_layer_and_its_gradients_equal_those_of_torch(layer, reference):
+def test_outputs_and_gradients_equal_those_of_torch(layer, reference):
     layer, reference = layer.double(), reference.double()
     reference.load_state_dict(layer.state_dict())
     x = torch.randn(2, layer.in_channels, 6, 8, dtype=torch.double)
@@ -87,7 +87,7 @@ def test_spectral_normalisation_makes_the_largest_singular_value_of_each_layer_o
     torch.manual_seed(0)
     discriminator = pair.Discriminator(width=4, image_size=16, spectral_norm=True)
     plain = pair.Discriminator(width=4, image_size=16)
-    for _ in range(30):  # a step of the power iteration each
+    for _ in range(30):  # each takes a step of the power iteration
         discriminator(torch.rand(2, 3, 16, 16))
     layers = [m for m in discriminator.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
     assert len(layers) == sum(isinstance(m, nn.Conv2d | nn.Linear) for m in plain.modules())
@@ -107,19 +107,19 @@ def test_minibatch_std_appends_the_mean_deviation_within_each_group():
 
 
 def test_minibatch_std_accepts_any_batch_size():
-    """With group=5, 9 images form groups of 3; a single image has a deviation of 0."""
+    """Nine images form groups of 3 if `group` is 5; a single image has a deviation of 0."""
     maps = torch.randn(9, 2, 4, 4)
     torch.testing.assert_close(MinibatchStd(5)(maps), MinibatchStd(3)(maps))
     torch.testing.assert_close(MinibatchStd(20)(maps), MinibatchStd(9)(maps))
     assert MinibatchStd(4)(maps[:1])[0, 2].max().item() == pytest.approx(0, abs=1e-3)
 
 
-def test_with_minibatch_std_a_logit_depends_on_the_other_images_of_the_group():
+def test_minibatch_std_makes_a_logit_depend_on_the_other_images_of_the_group():
     torch.manual_seed(0)
     discriminator = radford.Discriminator(4, batch_norm=False, image_size=16, minibatch_std=4)
     faces = torch.rand(4, 3, 16, 16)
-    alike = discriminator(faces[:1].expand(4, -1, -1, -1))[0]
-    assert abs(alike - discriminator(faces)[0]) > 10 * abs(alike - discriminator(faces[:1])[0])
+    copies = discriminator(faces[:1].expand(4, -1, -1, -1))[0]
+    assert abs(copies - discriminator(faces)[0]) > 10 * abs(copies - discriminator(faces[:1])[0])
 
 
 def test_minibatch_std_is_twice_differentiable_at_equal_images():

@@ -61,12 +61,12 @@ def test_a_face_is_the_image_of_the_latent_of_its_seed(generator):
     assert np.abs(face / 127.5 - 1 - expected).max() <= 0.51 / 127.5
 
 
-def test_a_film_passes_through_the_faces_and_closes(generator):
+def test_a_film_passes_through_the_faces_and_loops(generator):
     frames = list(sample.film(generator, [3, 8, 5], frames_per_face=4))
     assert len(frames) == 12
-    for corner, seed in ((0, 3), (4, 8), (8, 5)):
+    for frame, seed in ((0, 3), (4, 8), (8, 5)):
         (face,) = sample.faces(generator, [seed])
-        difference = frames[corner].astype(int) - face
+        difference = frames[frame].astype(int) - face
         assert np.abs(difference).max() <= 1
     assert not np.array_equal(frames[0], frames[1])
 

@@ -117,7 +117,9 @@ class Equilibrium(Callback):
         self._log(trainer, changed=before != self.verdict.name or len(self.history) == 1)
 
     def _update_verdict(self) -> None:
-        self.verdict = judge_training([Observation.of_row(row) for row in self.history], self.rules)
+        self.verdict = judge_training(
+            [Observation.from_row(row) for row in self.history], self.rules
+        )
 
     def _gap(self, trainer: Trainer, module: GAN) -> DualityGap:
         faces: Faces = trainer.datamodule.faces  # pyright: ignore[reportAttributeAccessIssue]

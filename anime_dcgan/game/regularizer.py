@@ -24,7 +24,7 @@ class Regularizer:
     """Base class of all regularizers; by itself it does nothing."""
 
     per_sample_gradients: ClassVar[bool] = False
-    """True if each sample's gradient must not depend on other samples, which batch norm violates."""
+    """True if the gradient of a sample must not depend on the others, as batch norm makes it do."""
 
     bounds: ClassVar[bool] = False
     """True if it bounds a discriminator whose loss rewards ever larger logits."""

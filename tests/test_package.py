@@ -38,10 +38,13 @@ def test_the_wheel_holds_package_configuration_and_console_scripts(wheel: Path):
     assert "anime-compare = anime_dcgan.compare:main" in said
     assert "anime-report = anime_dcgan.report:main" in said
     assert "anime-search = anime_dcgan.search:main" in said
-    templates = (ROOT / "anime_dcgan" / "page" / "template").iterdir()
-    assert {f"anime_dcgan/page/template/{path.name}" for path in templates} <= names
-    studio = ROOT / "anime_dcgan" / "studio"
-    files = [*studio.glob("static/**/*.*"), *studio.glob("store/migrations/versions/*.py")]
+    package = ROOT / "anime_dcgan"
+    studio = package / "studio"
+    files = [
+        *package.glob("page/template/**/*.*"),
+        *studio.glob("static/**/*.*"),
+        *studio.glob("store/migrations/versions/*.py"),
+    ]
     assert {str(path.relative_to(ROOT)) for path in files} <= names
 
 

@@ -17,12 +17,12 @@ TEMPLATE = Path(__file__).parent / "template"
 def render(name: str, scripts: Sequence[str], **parts: object) -> str:
     """Return the page `name`.html with these scripts and the report's style plus its own.
 
-    All `parts` are escaped, unless they are `Markup`.
+    The scripts become one, in their order. All `parts` are escaped, unless they are `Markup`.
     """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
 
-    script = "\n".join(_read(f"{one}.js") for one in scripts)
+    script = "\n".join(['"use strict";', *(_read(f"{one}.js") for one in scripts)])
     environment = Environment(
         loader=FileSystemLoader(TEMPLATE),
         autoescape=True,

@@ -1,4 +1,4 @@
-"""The page on which a person decides about the pictures that `prepare` has doubts about."""
+"""Write the page for reviewing the pictures that `prepare` suspects."""
 
 import base64
 import hashlib
@@ -7,7 +7,7 @@ import json
 import math
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Float, Int, Real, UInt8
@@ -17,36 +17,37 @@ from anime_dcgan.cleaning.findings import Distribution, Findings, Suspect
 from anime_dcgan.page import formatting
 from anime_dcgan.page.render import render, write_page
 
-QUALITY = 85  # of the JPEGs, whose colours are not subsampled
-BARS = 48  # of a histogram
-OUTLIERS = 0.1  # per cent at either end that the outermost bars collect
+QUALITY = 85  # of JPEGs
+BARS = 48  # per histogram
+CLIPPED_PERCENT = 0.1  # of the values at either end, which the outermost bars collect
 MAX_TICKS = 5
-WIDTH, HALF, LABELS = 360, 56, 16  # of a histogram: one side of its axis, the line of its ticks
+WIDTH, HALF_HEIGHT, LABEL_HEIGHT = 360, 56, 16  # SVG units; half is one side of the axis
+SCRIPTS = ("dom", "choices", "tiles", "close-up", "navigation", "actions", "input")
 
 
 def write_review(findings: Findings, out: Path) -> None:
-    """Write the page of `findings` to the HTML file `out`; UserError if that cannot be."""
+    """Write the review page to the HTML file `out`. Raises `UserError` if it cannot be written."""
     from markupsafe import Markup
 
-    reasons = _reasons(findings)
+    reasons = _suspects_by_reason(findings)
     page = render(
         "review",
-        ("review",),
+        [f"review/{name}" for name in SCRIPTS],
         findings=findings,
         total=findings.counts[0][1] if findings.counts else 0,
         reasons=reasons,
         histograms=[
-            (one, describe(one), Markup(draw_histogram(one)))
-            for one in findings.distributions
-            if len(_finite(one.kept)) + len(_finite(one.dropped))
+            (distribution, describe(distribution), Markup(draw_histogram(distribution)))
+            for distribution in findings.distributions
+            if len(_finite(distribution.kept)) + len(_finite(distribution.dropped))
         ],
         contact=f"data:image/jpeg;base64,{_jpeg(findings.contact)}",
-        data=Markup(_json(_data(findings, reasons))),
+        data=Markup(_json(_script_data(findings, reasons))),
     )
     write_page(out, page)
 
 
-def _reasons(findings: Findings) -> dict[str, list[Suspect]]:
+def _suspects_by_reason(findings: Findings) -> dict[str, list[Suspect]]:
     """Group the suspects by reason, dropped ones before borderline ones."""
     names = [*(suspect.reason for suspect in findings.suspects), *findings.omitted]
     return {
@@ -58,24 +59,24 @@ def _reasons(findings: Findings) -> dict[str, list[Suspect]]:
     }
 
 
-def _data(findings: Findings, reasons: dict[str, list[Suspect]]) -> dict[str, Any]:
-    """Return the data for the script of the page.
+def _script_data(findings: Findings, reasons: dict[str, list[Suspect]]) -> dict[str, Any]:
+    """Return the data for the page's script (types in template/review/choices.js).
 
-    The browser keeps choices under `store`; `written` distinguishes the page from another page of
-    the same pictures that was written with other choices.
+    The browser stores choices under `storageKey`. `revision` identifies the choices with which
+    the page was written; it differs between two pages of the same pictures.
     """
-    known = {suspect.key: suspect.choice or "" for suspect in findings.suspects}
+    choices = {suspect.key: suspect.choice or "" for suspect in findings.suspects}
     return {
-        "store": f"anime_dcgan review {_digest([findings.title, *sorted(known)])}",
-        "written": _digest(f"{key} {choice}" for key, choice in sorted(known.items())),
+        "storageKey": f"anime_dcgan review {_digest([findings.title, *sorted(choices)])}",
+        "revision": _digest(f"{key} {choice}" for key, choice in sorted(choices.items())),
         "reasons": [
-            {"name": name, "suspects": [_tile(suspect) for suspect in suspects]}
+            {"name": name, "suspects": [_suspect_data(suspect) for suspect in suspects]}
             for name, suspects in reasons.items()
         ],
     }
 
 
-def _tile(suspect: Suspect) -> dict[str, Any]:
+def _suspect_data(suspect: Suspect) -> dict[str, Any]:
     above, below = suspect.score > suspect.threshold, suspect.score < suspect.threshold
     return {
         "key": suspect.key,
@@ -97,12 +98,12 @@ def _digest(texts: Iterable[str]) -> str:
 
 
 def _json(content: Any) -> str:
-    """JSON that neither ends the script element that it stands in nor opens another."""
+    """Return JSON for a script element, which it can neither end nor nest."""
     return json.dumps(content, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
 
 
 def _jpeg(pixels: UInt8[np.ndarray, "height width 3"]) -> str:
-    """A picture as the base64 of a JPEG."""
+    """Return a JPEG as base64."""
     file = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(pixels)).save(file, "jpeg", quality=QUALITY, subsampling=0)
     return base64.b64encode(file.getvalue()).decode()
@@ -111,20 +112,22 @@ def _jpeg(pixels: UInt8[np.ndarray, "height width 3"]) -> str:
 def histogram(
     distribution: Distribution,
 ) -> tuple[Int[np.ndarray, " bars"], Int[np.ndarray, " bars"], Float[np.ndarray, " edges"]]:
-    """Numbers of kept and of dropped pictures by bar, and the edges of the bars.
+    """Return the numbers of kept and of dropped pictures per bar, and the edges of the bars.
 
-    The threshold lies within the edges; a few outliers at either end are in the outermost bars, and
-    values that are not finite are in none.
+    The edges include the threshold. The outermost bars collect a few outliers at either end, and
+    non-finite values are not counted.
     """
     kept, dropped = _finite(distribution.kept), _finite(distribution.dropped)
-    low, high = np.percentile(np.concatenate([kept, dropped]), [OUTLIERS, 100 - OUTLIERS])
+    values = np.concatenate([kept, dropped])
+    low, high = np.percentile(values, [CLIPPED_PERCENT, 100 - CLIPPED_PERCENT])
     if distribution.threshold is not None and math.isfinite(distribution.threshold):
         low, high = min(low, distribution.threshold), max(high, distribution.threshold)
     if not high > low:
         low, high = low - 0.5, high + 0.5
     edges = np.linspace(low, high, BARS + 1)
-    counts = [np.histogram(one.clip(low, high), edges)[0] for one in (kept, dropped)]
-    return counts[0], counts[1], edges
+    kept_counts, _ = np.histogram(kept.clip(low, high), edges)
+    dropped_counts, _ = np.histogram(dropped.clip(low, high), edges)
+    return kept_counts, dropped_counts, edges
 
 
 def describe(distribution: Distribution) -> str:
@@ -137,30 +140,38 @@ def describe(distribution: Distribution) -> str:
 
 
 def draw_histogram(distribution: Distribution) -> str:
-    """An `<svg>` element: kept above its axis, dropped below, by the logarithm of their number."""
+    """Return an `<svg>` element: kept pictures above the axis, dropped ones below, log scale."""
     kept, dropped, edges = histogram(distribution)
-    tallest = math.log1p(max(kept.max(), dropped.max()))
-    step = WIDTH / BARS
-    parts = []
-    for counts, name, sign in ((kept, "kept", -1), (dropped, "dropped", 1)):
-        outline = "".join(
-            f"M{index * step:.1f} {HALF + sign}h{step - 1:.1f}"
-            f"v{sign * (2 + (HALF - 3) * math.log1p(count) / tallest):.1f}h{1 - step:.1f}z"
-            for index, count in enumerate(counts)
-            if count
-        )
-        parts.append(f'<path class="{name}" d="{outline}"/>')
-    for tick in _ticks(edges[0], edges[-1]):
-        place = _place(tick, edges)
-        anchor = "start" if place < 12 else "end" if place > WIDTH - 12 else "middle"
-        where = f'x="{place:.1f}" y="{2 * HALF + LABELS - 3}" text-anchor="{anchor}"'
-        parts.append(f"<text {where}>{tick:g}</text>")
+    max_count = int(max(kept.max(), dropped.max()))
+    parts = [
+        f'<path class="axis" d="M0 {HALF_HEIGHT}H{WIDTH}"/>',
+        f'<path class="kept" d="{_draw_bars(kept, max_count, -1)}"/>',
+        f'<path class="dropped" d="{_draw_bars(dropped, max_count, 1)}"/>',
+        *(_draw_tick(value, edges) for value in _ticks(edges[0], edges[-1])),
+    ]
     if distribution.threshold is not None and math.isfinite(distribution.threshold):
-        place = _place(distribution.threshold, edges)
-        parts.append(f'<path class="threshold" d="M{place:.1f} 0V{2 * HALF}"/>')
-    axis = f'<path class="axis" d="M0 {HALF}H{WIDTH}"/>'
-    box = f"-2 0 {WIDTH + 4} {2 * HALF + LABELS}"
-    return f'<svg viewBox="{box}" aria-hidden="true">{axis}{"".join(parts)}</svg>'
+        x = _position(distribution.threshold, edges)
+        parts.append(f'<path class="threshold" d="M{x:.1f} 0V{2 * HALF_HEIGHT}"/>')
+    box = f"-2 0 {WIDTH + 4} {2 * HALF_HEIGHT + LABEL_HEIGHT}"
+    return f'<svg viewBox="{box}" aria-hidden="true">{"".join(parts)}</svg>'
+
+
+def _draw_bars(counts: Int[np.ndarray, " bars"], max_count: int, sign: Literal[-1, 1]) -> str:
+    """Return the outline of the bars, above the axis if `sign` is -1 and below it if it is 1."""
+    step = WIDTH / BARS
+    scale = (HALF_HEIGHT - 3) / math.log1p(max_count)
+    return "".join(
+        f"M{index * step:.1f} {HALF_HEIGHT + sign}h{step - 1:.1f}"
+        f"v{sign * (2 + scale * math.log1p(count)):.1f}h{1 - step:.1f}z"
+        for index, count in enumerate(counts)
+        if count
+    )
+
+
+def _draw_tick(value: float, edges: Float[np.ndarray, " edges"]) -> str:
+    x, y = _position(value, edges), 2 * HALF_HEIGHT + LABEL_HEIGHT - 3
+    anchor = "start" if x < 12 else "end" if x > WIDTH - 12 else "middle"
+    return f'<text x="{x:.1f}" y="{y}" text-anchor="{anchor}">{value:g}</text>'
 
 
 def _finite(values: Real[np.ndarray, " n"]) -> Float[np.ndarray, " finite"]:
@@ -168,14 +179,14 @@ def _finite(values: Real[np.ndarray, " n"]) -> Float[np.ndarray, " finite"]:
     return values[np.isfinite(values)]
 
 
-def _place(value: float, edges: Float[np.ndarray, " edges"]) -> float:
+def _position(value: float, edges: Float[np.ndarray, " edges"]) -> float:
     return WIDTH * (value - edges[0]) / (edges[-1] - edges[0])
 
 
 def _ticks(low: float, high: float) -> list[float]:
-    """Round numbers between two others, at most `MOST_TICKS` or one more."""
-    least = (high - low) / MAX_TICKS
-    power = 10.0 ** math.floor(math.log10(least))
-    step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= least)
+    """Return round numbers in [low, high], at most `MAX_TICKS` + 1."""
+    min_step = (high - low) / MAX_TICKS
+    power = 10.0 ** math.floor(math.log10(min_step))
+    step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= min_step)
     first, last = math.ceil(low / step), math.floor(high / step)
     return [float(f"{number * step:.6g}") for number in range(first, last + 1)]

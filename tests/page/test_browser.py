@@ -1,7 +1,7 @@
-"""The page in a real browser, where there is one: Chromium, without a window.
+"""The report and the comparison in headless Chromium, where it is installed.
 
-`chromium --headless --screenshot=page.png --window-size=1280,3000 report.html` is how to look at
-it; `--blink-settings=preferredColorScheme=0` shows it dark.
+`chromium --headless --screenshot=page.png --window-size=1280,3000 report.html` makes a picture of
+a page, with `--blink-settings=preferredColorScheme=0` in its dark theme.
 """
 
 import re
@@ -31,7 +31,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def browse(page: Path, *options: str) -> tuple[str, list[str]]:
-    """What the browser prints, and what its console said; a blocked request is an error there."""
+    """Return the browser's output and its console messages, blocked requests among them."""
     command = [str(BROWSER), "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"]
     command += ["--enable-logging=stderr", "--virtual-time-budget=2000"]
     profile = f"--user-data-dir={page.parent / 'profile'}"
@@ -42,34 +42,34 @@ def browse(page: Path, *options: str) -> tuple[str, list[str]]:
     return result.stdout, re.findall(r".*CONSOLE.*", result.stderr)
 
 
-def look(page: Path, *options: str) -> np.ndarray:
+def screenshot(page: Path, *options: str) -> np.ndarray:
     picture = page.with_suffix(".png")
-    _, said = browse(page, f"--screenshot={picture}", "--window-size=1000,1600", *options)
-    assert not said
+    _, messages = browse(page, f"--screenshot={picture}", "--window-size=1000,1600", *options)
+    assert not messages
     with Image.open(picture) as opened:
         return np.asarray(opened.convert("RGB"))
 
 
-def test_it_is_drawn_in_light_and_dark_without_a_word_on_the_console(page: Path):
-    light, dark = look(page), look(page, DARK)
+def test_a_report_is_drawn_in_light_and_dark_without_console_messages(page: Path):
+    light, dark = screenshot(page), screenshot(page, DARK)
     assert light[5, 5].min() > 230 and dark[5, 5].max() < 50
     for pixels in (light, dark):
         assert len(np.unique(pixels.reshape(-1, 3), axis=0)) > 500
 
 
-def test_the_script_runs_under_the_policy_of_the_page(page: Path):
-    dom, said = browse(page, "--dump-dom")
-    assert not said
+def test_the_policy_allows_the_script_of_the_page(page: Path):
+    dom, messages = browse(page, "--dump-dom")
+    assert not messages
     assert '<div id="film" class="film">' in dom  # no longer hidden
     assert re.search(r"<output>epoch 10</output>", dom)
 
 
-def test_the_policy_stops_what_is_foreign_and_this_test_would_see_it(page: Path):
+def test_the_policy_blocks_foreign_pictures_and_the_console_shows_it(page: Path):
     foreign = page.with_name("foreign.html")
     content = page.read_text()
     foreign.write_text(content.replace("<main>", '<main><img src="http://example.invalid/a.png">'))
-    _, said = browse(foreign, "--dump-dom")
-    assert any("Content Security Policy" in line for line in said)
+    _, messages = browse(foreign, "--dump-dom")
+    assert any("Content Security Policy" in message for message in messages)
 
 
 @pytest.fixture(scope="module")
@@ -80,17 +80,17 @@ def comparison(tmp_path_factory: pytest.TempPathFactory, call: Callable[..., obj
 
 
 def test_a_comparison_is_drawn_in_light_and_dark(comparison: Path):
-    light, dark = look(comparison), look(comparison, DARK)
+    light, dark = screenshot(comparison), screenshot(comparison, DARK)
     assert light[5, 5].min() > 230 and dark[5, 5].max() < 50
 
 
 @pytest.mark.parametrize("name", ["page", "comparison"])
-def test_nothing_sticks_out_on_a_phone(request: pytest.FixtureRequest, name: str):
-    """A frame of 390 px, because the window of the browser has a least width."""
+def test_nothing_overflows_on_a_phone(request: pytest.FixtureRequest, name: str):
+    """Uses a frame of 390 px, because the browser's window has a minimum width."""
     page: Path = request.getfixturevalue(name)
     wide = page.with_name("wide.html")
     probe = (
-        "<script>document.title = 'sticks out: ' + [...document.querySelectorAll('body *')]"
+        "<script>document.title = 'overflowing: ' + [...document.querySelectorAll('body *')]"
         ".filter(e => !e.closest('.scroll, pre, dialog')"
         " && e.getBoundingClientRect().right > innerWidth + 1).length</script>"
     )
@@ -102,4 +102,4 @@ def test_nothing_sticks_out_on_a_phone(request: pytest.FixtureRequest, name: str
         "<script>onload = () => document.title = frames[0].document.title</script>"
     )
     dom, _ = browse(frame, "--dump-dom", "--allow-file-access-from-files")
-    assert "<title>sticks out: 0</title>" in dom
+    assert "<title>overflowing: 0</title>" in dom

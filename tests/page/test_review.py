@@ -1,4 +1,4 @@
-"""The page of suspects: complete, self-contained, inert whatever a file is called."""
+"""The review page: complete, self-contained, and inert whatever files are called."""
 
 import base64
 import hashlib
@@ -93,7 +93,7 @@ def data_of(page: Page) -> dict[str, Any]:
     return json.loads(text)
 
 
-def opened(encoded: str) -> np.ndarray:
+def decode(encoded: str) -> np.ndarray:
     with Image.open(io.BytesIO(base64.b64decode(encoded))) as picture:
         return np.asarray(picture).astype(int)
 
@@ -111,11 +111,11 @@ def assert_self_contained(page: Page) -> None:
 def test_the_statistics_come_first(tmp_path: Path):
     page = page_of(findings_of([blurred(0)], notes=["2 pictures are damaged"]), tmp_path)
     assert_self_contained(page)
-    words = " ".join(page.text.split())
-    for said in ("faces.zip", "all pictures3,000", "exact copies120 4 %", "threshold 0.100"):
-        assert said in words, said
-    assert "2 pictures are damaged" in words and "review=review.json" in words
-    assert re.findall(r'<h2 id="(\w+)"', page.source) == ["statistics", "suspects", "then"]
+    text = " ".join(page.text.split())
+    for phrase in ("faces.zip", "all pictures3,000", "exact copies120 4 %", "threshold 0.100"):
+        assert phrase in text, phrase
+    assert "2 pictures are damaged" in text and "review=review.json" in text
+    assert re.findall(r'<h2 id="(\w+)"', page.source) == ["statistics", "suspects", "next"]
     assert len(page.all("svg")) == 2
     (contact,) = page.all("img")
     assert (contact["width"], contact["height"]) == ("128", "128")
@@ -135,14 +135,14 @@ def test_suspects_are_grouped_by_reason_with_borderline_ones_last(tmp_path: Path
     ]
     (copy,) = second["suspects"]
     assert (copy["choice"], copy["twinName"]) == ("keep", "girls/first-00003.png")
-    assert np.abs(opened(copy["twin"]) - suspects[2].twin).mean() < 6
-    assert np.abs(opened(copy["face"]) - suspects[2].face).mean() < 6
+    assert np.abs(decode(copy["twin"]) - suspects[2].twin).mean() < 6
+    assert np.abs(decode(copy["face"]) - suspects[2].face).mean() < 6
     assert (third["name"], third["suspects"]) == ("outlier", [])
     assert len(page.all("button", role="tab")) == len(page.all("div", role="tabpanel")) == 3
-    assert page.text.count("more of this reason") == 2
+    assert page.text.count("more are not shown") == 2
 
 
-def test_what_files_are_called_is_text_and_nothing_else(tmp_path: Path):
+def test_file_names_are_escaped(tmp_path: Path):
     suspect = near_duplicate(0, name=f"{HOSTILE}\ud800", twin_name=HOSTILE, reason=HOSTILE)
     hostile = Distribution(HOSTILE, HOSTILE, np.ones(2), np.ones(1))
     findings = findings_of(
@@ -157,7 +157,7 @@ def test_what_files_are_called_is_text_and_nothing_else(tmp_path: Path):
     assert reason["suspects"][0]["twinName"] == reason["name"] == HOSTILE
 
 
-def test_the_policy_admits_the_script_of_the_page_only(tmp_path: Path):
+def test_the_policy_allows_only_the_script_of_the_page(tmp_path: Path):
     page = page_of(findings_of([blurred(0)]), tmp_path)
     (script,) = re.findall(r"<script>(.*?)</script>", page.source, re.DOTALL)
     (policy,) = page.all("meta", http_equiv="Content-Security-Policy")
@@ -166,30 +166,30 @@ def test_the_policy_admits_the_script_of_the_page_only(tmp_path: Path):
     assert "default-src 'none'" in str(policy["content"])
 
 
-def test_choices_are_kept_by_title_and_pictures(tmp_path: Path):
+def test_choices_are_stored_by_title_and_pictures(tmp_path: Path):
     def ids(findings: Findings) -> tuple[str, str]:
         data = data_of(page_of(findings, tmp_path))
-        return data["store"], data["written"]
+        return data["storageKey"], data["revision"]
 
-    store, written = ids(findings_of([blurred(0), near_duplicate(1)]))
-    assert ids(findings_of([near_duplicate(1), blurred(0)])) == (store, written)
+    storage_key, revision = ids(findings_of([blurred(0), near_duplicate(1)]))
+    assert ids(findings_of([near_duplicate(1), blurred(0)])) == (storage_key, revision)
     decided = ids(findings_of([blurred(0, choice="keep"), near_duplicate(1)]))
-    assert decided[0] == store and decided[1] != written
-    assert ids(findings_of([blurred(0), near_duplicate(2)]))[0] != store
-    assert ids(findings_of([blurred(0), near_duplicate(1)], title="b"))[0] != store
+    assert decided[0] == storage_key and decided[1] != revision
+    assert ids(findings_of([blurred(0), near_duplicate(2)]))[0] != storage_key
+    assert ids(findings_of([blurred(0), near_duplicate(1)], title="b"))[0] != storage_key
 
 
-def test_a_page_without_suspects_says_so(tmp_path: Path):
+def test_a_page_without_suspects(tmp_path: Path):
     page = page_of(findings_of([], counts=[], distributions=[]), tmp_path)
     assert "there is nothing to decide" in page.text
     assert not page.all("button", role="tab") and not page.all("svg")
 
 
-def test_a_histogram_counts_each_number_once_and_its_threshold_lies_within():
+def test_a_histogram_counts_each_value_once_and_includes_its_threshold():
     random = np.random.default_rng(1)
     kept = np.append(random.normal(5, 1, 10_000), [1e9, np.nan])
-    measured = Distribution("a", "", kept, np.array([0.5, 0.6, np.inf]), -2.0)
-    above, below, edges = histogram(measured)
+    distribution = Distribution("a", "", kept, np.array([0.5, 0.6, np.inf]), -2.0)
+    above, below, edges = histogram(distribution)
     assert (above.sum(), below.sum()) == (10_001, 2)
     assert edges[0] == -2 and 7 < edges[-1] < 11
     inside = (edges[20] <= kept) & (kept < edges[21])
@@ -199,25 +199,25 @@ def test_a_histogram_counts_each_number_once_and_its_threshold_lies_within():
 
 @pytest.mark.parametrize("values", [[3.0], [0, 0], [1e-9, 2e-9], [-1e12, 1e12], [1.0, np.nan]])
 @pytest.mark.parametrize("threshold", [None, 0.5, float("nan")])
-def test_every_histogram_becomes_an_element(values: list[float], threshold: float | None):
-    drawn = draw_histogram(Distribution("a", "", np.array(values), np.zeros(0), threshold))
-    assert drawn.startswith("<svg viewBox=") and drawn.endswith("</svg>")
-    assert "nan" not in drawn and "inf" not in drawn
-    assert ('class="threshold"' in drawn) == (threshold == 0.5)
-    places = [float(place) for place in re.findall(r'<text x="([^"]*)"', drawn)]
-    assert 1 <= len(places) <= 7 and places == sorted(places)
-    assert all(-0.1 <= place <= 360.1 for place in places)
+def test_every_histogram_becomes_an_svg_element(values: list[float], threshold: float | None):
+    svg = draw_histogram(Distribution("a", "", np.array(values), np.zeros(0), threshold))
+    assert svg.startswith("<svg viewBox=") and svg.endswith("</svg>")
+    assert "nan" not in svg and "inf" not in svg
+    assert ('class="threshold"' in svg) == (threshold == 0.5)
+    positions = [float(x) for x in re.findall(r'<text x="([^"]*)"', svg)]
+    assert 1 <= len(positions) <= 7 and positions == sorted(positions)
+    assert all(-0.1 <= x <= 360.1 for x in positions)
 
 
-def test_a_threshold_stands_where_its_value_is():
-    drawn = draw_histogram(Distribution("a", "", np.array([0.0, 8.0]), np.zeros(0), 4.0))
-    (place,) = re.findall(r'class="threshold" d="M([\d.]+) ', drawn)
-    ticks = dict(re.findall(r'<text x="([\d.]+)"[^>]*>([^<]*)<', drawn))
-    assert ticks[place] == "4" and float(place) == pytest.approx(180, abs=1)
+def test_a_threshold_is_drawn_at_its_value():
+    svg = draw_histogram(Distribution("a", "", np.array([0.0, 8.0]), np.zeros(0), 4.0))
+    (x,) = re.findall(r'class="threshold" d="M([\d.]+) ', svg)
+    ticks = dict(re.findall(r'<text x="([\d.]+)"[^>]*>([^<]*)<', svg))
+    assert ticks[x] == "4" and float(x) == pytest.approx(180, abs=1)
 
 
 @pytest.mark.parametrize("out", ["file/page.html", "folder.html"])
-def test_a_place_that_cannot_be_written_is_named(tmp_path: Path, out: str):
+def test_a_path_that_cannot_be_written_is_named(tmp_path: Path, out: str):
     (tmp_path / "file").touch()
     (tmp_path / "folder.html").mkdir()
     with pytest.raises(UserError, match=r"cannot be written \(.*\): use another out=\.\.\."):

@@ -1,5 +1,4 @@
 // @ts-check
-"use strict";
 
 // Enlarge a grid by whole pixels; the arrow keys lead to the previous and the next one.
 {

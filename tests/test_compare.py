@@ -37,7 +37,7 @@ def test_a_sweep_is_ranked_on_a_page_in_its_folder(call, tmp_path: Path):
     assert "10.5" in result.stdout and "the loss is NaN" in result.stdout
     page = Page(sweep / "compare.html")
     assert_self_contained(page)
-    assert len(page.all("tr", class_="first")) == 1
+    assert len(page.all("tr", class_="best")) == 1
     assert len(page.all("figure", class_="grid")) == 2
     assert len(page.all("figure", class_="panel")) == len(page.all("svg")) == 2
     for text in ("loss=hinge", "10.5", "Not in the ranking", "the loss is NaN <script>"):

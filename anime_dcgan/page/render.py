@@ -12,10 +12,11 @@ from anime_dcgan.system.errors import explain_os_error
 from anime_dcgan.system.files import write_text
 
 TEMPLATE = Path(__file__).parent / "template"
+THEME = TEMPLATE / "theme.css"  # also of the studio
 
 
 def render(name: str, scripts: Sequence[str], **parts: object) -> str:
-    """Return the page `name`.html with these scripts and the report's style plus its own.
+    """Return the page `name`.html with these scripts, the theme and the page's own style.
 
     The scripts become one, in their order. All `parts` are escaped, unless they are `Markup`.
     """
@@ -32,9 +33,7 @@ def render(name: str, scripts: Sequence[str], **parts: object) -> str:
     )
     environment.filters |= {"number": formatting.number, "epoch": formatting.epoch}
     return environment.get_template(f"{name}.html").render(
-        style=Markup(
-            "\n".join(_read(f"{one}.css") for one in dict.fromkeys(("base", "report", name)))
-        ),
+        style=Markup("\n".join(_read(f"{one}.css") for one in ("theme", "base", name))),
         script=Markup(script),
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         version=anime_dcgan.__version__,

@@ -12,6 +12,7 @@ from fastapi.staticfiles import StaticFiles
 
 import anime_dcgan
 from anime_dcgan.explore.renderer import Renderer
+from anime_dcgan.page.render import THEME
 from anime_dcgan.studio import schemas
 from anime_dcgan.studio.context import Studio
 from anime_dcgan.studio.jobs import JobQueue, JobQueueFullError
@@ -82,6 +83,10 @@ def create_app(settings: Settings) -> FastAPI:
     @app.get("/", include_in_schema=False)
     def page() -> FileResponse:
         return FileResponse(STATIC / "index.html", headers={"cache-control": "no-cache"})
+
+    @app.get("/theme.css", include_in_schema=False)
+    def theme() -> FileResponse:
+        return FileResponse(THEME, headers={"cache-control": "no-cache"})
 
     app.add_middleware(SecurityMiddleware, hosts=settings.hosts, token=settings.token)
     return app

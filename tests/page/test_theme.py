@@ -1,20 +1,18 @@
-"""The colours of the page meet WCAG 2.2, success criteria 1.4.3 (text) and 1.4.11."""
+"""The colours of all pages meet WCAG 2.2, success criteria 1.4.3 (text) and 1.4.11."""
 
 import re
-from pathlib import Path
 
 import pytest
 
-import anime_dcgan.studio
+from anime_dcgan.page.render import THEME
 
-STYLE = Path(anime_dcgan.studio.__file__).parent / "static" / "style" / "base.css"
 TEXT = ("ink", "quiet", "link", "good", "busy", "warn", "bad")
-GRAPHICS = ("line", "curve", "verdict", "best", "heart")
+GRAPHICS = ("line", "verdict", "best", *(f"curve-{number}" for number in range(1, 7)))
 
 
 def colours(theme: int) -> dict[str, str]:
     """Return the colours of the light (0) or dark (1) theme, by name."""
-    pairs = re.findall(r"--([a-z]+): light-dark\((#\w{6}), (#\w{6})\)", STYLE.read_text())
+    pairs = re.findall(r"--([a-z0-9-]+): light-dark\((#\w{6}), (#\w{6})\)", THEME.read_text())
     return {name: both[theme] for name, *both in pairs}
 
 

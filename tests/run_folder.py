@@ -1,8 +1,7 @@
-"""Make run folders without training, and parse pages."""
+"""Make run folders without training."""
 
 import json
 from collections.abc import Iterable
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -93,38 +92,3 @@ def make_full_run(folder: Path) -> Path:
     write_verdict(run, "equilibrium", epoch=6.0, history=[*history, {"images": 11000, "gap": None}])
     image.grid(noise(6, 16)).save(run / "neighbours.png")
     return run
-
-
-class Page(HTMLParser):
-    """The elements of a page with their attributes, and its text without style and script."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__()
-        self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self.text = ""
-        self._inside = ""
-        self.source = path.read_text(encoding="utf-8")
-        self.feed(self.source)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, dict(attrs)))
-        self._inside = tag
-
-    def handle_endtag(self, tag: str) -> None:
-        self._inside = ""
-
-    def handle_data(self, data: str) -> None:
-        if self._inside not in ("style", "script"):
-            self.text += data
-
-    def all(self, tag: str, **attributes: str) -> list[dict[str, str | None]]:
-        """Return the attributes of each element `tag` that has these values."""
-        return [
-            found
-            for name, found in self.elements
-            if name == tag
-            and all(
-                found.get(key.strip("_").replace("_", "-")) == value
-                for key, value in attributes.items()
-            )
-        ]

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.page.test_write import HOSTILE, assert_self_contained
-from tests.run_folder import Page, make_run, row, write_quality, write_verdict
+from tests.html import HOSTILE, Page, assert_self_contained
+from tests.run_folder import make_run, row, write_quality, write_verdict
 
 
 def make_sweep(folder: Path) -> Path:
@@ -20,8 +20,8 @@ def make_sweep(folder: Path) -> Path:
             arguments = ["max_kimg=2", f"loss={loss}", f"seed={seed}"]
             (run / ".hydra" / "overrides.yaml").write_text(json.dumps(arguments))
             rows = [row(1.0, swd_all=30.0), row(2.0, swd_all=distance, precision=0.5)]
-            for number, one in enumerate(rows):
-                one["hours"] = number + 1.5
+            for number, values in enumerate(rows):
+                values["hours"] = number + 1.5
             write_quality(run, rows, swd_all=3.0)
             write_verdict(run, "learning")
             (run / "finished.json").write_text("{}")
@@ -40,7 +40,7 @@ def test_a_sweep_is_ranked_on_a_page_in_its_folder(call, tmp_path: Path):
     assert len(page.all("tr", class_="best")) == 1
     assert len(page.all("figure", class_="grid")) == 2
     assert len(page.all("figure", class_="panel")) == len(page.all("svg")) == 2
-    for text in ("loss=hinge", "10.5", "Not in the ranking", "the loss is NaN <script>"):
+    for text in ("loss=hinge", "10.5", "Not in the ranking", "the loss is NaN </script><script>"):
         assert text in page.text
     assert "<td>2.50</td>" in page.source  # hours
     assert "against time" in page.text

@@ -37,8 +37,8 @@ from anime_dcgan.data.manifest import ManifestFaces
 from anime_dcgan.system.paths import CONF_DIR
 from tests.conftest import NARROW, SMALL, Result
 from tests.data.test_folder import encoded, make_zip, png_header
+from tests.html import Page
 from tests.page.test_review import data_of
-from tests.run_folder import Page
 
 Call = Callable[..., Result]
 Row = dict[str, str]

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.run_folder import Page, make_full_run, make_run
+from tests.html import Page
+from tests.run_folder import make_full_run, make_run
 
 
 def test_the_page_is_written_to_the_run_or_to_out(call, tmp_path: Path):

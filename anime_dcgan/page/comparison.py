@@ -145,41 +145,42 @@ def describe_state(entry: Entry, ranking: Ranking) -> str:
     """Describe how a run ended, or why it is not in the ranking."""
     if entry.failure is not None:
         return f"failed: {entry.failure}"
-    course = entry.measurements(ranking.criterion)
-    if not course:
+    measurements = entry.measurements(ranking.criterion)
+    if not measurements:
         return "measured in another way" if entry.measured else "not measured"
-    distance = formatting.number(course[-1].values[ranking.criterion.distance])
-    return f"{entry.state}; {distance} after {formatting.images(course[-1].images)}"
+    last = measurements[-1]
+    distance = formatting.number(last.values[ranking.criterion.distance])
+    return f"{entry.state}; {distance} after {formatting.images(last.images)}"
 
 
 def _panels(ranking: Ranking) -> list[Panel]:
     distance, floor = ranking.criterion.distance, mean_floor(ranking)
     note = "Lower is better; the mean over seeds."
     if floor is not None:
-        where = "Dashed" if _nearest(ranking) <= NEAR_FLOOR * floor else "Far below"
-        real = f"{formatting.number(floor)}, real faces compared with real faces"
-        note += f" {where}: the floor, {real}."
-        floor = floor if where == "Dashed" else None
+        is_near = _min_distance(ranking) <= NEAR_FLOOR * floor
+        note += f" {'Dashed' if is_near else 'Far below'}: the floor, {formatting.number(floor)},"
+        note += " real faces compared with real faces."
+        floor = floor if is_near else None
     panels = []
     for title, axis in (("against images", IMAGES), ("against time", HOURS)):
         curves = [
             Curve(recipe.label, points, floor if not number else None, number >= len(CURVES))
             for number, recipe in enumerate(ranking.recipes)
-            if (points := _course(recipe, ranking, axis))
+            if (points := _mean_curve(recipe, ranking, axis))
         ]
         if curves:
             panels.append(Panel(f"{distance} {title}", note, curves, scale="distance", axis=axis))
     return panels
 
 
-def _nearest(ranking: Ranking) -> float:
+def _min_distance(ranking: Ranking) -> float:
     """Return the lowest distance of all ranked runs."""
     return min(distance for recipe in ranking.recipes for distance in recipe.distances)
 
 
-def _course(recipe: Recipe, ranking: Ranking, axis: Axis) -> Points:
-    """Return the means over the seeds, measurement by measurement."""
-    courses = [
+def _mean_curve(recipe: Recipe, ranking: Ranking, axis: Axis) -> Points:
+    """Return the mean over the seeds of each measurement that all of them have."""
+    curves = [
         [
             (each.images if axis is IMAGES else each.hours, each.values[ranking.criterion.distance])
             for each in entry.measurements(ranking.criterion)
@@ -188,7 +189,7 @@ def _course(recipe: Recipe, ranking: Ranking, axis: Axis) -> Points:
     ]
     return [
         (fmean([x for x, _ in points if x is not None]), fmean([y for _, y in points]))
-        for points in zip(*courses, strict=False)
+        for points in zip(*curves, strict=False)
         if all(x is not None for x, _ in points)
     ]
 

@@ -4,7 +4,7 @@ from anime_dcgan.run.record import EquilibriumRecord, VerdictName
 
 VERDICT_TEXTS: dict[VerdictName, tuple[str, str]] = {
     "learning": ("Still learning", "The faces are still getting better: keep training."),
-    "equilibrium": ("Equilibrium reached", "Neither player gains anything more."),
+    "equilibrium": ("Equilibrium reached", "Neither player can improve any further."),
     "cycling": ("Cycling", "The players chase each other; the faces change without improving."),
     "diverging": ("Diverging", "The faces are getting worse: an earlier epoch is better."),
     "collapsed": ("Collapsed", "The faces have become alike: an earlier epoch is better."),

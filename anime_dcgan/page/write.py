@@ -62,16 +62,16 @@ def _facts(record: RunRecord, last_epoch: float | None) -> list[tuple[str, str, 
     quality = record.quality
     if quality and quality.best:
         best = quality.best
-        where = (
+        detail = (
             formatting.images(best.images)
             if best.epoch is None
             else f"at epoch {formatting.epoch(best.epoch)}"
         )
         name = f"Best distance ({quality.headline})"
-        facts.append((name, formatting.number(best.values[quality.headline]), where))
+        facts.append((name, formatting.number(best.values[quality.headline]), detail))
         if quality.headline in quality.floor:
             floor = formatting.number(quality.floor[quality.headline])
-            facts.append(("Floor", floor, "real against real"))
+            facts.append(("Floor", floor, "real compared with real"))
     return facts
 
 

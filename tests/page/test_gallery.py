@@ -1,4 +1,4 @@
-"""Choice of the epochs that are shown, and the bytes that they take."""
+"""The choice of the epochs to show, and the size of their pictures."""
 
 from pathlib import Path
 
@@ -45,7 +45,7 @@ def test_the_pictures_of_a_full_run(tmp_path: Path):
 
 def test_damaged_grids_are_left_out_and_named(tmp_path: Path):
     run = make_run(tmp_path / "a", epochs=[1, 2, 3])
-    (run / "samples/ema/epoch=0003.png").write_bytes(b"")  # as a training leaves it while writing
+    (run / "samples/ema/epoch=0003.png").write_bytes(b"")  # as while the training writes it
     (run / "samples/raw/epoch=0001.png").unlink()
     record = read_record(run)
     gallery = read_gallery(run, record, count=6)
@@ -58,7 +58,7 @@ def test_damaged_grids_are_left_out_and_named(tmp_path: Path):
     assert note.startswith("samples/ema/epoch=0003.png is damaged")
 
 
-def test_large_faces_of_many_epochs_keep_to_the_limit(tmp_path: Path):
+def test_large_faces_of_many_epochs_stay_within_the_limit(tmp_path: Path):
     run = make_run(tmp_path / "a", epochs=range(1, 31), size=96, faces=16)
     gallery = read_gallery(run, read_record(run), count=6)
     grids = [*gallery.side_by_side, *gallery.between]

@@ -1,4 +1,4 @@
-"""Grouping of curves into panels, and drawing of panels."""
+"""The grouping of curves into panels, and the drawing of panels."""
 
 import re
 from pathlib import Path
@@ -19,7 +19,8 @@ from tests.run_folder import (
 
 
 def titles(run: Path) -> dict[str, list[str]]:
-    return {panel.title: [c.name for c in panel.curves] for panel in make_panels(read_record(run))}
+    panels = make_panels(read_record(run))
+    return {panel.title: [curve.name for curve in panel.curves] for panel in panels}
 
 
 def test_the_panels_of_a_full_run(tmp_path: Path):
@@ -60,8 +61,8 @@ def test_known_pairs_of_ratios_share_a_panel_and_unknown_ratios_do_not(tmp_path:
 
 
 def test_the_history_of_the_verdict_replaces_missing_curves(tmp_path: Path):
-    seen = {"images": 1000, "distance": 5.0, "accuracy_real": 0.5, "diversity": 1.0, "gap": None}
-    write_verdict(tmp_path, "learning", history=[seen])
+    values = {"distance": 5.0, "accuracy_real": 0.5, "diversity": 1.0, "gap": None}
+    write_verdict(tmp_path, "learning", history=[{"images": 1000, **values}])
     assert set(titles(tmp_path)) == {"Distance", "Accuracy of the discriminator", "Diversity"}
     write_scalars(tmp_path, {"accuracy/fake": [(1, 0.25)]})
     assert titles(tmp_path)["Accuracy of the discriminator"] == ["on fake"]

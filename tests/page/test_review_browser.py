@@ -21,7 +21,8 @@ from tests.chromium import (
     Chromium,
     chromedriver,
 )
-from tests.page.test_review import HOSTILE, blurred, findings_of, key_of, near_duplicate
+from tests.html import HOSTILE
+from tests.page.test_review import blurred, findings_of, key_of, near_duplicate
 
 SLACK = 15  # multiple of the times measured on two busy cores
 

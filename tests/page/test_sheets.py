@@ -1,4 +1,4 @@
-"""Grids split into faces, and mosaics of them."""
+"""Splitting grids into faces, and putting mosaics together."""
 
 import base64
 import io

@@ -158,6 +158,13 @@ def test_the_saved_file_holds_only_choices(browser: ReviewPage, tmp_path: Path):
     assert browser.state == "2 of 37 decided, 1 unsaved"
 
 
+def test_a_page_without_suspects_saves_nothing(browser: ReviewPage, tmp_path: Path):
+    browser.load(page_of(tmp_path, [], "none"))
+    browser.press("1", "d", ENTER)
+    browser.press("s", holding=CONTROL)
+    assert browser.run("!dialog.open") and not list(browser.downloads.iterdir())
+
+
 def test_choices_survive_reloading_and_rewriting_the_page(browser: ReviewPage, tmp_path: Path):
     page = page_of(tmp_path, SUSPECTS, "again")
     browser.load(page)

@@ -33,10 +33,11 @@ from anime_dcgan.data import hub
 from anime_dcgan.data.batches import FaceBatches
 from anime_dcgan.data.drawn import DrawnFaces
 from anime_dcgan.data.faces import open_faces
+from anime_dcgan.data.hub_repository import ArchiveInfo
 from anime_dcgan.data.manifest import ManifestFaces
 from anime_dcgan.system.paths import CONF_DIR
 from tests.conftest import NARROW, SMALL, Result
-from tests.data.test_folder import encoded, make_zip, png_header
+from tests.data.pictures import encoded, make_zip, png_header
 from tests.html import Page
 from tests.page.test_review import data_of
 
@@ -124,7 +125,7 @@ def pile(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("empty", "bad"):
         (location / name).mkdir()
     for name in ("text.txt", "broken.zip", "bad/a.png", "bad/b.png"):
-        (location / name).write_text("no picture")
+        (location / name).write_text("not a picture")
     return location
 
 
@@ -403,7 +404,7 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return numbers
 
 
-@pytest.mark.skipif(os.name != "posix", reason="signals are a matter of POSIX")
+@pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_stopped_and_killed_scans_resume_to_the_same_manifest(
     call: Call, pile: Path, tmp_path: Path, measured: list[int], number: int
@@ -462,7 +463,7 @@ def test_a_full_disk_during_the_scan_is_reported_and_the_scan_resumes(
     assert len(rows_of(tmp_path / "out")) == 68
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has a full disk to try")
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_a_full_disk_at_the_end_leaves_the_previous_manifest(
     call: Call, pile: Path, prepared: Path
 ):
@@ -507,7 +508,7 @@ def hostile_faces() -> dict[str, bytes]:
 
 DAMAGED = {
     "empty.png": (b"", "not a picture in a known format"),
-    "text.jpg": (b"This is no picture.", "not a picture in a known format"),
+    "text.jpg": (b"This is not a picture.", "not a picture in a known format"),
     "bomb.png": (png_header(9_000, 9_000), "is more than the limit"),
     "large bomb.png": (png_header(100_000, 100_000), "exceeds limit"),
     "truncated.jpg": (planted()["truncated.jpg"], "truncated"),
@@ -642,12 +643,14 @@ def test_a_public_set_is_prepared_in_its_download_folder(
     call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     """The download itself is tested in test_hub.py."""
-    archive_info = hub.ArchiveInfo("0" * 40, "data.zip", 1, "0" * 64)
+    archive_info = ArchiveInfo("0" * 40, "data.zip", 1, "0" * 64)
     faces = {
         f"{location}/{FACES[0]}": encoded(DRAWN.read(0, 64)) for location in ("images", "again")
     }
     archive = make_zip(archive_info.path(tmp_path), faces | {"b.png": encoded(DRAWN.read(1, 64))})
-    monkeypatch.setattr(hub, "_fetch", lambda repository, cache_dir: (tmp_path, archive_info))
+    monkeypatch.setattr(
+        hub, "fetch_archive", lambda repository, cache_dir: (tmp_path, archive_info)
+    )
     call("prepare", "data=anime_faces", "thresholds.outlier=null", cwd=tmp_path)
     rows = rows_of(tmp_path / "prepared")
     assert list(rows) == ["again/000.png", "b.png"]

@@ -1,4 +1,4 @@
-"""Drawn faces that the tests of cleaning share, and hand-made scans."""
+"""Drawn faces and hand-made scans for the tests of cleaning."""
 
 import io
 from collections.abc import Callable, Iterable
@@ -93,7 +93,7 @@ def descriptors_of(count: int, seed: int = 0) -> np.ndarray:
 
 @pytest.fixture
 def scan_of(tmp_path: Path) -> Callable[..., Scan]:
-    """`scan_of(records, descriptors=..., pictures=..., problems=...)` makes such a scan."""
+    """A function that makes a scan of these records, descriptors, pictures and problems."""
 
     def make(
         records: np.ndarray,

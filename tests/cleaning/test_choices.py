@@ -1,4 +1,4 @@
-"""Tests of reading the decisions that the review page saves."""
+"""Reading the choices that the review page saves."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from anime_dcgan.cleaning.choices import read_choices
 from anime_dcgan.system.errors import UserError
 
 
-def test_choices_are_read_back(tmp_path: Path):
+def test_choices_are_read_as_saved(tmp_path: Path):
     path = tmp_path / "review.json"
     path.write_text('\ufeff{"choices": {"ab": "keep", "cd": "drop"}}\n', encoding="utf-8")
     assert read_choices(path) == {"ab": "keep", "cd": "drop"}

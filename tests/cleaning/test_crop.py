@@ -1,6 +1,6 @@
 """Face detection: regions, tilt and merging; files that are not cascades are rejected.
 
-The face is that of the portrait that comes with matplotlib.
+The face is a portrait that matplotlib ships.
 """
 
 import importlib.util
@@ -197,16 +197,16 @@ def test_anything_but_two_eyes_side_by_side_gives_no_tilt(eyes: list[Point]):
 
 def test_detections_of_one_face_are_merged_into_the_one_with_most_votes():
     face = Detection(100, 100, 80, 9)
-    beside = Detection(150, 100, 80, 7)
+    neighbour = Detection(150, 100, 80, 7)
     found = [
         Detection(110, 95, 90, 4),
         face,
         Detection(100, 120, 30, 5),  # inside: a mouth detected as a face
-        beside,
+        neighbour,
         Detection(400, 100, 120, 3),
     ]
     for order in (found, found[::-1]):
-        assert merge(order) == [Detection(400, 100, 120, 3), face, beside]
+        assert merge(order) == [Detection(400, 100, 120, 3), face, neighbour]
 
 
 @pytest.mark.parametrize(
@@ -222,11 +222,11 @@ def test_half_of_the_smaller_square_must_overlap(distance: float, overlaps: bool
 def test_worker_processes_find_the_same_regions():
     picture, _ = turned_portrait(10)
     own = finder(aligned=True)
-    here = own.regions(picture)
-    assert len(here) == 1
+    regions = own.regions(picture)
+    assert len(regions) == 1
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        assert pool.submit(own.regions, picture).result(timeout=60) == here
-    assert pickle.loads(pickle.dumps(own)).regions(picture) == here
+        assert pool.submit(own.regions, picture).result(timeout=60) == regions
+    assert pickle.loads(pickle.dumps(own)).regions(picture) == regions
     assert len(pickle.dumps(own)) < 2000
 
 
@@ -316,7 +316,7 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch):
 
 
 def test_an_opencv_without_cascades_is_named(monkeypatch: pytest.MonkeyPatch):
-    """OpenCV 5 has none."""
+    """OpenCV 5 has no cascades."""
     monkeypatch.setitem(sys.modules, "cv2", SimpleNamespace(__version__="5.0.0"))
     with pytest.raises(UserError, match=r'OpenCV 5\.0\.0 .* pip install "anime_dcgan\[crop\]"'):
         CascadeFinder("any.xml")

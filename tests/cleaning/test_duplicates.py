@@ -1,4 +1,4 @@
-"""Near-duplicates are found among other faces without comparing all pairs; the best is kept."""
+"""Near-duplicates: found without comparing all pairs, and the best of each group is kept."""
 
 import math
 from collections.abc import Callable
@@ -199,15 +199,15 @@ def test_pictures_of_a_single_colour_have_no_duplicates(faces: np.ndarray):
     assert groups[24] == groups[0]
 
 
-def counting(descriptors: np.ndarray) -> tuple[Callable[[np.ndarray], np.ndarray], list[int]]:
+def counted_fetch(descriptors: np.ndarray) -> tuple[Callable[[np.ndarray], np.ndarray], list[int]]:
     """Return a `Fetch`, and the number of descriptors that each call requests."""
-    asked: list[int] = []
+    requested: list[int] = []
 
     def fetch(rows: np.ndarray) -> np.ndarray:
-        asked.append(len(rows))
+        requested.append(len(rows))
         return descriptors[rows]
 
-    return fetch, asked
+    return fetch, requested
 
 
 def test_the_cost_grows_linearly_with_the_count(monkeypatch: pytest.MonkeyPatch):
@@ -216,14 +216,14 @@ def test_the_cost_grows_linearly_with_the_count(monkeypatch: pytest.MonkeyPatch)
     few, many = 150, 600
     costs = []
     for count in (few, many):
-        fetch, asked = counting(descriptors_of(count))
+        fetch, requested = counted_fetch(descriptors_of(count))
         _, _, groups = near_duplicates(count, fetch, LIMIT, np.arange(count))
         assert len(set(groups)) == count
-        costs.append(sum(asked) / count)
+        costs.append(sum(requested) / count)
     assert costs[1] < 1.05 * costs[0]
 
 
 def test_an_ordinary_set_costs_a_small_fraction_of_all_pairs(faces: np.ndarray):
-    fetch, asked = counting(describe(faces))
+    fetch, requested = counted_fetch(describe(faces))
     near_duplicates(len(faces), fetch, LIMIT, np.arange(len(faces)))
-    assert sum(asked) < 0.1 * len(faces) ** 2
+    assert sum(requested) < 0.1 * len(faces) ** 2

@@ -1,4 +1,4 @@
-"""Content of the review page: every picture counted once, the worst suspects, a sheet."""
+"""Findings for the review page: counts, suspects, and the contact sheet."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -33,7 +33,7 @@ def rows_on(sheet: np.ndarray) -> list[int]:
 
 @pytest.fixture
 def scan(scan_of: ScanOf) -> Scan:
-    """A scan of 200 pictures: each test fails some; 10 near-duplicates, 5 equal, 5 unusable."""
+    """A scan in which each test fails some pictures, with duplicates and unusable pictures."""
     records, descriptors = records_of(COUNT), descriptors_of(COUNT)
     generator = np.random.default_rng(1)
     records["width"][:READABLE] = generator.integers(20, 100, READABLE)

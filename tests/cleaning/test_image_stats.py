@@ -1,4 +1,4 @@
-"""Image statistics compared with Pillow and with their definitions, pixel by pixel."""
+"""Image statistics, compared with Pillow and with their definitions pixel by pixel."""
 
 from statistics import fmean, pstdev
 

@@ -1,4 +1,4 @@
-"""Verdicts on pictures: reasons, which duplicate is kept, and the side of the split."""
+"""Verdicts on pictures: reasons, the kept duplicate, and the side of the split."""
 
 import math
 from collections.abc import Callable
@@ -118,7 +118,7 @@ def alike(count: int, seed: int = 0) -> np.ndarray:
 
 
 BETTER = {
-    "without fault": ("brightness", 10, 128),
+    "faultless": ("brightness", 10, 128),
     "larger": ("width", 64, 65),
     "less compressed": ("bytes", 1000, 1001),
 }
@@ -272,7 +272,7 @@ def test_adding_pictures_does_not_change_the_split(scan_of: ScanOf):
 
 
 def test_order_and_quality_of_the_pictures_do_not_change_the_split(scan_of: ScanOf):
-    """Names do not either: the verdict never sees one."""
+    """Names do not either: verdicts never depend on them."""
     records, rows = grouped()
     before = by_key(judged(scan_of(records, rows)))
     order = np.random.default_rng(6).permutation(len(records))

@@ -1,4 +1,4 @@
-"""Outlier scores: images without a face stand out, even in numbers, and faces do not."""
+"""Outlier scores: images without a face stand out, even many of them, and faces do not."""
 
 from collections.abc import Callable
 
@@ -13,7 +13,8 @@ from anime_dcgan.cleaning.outliers import OutlierModel, features, fit_outlier_mo
 
 THRESHOLD = Thresholds().outlier
 assert THRESHOLD is not None
-JUNK = 50  # of each kind
+JUNK = 50
+"""Images of each kind."""
 
 
 def noise(generator: np.random.Generator) -> np.ndarray:
@@ -60,9 +61,9 @@ def test_few_faces_are_outliers_in_the_sample_or_outside_it(model: OutlierModel,
     outlier_score = model.scores(faces)
     assert (outlier_score.shape, outlier_score.dtype) == ((len(faces),), np.float32)
     in_sample = np.arange(len(faces)) % 4 > 0
-    for those in (in_sample, ~in_sample):
-        assert (outlier_score[those] > THRESHOLD).mean() <= 0.02
-        assert abs(np.median(outlier_score[those])) < 1
+    for rows in (in_sample, ~in_sample):
+        assert (outlier_score[rows] > THRESHOLD).mean() <= 0.02
+        assert abs(np.median(outlier_score[rows])) < 1
 
 
 def test_few_faces_of_a_small_set_are_outliers(faces: np.ndarray):
@@ -81,7 +82,9 @@ def test_junk_is_an_outlier_even_at_a_tenth_of_the_set(faces: np.ndarray, kind: 
 def test_a_few_faces_give_finite_scores(
     faces: np.ndarray, few: list[int], monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(outliers, "CONCENTRATION_STEPS", 1)  # a step takes as long as for many
+    monkeypatch.setattr(
+        outliers, "CONCENTRATION_STEPS", 1
+    )  # a step takes as long as with many faces
     model = fit_outlier_model(faces[few])
     assert np.isfinite(model.scores(faces[:20])).all()
     assert np.isfinite(model.scores(np.zeros_like(faces[:1]))).all()

@@ -1,4 +1,4 @@
-"""A scan reads every picture once, resumes, and is reproducible."""
+"""Scans: every picture is read once, and an interrupted scan resumes to the same result."""
 
 import shutil
 from pathlib import Path
@@ -37,7 +37,7 @@ def folder(faces: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Path:
     for index in range(COUNT):
         Image.fromarray(faces[index]).save(path / f"{index:02d}.png")
     for name in BROKEN.values():
-        (path / name).write_bytes(b"no picture")
+        (path / name).write_bytes(b"not a picture")
     shutil.copy(path / f"{EQUAL[0]:02d}.png", path / f"{EQUAL[1]:02d}.png")
     Image.fromarray(np.concatenate([faces[WIDE], faces[50]], 1)).save(path / f"{WIDE:02d}.png")
     return path
@@ -49,7 +49,7 @@ class Counted:
     def __init__(self, pictures: FolderFaces | Shown, fail_at: int | None = None) -> None:
         self.pictures = pictures
         self.fail_at = fail_at
-        self.read_ones: list[int] = []
+        self.read_indices: list[int] = []
 
     def __len__(self) -> int:
         return len(self.pictures)
@@ -58,12 +58,12 @@ class Counted:
         return self.pictures.name(index)
 
     def read(self, index: int, image_size: int) -> Image.Image:
-        raise AssertionError("pictures are looked at whole")
+        raise AssertionError("pictures are read in their own size")
 
     def picture(self, index: int) -> Image.Image:
         if index == self.fail_at:
             raise ZeroDivisionError
-        self.read_ones.append(index)
+        self.read_indices.append(index)
         return self.pictures.picture(index)
 
     def bytes(self, index: int) -> int:
@@ -79,7 +79,7 @@ def scanned(
     """Scan a folder in this process; return the scan and the indices that it read."""
     counted = Counted(FolderFaces(folder), fail_at)
     result = scan(counted, cache, finder, 1, "faces")
-    return result, counted.read_ones
+    return result, counted.read_indices
 
 
 @pytest.fixture(scope="module")
@@ -220,7 +220,7 @@ def test_other_thresholds_read_nothing_again(folder: Path, cache: Path):
     strict, mild = (judge_pictures(result, Thresholds(dark=dark), 0.1, 0) for dark in (255, 0))
     assert not strict.keep.any()
     assert mild.keep.any()
-    assert counted.read_ones == []
+    assert counted.read_indices == []
 
 
 def test_a_changed_source_is_scanned_again(
@@ -272,14 +272,14 @@ class Finder:
     def regions(self, picture: Image.Image) -> list[Region]:
         if picture.tobytes() == self.none:
             return []
-        whole = Region(0.0, 0.0, 64.0)
-        return [whole] if picture.width == 64 else [whole, Region(70.0, 5.0, 50.0, 10.0)]
+        face = Region(0.0, 0.0, 64.0)
+        return [face] if picture.width == 64 else [face, Region(70.0, 5.0, 50.0, 10.0)]
 
     def settings(self) -> dict[str, str | int | float | None]:
         return {"none": len(self.none)}
 
 
-def test_with_a_finder_every_face_is_a_row(
+def test_every_face_that_a_finder_finds_is_a_row(
     finished: Scan, folder: Path, cache: Path, faces: np.ndarray
 ):
     result, read = scanned(folder, cache, finder=Finder(faces[3].tobytes()))
@@ -317,7 +317,7 @@ def test_large_pictures_are_measured_at_one_size(tmp_path: Path, faces: np.ndarr
 def test_a_scan_without_readable_pictures_is_an_error(tmp_path: Path):
     (tmp_path / "faces").mkdir()
     for index in range(3):
-        (tmp_path / "faces" / f"{index}.png").write_bytes(b"no picture")
+        (tmp_path / "faces" / f"{index}.png").write_bytes(b"not a picture")
     with pytest.raises(UserError, match="none of 3 pictures of some has a readable face"):
         scan(FolderFaces(tmp_path / "faces"), tmp_path / "scan", None, 1, "some")
 

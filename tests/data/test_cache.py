@@ -1,4 +1,4 @@
-"""The cache of decoded pictures: what is in it, when it is rebuilt, what an interruption leaves."""
+"""The cache of decoded pictures: contents, rebuilding, and interrupted builds."""
 
 import errno
 import json
@@ -25,13 +25,13 @@ from anime_dcgan.data.source import Unreadable
 from anime_dcgan.system import scratch
 from anime_dcgan.system.errors import UserError
 
-HELD_BUILD = """
+HANGING_BUILD = """
 import sys, time
 from pathlib import Path
 from PIL import Image
 from anime_dcgan.data.cache import open_cache
 
-class Held:
+class Hanging:
     def __len__(self): return 1000
     def name(self, index): return str(index)
     def identity(self): return {"kind": "shades", "count": 1000}
@@ -40,12 +40,12 @@ class Held:
         return Image.new("RGB", (image_size, image_size))
 
 if __name__ == "__main__":
-    open_cache(Held(), 8, Path(sys.argv[1]), workers=int(sys.argv[2]))
+    open_cache(Hanging(), 8, Path(sys.argv[1]), workers=int(sys.argv[2]))
 """
 
 
 class Shades:
-    """`count` pictures, each of one shade; those in `bad` are unreadable."""
+    """`count` pictures of a single colour each; those in `bad` are unreadable."""
 
     def __init__(self, count: int, bad: tuple[int, ...] = (), names: str = "{}") -> None:
         self.count, self.bad, self.names = count, bad, names
@@ -65,14 +65,16 @@ class Shades:
         return {"kind": "shades", "count": self.count}
 
 
-class Shut(Shades):
-    """The same pictures, to the cache; reading one fails the test."""
+class NeverRead(Shades):
+    """Pictures with the identity of `Shades`; reading one fails the test."""
 
     def read(self, index: int, image_size: int) -> Image.Image:
         raise AssertionError(f"picture {index} was read")
 
 
 class Dying(Shades):
+    """Pictures that end the process which reads them."""
+
     def read(self, index: int, image_size: int) -> Image.Image:
         os._exit(9)
 
@@ -86,14 +88,16 @@ def caches(cache_dir: Path) -> list[str]:
     return sorted(path.name for path in cache_dir.iterdir())
 
 
-def until(condition: Callable[[], object]) -> None:
+def wait_until(condition: Callable[[], object]) -> None:
     deadline = time.monotonic() + 20
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.02)
 
 
-def test_order_and_form(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_cache_holds_every_picture_in_order(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     cache = open_cache(Shades(300), 8, tmp_path / "new" / "caches")
     assert isinstance(cache, FaceCache)
     assert isinstance(cache.images, np.memmap)
@@ -109,14 +113,14 @@ def test_order_and_form(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert "0 unreadable" in lines[1]
 
 
-def test_whole_cache_is_not_decoded_again(tmp_path: Path) -> None:
+def test_a_complete_cache_is_not_decoded_again(tmp_path: Path) -> None:
     built = open_cache(Shades(30), 8, tmp_path)
-    again = open_cache(Shut(30), 8, tmp_path)
+    again = open_cache(NeverRead(30), 8, tmp_path)
     assert again.folder.name.startswith("shades-")
     np.testing.assert_array_equal(again.images, built.images)
 
 
-def test_name_is_that_of_the_path(tmp_path: Path) -> None:
+def test_the_folder_is_named_after_the_source(tmp_path: Path) -> None:
     class Named(Shades):
         def identity(self) -> dict[str, object]:
             return {"path": "/somewhere/顔 of anime/../faces & more.zip"}
@@ -125,7 +129,7 @@ def test_name_is_that_of_the_path(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("change", ["source", "size", "version"])
-def test_anything_that_matters_means_another_cache(
+def test_another_source_size_or_version_has_its_own_cache(
     tmp_path: Path, change: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = open_cache(Shades(30), 8, tmp_path)
@@ -138,7 +142,7 @@ def test_anything_that_matters_means_another_cache(
 
 
 def test_unreadable_pictures_are_left_out_and_listed(tmp_path: Path) -> None:
-    bad = (0, *range(256, 512), 599)  # a whole chunk among them
+    bad = (0, *range(256, 512), 599)  # including a complete chunk
     cache = open_cache(Shades(600, bad, "顔\t{}\udcff"), 8, tmp_path, workers=1)
     good = [index for index in range(600) if index not in bad]
     np.testing.assert_array_equal(cache.images, expected(good))
@@ -147,10 +151,10 @@ def test_unreadable_pictures_are_left_out_and_listed(tmp_path: Path) -> None:
     lines = (cache.folder / "unreadable.txt").read_text(encoding="utf-8").splitlines()
     assert len(lines) == len(bad)
     assert lines[0] == "顔 0\\udcff\tbad as 0 is"
-    assert open_cache(Shut(600), 8, tmp_path).unreadable == len(bad)
+    assert open_cache(NeverRead(600), 8, tmp_path).unreadable == len(bad)
 
 
-def test_pool_gives_the_same_bytes(tmp_path: Path) -> None:
+def test_workers_write_the_same_bytes_as_one_process(tmp_path: Path) -> None:
     bad = (3, 255, 256, 700)
     alone = open_cache(Shades(800, bad), 8, tmp_path / "alone", workers=1)
     pooled = open_cache(Shades(800, bad), 8, tmp_path / "pooled", workers=2)
@@ -158,7 +162,7 @@ def test_pool_gives_the_same_bytes(tmp_path: Path) -> None:
         assert (alone.folder / name).read_bytes() == (pooled.folder / name).read_bytes()
 
 
-def test_process_that_dies_is_explained(tmp_path: Path) -> None:
+def test_a_dying_worker_is_reported(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="workers=1"):
         open_cache(Dying(600), 8, tmp_path, workers=2)
     assert caches(tmp_path) == []
@@ -174,7 +178,7 @@ def lengthen(folder: Path) -> None:
         file.write(b"more")
 
 
-def garble(folder: Path) -> None:
+def fill_with_zeros(folder: Path) -> None:
     (folder / "faces.npy").write_bytes(bytes((folder / "faces.npy").stat().st_size))
 
 
@@ -182,17 +186,25 @@ def change_type(folder: Path) -> None:
     np.save(folder / "faces.npy", np.zeros((30, 8, 8, 3), np.int8))
 
 
-def spoil_record(folder: Path) -> None:
+def corrupt_record(folder: Path) -> None:
     (folder / "source.json").write_text("{")
 
 
-def other_record(folder: Path) -> None:
+def record_another_source(folder: Path) -> None:
     record = json.loads((folder / "source.json").read_text())
     record["made_from"]["identity"]["count"] = 31
     (folder / "source.json").write_text(json.dumps(record))
 
 
-def replace_by_a_file(folder: Path) -> None:
+def delete_indices(folder: Path) -> None:
+    (folder / "indices.npy").unlink()
+
+
+def empty_faces(folder: Path) -> None:
+    (folder / "faces.npy").write_bytes(b"")
+
+
+def replace_with_a_file(folder: Path) -> None:
     shutil.rmtree(folder)
     folder.write_text("in the way")
 
@@ -202,103 +214,105 @@ def replace_by_a_file(folder: Path) -> None:
     [
         truncate,
         lengthen,
-        garble,
+        fill_with_zeros,
         change_type,
-        spoil_record,
-        other_record,
-        replace_by_a_file,
-        lambda folder: (folder / "indices.npy").unlink(),
-        lambda folder: (folder / "faces.npy").write_bytes(b""),
+        corrupt_record,
+        record_another_source,
+        replace_with_a_file,
+        delete_indices,
+        empty_faces,
     ],
 )
-def test_damaged_cache_is_rebuilt(tmp_path: Path, damage: Callable[[Path], object]) -> None:
+def test_a_damaged_cache_is_rebuilt(tmp_path: Path, damage: Callable[[Path], object]) -> None:
     damage(open_cache(Shades(30), 8, tmp_path).folder)
     cache = open_cache(Shades(30), 8, tmp_path)
     np.testing.assert_array_equal(cache.images, expected(list(range(30))))
     assert caches(tmp_path) == [cache.folder.name]
 
 
-def leftover(cache_dir: Path, pid: int, host: str) -> Path:
+def make_leftover(cache_dir: Path, pid: int, host: str) -> Path:
     folder = cache_dir / f".building-{pid}-{host}-0123abcd"
     folder.mkdir()
     (folder / "faces.npy").write_bytes(b"half")
     return folder
 
 
-def test_leftovers_of_dead_builds_are_removed_and_of_live_ones_kept(tmp_path: Path) -> None:
+def test_only_abandoned_builds_are_removed(tmp_path: Path) -> None:
     finished = subprocess.Popen([sys.executable, "-c", ""])
     finished.wait()
-    here = "".join(c if c.isalnum() or c == "_" else "_" for c in socket.gethostname())
-    dead = leftover(tmp_path, finished.pid, here)
-    live = leftover(tmp_path, os.getppid(), here)
-    silent = leftover(tmp_path, 1, "elsewhere")
+    this_host = "".join(c if c.isalnum() or c == "_" else "_" for c in socket.gethostname())
+    dead = make_leftover(tmp_path, finished.pid, this_host)
+    live = make_leftover(tmp_path, os.getppid(), this_host)
+    silent = make_leftover(tmp_path, 1, "elsewhere")
     for path in (silent, silent / "faces.npy"):
         os.utime(path, (0, 0))
-    working = leftover(tmp_path, 2, "elsewhere")
+    working = make_leftover(tmp_path, 2, "elsewhere")
     open_cache(Shades(30), 8, tmp_path)
     assert [path.exists() for path in (dead, live, silent, working)] == [False, True, False, True]
 
 
-def start_held_build(cache_dir: Path, workers: int) -> subprocess.Popen[bytes]:
-    """A build that has written part of its pictures and then hangs."""
-    script = cache_dir.parent / "held_build.py"
-    script.write_text(HELD_BUILD)
+def start_hanging_build(cache_dir: Path, workers: int) -> subprocess.Popen[bytes]:
+    """Start a build that writes part of its pictures and then hangs."""
+    script = cache_dir.parent / "hanging_build.py"
+    script.write_text(HANGING_BUILD)
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     command = [sys.executable, str(script), str(cache_dir), str(workers)]
     process = subprocess.Popen(
         command, env=environment, stderr=subprocess.PIPE, start_new_session=True
     )
-    until(lambda: any(path.stat().st_size > 40_000 for path in cache_dir.glob(".b*/faces.npy")))
+    wait_until(
+        lambda: any(path.stat().st_size > 40_000 for path in cache_dir.glob(".b*/faces.npy"))
+    )
     return process
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="/proc tells which workers are left")
-def test_killed_build_is_not_taken_for_a_cache(tmp_path: Path) -> None:
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc to find the workers")
+def test_a_killed_build_is_not_mistaken_for_a_cache(tmp_path: Path) -> None:
     cache_dir = tmp_path / "caches"
-    process = start_held_build(cache_dir, workers=2)
+    process = start_hanging_build(cache_dir, workers=2)
     workers = children(process.pid)
     assert workers
     process.kill()
     process.communicate()
     assert [name.startswith(".building-") for name in caches(cache_dir)] == [True]
-    until(lambda: not any(Path(f"/proc/{worker}/cmdline").exists() for worker in workers))
+    wait_until(lambda: not any(Path(f"/proc/{worker}/cmdline").exists() for worker in workers))
     cache = open_cache(Shades(1000), 8, cache_dir, workers=1)
     np.testing.assert_array_equal(cache.images, expected(list(range(1000))))
     assert caches(cache_dir) == [cache.folder.name]
 
 
 def children(pid: int) -> list[str]:
-    """Processes started by `pid`, where /proc says so."""
+    """Return the processes that `pid` started, from /proc."""
     return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
 
 
-@pytest.mark.skipif(os.name != "posix", reason="signals are a matter of POSIX")
+@pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
 @pytest.mark.parametrize("workers", [1, 2])
-def test_interrupt_propagates_and_cleans_up(tmp_path: Path, workers: int) -> None:
+def test_an_interrupt_propagates_and_leaves_no_files(tmp_path: Path, workers: int) -> None:
     cache_dir = tmp_path / "caches"
-    process = start_held_build(cache_dir, workers)
-    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: the workers get it as well
+    process = start_hanging_build(cache_dir, workers)
+    os.killpg(process.pid, signal.SIGINT)  # like a terminal, which interrupts the workers as well
     _, errors = process.communicate(timeout=20)
     assert errors.rstrip().endswith(b"KeyboardInterrupt")
     assert errors.count(b"Traceback") == 1
     assert caches(cache_dir) == []
 
 
-def test_two_builds_at_once_both_end_with_the_cache(
+def test_two_concurrent_builds_end_with_one_cache(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(scratch, "remove_abandoned", lambda place, kind: None)
-    together = threading.Barrier(2)
+    monkeypatch.setattr(scratch, "remove_abandoned", lambda folder, kind: None)
+    barrier = threading.Barrier(2)
 
-    class Together(Shades):
+    class Concurrent(Shades):
         def read(self, index: int, image_size: int) -> Image.Image:
             if index == 0:
-                together.wait(20)
+                barrier.wait(20)
             return super().read(index, image_size)
 
     results: list[FaceCache] = []
     builders = [
-        threading.Thread(target=lambda: results.append(open_cache(Together(30), 8, tmp_path)))
+        threading.Thread(target=lambda: results.append(open_cache(Concurrent(30), 8, tmp_path)))
         for _ in range(2)
     ]
     for builder in builders:
@@ -311,7 +325,7 @@ def test_two_builds_at_once_both_end_with_the_cache(
     assert caches(tmp_path) == [results[0].folder.name]
 
 
-def test_no_picture_readable(tmp_path: Path) -> None:
+def test_reasons_are_listed_if_no_picture_is_readable(tmp_path: Path) -> None:
     with pytest.raises(UserError) as caught:
         open_cache(Shades(5, tuple(range(5))), 8, tmp_path)
     message = str(caught.value)
@@ -322,25 +336,27 @@ def test_no_picture_readable(tmp_path: Path) -> None:
     assert caches(tmp_path) == [reasons.name]
 
 
-def test_no_pictures(tmp_path: Path) -> None:
+def test_an_empty_source_is_rejected(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="holds no pictures"):
         open_cache(Shades(0), 8, tmp_path)
 
 
-def test_folder_that_cannot_be_written(tmp_path: Path) -> None:
+def test_an_unwritable_folder_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("text")
     with pytest.raises(UserError, match=r"data\.cache_dir=\.\.\."):
         open_cache(Shades(3), 8, tmp_path / "file" / "caches")
 
 
-def test_too_little_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lack_of_space_is_reported_before_decoding(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=1))
     with pytest.raises(UserError, match=r"needs 576 bytes.*1 free"):
         open_cache(Shades(3), 8, tmp_path)
     assert caches(tmp_path) == []
 
 
-def test_disk_that_fills_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -350,15 +366,15 @@ def test_disk_that_fills_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert caches(tmp_path) == []
 
 
-def test_disk_that_fills_up_while_pictures_are_decoded(
+def test_a_full_disk_during_decoding_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plainly = Path.open
+    open_file = Path.open
 
     def full(path: Path, mode: str = "r", *args: Any, **settings: Any) -> Any:
         if mode == "r+b":
             raise OSError(errno.ENOSPC, "No space left on device")
-        return plainly(path, mode, *args, **settings)
+        return open_file(path, mode, *args, **settings)
 
     monkeypatch.setattr(Path, "open", full)
     with pytest.raises(UserError, match=r"(?s)needs 576 bytes.*data\.cache_dir=\.\.\."):
@@ -367,7 +383,7 @@ def test_disk_that_fills_up_while_pictures_are_decoded(
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_no_gap_is_left_where_pictures_are_unreadable(tmp_path: Path, workers: int) -> None:
+def test_unreadable_pictures_leave_no_gaps(tmp_path: Path, workers: int) -> None:
     count = 4 * CHUNK_PICTURES - 9
     good = [index for index in range(CHUNK_PICTURES, count) if index % 7]
     source = Shades(count, tuple(sorted(set(range(count)) - set(good))))
@@ -378,7 +394,7 @@ def test_no_gap_is_left_where_pictures_are_unreadable(tmp_path: Path, workers: i
     assert cache.unreadable == count - len(good)
 
 
-def test_neither_module_imports_torch() -> None:
+def test_decoding_loads_no_torch() -> None:
     imports = "import sys, anime_dcgan.data.cache, anime_dcgan.data.folder\n"
     code = imports + "sys.exit(bool({'torch', 'lightning'} & set(sys.modules)))"
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}

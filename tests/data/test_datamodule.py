@@ -1,4 +1,4 @@
-"""Batches: the split, the order, the processes, and resuming within an epoch."""
+"""Batches: the split, the order, several processes, and resuming within an epoch."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,18 +19,18 @@ def numbers(batches: FaceBatches) -> list[list[int]]:
     return [batch[:, 0, 0, 0].tolist() for batch in batches]
 
 
-def test_an_epoch_shows_every_face_once_and_leaves_out_the_rest():
+def test_an_epoch_shows_each_face_once_in_full_batches():
     batches = FaceBatches(IMAGES, np.arange(30), batch_size=4, seed=0)
     shown = numbers(batches)
     assert len(shown) == len(batches) == 7
     assert len({number for batch in shown for number in batch}) == 28
 
 
-def test_faces_that_do_not_fill_a_batch_give_none():
+def test_too_few_faces_give_no_batch():
     assert numbers(FaceBatches(IMAGES, np.arange(3), 4, seed=0)) == []
 
 
-def test_the_order_depends_on_seed_and_epoch_alone():
+def test_the_order_depends_only_on_seed_and_epoch():
     one, same = (FaceBatches(IMAGES, np.arange(30), 4, seed=0) for _ in range(2))
     first = numbers(one)
     assert numbers(one) == first == numbers(same)
@@ -47,20 +47,20 @@ def test_processes_share_an_epoch_without_overlap():
     assert len(shown) == len(set(shown)) == 24
 
 
-def test_an_interrupted_epoch_goes_on_where_it_was_and_the_next_is_whole():
-    whole = FaceBatches(IMAGES, np.arange(30), 4, seed=0)
+def test_resumes_within_an_epoch_and_completes_the_next():
+    complete = FaceBatches(IMAGES, np.arange(30), 4, seed=0)
     stopped = FaceBatches(IMAGES, np.arange(30), 4, seed=0)
     iterator = iter(stopped)
-    begun = [next(iterator)[:, 0, 0, 0].tolist() for _ in range(3)]
+    first = [next(iterator)[:, 0, 0, 0].tolist() for _ in range(3)]
     resumed = FaceBatches(IMAGES, np.arange(30), 4, seed=0)
     resumed.load_state_dict(stopped.state_dict())
-    assert begun + numbers(resumed) == numbers(whole)
-    for batches in (whole, resumed):
+    assert first + numbers(resumed) == numbers(complete)
+    for batches in (complete, resumed):
         batches.sampler.set_epoch(1)
-    assert numbers(resumed) == numbers(whole)
+    assert numbers(resumed) == numbers(complete)
 
 
-def test_rows_are_read_past_the_memory_map(tmp_path: Path):
+def test_batches_bypass_the_memory_map(tmp_path: Path):
     images = np.random.default_rng(0).integers(0, 256, (40, 5, 5, 3), dtype=np.uint8)
     np.save(tmp_path / "faces.npy", images)
     mapped = np.load(tmp_path / "faces.npy", mmap_mode="r")
@@ -72,7 +72,7 @@ def test_rows_are_read_past_the_memory_map(tmp_path: Path):
 
 
 @pytest.mark.parametrize("stopped_after", [0, 2])
-def test_faces_that_stay_on_the_device_come_in_the_same_batches(stopped_after):
+def test_resident_faces_come_in_the_same_batches(stopped_after):
     rows = np.arange(2, 29)
     from_disk, resident = (
         FaceBatches(IMAGES, rows, 4, seed=0, rank=1, world_size=2, device=device)
@@ -97,7 +97,7 @@ def test_faces_that_stay_on_the_device_come_in_the_same_batches(stopped_after):
         (True, "cpu", 0, True),
     ],
 )
-def test_faces_stay_on_a_gpu_that_has_room(
+def test_faces_are_resident_on_a_gpu_with_enough_memory(
     tmp_path: Path, monkeypatch, resident, device, free, expected
 ):
     module = FacesDataModule(DrawnFaces(20), 16, 5, cache_dir=str(tmp_path), resident=resident)
@@ -124,6 +124,6 @@ def test_batches_are_uint8_faces_from_the_cache(tmp_path: Path):
 @pytest.mark.parametrize(
     ("name", "value"), [("holdout", 1.0), ("holdout", -0.1), ("batch_size", 0)]
 )
-def test_senseless_settings_are_refused(name, value):
+def test_invalid_settings_are_rejected(name, value):
     with pytest.raises(UserError, match=f"data.{name}="):
         FacesDataModule(DrawnFaces(20), **{name: value})

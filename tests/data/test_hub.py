@@ -1,4 +1,4 @@
-"""A small hub on loopback: whole, broken, wrong and absent downloads of `data=anime_faces`."""
+"""A small hub on loopback: complete, interrupted, invalid and cached downloads."""
 
 import hashlib
 import io
@@ -9,138 +9,32 @@ import subprocess
 import sys
 import tarfile
 import threading
-import zipfile
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 import numpy as np
 import pytest
-from PIL import Image
 
-from anime_dcgan.data import hub
+from anime_dcgan.data import hub_download, hub_repository
 from anime_dcgan.data.cache import open_cache
 from anime_dcgan.data.hub import HubFaces
 from anime_dcgan.data.source import Pictures, Source
 from anime_dcgan.system.errors import UserError
 from tests.conftest import compose_train
+from tests.data.loopback_hub import (
+    COLOURS,
+    COMMIT,
+    REPO,
+    LoopbackHub,
+    breaks_after,
+    png,
+    send,
+    unavailable,
+)
 
 pytest.importorskip("huggingface_hub")
-
-REPO = "painters/some-faces"
-COMMIT = "0123456789abcdef0123456789abcdef01234567"
-COLOURS = {"a": (250, 0, 0), "b": (0, 250, 0), "c": (0, 0, 250)}
-
-
-def png(colour: tuple[int, int, int], size: int = 8) -> bytes:
-    stream = io.BytesIO()
-    Image.new("RGB", (size, size), colour).save(stream, "PNG")
-    return stream.getvalue()
-
-
-def archive_of_faces() -> bytes:
-    """Three faces, each in two folders, behind noise that makes the archive some blocks long."""
-    stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w") as archive:
-        archive.writestr("noise.bin", np.random.default_rng(0).bytes(300_000))
-        for folder in ("images", "images/data"):
-            for name, colour in COLOURS.items():
-                archive.writestr(f"{folder}/{name}.png", png(colour))
-    return stream.getvalue()
-
-
-class LoopbackHub:
-    """What the library asks of a hub: dataset info, tree, paths-info, resolve, with a redirect."""
-
-    def __init__(self) -> None:
-        self.files = {"README.md": b"a card", "data.zip": archive_of_faces()}
-        self.keeps: dict[str, str] = {}
-        """SHA-256 by path where the hub says another than that of the file."""
-        self.downloads: list[str | None] = []
-        """The Range header of each."""
-        self.requests = 0
-        self.tokens: list[str] = []
-        self.faults: list[Callable[[BaseHTTPRequestHandler, bytes], None]] = []
-        """What happens to the next downloads instead of an answer."""
-        self.licence: str | None = "cc0-1.0"
-
-    def entry(self, path: str) -> dict[str, object]:
-        data = self.files[path]
-        entry: dict[str, object] = {
-            "type": "file",
-            "path": path,
-            "size": len(data),
-            "oid": "0" * 40,
-        }
-        if not path.endswith(".md"):
-            digest = self.keeps.get(path) or hashlib.sha256(data).hexdigest()
-            entry["lfs"] = {"oid": digest, "size": len(data), "pointerSize": 130}
-        return entry
-
-    def answer(self, request: BaseHTTPRequestHandler, path: str, body: str) -> None:
-        self.requests += 1
-        self.tokens += request.headers.get_all("Authorization", [])
-        if path.startswith("/cdn/"):
-            self.send_file(request, self.files[path.removeprefix("/cdn/")])
-        elif f"datasets/{REPO}" not in path:
-            send(request, 404, {"X-Error-Code": "RepoNotFound"})
-        elif found := re.fullmatch(f"/datasets/{REPO}/resolve/{COMMIT}/(.+)", path):
-            send(request, 302, {"Location": f"/cdn/{found[1]}", "X-Repo-Commit": COMMIT})
-        elif not re.search(rf"/(main|{COMMIT})$", path):
-            send(request, 404, {"X-Error-Code": "RevisionNotFound"})
-        elif "/revision/" in path:
-            info = {"id": REPO, "sha": COMMIT, "cardData": {"license": self.licence}}
-            send_json(request, info)
-        elif "/paths-info/" in path:
-            asked = parse_qs(body)["paths"]
-            send_json(request, [self.entry(path) for path in asked if path in self.files])
-        else:
-            folder = {"type": "directory", "path": "images", "oid": "0" * 40}
-            send_json(request, [folder, *map(self.entry, self.files)])
-
-    def send_file(self, request: BaseHTTPRequestHandler, data: bytes) -> None:
-        asked = request.headers["Range"]
-        self.downloads.append(asked)
-        if self.faults:
-            self.faults.pop(0)(request, data)
-        elif asked is None:
-            send(request, 200, {"Content-Length": str(len(data))}, data)
-        else:
-            start = int(asked.removeprefix("bytes=").removesuffix("-"))
-            whole = f"bytes {start}-{len(data) - 1}/{len(data)}"
-            length = str(len(data) - start)
-            headers = {"Content-Range": whole, "Content-Length": length}
-            send(request, 206, headers, data[start:])
-
-
-def send(
-    request: BaseHTTPRequestHandler, status: int, headers: dict[str, str], data: bytes = b""
-) -> None:
-    request.send_response(status)
-    for name, value in {"Content-Length": "0", **headers}.items():
-        request.send_header(name, value)
-    request.end_headers()
-    request.wfile.write(data)
-
-
-def send_json(request: BaseHTTPRequestHandler, content: object) -> None:
-    data = json.dumps(content).encode()
-    send(request, 200, {"Content-Length": str(len(data)), "Content-Type": "application/json"}, data)
-
-
-def breaks_after(count: int) -> Callable[[BaseHTTPRequestHandler, bytes], None]:
-    """The connection ends after `count` bytes of the body."""
-
-    def fault(request: BaseHTTPRequestHandler, data: bytes) -> None:
-        send(request, 200, {"Content-Length": str(len(data))}, data[:count])
-        request.close_connection = True
-
-    return fault
-
-
-def unavailable(request: BaseHTTPRequestHandler, data: bytes) -> None:
-    send(request, 503, {})
 
 
 @pytest.fixture
@@ -150,7 +44,7 @@ def loopback() -> LoopbackHub:
 
 @pytest.fixture
 def address(loopback: LoopbackHub, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """Where the hub is; no proxy of this machine stands before it."""
+    """The address of the hub, which is reached without a proxy."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -186,24 +80,30 @@ Open = Callable[..., HubFaces]
 
 @pytest.fixture
 def faces(address: str, tmp_path: Path) -> Open:
-    """`faces(file=...)`: the set as the next run of a command would open it."""
+    """A function that opens the data set like another run, with some parameters changed."""
 
     def open_faces(**changes: str | None) -> HubFaces:
-        settings = {"revision": COMMIT, "cache_dir": str(tmp_path / "kept"), "endpoint": address}
+        settings = {
+            "revision": COMMIT,
+            "cache_dir": str(tmp_path / "downloaded"),
+            "endpoint": address,
+        }
         return HubFaces(**{"repo": REPO, **settings, **changes})  # pyright: ignore[reportArgumentType]
 
     return open_faces
 
 
-def kept(tmp_path: Path, pattern: str) -> list[Path]:
-    return sorted((tmp_path / "kept").rglob(pattern))
+def downloaded(tmp_path: Path, pattern: str) -> list[Path]:
+    return sorted((tmp_path / "downloaded").rglob(pattern))
 
 
 def pixel(faces: HubFaces, index: int) -> tuple[float, ...]:
     return tuple(np.asarray(faces.read(index, 4)).mean(axis=(0, 1)))
 
 
-def test_a_complete_download(faces: Open, loopback: LoopbackHub, tmp_path: Path, capfd) -> None:
+def test_the_archive_is_downloaded_on_first_use(
+    faces: Open, loopback: LoopbackHub, tmp_path: Path, capfd
+) -> None:
     source = faces()
     assert loopback.requests == 0
     assert isinstance(source, Source)
@@ -215,9 +115,9 @@ def test_a_complete_download(faces: Open, loopback: LoopbackHub, tmp_path: Path,
     assert source.bytes(2) == len(png(COLOURS["c"]))
     assert loopback.downloads == [None]
     assert loopback.tokens == []
-    (archive,) = kept(tmp_path, "*.zip")
+    (archive,) = downloaded(tmp_path, "*.zip")
     assert archive.read_bytes() == loopback.files["data.zip"]
-    assert not kept(tmp_path, "*.incomplete")
+    assert not downloaded(tmp_path, "*.incomplete")
     printed = capfd.readouterr().err.splitlines()
     assert printed[0].startswith(f"downloading data.zip of {REPO} once, ")
     assert (
@@ -229,8 +129,12 @@ def test_a_complete_download(faces: Open, loopback: LoopbackHub, tmp_path: Path,
 def test_the_size_is_printed_in_megabytes(
     faces: Open, loopback: LoopbackHub, monkeypatch: pytest.MonkeyPatch, capfd
 ) -> None:
-    monkeypatch.setattr(hub._Repository, "download", lambda *_: pytest.fail("too much to fetch"))
-    monkeypatch.setattr(hub.shutil, "disk_usage", lambda _: type("Usage", (), {"free": 10**9}))
+    monkeypatch.setattr(
+        hub_repository.Repository, "download", lambda *_: pytest.fail("too much to fetch")
+    )
+    monkeypatch.setattr(
+        hub_download.shutil, "disk_usage", lambda _: type("Usage", (), {"free": 10**9})
+    )
     loopback.licence = None
     entry = loopback.entry("data.zip")
     entry["lfs"] = {"oid": "a" * 64, "size": 462_126_466, "pointerSize": 130}
@@ -245,7 +149,9 @@ def test_the_size_is_printed_in_megabytes(
 def test_lack_of_space_is_reported_before_the_download(
     faces: Open, loopback: LoopbackHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hub.shutil, "disk_usage", lambda _: type("Usage", (), {"free": 1000}))
+    monkeypatch.setattr(
+        hub_download.shutil, "disk_usage", lambda _: type("Usage", (), {"free": 1000})
+    )
     with pytest.raises(UserError, match=r"1,000 bytes free, .* data\.fetch_dir="):
         len(faces())
     assert loopback.downloads == []
@@ -263,13 +169,13 @@ def test_a_later_run_resumes_the_download(
     loopback.faults = [breaks_after(200_000), unavailable]
     with pytest.raises(UserError, match="run the command again to resume"):
         len(faces())
-    (partial,) = kept(tmp_path, "*.incomplete")
+    (partial,) = downloaded(tmp_path, "*.incomplete")
     assert partial.read_bytes() == loopback.files["data.zip"][:200_000]
-    assert not kept(tmp_path, "*.zip")
+    assert not downloaded(tmp_path, "*.zip")
     capfd.readouterr()
     assert len(faces()) == 3
     assert loopback.downloads == [None, "bytes=200000-", "bytes=200000-"]
-    assert not kept(tmp_path, "*.incomplete")
+    assert not downloaded(tmp_path, "*.incomplete")
     printed = capfd.readouterr().err
     assert f"resuming data.zip of {REPO} at 200,000 bytes of " in printed
     assert "licence" not in printed
@@ -287,14 +193,14 @@ def test_a_wrong_checksum_is_reported_and_the_file_removed(
 ) -> None:
     right = loopback.files["data.zip"]
     wrong = {"shorter": right[:-9], "equal": right[:-9] + bytes(9), "longer": right + b"x"}[length]
-    loopback.keeps = {"data.zip": hashlib.sha256(right).hexdigest()}
+    loopback.checksums = {"data.zip": hashlib.sha256(right).hexdigest()}
     loopback.faults = [lambda request, data: send(request, 200, sizes(wrong), wrong)]
     expected = "does not have the SHA-256" if length == "equal" else "should be of size"
     with pytest.raises(UserError, match=expected):
         len(faces())
-    assert not kept(tmp_path, "*.zip")
+    assert not downloaded(tmp_path, "*.zip")
     if length == "equal":
-        assert not kept(tmp_path, "*.incomplete")
+        assert not downloaded(tmp_path, "*.incomplete")
     if length != "shorter":
         assert len(faces()) == 3
         assert loopback.downloads == [None, None]
@@ -306,14 +212,14 @@ def sizes(data: bytes) -> dict[str, str]:
 
 def test_a_downloaded_archive_needs_no_network(faces: Open, loopback: LoopbackHub) -> None:
     before = faces().identity()
-    asked = loopback.requests
+    requested = loopback.requests
     assert faces().identity() == before
     nowhere = faces(endpoint="http://127.0.0.1:9")
     assert pixel(nowhere, 1) == COLOURS["b"]
-    assert loopback.requests == asked
+    assert loopback.requests == requested
 
 
-def test_a_branch_stays_what_it_was(faces: Open, loopback: LoopbackHub) -> None:
+def test_a_branch_stays_as_downloaded(faces: Open, loopback: LoopbackHub) -> None:
     identity = faces(revision="main", file=None).identity()
     assert identity == {**faces().identity(), "revision": COMMIT}
     loopback.files["data.zip"] = b"something else"
@@ -324,7 +230,7 @@ def test_a_damaged_archive_is_downloaded_again(
     faces: Open, loopback: LoopbackHub, tmp_path: Path
 ) -> None:
     len(faces())
-    (archive,) = kept(tmp_path, "*.zip")
+    (archive,) = downloaded(tmp_path, "*.zip")
     archive.write_bytes(archive.read_bytes()[:1000])
     assert pixel(faces(), 0) == COLOURS["a"]
     assert loopback.downloads == [None, None]
@@ -343,14 +249,14 @@ def test_the_identity_depends_on_content_not_location(
 
 def test_workers_read_the_downloaded_archive(faces: Open, loopback: LoopbackHub) -> None:
     pickled = pickle.dumps(faces())
-    asked = loopback.requests
+    requested = loopback.requests
     assert loopback.downloads == [None]
     reading = "import pickle, sys; print(pickle.load(sys.stdin.buffer).read(1, 1).getpixel((0, 0)))"
     read = subprocess.run(
         [sys.executable, "-W", "error", "-c", reading], input=pickled, capture_output=True
     )
     assert read.stdout.decode().strip() == str(COLOURS["b"]), read.stderr.decode()
-    assert loopback.requests == asked
+    assert loopback.requests == requested
 
 
 def test_concurrent_processes_download_once(
@@ -358,7 +264,7 @@ def test_concurrent_processes_download_once(
 ) -> None:
     counting = (
         "from anime_dcgan.data.hub import HubFaces;"
-        f"print(len(HubFaces({REPO!r}, {COMMIT!r}, cache_dir={str(tmp_path / 'kept')!r})))"
+        f"print(len(HubFaces({REPO!r}, {COMMIT!r}, cache_dir={str(tmp_path / 'downloaded')!r})))"
     )
     environment = {"HF_ENDPOINT": address, "NO_PROXY": "127.0.0.1", "TQDM_POSITION": "-1"}
     processes = [
@@ -376,12 +282,12 @@ def test_concurrent_processes_download_once(
     assert b"data.zip: 100%" in b"".join(err for _, err in results)
 
 
-def test_the_cache_of_decoded_faces_takes_it(faces: Open, tmp_path: Path) -> None:
+def test_downloaded_faces_are_decoded_into_a_cache(faces: Open, tmp_path: Path) -> None:
     cache = open_cache(faces(), 4, tmp_path / "decoded")
     assert [tuple(image[0, 0]) for image in cache.images] == list(COLOURS.values())
 
 
-def test_the_archive_is_found_where_none_is_named(faces: Open, loopback: LoopbackHub) -> None:
+def test_the_only_archive_is_found_without_its_name(faces: Open, loopback: LoopbackHub) -> None:
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode="w:gz") as archive:
         member = tarfile.TarInfo("a.png")
@@ -403,10 +309,10 @@ def test_the_archive_is_found_where_none_is_named(faces: Open, loopback: Loopbac
         (["a.zip"], None, f"a.zip of {REPO} is a broken archive"),
     ],
 )
-def test_an_archive_that_cannot_be_used(
+def test_unusable_archives_are_reported(
     faces: Open, loopback: LoopbackHub, files: list[str], file: str | None, message: str
 ) -> None:
-    loopback.files = {name: b"no archive" for name in files}
+    loopback.files = {name: b"not an archive" for name in files}
     with pytest.raises(UserError) as caught:
         len(faces(file=file))
     assert message in str(caught.value)
@@ -432,7 +338,7 @@ def test_unreachable_data_sets_are_reported(
         len(faces(**changes))
     assert str(caught.value).startswith(message)
     assert len(str(caught.value).splitlines()) <= 2
-    assert not kept(tmp_path, "*.json")
+    assert not downloaded(tmp_path, "*.json")
 
 
 def test_offline_mode_is_reported(faces: Open, loopback: LoopbackHub, monkeypatch) -> None:
@@ -443,7 +349,7 @@ def test_offline_mode_is_reported(faces: Open, loopback: LoopbackHub, monkeypatc
 
 
 @pytest.mark.parametrize("package", ["huggingface_hub", "httpx2"])
-def test_the_package_that_is_missing_is_named(
+def test_a_missing_package_is_named(
     faces: Open, monkeypatch: pytest.MonkeyPatch, package: str
 ) -> None:
     monkeypatch.setitem(sys.modules, package, None)
@@ -454,7 +360,7 @@ def test_the_package_that_is_missing_is_named(
     )
 
 
-def test_the_configuration_names_one_state_of_the_set() -> None:
+def test_the_configuration_pins_a_commit() -> None:
     source = compose_train("data=anime_faces", "run_dir=x").data.source
     assert source._target_ == "anime_dcgan.data.hub.HubFaces"
     assert (source.repo, source.file) == ("huggan/anime-faces", "data.zip")

@@ -16,7 +16,7 @@ from anime_dcgan.data.folder import FolderFaces
 from anime_dcgan.data.manifest import COLUMNS, ManifestFaces, read_manifest, write_manifest
 from anime_dcgan.data.source import HasSplit
 from anime_dcgan.system.errors import UserError
-from tests.data.test_folder import encoded, make_tar, make_zip, plain
+from tests.data.pictures import encoded, make_tar, make_zip, plain
 
 FORMULAS = ["=1+1.png", "+1.png", "-1.png", "@SUM(A1).png", "\tb.png", "\rc.png"]
 SCRIPTS = ["顔/アニメ.png", "лицо.webp", "وجه.bmp", "é.png", "e\u0301.png", "😀.png"]

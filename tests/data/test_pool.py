@@ -1,11 +1,11 @@
-"""Work in processes, and how it ends."""
+"""Worker processes and how they end."""
 
 import os
 import subprocess
 import sys
 from pathlib import Path
 
-LET_GO = """
+CLOSE_EARLY = """
 from anime_dcgan.data.pool import in_order
 
 def large(part):
@@ -18,9 +18,9 @@ if __name__ == "__main__":
 """
 
 
-def test_workers_that_hand_back_large_results_can_be_let_go(tmp_path: Path):
-    script = tmp_path / "let_go.py"
-    script.write_text(LET_GO)
+def test_a_pool_of_large_results_can_be_closed_early(tmp_path: Path):
+    script = tmp_path / "close_early.py"
+    script.write_text(CLOSE_EARLY)
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     for _ in range(3):
         subprocess.run([sys.executable, str(script)], env=environment, check=True, timeout=20)

@@ -1,4 +1,4 @@
-"""Squares of pictures: where their pixels come from, and what they are as text."""
+"""Square regions of pictures: the origin of their pixels, and their text form."""
 
 import math
 
@@ -20,9 +20,9 @@ def noise(width: int, height: int) -> Image.Image:
 def waves(
     side: int, periods: float, centre: tuple[float, float], size: int, angle: float
 ) -> Image.Image:
-    """A square of the pattern of soft waves, turned counter-clockwise about `centre`, in a picture.
+    """Return a pattern of soft waves, turned counter-clockwise about `centre`.
 
-    Worked out at each pixel from the formula: nothing is resampled.
+    Each pixel is computed from the formula; nothing is resampled.
     """
     y, x = np.mgrid[:size, :size] + 0.5
     right, down = x - centre[0], y - centre[1]
@@ -39,14 +39,14 @@ def difference(one: Image.Image, other: Image.Image) -> np.ndarray:
 
 
 @pytest.mark.parametrize("image_size", [8, 20, 32])
-def test_an_upright_square_of_whole_pixels_is_cut_as_if_by_hand(image_size: int):
+def test_an_upright_square_of_whole_pixels_equals_a_crop(image_size: int):
     picture = noise(50, 40)
-    by_hand = fit(picture.crop((11, 7, 31, 27)), image_size)
-    assert difference(Region(11, 7, 20).cut(picture, image_size), by_hand).max() == 0
+    cropped = fit(picture.crop((11, 7, 31, 27)), image_size)
+    assert difference(Region(11, 7, 20).cut(picture, image_size), cropped).max() == 0
 
 
 @pytest.mark.parametrize(("angle", "turns"), [(90, 1), (180, 2), (-90, 3), (360, 0)])
-def test_right_angles_move_pixels_and_hardly_change_one(angle: float, turns: int):
+def test_right_angles_move_pixels_almost_unchanged(angle: float, turns: int):
     """A region turned counter-clockwise is shown upright by turning it clockwise."""
     picture = noise(50, 40)
     moved = np.rot90(np.asarray(picture)[7:27, 11:31], -turns)
@@ -56,18 +56,18 @@ def test_right_angles_move_pixels_and_hardly_change_one(angle: float, turns: int
 @pytest.mark.parametrize("angle", ANGLES)
 @pytest.mark.parametrize("image_size", [32, 60, 100])
 def test_a_turned_pattern_is_cut_back_upright(angle: float, image_size: int):
-    """Against the same pattern, drawn upright at the size of the result."""
+    """Compare with the same pattern, drawn upright at the size of the result."""
     picture = waves(60, 2, (80.5, 70.25), 160, angle)
     cut = Region(80.5 - 30, 70.25 - 30, 60, angle).cut(picture, image_size)
     middle = image_size / 2
     expected = waves(image_size, 2, (middle, middle), image_size, 0)
-    inside = (slice(2, -2), slice(2, -2))  # at the rim, `fit` has one side only to average
+    inside = (slice(2, -2), slice(2, -2))  # at the border, `fit` averages one side only
     assert difference(cut, expected)[inside].max() <= 4
 
 
 @pytest.mark.parametrize("angle", [0.0, 20.0])
 def test_a_strong_reduction_averages(angle: float):
-    """Stripes of 2 px are grey when 1,000 px become 10; picking pixels would make them coarse."""
+    """Stripes of 2 px turn grey when 1,000 px become 10; picking pixels would show stripes."""
     stripes = np.zeros((1500, 1500, 3), np.uint8)
     stripes[:, ::2] = 255
     cut = Region(250.0, 250.0, 1000.0, angle).cut(Image.fromarray(stripes), 10)
@@ -76,8 +76,8 @@ def test_a_strong_reduction_averages(angle: float):
 
 @pytest.mark.parametrize("angle", ANGLES)
 @pytest.mark.parametrize("side", [60.0, 1000.0])
-def test_a_reduced_square_lies_where_it_should(side: float, angle: float):
-    """The middle of a dark disc, to a part of a pixel: reduced in blocks, turned and not."""
+def test_a_reduced_square_keeps_its_position(side: float, angle: float):
+    """Locate the centre of a dark disc to a fraction of a pixel, with and without blocks."""
     size, (x, y) = round(2 * side), (1.1 * side, 0.93 * side)
     rows, columns = np.mgrid[:size, :size] + 0.5
     disc = np.hypot(columns - x, rows - y) < side / 5
@@ -94,7 +94,7 @@ def test_a_reduced_square_lies_where_it_should(side: float, angle: float):
     assert dark.sum() / 255 / 400 == pytest.approx(math.pi / 25, rel=0.02)
 
 
-def test_beyond_the_edges_is_white():
+def test_parts_beyond_the_edges_are_white():
     picture = Image.new("RGB", (40, 30), (10, 20, 30))
     cut = np.asarray(Region(-5, 20, 20).cut(picture, 20))
     assert (cut[:10, 5:] == (10, 20, 30)).all()
@@ -103,13 +103,13 @@ def test_beyond_the_edges_is_white():
 
 
 @pytest.mark.parametrize("angle", [0.0, 15.0])
-@pytest.mark.parametrize("place", [(-500.0, 0.0, 60.0), (5000.0, -900.0, 800.0)])
-def test_a_square_beside_the_picture_is_white(place: tuple[float, float, float], angle: float):
-    cut = Region(*place, angle).cut(Image.new("RGB", (40, 30)), 8)
+@pytest.mark.parametrize("square", [(-500.0, 0.0, 60.0), (5000.0, -900.0, 800.0)])
+def test_a_square_outside_the_picture_is_white(square: tuple[float, float, float], angle: float):
+    cut = Region(*square, angle).cut(Image.new("RGB", (40, 30)), 8)
     assert difference(cut, Image.new("RGB", (8, 8), "white")).max() == 0
 
 
-def test_a_square_far_larger_than_the_picture_needs_no_memory_of_its_size():
+def test_a_huge_square_needs_little_memory():
     cut = np.asarray(Region(-5e6, -5e6, 1e7).cut(Image.new("RGB", (40, 30)), 8))
     assert (cut[[0, 0, -1, -1], [0, -1, 0, -1]] == 255).all()
 
@@ -122,7 +122,7 @@ def test_a_square_far_larger_than_the_picture_needs_no_memory_of_its_size():
         (Region(12345.67, 1e-3, 54321.01, 29.99), "12345.67 0.001 54321.01 29.99"),
     ],
 )
-def test_a_region_is_read_back_as_it_was_written(region: Region, text: str):
+def test_a_region_is_parsed_as_written(region: Region, text: str):
     assert str(region) == text
     assert Region.parse(text) == region
 
@@ -131,6 +131,6 @@ def test_a_region_is_read_back_as_it_was_written(region: Region, text: str):
     "text",
     ["", "1 2 3", "1 2 3 4 5", "a b c d", "1 2 0 0", "1 2 -3 0", "1 2 inf 0", "nan 2 3 0"],
 )
-def test_what_is_no_region_is_refused(text: str):
+def test_invalid_regions_are_rejected(text: str):
     with pytest.raises(ValueError):
         Region.parse(text)

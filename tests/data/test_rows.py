@@ -14,14 +14,14 @@ COUNT = 6000
 
 @pytest.fixture
 def images(tmp_path: Path) -> np.ndarray:
-    """A memory map of 18 MB that nothing was read through."""
+    """A memory map of 18 MB, no page of which was read."""
     path = tmp_path / "faces.npy"
     values = np.random.default_rng(0).integers(0, 256, (COUNT, 32, 32, 3), dtype=np.uint8)
     np.save(path, values)
     return np.load(path, mmap_mode="r")
 
 
-def test_rows_are_those_of_the_map_in_the_order_that_is_asked_for(images: np.ndarray):
+def test_rows_equal_those_of_the_map_in_the_requested_order(images: np.ndarray):
     rows = np.array([5, 0, COUNT - 1, 5])
     assert np.array_equal(read_rows(images, rows), images[rows])
     assert np.array_equal(read_rows(np.array(images), rows), images[rows])
@@ -29,17 +29,17 @@ def test_rows_are_those_of_the_map_in_the_order_that_is_asked_for(images: np.nda
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="resident pages are read from /proc")
-def test_nothing_of_the_map_becomes_resident(images: np.ndarray, tmp_path: Path):
+def test_no_page_of_the_map_becomes_resident(images: np.ndarray, tmp_path: Path):
     rows = np.random.default_rng(1).permutation(COUNT)[:500]
-    before = resident(tmp_path)
+    before = resident_kb(tmp_path)
     read_rows(images, rows)
-    assert resident(tmp_path) == before
+    assert resident_kb(tmp_path) == before
     images[rows].sum()
-    assert resident(tmp_path) > before + 1000
+    assert resident_kb(tmp_path) > before + 1000
 
 
-def resident(folder: Path) -> int:
-    """Resident kB of what is mapped from files in a folder."""
+def resident_kb(folder: Path) -> int:
+    """Return the resident memory of mapped files in a folder, in kB."""
     maps = Path("/proc/self/smaps").read_text()
     found = re.findall(rf"{re.escape(str(folder))}.*?^Rss:\s+(\d+)", maps, re.DOTALL | re.MULTILINE)
     return sum(map(int, found))

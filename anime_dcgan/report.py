@@ -24,7 +24,7 @@ def report(config: DictConfig) -> None:
     """Write the page of a run."""
     run = find_run(str(config.run), Path(config.outputs))
     out = run / "report.html" if config.out is None else Path(config.out)
-    from anime_dcgan.page.write import write_report
+    from anime_dcgan.page.report import write_report
 
     for note in write_report(run, out, config.grids):
         log(f"note: {note}")

@@ -35,11 +35,11 @@ class Page(HTMLParser):
     def all(self, tag: str, **attributes: str) -> list[dict[str, str | None]]:
         """Return the attributes of each element `tag` that has these values."""
         return [
-            found
-            for name, found in self.elements
+            element
+            for name, element in self.elements
             if name == tag
             and all(
-                found.get(key.strip("_").replace("_", "-")) == value
+                element.get(key.strip("_").replace("_", "-")) == value
                 for key, value in attributes.items()
             )
         ]

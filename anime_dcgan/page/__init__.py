@@ -1,1 +1,1 @@
-"""The report of a run: one HTML page of its files alone. Nothing in here loads torch."""
+"""HTML pages: reports, comparisons and reviews. Nothing in here loads torch."""

@@ -9,7 +9,7 @@ from anime_dcgan.page import formatting
 from anime_dcgan.page.panels import HOURS, IMAGES, Axis, Curve, Panel
 from anime_dcgan.page.plot import CURVES, draw
 from anime_dcgan.page.render import render, write_page
-from anime_dcgan.page.sheets import Picture, mosaic, read_sheet, side_within, split_grid
+from anime_dcgan.page.sheets import Picture, mosaic, read_faces, side_within
 from anime_dcgan.run.entries import Entry
 from anime_dcgan.run.ranking import Ranking, Recipe, differing_settings
 from anime_dcgan.run.record import Measurement
@@ -195,7 +195,7 @@ def _mean_curve(recipe: Recipe, ranking: Ranking, axis: Axis) -> Points:
 
 
 def _grids(ranking: Ranking, notes: list[str]) -> list[RecipeGrid]:
-    found = []
+    best_faces = []
     for recipe in ranking.recipes[:MAX_GRIDS]:
         best = min(range(len(recipe.entries)), key=recipe.distances.__getitem__)
         entry, measurement = recipe.entries[best], recipe.ranked_by[best]
@@ -205,14 +205,14 @@ def _grids(ranking: Ranking, notes: list[str]) -> list[RecipeGrid]:
         epoch = epoch_of(sheets[-1]) if measurement.epoch is None else measurement.epoch
         path = min(sheets, key=lambda sheet: abs(epoch_of(sheet) - epoch))
         try:
-            faces = split_grid(read_sheet(path))
+            faces = read_faces(path)
         except ValueError as error:
             notes.append(f"{entry.path.name}: {error}")
             continue
-        found.append((recipe, entry, path, faces))
-    max_bytes = MAX_PICTURE_BYTES / max(1, len(found))
+        best_faces.append((recipe, entry, path, faces))
+    max_bytes = MAX_PICTURE_BYTES / max(1, len(best_faces))
     grids = []
-    for recipe, entry, path, faces in found:
+    for recipe, entry, path, faces in best_faces:
         side = side_within(faces, max_bytes)
         caption = f"epoch {epoch_of(path):g} of {entry.path.name}"
         grids.append(RecipeGrid(recipe.label, caption, mosaic(faces, side, side)))

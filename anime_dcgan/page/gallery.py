@@ -8,10 +8,10 @@ from anime_dcgan.page.sheets import (
     Faces,
     Picture,
     mosaic,
+    read_faces,
     read_sheet,
     shrink_to_fit,
     side_within,
-    split_grid,
 )
 from anime_dcgan.run.record import RunRecord
 from anime_dcgan.run.runs import by_epoch, epoch_of
@@ -63,10 +63,10 @@ def read_gallery(run: Path, record: RunRecord, count: int) -> Gallery:
         EpochGrid(
             epoch,
             names=roles.get(epoch, ""),
-            averaged=mosaic(found, side, side),
+            averaged=mosaic(averaged, side, side),
             raw=_raw(raw / sheets[epoch].name, side),
         )
-        for epoch, found in faces.items()
+        for epoch, averaged in faces.items()
     ]
     shown = next(iter(roles))
     return Gallery(
@@ -110,7 +110,7 @@ def epoch_roles(epochs: list[float], record: RunRecord) -> dict[float, str]:
             nearest = min(epochs, key=lambda other: abs(other - epoch))
             close = abs(nearest - epoch) <= 1
             names.setdefault(nearest, []).append(name if close else f"nearest to {name}")
-    return {epoch: ", ".join(found) for epoch, found in names.items()}
+    return {epoch: ", ".join(each) for epoch, each in names.items()}
 
 
 def choose(epochs: list[float], preferred: list[float], count: int) -> list[float]:
@@ -118,19 +118,19 @@ def choose(epochs: list[float], preferred: list[float], count: int) -> list[floa
     chosen = [epochs.index(epoch) for epoch in preferred[:count]]
     while chosen and len(chosen) < min(count, len(epochs)):
         chosen.append(
-            max(range(len(epochs)), key=lambda one: min(abs(one - other) for other in chosen))
+            max(range(len(epochs)), key=lambda index: min(abs(index - other) for other in chosen))
         )
     return [epochs[index] for index in sorted(chosen)]
 
 
 def _read_all(paths: Mapping[float, Path], notes: list[str]) -> dict[float, Faces]:
-    found: dict[float, Faces] = {}
+    faces: dict[float, Faces] = {}
     for epoch, path in paths.items():
         try:
-            found[epoch] = split_grid(read_sheet(path))
+            faces[epoch] = read_faces(path)
         except ValueError as error:
             notes.append(f"samples/{path.parent.name}/{error}")
-    return found
+    return faces
 
 
 def _raw(path: Path, side: int) -> Picture | None:
@@ -138,7 +138,7 @@ def _raw(path: Path, side: int) -> Picture | None:
     if not path.is_file():
         return None
     try:
-        return mosaic(split_grid(read_sheet(path)), side, side)
+        return mosaic(read_faces(path), side, side)
     except ValueError:
         return None
 
@@ -166,7 +166,7 @@ def _between(
     count = min(MAX_FRAMES, len(shown) + max(0, free_bytes // max(used)))
     epochs = [epoch for epoch in choose(sorted(sheets), shown, count) if epoch not in shown]
     faces = _read_all({epoch: sheets[epoch] for epoch in epochs}, notes)
-    return [EpochGrid(epoch, "", mosaic(found, side, side)) for epoch, found in faces.items()]
+    return [EpochGrid(epoch, "", mosaic(each, side, side)) for epoch, each in faces.items()]
 
 
 def _neighbours(path: Path, notes: list[str]) -> Picture | None:

@@ -207,7 +207,7 @@ def _measured(quality: QualityRecord | None) -> list[Curve]:
         for key, value in measurement.values.items():
             points.setdefault(key + suffix, []).append((measurement.images, value))
     floor = quality.floor if quality else {}
-    return [Curve(name, found, floor.get(name)) for name, found in points.items()]
+    return [Curve(name, values, floor.get(name)) for name, values in points.items()]
 
 
 def _named(curves: Mapping[str, Points], names: Mapping[str, str]) -> list[Curve]:

@@ -12,18 +12,18 @@ from anime_dcgan.system.errors import explain_os_error
 from anime_dcgan.system.files import write_text
 
 TEMPLATE = Path(__file__).parent / "template"
-THEME = TEMPLATE / "theme.css"  # also of the studio
+THEME = TEMPLATE / "theme.css"  # the studio serves it too
 
 
 def render(name: str, scripts: Sequence[str], **parts: object) -> str:
     """Return the page `name`.html with these scripts, the theme and the page's own style.
 
-    The scripts become one, in their order. All `parts` are escaped, unless they are `Markup`.
+    The scripts are concatenated in this order. All `parts` are escaped, unless they are `Markup`.
     """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
 
-    script = "\n".join(['"use strict";', *(_read(f"{one}.js") for one in scripts)])
+    script = "\n".join(['"use strict";', *(_read(f"{each}.js") for each in scripts)])
     environment = Environment(
         loader=FileSystemLoader(TEMPLATE),
         autoescape=True,
@@ -33,7 +33,7 @@ def render(name: str, scripts: Sequence[str], **parts: object) -> str:
     )
     environment.filters |= {"number": formatting.number, "epoch": formatting.epoch}
     return environment.get_template(f"{name}.html").render(
-        style=Markup("\n".join(_read(f"{one}.css") for one in ("theme", "base", name))),
+        style=Markup("\n".join(_read(f"{each}.css") for each in ("theme", "base", name))),
         script=Markup(script),
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         version=anime_dcgan.__version__,

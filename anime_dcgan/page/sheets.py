@@ -32,6 +32,11 @@ class Picture:
         return "data:image/png;base64," + base64.b64encode(self.png).decode()
 
 
+def read_faces(path: Path) -> Faces:
+    """Read a grid of faces. Raises ValueError if it is damaged or incomplete."""
+    return split_grid(read_sheet(path))
+
+
 def read_sheet(path: Path) -> Image.Image:
     """Read a picture of the run. Raises ValueError if it is damaged or incomplete."""
     try:

@@ -117,7 +117,7 @@ def _writing_to(run_dir: Path) -> AbstractContextManager[None]:
 
 def write_report_or_log(run_dir: Path) -> None:
     """Write `report.html`, or log why that failed."""
-    from anime_dcgan.page.write import write_report
+    from anime_dcgan.page.report import write_report
 
     try:
         write_report(run_dir, run_dir / "report.html")

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from anime_dcgan.page.write import write_report
+from anime_dcgan.page.report import write_report
 from tests.chromium import BROWSER
 from tests.run_folder import make_full_run
 from tests.test_compare import make_sweep

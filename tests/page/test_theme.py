@@ -39,12 +39,12 @@ def test_contrast_matches_the_reference_values():
 @pytest.mark.parametrize("theme", [0, 1], ids=["light", "dark"])
 @pytest.mark.parametrize("name", TEXT)
 def test_text_has_enough_contrast(name: str, theme: int):
-    found = colours(theme)
-    assert min(contrast(found[name], found[ground]) for ground in ("page", "card")) >= 4.5
+    palette = colours(theme)
+    assert min(contrast(palette[name], palette[ground]) for ground in ("page", "card")) >= 4.5
 
 
 @pytest.mark.parametrize("theme", [0, 1], ids=["light", "dark"])
 @pytest.mark.parametrize("name", GRAPHICS)
 def test_graphics_have_enough_contrast(name: str, theme: int):
-    found = colours(theme)
-    assert min(contrast(found[name], found[ground]) for ground in ("page", "card")) >= 3
+    palette = colours(theme)
+    assert min(contrast(palette[name], palette[ground]) for ground in ("page", "card")) >= 3

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from anime_dcgan.page.write import write_report
+from anime_dcgan.page.report import write_report
 from anime_dcgan.system.errors import UserError
 from anime_dcgan.system.paths import CONF_DIR
 from tests.html import (
@@ -123,7 +123,7 @@ def test_a_path_that_cannot_be_written_is_named(tmp_path: Path, out: str):
 def test_torch_is_never_loaded(tmp_path: Path):
     run = make_full_run(tmp_path / "a")
     program = (
-        "import sys\nfrom pathlib import Path\nfrom anime_dcgan.page.write import write_report\n"
+        "import sys\nfrom pathlib import Path\nfrom anime_dcgan.page.report import write_report\n"
         f"write_report(Path({str(run)!r}), Path({str(tmp_path / 'page.html')!r}))\n"
         "heavy = {'torch', 'torchvision', 'lightning', 'tensorflow', 'matplotlib.pyplot'}\n"
         "assert not heavy & sys.modules.keys(), heavy & sys.modules.keys()"

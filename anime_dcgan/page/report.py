@@ -90,5 +90,5 @@ def _columns(quality: QualityRecord | None) -> list[str]:
     """Return the names of the measured values, the headline first."""
     if quality is None:
         return []
-    found = dict.fromkeys(key for each in quality.measurements for key in each.values)
-    return sorted(found, key=lambda key: (key != quality.headline, list(found).index(key)))
+    names = dict.fromkeys(key for each in quality.measurements for key in each.values)
+    return sorted(names, key=lambda name: name != quality.headline)  # stable

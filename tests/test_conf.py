@@ -36,7 +36,6 @@ PREPARE = {"crop": r"anime_dcgan\.cleaning\.crop\."}
 """Groups of the command `prepare`, with the modules of their targets."""
 LIBRARIES = {
     "optimizer": r"(torch\.optim|pytorch_optimizer)\.",
-    "trainer": r"lightning\.",
     "logger": r"lightning\.",
 }
 """Groups whose targets are in a library; those of other groups are in the module of that name."""

@@ -12,7 +12,7 @@ RESUME_CRITICAL = (
 )
 """Settings that determine the weights. Budgets, intervals and devices may change."""
 
-EXECUTION_ONLY = (".fused", ".foreach", ".cuda_graphs")
+EXECUTION_ONLY = (".fused", ".foreach", ".cuda_graphs", "trainer.threads")
 """Suffixes of settings that choose how the same steps are computed."""
 
 

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from anime_dcgan.game import duality
 from anime_dcgan.game.step import Game
 from anime_dcgan.system.paths import CONF_DIR
-from anime_dcgan.training.callbacks import equilibrium
 from anime_dcgan.training.gan import GAN
+from anime_dcgan.training.plain_game import plain_game
 from tests.conftest import Train
 
 RECIPES = sorted(path.stem for path in (CONF_DIR / "experiment").glob("*.yaml"))
@@ -40,7 +40,7 @@ def responses(module: GAN, real: Tensor, monkeypatch: pytest.MonkeyPatch) -> lis
     with monkeypatch.context() as patch:
         patch.setattr(duality, "value", lambda game, *_: games.append(game) or 0.0)
         torch.manual_seed(0)
-        game = equilibrium._game(module.trainer, module)
+        game = plain_game(module.trainer, module)
         duality.duality_gap(
             game, [real], lambda count: draw(module, count), real, module.discriminator_steps
         )

@@ -1,6 +1,5 @@
 """Measuring the distance from an equilibrium, and the verdict on the training."""
 
-import dataclasses
 import time
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,6 @@ from torch import Tensor
 from anime_dcgan.data.faces import Faces
 from anime_dcgan.data.rows import read_rows
 from anime_dcgan.game.duality import DualityGap, duality_gap
-from anime_dcgan.game.step import Game
 from anime_dcgan.metric.verdict import Observation, Rules, judge_training
 from anime_dcgan.sampling.image import to_float
 from anime_dcgan.system.errors import UserError
@@ -24,6 +22,7 @@ from anime_dcgan.training.callbacks.periodic import callbacks_of
 from anime_dcgan.training.callbacks.quality import Quality, Row
 from anime_dcgan.training.callbacks.scalars import log_scalars
 from anime_dcgan.training.gan import GAN
+from anime_dcgan.training.plain_game import plain_game
 
 
 class Equilibrium(Callback):
@@ -139,7 +138,7 @@ class Equilibrium(Callback):
         with torch.random.fork_rng(devices=devices):
             torch.manual_seed(int(random.integers(2**32)))
             batches = [real(response_rows, size) for _ in range(self.steps)]
-            game = _game(trainer, module)
+            game = plain_game(trainer, module)
             evaluated = real(value_rows, self.count)
             return duality_gap(game, batches, latents, evaluated, module.discriminator_steps)
 
@@ -164,18 +163,6 @@ class Equilibrium(Callback):
             if changed and isinstance(logger, TensorBoardLogger):
                 text = f"{self.verdict.name}: {'; '.join(self.verdict.reasons)}"
                 logger.experiment.add_text("verdict", text, row["images"])
-
-
-def _game(trainer: Trainer, module: GAN) -> Game:
-    """Return the game of the training with torch's own optimizers, for copies to play."""
-    generator_optimizer, discriminator_optimizer = trainer.optimizers
-    return dataclasses.replace(
-        module.game(),
-        generator_optimizer=generator_optimizer,
-        discriminator_optimizer=discriminator_optimizer,
-        precision=trainer.precision_plugin.forward_context,
-        backward=Tensor.backward,
-    )
 
 
 def _unseen_rows(faces: Faces, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

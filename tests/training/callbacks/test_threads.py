@@ -1,0 +1,105 @@
+"""The number of threads: the fastest one is used, and trials leave the training as it is."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+import torch
+
+from anime_dcgan.system.errors import UserError
+from anime_dcgan.training.callbacks import threads as module
+from anime_dcgan.training.callbacks.threads import Speed, Threads, time_steps
+from tests.conftest import Train, assert_same_weights
+
+Costs = dict[int, float]
+
+
+@pytest.fixture(autouse=True)
+def four_threads() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(4)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def steps(monkeypatch: pytest.MonkeyPatch) -> Callable[[Costs], Iterator[None]]:
+    """Endless steps that take the given seconds with that many threads."""
+    clock = [0.0]
+    monkeypatch.setattr(module.time, "perf_counter", lambda: clock[0])
+    monkeypatch.setattr(module.time, "monotonic", lambda: clock[0])
+
+    def endless(costs: Costs) -> Iterator[None]:
+        while True:
+            clock[0] += costs[torch.get_num_threads()]
+            yield
+
+    return endless
+
+
+def made() -> Threads:
+    """Return the callback as it is once a training has been set up."""
+    callback = Threads()
+    callback._max_threads = torch.get_num_threads()
+    return callback
+
+
+def test_half_as_many_threads_are_tried_while_that_gains(steps):
+    assert time_steps(4, steps({4: 4.0, 2: 1.0, 1: 2.0})) == {4: 4.0, 2: 1.0, 1: 2.0}
+    assert time_steps(4, steps({4: 1.0, 2: 2.0, 1: 0.1})) == {4: 1.0, 2: 2.0}
+
+
+@pytest.mark.parametrize(
+    ("before", "costs", "chosen"),
+    [
+        (4, {4: 1.0, 2: 2.0}, 4),
+        (4, {4: 3.0, 2: 1.0, 1: 2.0}, 2),
+        (4, {4: 1.1, 2: 1.0, 1: 2.0}, 4),  # too little to change the last bits for
+        (1, {4: 1.0, 2: 1.5}, 4),  # the other program has ended
+    ],
+)
+def test_a_clearly_faster_number_is_used_and_reported(steps, capsys, before, costs, chosen):
+    callback = made()
+    torch.set_num_threads(before)
+    callback._choose(steps(costs))
+    assert torch.get_num_threads() == chosen
+    assert f"threads {chosen}: {1000 * costs[chosen]:.0f} ms per step" in capsys.readouterr().err
+
+
+def test_half_the_speed_is_noticed(steps):
+    speed = Speed()
+    for cost, halved in ((1.0, False), (1.9, False), (2.1, True), (1.0, False)):
+        for _ in range(module.WINDOW_STEPS):
+            speed.start()
+            next(steps({4: cost}))
+            speed.stop()
+        assert speed.has_halved is halved
+
+
+def test_trials_leave_the_training_as_it_is(train: Train, monkeypatch: pytest.MonkeyPatch):
+    fixed = train("trainer.threads=1", run="fixed")
+    trials = []
+
+    def one_thread_is_fastest(max_threads: int, some: Iterator[None]) -> Costs:
+        trials.append([next(some) for _ in range(3)])
+        return {max_threads: 2.0, 1: 1.0}
+
+    monkeypatch.setattr(module, "time_steps", one_thread_is_fastest)
+    monkeypatch.setattr(Threads, "_retry_is_due", lambda _: True)
+    chosen = train(run="chosen")
+    assert len(trials) > 2
+    assert_same_weights(fixed, chosen)
+    assert torch.get_num_threads() == 4  # as before the training
+
+
+def test_a_resumed_run_keeps_its_number_unless_another_is_clearly_faster():
+    callback = made()
+    callback.load_state_dict({"threads": 2})
+    assert torch.get_num_threads() == 2
+    callback.load_state_dict({"threads": 64})  # begun on a larger machine
+    assert torch.get_num_threads() == 4
+
+
+@pytest.mark.parametrize("threads", ["0", "-1", "many"])
+def test_other_values_are_refused(train: Train, threads: str):
+    with pytest.raises(UserError, match=r"trainer\.threads=.*(such as 1|integer)"):
+        train(f"trainer.threads={threads}")

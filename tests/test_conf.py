@@ -35,6 +35,7 @@ COMMANDS = ("compare", "evaluate", "generate", "prepare", "report", "studio")
 PREPARE = {"crop": r"anime_dcgan\.cleaning\.crop\."}
 """Groups of the command `prepare`, with the modules of their targets."""
 LIBRARIES = {
+    "trainer": r"(anime_dcgan\.training\.trainer|lightning\.pytorch\.profilers)\.",
     "optimizer": r"(torch\.optim|pytorch_optimizer)\.",
     "logger": r"lightning\.",
 }

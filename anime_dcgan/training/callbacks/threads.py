@@ -5,6 +5,7 @@ programs use the same cores, the operating system always suspends one of them, a
 can be several times as fast as two (benchmarks/threads.py).
 """
 
+import math
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -26,82 +27,9 @@ MIN_TRIAL_STEPS = 2
 WINDOW_SECONDS = 5.0  # over which the speed of the training is taken
 WINDOW_STEPS = 8
 SLOWDOWN = 0.5  # fraction of the best speed below which the number is chosen again
+HOPELESS = 3  # a first step that takes this many times the limit is not repeated
 RETRY_SECONDS = 60.0  # between trials while fewer threads are used than there are
-RETRY_FACTOR = 50  # and trials take at most 1/50 of the time
-
-
-class Threads(Callback):
-    """Use a number of threads for the steps on a CPU, or the fastest one.
-
-    "auto" times steps on copies of the networks with all threads, half of them, and so on: before
-    the first step, when the speed has halved, and every minute while some threads are unused. The
-    last bits of the weights depend on the number of threads. A number that is not clearly slower
-    than the fastest one is therefore kept, and so is the one in the checkpoint of a resumed run.
-
-    Parameters:
-        threads: a number of threads, or "auto".
-    """
-
-    def __init__(self, threads: int | str = "auto") -> None:
-        if threads != "auto" and (not isinstance(threads, int) or threads < 1):
-            raise UserError(
-                f"trainer.threads={threads} must be auto or a number of threads, such as 1"
-            )
-        self.threads = threads
-        self._max_threads = 1
-        self._speed: Speed | None = None  # since the latest trial
-        self._retry_at = 0.0
-
-    def setup(self, trainer: Trainer, pl_module: GAN, stage: str) -> None:
-        self._max_threads = torch.get_num_threads()
-
-    def state_dict(self) -> dict[str, Any]:
-        return {"threads": torch.get_num_threads()}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        if self.threads == "auto":
-            torch.set_num_threads(min(state_dict["threads"], self._max_threads))
-
-    def on_train_start(self, trainer: Trainer, pl_module: GAN) -> None:
-        if isinstance(self.threads, int):
-            torch.set_num_threads(self.threads)
-
-    def on_train_batch_start(
-        self, trainer: Trainer, pl_module: GAN, batch: Tensor, batch_idx: int
-    ) -> None:
-        if self.threads != "auto" or self._max_threads == 1 or pl_module.device.type != "cpu":
-            return
-        speed = self._speed
-        if speed is None or speed.has_halved or self._retry_is_due():
-            self._choose(trial_steps(trainer, pl_module, batch))
-            speed = self._speed = Speed()
-        speed.start()
-
-    def on_train_batch_end(
-        self, trainer: Trainer, pl_module: GAN, outputs: Any, batch: Tensor, batch_idx: int
-    ) -> None:
-        if self._speed is not None:
-            self._speed.stop()
-
-    def teardown(self, trainer: Trainer, pl_module: GAN, stage: str) -> None:
-        torch.set_num_threads(self._max_threads)
-
-    def _retry_is_due(self) -> bool:
-        """Return True if more threads could be used, and the latest trial is long ago."""
-        return torch.get_num_threads() < self._max_threads and time.monotonic() > self._retry_at
-
-    def _choose(self, steps: Iterator[None]) -> None:
-        """Time steps, and use the fastest number of threads."""
-        start, before = time.monotonic(), torch.get_num_threads()
-        seconds = time_steps(self._max_threads, steps)
-        fastest = min(seconds, key=seconds.__getitem__)
-        keep = before in seconds and seconds[before] < MIN_GAIN * seconds[fastest]
-        chosen = before if keep else fastest
-        torch.set_num_threads(chosen)
-        if self._speed is None or chosen != before:
-            log(_explain(chosen, seconds))
-        end = time.monotonic()
-        self._retry_at = end + max(RETRY_SECONDS, RETRY_FACTOR * (end - start))
+MAX_TRIAL_FRACTION = 0.03  # of the time
 
 
 class Speed:
@@ -131,6 +59,85 @@ class Speed:
             self._seconds, self._steps = 0.0, 0
 
 
+class Threads(Callback):
+    """Use a number of threads for the steps on a CPU, or the fastest one.
+
+    "auto" times steps on copies of the networks with 1, 2, 4, ... threads: before the first step,
+    when the speed has halved, and every minute while some threads are unused. The last bits of the
+    weights depend on the number of threads. A number that is not clearly slower than the fastest
+    one is therefore kept, and so is the one in the checkpoint of a resumed run.
+
+    Parameters:
+        threads: a number of threads, or "auto".
+    """
+
+    def __init__(self, threads: int | str = "auto") -> None:
+        if threads != "auto" and (not isinstance(threads, int) or threads < 1):
+            raise UserError(
+                f"trainer.threads={threads} must be auto or a number of threads, such as 1"
+            )
+        self.threads = threads
+        self._max_threads = 1
+        self._speed: Speed | None = None  # since the latest trial
+        self._tried_at = 0.0
+        self._trial_seconds = 0.0
+
+    def setup(self, trainer: Trainer, pl_module: GAN, stage: str) -> None:
+        self._max_threads = torch.get_num_threads()
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"threads": torch.get_num_threads()}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        if self.threads == "auto":
+            torch.set_num_threads(min(state_dict["threads"], self._max_threads))
+
+    def on_train_start(self, trainer: Trainer, pl_module: GAN) -> None:
+        if isinstance(self.threads, int):
+            torch.set_num_threads(self.threads)
+
+    def on_train_batch_start(
+        self, trainer: Trainer, pl_module: GAN, batch: Tensor, batch_idx: int
+    ) -> None:
+        if self.threads != "auto" or self._max_threads == 1 or pl_module.device.type != "cpu":
+            return
+        speed = self._speed
+        if speed is None or self._trial_is_due(speed):
+            self._choose(trial_steps(trainer, pl_module, batch))
+            speed = self._speed = Speed()
+        speed.start()
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: GAN, outputs: Any, batch: Tensor, batch_idx: int
+    ) -> None:
+        if self._speed is not None:
+            self._speed.stop()
+
+    def teardown(self, trainer: Trainer, pl_module: GAN, stage: str) -> None:
+        torch.set_num_threads(self._max_threads)
+
+    def _trial_is_due(self, speed: Speed) -> bool:
+        """Return True if the best number of threads may have changed since the latest trial."""
+        seconds = time.monotonic() - self._tried_at
+        if seconds < self._trial_seconds / MAX_TRIAL_FRACTION:
+            return False
+        unused = torch.get_num_threads() < self._max_threads
+        return speed.has_halved or (unused and seconds > RETRY_SECONDS)
+
+    def _choose(self, steps: Iterator[None]) -> None:
+        """Time steps, and use the fastest number of threads."""
+        start, before = time.monotonic(), torch.get_num_threads()
+        seconds = time_steps(self._max_threads, steps)
+        fastest = min(seconds, key=seconds.__getitem__)
+        keep = before in seconds and seconds[before] < MIN_GAIN * seconds[fastest]
+        chosen = before if keep else fastest
+        torch.set_num_threads(chosen)
+        if self._speed is None or chosen != before:
+            log(_explain(chosen, seconds))
+        self._tried_at = time.monotonic()
+        self._trial_seconds = self._tried_at - start
+
+
 def trial_steps(trainer: Trainer, module: GAN, batch: Tensor) -> Iterator[None]:
     """Take steps of both players, on copies of them; the training stays as it is."""
     game = copy_game(plain_game(trainer, module))
@@ -146,20 +153,32 @@ def trial_steps(trainer: Trainer, module: GAN, batch: Tensor) -> Iterator[None]:
 
 
 def time_steps(max_threads: int, steps: Iterator[None]) -> dict[int, float]:
-    """Return the seconds per step for `max_threads`, half of them, and so on, while it gains."""
+    """Return the seconds per step with 1, 2, 4, ... `max_threads`, as long as more of them help."""
     seconds: dict[int, float] = {}
-    threads = max_threads
-    while threads >= 1 and threads not in seconds:
+    for threads in _numbers(max_threads):
+        limit = MIN_GAIN * min(seconds.values(), default=math.inf)
         torch.set_num_threads(threads)
-        next(steps)  # libraries choose their kernels
-        seconds[threads] = _mean_seconds(steps)
-        if seconds[threads] > MIN_GAIN * min(seconds.values()):
+        seconds[threads] = _seconds_per_step(steps, limit)
+        if seconds[threads] > limit:
             break
-        threads //= 2
     return seconds
 
 
-def _mean_seconds(steps: Iterator[None]) -> float:
+def _numbers(max_threads: int) -> Iterator[int]:
+    threads = 1
+    while threads < max_threads:
+        yield threads
+        threads *= 2
+    yield max_threads
+
+
+def _seconds_per_step(steps: Iterator[None], limit: float) -> float:
+    """Time some steps, or only the first one if that takes much longer than the limit."""
+    start = time.perf_counter()
+    next(steps)  # libraries choose their kernels
+    first = time.perf_counter() - start
+    if first > HOPELESS * limit:
+        return first
     start, count = time.perf_counter(), 0
     while count < MIN_TRIAL_STEPS or time.perf_counter() - start < MIN_TRIAL_SECONDS:
         next(steps)

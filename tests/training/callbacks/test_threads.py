@@ -36,6 +36,20 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> Callable[[Costs], Iterator[None]]:
     return endless
 
 
+class Counted:
+    """An iterator that counts its items."""
+
+    def __init__(self, items: Iterator[None]) -> None:
+        self.items, self.count = items, 0
+
+    def __iter__(self) -> Iterator[None]:
+        return self
+
+    def __next__(self) -> None:
+        self.count += 1
+        return next(self.items)
+
+
 def made() -> Threads:
     """Return the callback as it is once a training has been set up."""
     callback = Threads()
@@ -43,18 +57,29 @@ def made() -> Threads:
     return callback
 
 
-def test_half_as_many_threads_are_tried_while_that_gains(steps):
+def test_more_threads_are_tried_while_they_help(steps):
     assert time_steps(4, steps({4: 4.0, 2: 1.0, 1: 2.0})) == {4: 4.0, 2: 1.0, 1: 2.0}
-    assert time_steps(4, steps({4: 1.0, 2: 2.0, 1: 0.1})) == {4: 1.0, 2: 2.0}
+    assert time_steps(4, steps({4: 0.1, 2: 2.0, 1: 1.0})) == {2: 2.0, 1: 1.0}
+    assert time_steps(4, steps({4: 1.0, 2: 1.125, 1: 1.0})) == {4: 1.0, 2: 1.125, 1: 1.0}
+
+
+def test_a_number_of_threads_that_stalls_costs_one_step(steps):
+    assert time_steps(2, taken := Counted(steps({2: 60.0, 1: 1.0}))) == {2: 60.0, 1: 1.0}
+    assert taken.count == 1 + module.MIN_TRIAL_STEPS + 1
+
+
+@pytest.mark.parametrize(("max_threads", "tried"), [(1, [1]), (2, [1, 2]), (6, [1, 2, 4, 6])])
+def test_the_numbers_tried_are_powers_of_two_and_all_threads(max_threads: int, tried: list[int]):
+    assert list(module._numbers(max_threads)) == tried
 
 
 @pytest.mark.parametrize(
     ("before", "costs", "chosen"),
     [
-        (4, {4: 1.0, 2: 2.0}, 4),
+        (4, {4: 1.0, 2: 2.0, 1: 4.0}, 4),
         (4, {4: 3.0, 2: 1.0, 1: 2.0}, 2),
         (4, {4: 1.1, 2: 1.0, 1: 2.0}, 4),  # too little to change the last bits for
-        (1, {4: 1.0, 2: 1.5}, 4),  # the other program has ended
+        (1, {4: 1.0, 2: 1.5, 1: 3.0}, 4),  # the other program has ended
     ],
 )
 def test_a_clearly_faster_number_is_used_and_reported(steps, capsys, before, costs, chosen):
@@ -84,7 +109,7 @@ def test_trials_leave_the_training_as_it_is(train: Train, monkeypatch: pytest.Mo
         return {max_threads: 2.0, 1: 1.0}
 
     monkeypatch.setattr(module, "time_steps", one_thread_is_fastest)
-    monkeypatch.setattr(Threads, "_retry_is_due", lambda _: True)
+    monkeypatch.setattr(Threads, "_trial_is_due", lambda *_: True)
     chosen = train(run="chosen")
     assert len(trials) > 2
     assert_same_weights(fixed, chosen)

@@ -1,5 +1,5 @@
 // @ts-check
-/** Start of the studio: settings, runs, views and shortcuts. */
+/** Entry point of the page: settings, runs, views and shortcuts. */
 
 import { getServerState, onConnection } from "./state/api.js";
 import { OfflineError } from "./state/errors.js";
@@ -41,7 +41,7 @@ const VIEWS = {
 };
 /** Views whose address names a generator. */
 const GENERATOR_VIEWS = new Set(["wall", "epochs", "projection"]);
-/** Entry of the navigation that is current in a view without an entry. */
+/** Navigation entries of the views that have none of their own. */
 /** @type {Record<string, string>} */
 const PARENTS = { face: "wall", edit: "wall", film: "mix", family: "saved" };
 const RELOAD_SECONDS = 3;
@@ -65,9 +65,9 @@ function complete(name, params) {
   if (!GENERATOR_VIEWS.has(name)) return params;
   const run = params.run ?? (findRun(current.run) ?? usableRuns().at(0))?.name;
   if (!run) return params;
-  const known = findRun(run);
+  const found = findRun(run);
   const epoch =
-    params.epoch ?? (run === current.run ? current.epoch : known && defaultEpoch(known)) ?? "last";
+    params.epoch ?? (run === current.run ? current.epoch : found && defaultEpoch(found)) ?? "last";
   const weights = params.weights ?? current.weights ?? "ema";
   const seed = name === "projection" ? {} : { seed: params.seed ?? current.seed ?? "0" };
   return { ...params, run, epoch, weights, ...seed };

@@ -1,16 +1,16 @@
 // @ts-check
-/** Faces as plain values, and the queries that stand for them in links. */
+/** Faces as plain values, and the queries that represent them in links. */
 
 import { unescapeQuery } from "./query.js";
 
 /** @import { Face, Generator, GeneratorParams, Params } from "./types.d.ts" */
 
 export const MAX_SEED = 2 ** 32 - 1;
-/** Faces that can be mixed at once. */
+/** Maximum number of faces that can be mixed at once. */
 export const MAX_PARENTS = 8;
 
 /**
- * Return the run, epoch and weights that draw a face.
+ * Return the run, epoch and weights that render a face.
  *
  * @param {GeneratorParams} params
  * @returns {Generator}
@@ -109,7 +109,7 @@ export function pictureUrl(face, { scale = 1, download = false } = {}) {
 }
 
 /**
- * Return a short name for people: "seed 5", "custom latent", "seed 5, edited".
+ * Return a short description: "seed 5", "custom latent", "seed 5, edited".
  *
  * @param {Face} face
  */
@@ -133,7 +133,7 @@ export function parentParams(faces) {
 }
 
 /**
- * Return the faces that the parameters of the mix and film views name.
+ * Return the faces given by the parameters of the mix and film views.
  *
  * @param {Params} params
  */

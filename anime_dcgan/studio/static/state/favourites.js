@@ -1,5 +1,5 @@
 // @ts-check
-/** Which faces are favourites, as far as the page knows. */
+/** The favourites that the page has loaded. */
 
 import { findSaved, listSaved, saveFace, updateSaved } from "./api.js";
 import { toQuery } from "./face.js";
@@ -26,7 +26,7 @@ export function onFavourites(listener) {
 }
 
 /**
- * Take over from the server which of these faces are favourites.
+ * Record whether these faces are favourites, as reported by the server.
  *
  * @param {{ face: Face, favourite: boolean }[]} saved
  */

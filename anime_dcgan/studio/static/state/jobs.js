@@ -1,5 +1,5 @@
 // @ts-check
-/** Jobs of the server that take a while. */
+/** Background jobs of the server. */
 
 import { getJob } from "./api.js";
 import { OfflineError } from "./errors.js";
@@ -11,8 +11,8 @@ const PERIOD = 400; // ms
 const FINISHED = new Set(["done", "failed", "cancelled"]);
 
 /**
- * Request the state of a job until it is finished. Returns a function that stops the requests but
- * not the job.
+ * Poll the state of a job until it is finished. Returns a function that stops the polling, but not
+ * the job.
  *
  * @param {string} id
  * @param {(job: Job) => void} onUpdate
@@ -43,7 +43,7 @@ export function followJob(id, onUpdate) {
 export const isFinished = (job) => FINISHED.has(job.state);
 
 /**
- * Return the state of a job in a few words.
+ * Return a short description of a job's state.
  *
  * @param {Job} job
  */

@@ -37,7 +37,7 @@ export function notify(text, { isError = false, action = null } = {}) {
 }
 
 /**
- * Show an error, except that of a cancelled request or a lost connection, which has its own banner.
+ * Show an error, unless it is a cancelled request or a lost connection, which has its own banner.
  *
  * @param {unknown} error
  */
@@ -48,7 +48,7 @@ export function notifyError(error) {
 }
 
 /**
- * Tell screen readers about progress and results, without interrupting them.
+ * Announce progress and results to screen readers, without interrupting them.
  *
  * @param {string} text
  */

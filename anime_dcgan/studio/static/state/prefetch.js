@@ -4,7 +4,7 @@
 import { getPicture } from "./api.js";
 import { randomSeed } from "./face.js";
 
-/** Seeds that the server draws in one batch: a wall starts at the first of a batch. */
+/** Number of seeds that the server renders in one batch; a wall starts at the first of a batch. */
 const BATCH = 16;
 
 /** @type {{ key: string, seed: number | null }} */

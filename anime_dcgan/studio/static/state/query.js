@@ -1,5 +1,5 @@
 // @ts-check
-/** Query strings that people can read. */
+/** Readable query strings. */
 
 /** @import { ParamValues } from "./types.d.ts" */
 
@@ -17,7 +17,7 @@ export function toQueryString(params) {
 }
 
 /**
- * Return the query with the characters unescaped that have no meaning inside a value.
+ * Return the query without escapes of characters that have no special meaning inside a value.
  *
  * @param {string} query
  */

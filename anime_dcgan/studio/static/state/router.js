@@ -41,7 +41,7 @@ export function link(name, params = {}) {
 }
 
 /**
- * Open a view, as one step of the back button.
+ * Open a view and add it to the browser history.
  *
  * @param {string} name
  * @param {ParamValues | string} [params]
@@ -51,7 +51,7 @@ export function go(name, params) {
 }
 
 /**
- * Open a view without a step of the back button.
+ * Open a view, replacing the current entry of the browser history.
  *
  * @param {string} name
  * @param {ParamValues | string} [params]
@@ -69,7 +69,7 @@ export function reload() {
 }
 
 /**
- * Write into the address the parameters that the view shows already.
+ * Update the address to the parameters that the view already shows.
  *
  * @param {string} name
  * @param {ParamValues | string} params
@@ -138,7 +138,7 @@ function switchView(name, params) {
 }
 
 /**
- * Keep each view once, so that a face leads back to the wall and not to the face before it.
+ * Remember each view only once, so that a face leads back to the wall, not to the previous face.
  *
  * @param {string} name of the next view
  * @param {string} hash of the view that is left

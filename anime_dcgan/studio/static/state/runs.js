@@ -1,5 +1,5 @@
 // @ts-check
-/** The runs, requested repeatedly so that a training in progress shows up. */
+/** The runs, refreshed every few seconds so that the page follows a training in progress. */
 
 import { getRuns } from "./api.js";
 import { counted } from "./text.js";
@@ -19,7 +19,7 @@ let timer = 0;
 /** Return all runs: those in training first, then the newest. */
 export const allRuns = () => runs;
 
-/** Return the runs that can draw faces. */
+/** Return the runs that can render faces. */
 export const usableRuns = () => runs.filter((run) => !run.problem && epochsOf(run).length);
 
 /**
@@ -61,8 +61,8 @@ async function refresh() {
 }
 
 /**
- * Return the epochs of a run in training order. "best" is listed only where no epoch has a number,
- * because it repeats a numbered one.
+ * Return the epochs of a run in training order. "best" is listed only if there are no numbered
+ * epochs, because it duplicates one of them.
  *
  * @param {Run} run
  */
@@ -72,7 +72,7 @@ export function epochsOf(run) {
 }
 
 /**
- * Return the epoch at which a run is shown by default.
+ * Return the epoch that is shown by default.
  *
  * @param {Run} run
  */

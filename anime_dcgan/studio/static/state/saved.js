@@ -1,5 +1,5 @@
 // @ts-check
-/** Saving a face with its origin. */
+/** Saving faces together with their origin. */
 
 import { saveFace } from "./api.js";
 import { updateFavourites } from "./favourites.js";
@@ -9,7 +9,7 @@ import { go } from "./router.js";
 /** @import { SaveRequest } from "./types.d.ts" */
 
 /**
- * Save a face and show what went wrong. Returns the saved face, or null after an error.
+ * Save a face, or show the error. Returns the saved face, or null after an error.
  *
  * @param {SaveRequest} request
  */
@@ -25,7 +25,7 @@ export async function save(request) {
 }
 
 /**
- * Save a face and confirm it with a link to its family.
+ * Save a face and show a confirmation with a link to its family.
  *
  * @param {SaveRequest} request
  */

@@ -1,5 +1,5 @@
 // @ts-check
-/** The selected faces; they stay selected from view to view. */
+/** The selected faces, which stay selected when the view changes. */
 
 import { toQuery } from "./face.js";
 import { notify } from "./messages.js";

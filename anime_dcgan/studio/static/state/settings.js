@@ -1,5 +1,5 @@
 // @ts-check
-/** The appearance of the studio, which is all that it stores in the browser. */
+/** Settings of the appearance, the only data that the studio stores in the browser. */
 
 /** @typedef {{ theme: string, rendering: string, side: number }} Settings */
 

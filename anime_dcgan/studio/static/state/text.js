@@ -1,5 +1,5 @@
 // @ts-check
-/** Numbers in sentences. */
+/** Formatting of numbers. */
 
 /**
  * Return "1 face" or "3 faces".

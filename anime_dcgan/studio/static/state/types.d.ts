@@ -1,11 +1,11 @@
-/** Shapes that the modules of the studio share. Those of the JSON interface follow schemas.py. */
+/** Types shared by the modules of the studio. Those of the JSON API mirror schemas.py. */
 
 export type Weights = "ema" | "raw";
 
 /** Parameters of an address, as read. */
 export type Params = Record<string, string | undefined>;
 
-/** Parameters of an address to be written; empty, null and false values are left out. */
+/** Parameters of an address to be written; empty, null and false values are omitted. */
 export type ParamValues = Record<string, string | number | boolean | null | undefined>;
 
 /** A checkpoint of a run and the set of weights in it. */
@@ -69,7 +69,7 @@ export interface SavedFace {
   collections: number[];
 }
 
-/** A request to save a face, or to change a saved one; absent values stay as they are. */
+/** A request to save a face, or to change a saved one; absent values stay unchanged. */
 export interface SaveRequest {
   face: Face;
   story?: string;
@@ -130,12 +130,12 @@ export interface BreedRequest {
   seed: number;
 }
 
-/** A view that stands on the page. */
+/** A view on the page. */
 export interface View {
   title?: string;
   /** Called once after the view is created, and when its parameters change. */
   update?: (params: Params) => void;
-  /** Called before another view takes its place. */
+  /** Called before another view replaces it. */
   leave?: () => void;
   /** Actions by key; an action that returns false leaves the key to the browser. */
   keys?: Record<string, (event: KeyboardEvent) => unknown>;

@@ -2,7 +2,7 @@
 /** Undo and redo. */
 
 /**
- * Return a history of states, of which one is current.
+ * Return a history of states and a current position in it.
  *
  * @template State
  * @param {State} first

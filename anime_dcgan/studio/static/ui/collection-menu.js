@@ -1,5 +1,5 @@
 // @ts-check
-/** The collections of a face. */
+/** The menu of a face's collections. */
 
 import {
   addToCollection,
@@ -48,7 +48,7 @@ function membership(collection, face, saved) {
 }
 
 /**
- * Return a box for the name of a new collection.
+ * Return a text box that creates a collection.
  *
  * @param {(collection: Collection) => unknown} onCreated
  */

@@ -1,5 +1,5 @@
 // @ts-check
-/** Settings of how faces are displayed. */
+/** The menu of display settings. */
 
 import { RENDERINGS, SIDES, changeSettings, setting } from "../state/settings.js";
 import { menu } from "./dom.js";
@@ -8,7 +8,7 @@ import { dropdown, labelled, slider } from "./fields.js";
 /**
  * Return a menu with the size and scaling of tiles.
  *
- * @param {HTMLElement[]} controls of the view, above the common ones
+ * @param {HTMLElement[]} controls controls specific to the view, shown above the common ones
  */
 export function displayMenu(...controls) {
   const size = slider("Size", {

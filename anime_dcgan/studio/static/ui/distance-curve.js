@@ -1,5 +1,5 @@
 // @ts-check
-/** A small chart of the distance to real faces over the images of a training. */
+/** A small chart of the distance to real faces over the images seen. */
 
 import { rounded } from "../state/text.js";
 import { element, svgElement } from "./dom.js";
@@ -7,15 +7,15 @@ import { element, svgElement } from "./dom.js";
 /** @import { Measurement, RunDetails } from "../state/types.d.ts" */
 
 const [WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM] = [560, 150, 44, 10, 10, 22];
-/** The axis is logarithmic where the largest distance is this many times the smallest. */
+/** The axis is logarithmic if the largest distance exceeds this multiple of the smallest. */
 const LOG_RATIO = 4;
-/** A floor this many times below the curve is left out, because it would flatten the curve. */
+/** A floor more than this factor below the curve is omitted, as it would flatten the curve. */
 const MAX_FLOOR_RATIO = 4;
 
 /** @typedef {ReturnType<typeof scalesOf>} Scales */
 
 /**
- * Return the chart, or a sentence if there are too few measurements.
+ * Return the chart, or a hint if there are too few measurements.
  *
  * @param {RunDetails} run
  * @param {string | undefined} epoch highlighted
@@ -146,8 +146,8 @@ function imagesAt(points, epoch) {
  * @param {string | undefined} epoch
  */
 function currentPoint(run, points, scales, epoch) {
-  const named = { best: run.best?.epoch, last: points.at(-1)?.[2] };
-  const number = epoch === "best" || epoch === "last" ? named[epoch] : epoch;
+  const aliases = { best: run.best?.epoch, last: points.at(-1)?.[2] };
+  const number = epoch === "best" || epoch === "last" ? aliases[epoch] : epoch;
   if (number == null || !Number.isFinite(Number(number))) return null;
   const images = imagesAt(points, Number(number));
   if (images == null) return null;

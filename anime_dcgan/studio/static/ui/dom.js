@@ -1,11 +1,11 @@
 // @ts-check
-/** Elements in one line. Text stays text: no HTML is parsed. */
+/** Concise creation of elements. Strings become text nodes: no HTML is parsed. */
 
 /** @typedef {Node | string | false | null | undefined} Child */
 
 /**
  * Attributes of an element. Functions under "on..." are listeners, true is an attribute without a
- * value, and false, null and undefined leave an attribute out.
+ * value, and false, null and undefined omit the attribute.
  *
  * @typedef {object} KnownAttributes
  * @property {(event: MouseEvent) => unknown} [onclick]
@@ -93,7 +93,7 @@ function setAttribute(created, name, value) {
 }
 
 /**
- * Return the element of an id, which index.html contains.
+ * Return the element of index.html with this id.
  *
  * @param {string} id
  */
@@ -102,7 +102,7 @@ export function byId(id) {
 }
 
 /**
- * Return a button that submits nothing.
+ * Return a button that submits no form.
  *
  * @param {string} text
  * @param {(event: MouseEvent) => unknown} onclick
@@ -124,7 +124,7 @@ export function linkButton(text, href, attributes = {}) {
 }
 
 /**
- * Return a button that asks once more before an action that cannot be undone.
+ * Return a button that asks for confirmation of an action that cannot be undone.
  *
  * @param {string} text
  * @param {string} question
@@ -162,7 +162,7 @@ export function menu(text, ...children) {
 }
 
 /**
- * Close the menus that a click is outside of.
+ * Close all menus but the one that was clicked.
  *
  * @param {MouseEvent} event
  */
@@ -174,7 +174,7 @@ export function closeMenus(event) {
 }
 
 /**
- * Revoke an object URL once nothing loads it any more.
+ * Revoke an object URL once it is no longer being loaded.
  *
  * @param {string | null | undefined} url
  */

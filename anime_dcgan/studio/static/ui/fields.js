@@ -63,7 +63,7 @@ export function slider(text, { min, max, step, value, format = String, oninput, 
 }
 
 /**
- * Return a labelled box for a whole number.
+ * Return a labelled input for an integer.
  *
  * @param {string} text
  * @param {{ min: number, max: number }} limits

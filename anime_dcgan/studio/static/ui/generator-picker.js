@@ -8,10 +8,10 @@ import { dropdown, labelled } from "./fields.js";
 /** @import { GeneratorParams, Run, Weights } from "../state/types.d.ts" */
 
 /**
- * Return the controls. Another run keeps the epoch if it has it.
+ * Return the controls. Choosing another run keeps the epoch if that run has it.
  *
  * @param {(generator: GeneratorParams) => void} onchange
- * @param {{ epochs?: boolean }} [options] false leaves out the list of epochs
+ * @param {{ epochs?: boolean }} [options] false omits the list of epochs
  */
 export function generatorPicker(onchange, { epochs = true } = {}) {
   /** @type {GeneratorParams} */
@@ -54,7 +54,7 @@ function withRun(chosen, name) {
 }
 
 /**
- * Named epochs first, then the numbered ones, newest first.
+ * Return the named epochs, then the numbered ones, newest first.
  *
  * @param {Run} run
  */

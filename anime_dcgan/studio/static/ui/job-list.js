@@ -1,5 +1,5 @@
 // @ts-check
-/** The jobs at the foot of the page. */
+/** The jobs at the bottom of the page. */
 
 import { cancelJob } from "../state/api.js";
 import { describeJob, followJob, isFinished } from "../state/jobs.js";
@@ -9,7 +9,7 @@ import { button, byId, element, linkButton } from "./dom.js";
 /** @import { Job } from "../state/types.d.ts" */
 
 /**
- * Show the job that a request starts until it is finished, then its download.
+ * Show a job until it is finished, then its download.
  *
  * @param {Promise<Job>} request
  * @param {string} name

@@ -1,5 +1,5 @@
 // @ts-check
-/** An image that follows a face. */
+/** An image that shows the latest of many faces. */
 
 import { getPicture } from "../state/api.js";
 import { pictureUrl } from "../state/face.js";
@@ -10,7 +10,8 @@ import { revokeLater } from "./dom.js";
 /** @import { Face } from "../state/types.d.ts" */
 
 /**
- * Show faces on an image; faces that are outdated before they are requested are skipped.
+ * Return a function that shows a face on the image; faces that are outdated before they are requested
+ * are skipped.
  *
  * @param {HTMLImageElement} image
  */

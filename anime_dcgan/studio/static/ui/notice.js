@@ -1,5 +1,5 @@
 // @ts-check
-/** The line at the foot of the page that shows messages. */
+/** The line at the bottom of the page that shows messages. */
 
 import { onMessage } from "../state/messages.js";
 import { button, byId } from "./dom.js";
@@ -9,7 +9,7 @@ import { button, byId } from "./dom.js";
 const SECONDS = 7;
 let timer = 0;
 
-/** Show messages from now on; each disappears after a while or at a click. */
+/** Start to show messages; each disappears after a while or when clicked. */
 export function showMessages() {
   byId("notice").addEventListener("click", hide);
   onMessage(show, (text) => (byId("live").textContent = text));

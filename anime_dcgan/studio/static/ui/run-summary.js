@@ -1,5 +1,5 @@
 // @ts-check
-/** Short texts about runs. */
+/** Short descriptions of runs. */
 
 import { rounded } from "../state/text.js";
 import { element } from "./dom.js";
@@ -7,7 +7,7 @@ import { element } from "./dom.js";
 /** @import { Run } from "../state/types.d.ts" */
 
 /**
- * Return the verdict of a run with its best distance, or why the run cannot be used.
+ * Return the verdict of a run with its best distance, or the reason why it cannot be used.
  *
  * @param {Run} run
  */
@@ -20,7 +20,7 @@ export function verdictLine(run) {
   return element("p", {}, verdict, verdict && best ? " · " : "", best);
 }
 
-/** Return what to do if there are no runs yet. */
+/** Return instructions for the case that there are no runs yet. */
 export function noRuns() {
   return element(
     "div.empty",

@@ -1,5 +1,5 @@
 // @ts-check
-/** The bar at the foot of the page with the selected faces. */
+/** The bar of selected faces at the bottom of the page. */
 
 import { getSheet } from "../state/api.js";
 import { MAX_PARENTS, describeFace, parentParams } from "../state/face.js";

@@ -68,7 +68,7 @@ const SHORTCUTS = [
 ];
 
 /**
- * Handle the keys that no control handles itself.
+ * Handle the keys that no control has handled.
  *
  * @param {HTMLAnchorElement[]} links of the navigation, opened by the digits
  */

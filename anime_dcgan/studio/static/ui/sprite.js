@@ -1,8 +1,8 @@
 // @ts-check
-/** Many faces in one picture. */
+/** Sprites: many faces in one picture. */
 
 /**
- * Show on each tile its part of a picture with rows of `columns` faces. Returns the object URL of
+ * Show each tile's part of a picture that has rows of `columns` faces. Returns the object URL of
  * the picture, which the caller revokes.
  *
  * @param {HTMLElement[]} tiles

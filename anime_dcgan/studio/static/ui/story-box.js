@@ -1,5 +1,5 @@
 // @ts-check
-/** The story of a face, which saves itself. */
+/** The story of a face, saved automatically. */
 
 import { findSaved, saveFace, updateSaved } from "../state/api.js";
 import { updateFavourites } from "../state/favourites.js";
@@ -13,10 +13,10 @@ const SAVE_DELAY = 700; // ms after the last key press
 const MAX_LENGTH = 20000;
 
 /**
- * Return a text box for the story of a face; `leave` saves what is not saved yet.
+ * Return a text box for the story of a face; `leave` saves pending changes.
  *
  * @param {Face} face
- * @param {(saved: SavedFace) => void} onSaved called with what the server has saved of the face
+ * @param {(saved: SavedFace) => void} onSaved called with the saved face
  */
 export function storyBox(face, onSaved) {
   const text = element("textarea", {

@@ -1,5 +1,5 @@
 // @ts-check
-/** Grids of faces: buttons that the arrow keys walk over. */
+/** Grids of faces: buttons that the arrow keys navigate. */
 
 import { getPicture, getSheet, wallUrl } from "../state/api.js";
 import { describeFace, faceFromSeed, toQuery } from "../state/face.js";
@@ -14,11 +14,11 @@ import { paint } from "./sprite.js";
  * @import { Face, GeneratorParams, Tile } from "../state/types.d.ts"
  */
 
-/** Columns of the pictures that the server draws. */
+/** Columns of the pictures that the server renders. */
 export const COLUMNS = 8;
 
 /**
- * Return a button for a face; `paint` gives it its picture.
+ * Return a button for a face; `paint` adds the picture.
  *
  * @param {Face} face
  * @param {Attributes} [attributes]
@@ -49,7 +49,7 @@ export function seedTiles(params, first, count, signal) {
 }
 
 /**
- * Draw the faces of any tiles with one request. Returns the object URL of the picture.
+ * Render the faces of any tiles with one request. Returns the object URL of the picture.
  *
  * @param {Tile[]} tiles
  */
@@ -61,7 +61,7 @@ export async function paintTiles(tiles) {
 }
 
 /**
- * Show on a tile if its face is a favourite and if it is selected.
+ * Show whether a tile's face is a favourite and whether it is selected.
  *
  * @param {Tile} tile
  */
@@ -91,7 +91,7 @@ export function tilesIn(container) {
 
 /**
  * Update the tiles of a container whenever favourites or the selection change. Returns a function
- * that ends this.
+ * that stops the updates.
  *
  * @param {HTMLElement} container
  */
@@ -148,8 +148,8 @@ const MOVES = {
 };
 
 /**
- * Let the arrow keys walk over the tiles of a container, which is one stop of the Tab key. Returns
- * a function to be called after tiles were added or removed.
+ * Let the arrow keys move between the tiles of a container, which is a single tab stop. Returns a
+ * function to call after tiles were added or removed.
  *
  * @param {HTMLElement} container
  * @param {() => void} [onEnd] called when the user moves past the last row
@@ -190,7 +190,7 @@ function columnsOf(tiles) {
 }
 
 /**
- * Focus the tile of a face, if it is there.
+ * Focus the tile of a face, if there is one.
  *
  * @param {HTMLElement} container
  * @param {Face} face

@@ -1,5 +1,5 @@
 // @ts-check
-/** Editing: a face that follows the sliders. */
+/** Editor: a face that sliders change. */
 
 import { describeFace, fromQuery, generatorOf, toQuery } from "../state/face.js";
 import { toggleFavourite } from "../state/favourites.js";
@@ -131,7 +131,7 @@ function startEditor(container, start) {
 }
 
 /**
- * Return a changed face; steps of length 0 are left out.
+ * Return a changed face; steps of length 0 are omitted.
  *
  * @param {Face} face
  * @param {Partial<Face>} changes

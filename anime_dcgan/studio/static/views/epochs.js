@@ -15,7 +15,7 @@ import { epochPane } from "./epoch-pane.js";
  * @import { PaneParams } from "./epoch-pane.js"
  */
 
-/** Suffix of the parameters of each pane. */
+/** Suffixes of the parameters, one per pane. */
 const SUFFIXES = ["", "2"];
 const ONE_PANE = { run2: null, epoch2: null, weights2: null };
 

@@ -15,7 +15,7 @@ import { arrowNavigation, createTile, onTileClick, paintTiles } from "../ui/tile
 /** @type {[string, string][]} */
 let formats = [["gif", "GIF"]];
 
-/** Offer MP4, which the server can write. */
+/** Offer MP4 as well, on a server that can write it. */
 export function offerMp4() {
   formats = [
     ["mp4", "MP4"],

@@ -99,7 +99,7 @@ function singleParent(face) {
 }
 
 /**
- * The parents, each with a slider for its share, and the face that they blend to.
+ * Return the parents, each with a slider for its share, and their blend.
  *
  * @param {Face[]} parents
  * @returns {Section}
@@ -140,7 +140,7 @@ function blending(parents) {
 }
 
 /**
- * A strip of faces from parent to parent.
+ * Return a strip of faces from parent to parent.
  *
  * @param {Face[]} parents
  * @returns {Section}
@@ -160,7 +160,7 @@ function interpolation(parents) {
 }
 
 /**
- * Children of the parents; a click saves one and makes it a parent of the next generation.
+ * Return children of the parents; a click saves one and makes it a parent of the next generation.
  *
  * @param {Face[]} parents
  * @param {Params} params
@@ -246,7 +246,7 @@ function childrenControls(settings, change) {
 }
 
 /**
- * A grid of faces that can be replaced.
+ * Return a grid whose faces can be replaced.
  *
  * @param {string} label
  * @param {(face: Face) => void} [open] called with a clicked face
@@ -279,7 +279,7 @@ function faceGrid(label, open) {
  * @param {Face} face
  * @param {Face[]} parents
  * @param {Origin} how
- * @param {number[]} [shares] of the parents; equal by default
+ * @param {number[]} [shares] one per parent; equal by default
  * @returns {SaveRequest}
  */
 function childRequest(face, parents, how, shares = parents.map(() => 1)) {

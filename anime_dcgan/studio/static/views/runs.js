@@ -28,7 +28,7 @@ export function runsView(container) {
   /** @type {Map<string, { state: string, row: HTMLElement }>} */
   let rows = new Map();
   container.append(element("h1", {}, "Runs"), list);
-  // Rows of unchanged runs are kept, so that they keep the focus.
+  // Rows of unchanged runs are reused, so that they retain the focus.
   const render = () => {
     rows = new Map(
       allRuns().map((run) => {

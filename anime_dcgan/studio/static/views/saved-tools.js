@@ -87,7 +87,7 @@ function toOption({ id, name }) {
   return [id, name];
 }
 
-/** Return the selected ones of the saved faces on the page. */
+/** Return the saved faces on the page that are selected. */
 function selectedSaved() {
   return tilesIn(byId("view")).flatMap(({ face, saved }) =>
     saved && isSelected(face) ? [saved] : [],

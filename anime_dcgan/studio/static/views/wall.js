@@ -27,7 +27,7 @@ import {
 /** @import { Face, ParamValues, Params, View } from "../state/types.d.ts" */
 
 const CHUNK = 64;
-/** Faces of one picture: the first faces appear while the next ones are drawn. */
+/** Faces per picture: the first faces appear while the next ones are rendered. */
 const BATCH = 16;
 const PREFETCH_DELAY = 600; // ms
 
@@ -42,7 +42,7 @@ const COUNTS = [
 const ZIP_COUNTS = [100, 1000, 10000];
 
 /**
- * Position on the wall that was shown last, restored when the user comes back to it.
+ * Position on the wall that was shown last, restored when the user returns to it.
  *
  * @type {{ key: string, count: number, face: Face | null, top: number }}
  */

@@ -12,7 +12,7 @@ from omegaconf import DictConfig, ListConfig
 from anime_dcgan.cli.checks import extension, one_of, optional, positive
 from anime_dcgan.cli.command import command
 from anime_dcgan.cli.overrides import quote_value, split_options
-from anime_dcgan.system.console import log
+from anime_dcgan.system.console import log, table_console
 from anime_dcgan.system.errors import UserError
 
 if TYPE_CHECKING:
@@ -100,7 +100,6 @@ def _missing(entries: "list[Entry]", ranking: "Ranking") -> "list[Entry]":
 
 
 def _print_table(ranking: "Ranking", missing: "list[Entry]") -> None:
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
@@ -125,7 +124,7 @@ def _print_table(ranking: "Ranking", missing: "list[Entry]") -> None:
     if floor is not None:
         table.add_section()
         table.add_row("", "real faces (floor)", formatting.number(floor))
-    console = Console(width=None if sys.stdout.isatty() else 160)
+    console = table_console()
     console.print(table)
     for entry in missing:
         console.print(f"{entry.path.name}: {describe_state(entry, ranking)}", markup=False)

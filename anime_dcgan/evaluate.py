@@ -15,7 +15,7 @@ from omegaconf import DictConfig, ListConfig
 from anime_dcgan.cli.checks import boolean, extension, integer, one_of, optional
 from anime_dcgan.cli.command import command, instantiate
 from anime_dcgan.run.runs import WEIGHTS, by_epoch, find_checkpoint, find_run
-from anime_dcgan.system.console import log
+from anime_dcgan.system.console import log, table_console
 from anime_dcgan.system.errors import UserError, explain_os_error
 from anime_dcgan.system.files import read_list, write_json, write_or_warn, write_text
 
@@ -98,7 +98,6 @@ def _console() -> Any:
 
 
 def _print_table(rows: list[Row], floor: dict[str, float], headline: str, run: Path) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     best = min(rows, key=lambda row: row["values"][headline])
@@ -109,11 +108,11 @@ def _print_table(rows: list[Row], floor: dict[str, float], headline: str, run: P
         table.add_column(name, justify="right")
     for row in rows:
         cells = [_format_number(row["values"][name]) for name in floor]
-        mark = "bold green" if row is best else None
-        table.add_row(f"{row['epoch']:g}", f"{row['images']:,}", *cells, style=mark)
+        style = "bold green" if row is best else None
+        table.add_row(f"{row['epoch']:g}", f"{row['images']:,}", *cells, style=style)
     table.add_section()
     table.add_row("real", "", *(_format_number(value) for value in floor.values()))
-    Console(width=None if sys.stdout.isatty() else 160).print(table)
+    table_console().print(table)
 
 
 def _format_number(value: float) -> str:

@@ -4,8 +4,6 @@ Nothing is deleted or copied. The results are a manifest, which `data=manifest` 
 page on which a person reviews the doubtful pictures. Torch is never loaded.
 """
 
-import re
-import shlex
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -15,6 +13,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from anime_dcgan.cli.checks import fraction, integer, optional
 from anime_dcgan.cli.command import command, instantiate
+from anime_dcgan.cli.overrides import command_line, quote_value
 from anime_dcgan.system.console import log
 from anime_dcgan.system.errors import UserError, explain_os_error
 from anime_dcgan.system.files import write_json
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
 
 
 CHOICES = "choices.json"  # all decisions so far; delete it to start over
-PLAIN = re.compile(r"[\w./+-]+", re.ASCII)  # characters that Hydra's grammar takes unquoted
 
 
 @command(
@@ -37,6 +35,7 @@ PLAIN = re.compile(r"[\w./+-]+", re.ASCII)  # characters that Hydra's grammar ta
     **{"page.limit": integer(0, example=1000), "page.borderline": integer(0, example=24)},
 )
 def prepare(config: DictConfig) -> None:
+    """Scan the sources, and write the manifest and the review page."""
     out = Path(str(config.out))
     with _storage_errors(out):
         _check(config)
@@ -161,17 +160,8 @@ def _log_summary(
         log(f"{used:,} of {len(choices):,} choices of the review apply to these pictures")
     log(f"manifest  {out / 'manifest.csv'}")
     log(f"review    {out / 'review.html'}: open it in a browser, save, and pass review=review.json")
-    manifest = _override("data.manifest", out / "manifest.csv")
-    log(f"Train:  python -m anime_dcgan.train data=manifest {manifest}")
-
-
-def _override(key: str, path: Path) -> str:
-    """Return an override quoted for the shell and for Hydra."""
-    value = str(path)
-    if not PLAIN.fullmatch(value):
-        escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-        value = f'"{escaped}"'
-    return shlex.quote(f"{key}={value}")
+    manifest = f"data.manifest={quote_value(str(out / 'manifest.csv'))}"
+    log(f"Train:  {command_line(['data=manifest', manifest])}")
 
 
 main = prepare

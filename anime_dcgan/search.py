@@ -1,4 +1,4 @@
-"""`python -m anime_dcgan.search`: search for the settings that come closest to the real faces.
+"""`python -m anime_dcgan.search`: search for the settings with the lowest distance.
 
 The overrides are those of `train`, some of them ranges. Each trial is a run below the search's
 folder, where Optuna keeps its journal, so that the same command resumes a stopped search.
@@ -35,7 +35,7 @@ from anime_dcgan.cli.overrides import (
 )
 from anime_dcgan.cli.search_space import Space, make_space, split_ranges, to_overrides
 from anime_dcgan.cli.signatures import check_settings
-from anime_dcgan.system.console import log
+from anime_dcgan.system.console import log, table_console
 from anime_dcgan.system.errors import UserError
 from anime_dcgan.system.files import write_json
 from anime_dcgan.training.job import last_checkpoint, record_failure, train_in, write_report_or_log
@@ -50,7 +50,7 @@ def search(config: DictConfig, argv: list[str], space: Space, fixed: list[str]) 
     Parameters:
         argv: all arguments of the command line.
         space: the ranges among them.
-        fixed: the overrides that are the same in each trial.
+        fixed: the overrides that are the same in every trial.
     """
     _check(config, space)
     folder = Path(config.run_dir)
@@ -67,7 +67,7 @@ def _check(config: DictConfig, space: Space) -> None:
             "'optimizer.lr=tag(log,interval(1e-5,1e-3))'"
         )
     if config.metric is None:
-        raise UserError("metric=none measures nothing to search by: use metric=swd, fd or fid")
+        raise UserError("metric=none measures no distance to minimise: use metric=swd, fd or fid")
     if config.trainer.devices != 1:
         raise UserError(
             f"trainer.devices={config.trainer.devices} must be 1, because a trial is one process: "
@@ -150,7 +150,7 @@ def _train(run_dir: Path, overrides: list[str], prune: Any) -> float:
     argv = [*overrides, run_override(run_dir)]
     distance = train_in(run_dir, config, argv, last_checkpoint(run_dir), [prune])
     if math.isinf(distance):
-        raise UserError("nothing was measured to search by: the reason is logged above")
+        raise UserError("no distance was measured: the reason is logged above")
     return distance
 
 
@@ -172,7 +172,6 @@ def _reporter(trial: "Trial") -> Any:
 
 def _print_table(study: "Study", folder: Path, fixed: list[str]) -> None:
     from optuna.trial import TrialState
-    from rich.console import Console
     from rich.table import Table
 
     trials = study.get_trials()
@@ -187,7 +186,7 @@ def _print_table(study: "Study", folder: Path, fixed: list[str]) -> None:
         params = (_format_param(trial.params.get(name, "")) for name in names)
         style = "bold green" if trial is best else None
         table.add_row(str(trial.number), trial.state.name.lower(), distance, *params, style=style)
-    Console(width=None if sys.stdout.isatty() else 160).print(table)
+    table_console().print(table)
     if best is None:
         raise UserError(f"no trial was completed: see {folder}/*/failure.json for the reasons")
     argv = [*training_overrides(fixed), *to_overrides(best.params)]

@@ -3,10 +3,10 @@
     python -m benchmarks.drawing [faces, default 10000] [rounds, default 3] [overrides of train ...]
     python -m benchmarks.drawing 10000 3 checkpoint=RUN/checkpoints/last.ckpt
 
-The loop passes one latent after the other to the generator and saves each picture with torchvision,
-in one process, from the same checkpoint: the given one, or one trained for a single batch, whose
-faces are noise. `generate` runs with its defaults, and in the precision that is fastest on this
-machine. It is timed from the start of its process to the end, the loop without start-up and on a
+The loop passes single latents to the generator and saves each picture with torchvision, in one
+process. Both use the same checkpoint: the given one, or one trained for a single batch, whose faces
+are noise. `generate` runs with its defaults, and in the precision that is fastest on this
+machine. Its time includes the start of the process; that of the loop does not, and the loop draws a
 tenth of the faces.
 """
 
@@ -50,7 +50,7 @@ def generate(checkpoint: Path, out: Path, count: int, precision: str = "32-true"
 
 
 def train(folder: Path, overrides: list[str]) -> Path:
-    """Train one batch and return the checkpoint."""
+    """Train on one batch and return the path of the checkpoint."""
     argv = ["data=drawn", "data.count=200", "metric=none", "max_kimg=0.064", *overrides]
     argv += [f"data.cache_dir={folder}/cache", f"hydra.run.dir={folder}/a"]
     subprocess.run(

@@ -1,14 +1,14 @@
-"""Speed and memory of feeding faces to the training: building the cache, delivering batches.
+"""Speed and memory of loading faces for training: building the cache, delivering batches.
 
     python -m benchmarks.feeding [FOLDER of pictures] [rounds=3]
     python -m benchmarks.feeding pictures=20000 size=64
 
-The second command uses synthetic pictures of `size` px. Three things are measured: building the
-cache of decoded pictures at 64 px with `open_cache`, compared with one thread of Pillow that
-decodes them all; delivering batches of 64 in the order of an epoch, flipped at random and converted
-to float in channels_last, compared with the speed of training (rate=..., images/s; by default the
-bare step of `model=radford` is measured); and the resident memory of a process after each third of
-an epoch.
+The second command uses synthetic pictures of `size` px. It measures three
+quantities: the speed of building the cache of decoded pictures at 64 px with `open_cache`, compared
+with a single thread that decodes them all with Pillow; the speed of delivering batches of 64 in the
+order of an epoch, flipped at random and converted to float in channels_last, compared with the
+speed of training (rate=..., images/s; by default the bare step of `model=radford` is measured); and
+the resident memory of a process after each third of an epoch.
 
 Torch is imported inside functions, because the processes that decode import this module.
 """

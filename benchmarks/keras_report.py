@@ -1,4 +1,4 @@
-"""The report's program in Keras, run by `python -m benchmarks.training against=keras`.
+"""The report's program in Keras, which `python -m benchmarks.training against=keras` runs.
 
     python benchmarks/keras_report.py FOLDER float32|mixed_bfloat16 IMAGES
 

@@ -3,9 +3,9 @@
     python -m benchmarks.large_training FOLDER COUNT... [override...]
 
 For each count, JPEGs are generated below FOLDER as by `benchmarks.preparing`, and a first training
-decodes them into a cache. The duration of a second training of a single batch on that cache is
-printed, from the command to its end, and the peak memory over all processes of a longer one
-(`max_kimg=5` unless overridden). Linux only.
+decodes them into a cache. Printed are the duration of a second training, of a single batch on
+that cache, including start-up, and the peak memory over all processes of a longer one (`max_kimg=5`
+unless overridden). Linux only.
 """
 
 import sys
@@ -16,7 +16,7 @@ from benchmarks.preparing import make, measure
 
 
 def train(source: Path, folder: Path, overrides: list[str]) -> tuple[float, int]:
-    """Return the seconds and the peak bytes of a training."""
+    """Return the duration in seconds and the peak memory in bytes of a training."""
     run = folder / f"trained-{time.time_ns()}"
     paths = (f"data.cache_dir={folder / 'cache'}", f"hydra.run.dir={run}")
     return measure("train", "data=folder", f"data.path={source}", *paths, *overrides)

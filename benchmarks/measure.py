@@ -33,7 +33,7 @@ INSTRUCTIONS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16")
 
 
 def in_new_process(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Call the function in a new process, so that no side inherits memory or threads of another."""
+    """Call the function in a new process, so that measurements do not share memory or threads."""
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=context) as pool:
         return pool.submit(function, *args, **kwargs).result()
@@ -66,7 +66,7 @@ def _write_face(folder: Path, faces: DrawnFaces, size: int, index: int) -> None:
 
 
 def ratio(results: list[float], baseline: list[float]) -> float:
-    """Return the median of the ratios per round, as the load of the machine varies over time."""
+    """Return the median of the ratios per round, because the load of the machine varies."""
     return statistics.median(a / b for a, b in zip(results, baseline, strict=True))
 
 
@@ -78,7 +78,7 @@ def seconds(function: Callable[[], object]) -> float:
 
 
 def now() -> float:
-    """Return a clock's time in seconds, after the GPU has finished its work."""
+    """Return the time of a monotonic clock in seconds, after synchronising with the GPU."""
     import torch
 
     if torch.cuda.is_initialized():

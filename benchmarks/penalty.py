@@ -2,10 +2,10 @@
 
     python -m benchmarks.penalty [ROUNDS]
 
-The first table compares R1 on one batch, forward and backward in float32, with torch's own second
-derivative. The second compares a whole discriminator step in float32 with R1 and R2 (relativistic
-cross-entropy, as in R3GAN): logits and penalties from one forward pass, or from two. In each of the
-rounds, 9 by default, both sides take turns; the minimum counts.
+The first table compares R1 on one batch, forward and backward in float32, with that of torch's own
+second derivative. The second compares a whole discriminator step in float32 with R1 and R2 (relativistic
+cross-entropy, as in R3GAN): logits and penalties from one forward pass, or from two. Both
+sides alternate for ROUNDS rounds, 9 by default, and the minimum counts.
 """
 
 import sys
@@ -37,12 +37,12 @@ CRITICS: dict[str, tuple[Callable[[], nn.Module], int]] = {
 
 
 class Separate(R1R2):
-    """R1 and R2 with a forward pass of their own."""
+    """R1 and R2 with a separate forward pass."""
 
     logits_and_penalty = Regularizer.logits_and_penalty
 
 
-def torchs_own(network: nn.Module, inputs: Tensor) -> Tensor:
+def torch_gradient(network: nn.Module, inputs: Tensor) -> Tensor:
     """Return the input gradient by torch's own second derivative."""
     inputs = inputs.clone().requires_grad_()
     return torch.autograd.grad(network(inputs).sum(), inputs, create_graph=True)[0]
@@ -83,8 +83,8 @@ def main() -> None:
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 9
     retain_freed_memory()
     compare(
-        (partial(penalise, torchs_own), partial(penalise, input_gradient)),
-        ("R1 by torch", "R1 here"),
+        (partial(penalise, torch_gradient), partial(penalise, input_gradient)),
+        ("torch.autograd", "input_gradient"),
         rounds,
     )
     compare(

@@ -2,10 +2,10 @@
 
     python -m benchmarks.planted_faults SOURCE [PHOTOGRAPHS]
 
-SOURCE, a folder or archive of faces, is prepared first. GOOD of the pictures that are kept are
+SOURCE, a folder or archive of faces, is prepared first. 8,000 of the pictures that it keeps are
 written to a temporary folder, together with copies of some (re-encoded, scaled, mirrored,
-recoloured), blurred versions of others, and pictures without content; with a folder of PHOTOGRAPHS
-without faces, also random squares of those. That folder is prepared with the default thresholds,
+recoloured), blurred versions of others, pictures without content and, given a folder of PHOTOGRAPHS
+without faces, random squares of these. That folder is prepared with the default thresholds,
 and the fraction dropped is printed for each kind. A copy counts as found if it or its original is
 dropped; a good picture is a false positive if it is dropped and none of its copies is kept.
 """
@@ -28,7 +28,7 @@ SIDE = 64
 GOOD = 8000
 PLANTED = 300  # pictures per kind
 SQUARES = 6  # per photograph
-MIN_DEVIATION = 12  # of grey values; squares below it show nothing at all
+MIN_DEVIATION = 12  # of grey values; squares below it are nearly uniform
 
 Change = Callable[[Image.Image], Image.Image]
 

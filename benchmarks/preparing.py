@@ -2,8 +2,8 @@
 
     python -m benchmarks.preparing FOLDER COUNT...
 
-For each count, JPEGs of 64x64 px are generated below FOLDER (about 4 GB for a million, reused next
-time); one in 20 is an exact copy and one in 50 a re-encoded one. They are prepared in a new
+For each count, JPEGs of 64x64 px are generated below FOLDER (about 4 GB for a million; reused by
+later runs); one in 20 is an exact copy and one in 50 a re-encoded one. They are prepared in a new
 process, and the pictures per second and the peak memory over all its processes are printed. Linux
 only: the memory is read from /proc.
 """
@@ -87,7 +87,7 @@ def resident_bytes(root: int) -> int:
 
 
 def measure(command: str, *overrides: str) -> tuple[float, int]:
-    """Return the seconds and the peak bytes of one of our commands."""
+    """Return the duration in seconds and the peak memory in bytes of a command of this package."""
     argv = [sys.executable, "-m", f"anime_dcgan.{command}", *overrides]
     start, peak = time.perf_counter(), 0
     with subprocess.Popen(argv, stdout=subprocess.DEVNULL) as process:

@@ -3,7 +3,7 @@
     python -m benchmarks.same_weights REVISION [RECIPE ...]
 
 Each recipe below is trained for a short time by the working tree and by REVISION, a commit of this
-repository, in processes of their own. The tensors of `last.ckpt` are compared in order, so that a
+repository, in separate processes. The tensors of `last.ckpt` are compared in order, so that a
 renamed attribute makes no difference. The exit status is 1 if any of them differ.
 """
 

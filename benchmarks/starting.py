@@ -1,10 +1,10 @@
-"""Start-up time of the commands, compared with that of the imports that they need.
+"""Start-up time of the commands, compared with that of the imports they need.
 
     python -m benchmarks.starting [rounds, default 7]
 
 The time from the command to the first training step, with a warm cache and without a metric, is
 compared with `import torch, torchvision, lightning, hydra`, and `generate` of 64 faces with
-`import torch`. Each is a process of its own, and they alternate.
+`import torch`. Each runs in its own process, and they alternate.
 """
 
 import os

@@ -3,11 +3,11 @@
     python -m benchmarks.studio [seconds of load, default 60] [clients, default 64]
 
 The report's generator (64 px, untrained, which needs the same arithmetic) is served by the command
-as users start it. The medians over HTTP are printed for a wall of 64 new faces, for its first 16
-(the page requests 16 at a time), for a wall drawn ahead of time (as the page does when idle), and
+that users run. The medians over HTTP are printed for a wall of 64 new faces, for its first 16
+(the page requests 16 at a time), for a prefetched wall (as the page requests when idle), and
 for a face moved along a direction. Then many clients each request a new wall or a new face as soon
-as the last one has arrived; printed are the numbers of responses and failures, waiting times, and
-the memory of the server before and at its peak.
+as the last one has arrived; the numbers of responses and failures, the waiting times, and the memory of the server
+before and at its peak are printed.
 """
 
 import http.client
@@ -84,9 +84,9 @@ def measure(pid: int, port: int, seconds: float, clients: int) -> None:
     request(f"/api/directions?{FACE}&method=sefa")
     wall = median(lambda n: request(f"/api/wall.png?{FACE}&seed={64 * n}&count=64"))
     first = median(lambda n: request(f"/api/wall.png?{FACE}&seed={10_000 + 16 * n}&count=16"))
-    ahead = median(lambda n: sum(request(path) for path in wall_requests(64 * ROUNDS)))
+    prefetched = median(lambda n: sum(request(path) for path in wall_requests(64 * ROUNDS)))
     print(f"a wall of 64 new faces      {1000 * wall:7.0f} ms, the first 16 {1000 * first:.0f} ms")
-    print(f"a wall drawn ahead of time  {1000 * ahead:7.0f} ms")
+    print(f"a prefetched wall           {1000 * prefetched:7.0f} ms")
     face = median(lambda n: request(f"/api/face.png?{FACE}&seed=7&moves=sefa.0:{n / 10}"))
     print(f"a face moved by a slider    {1000 * face:7.0f} ms, {1 / face:.0f} per second")
     load, before = Load(), memory("VmRSS", pid)

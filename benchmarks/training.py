@@ -14,7 +14,7 @@ All other arguments are overrides of `train`, which runs with all its default ca
 grids, checkpoints, moving average, quality (every 20,000 images) and verdict. Its batches come from
 its cache, which is built in advance. With `trainer=gpu` all sides but Keras run on the GPU; use
 images=400000 or more there. Each side runs in its own process, and its first steps, in which
-libraries choose their kernels, are not counted. The other sides:
+libraries choose their kernels, are excluded. The other sides:
 
     usual  the loop of tutorials (usual_loop.py): float32, NCHW, pictures decoded by
            torchvision.datasets.ImageFolder in two workers in each epoch
@@ -22,7 +22,7 @@ libraries choose their kernels, are not counted. The other sides:
     keras  the report's program (keras_report.py), in float32 and mixed_bfloat16, run by a Python
            with tensorflow installed
     bare   the loss, networks, optimizers and precision of `train` in a bare loop
-    two    `train` with real and fake images in two batches even if it would join them
+    two    `train` with real and fake images in two batches even where one is possible
 
 Useful floating-point operations are those of convolutions and matrix products as the networks
 define them, with 2 per multiply-add. Let g and d be the cost of one image through generator and
@@ -73,7 +73,7 @@ from benchmarks.measure import (
 from benchmarks.usual_loop import BATCH, TutorialLoop, to_nchw
 
 WARM_UP_STEPS = 5
-OWN = {
+OPTIONS = {
     **{"against": "usual", "images": "20000", "share": "0.3", "rounds": "3"},
     **{"faces": "20000", "path": "", "keras": ""},
 }
@@ -127,7 +127,7 @@ def train(overrides: list[str], images: int) -> float:
 
 
 def usual(folder: Path, images: int, device: str) -> float:
-    """Return the images/s of the loop of tutorials, which decodes pictures on the fly."""
+    """Return the images/s of the tutorial loop, which decodes pictures on the fly."""
     decode = transforms.Compose(
         [
             transforms.Resize(64),
@@ -283,19 +283,19 @@ def device_of(config: DictConfig) -> str:
 
 
 def main() -> None:
-    own, overrides = dict(OWN), list[str]()
+    options, overrides = dict(OPTIONS), list[str]()
     for argument in sys.argv[1:]:
         key, _, value = argument.partition("=")
-        if key in OWN:
-            own[key] = value
+        if key in OPTIONS:
+            options[key] = value
         else:
             overrides.append(argument)
-    images, rounds = int(own["images"]), int(own["rounds"])
-    fewer = round(float(own["share"]) * images)
+    images, rounds = int(options["images"]), int(options["rounds"])
+    fewer = round(float(options["share"]) * images)
     with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(own["path"] or Path(temporary) / "drawn")
-        if not own["path"]:
-            write_faces(folder, int(own["faces"]))
+        folder = Path(options["path"] or Path(temporary) / "drawn")
+        if not options["path"]:
+            write_faces(folder, int(options["faces"]))
         overrides += ["data=folder", f"data.path={folder}", f"data.cache_dir={temporary}/cache"]
         with redirect_stderr(io.StringIO()):
             config = compose_config(overrides)
@@ -306,10 +306,10 @@ def main() -> None:
             "bare": {"bare": partial(in_new_process, bare, overrides, fewer)},
             "two": {"two": partial(in_new_process, separate_batches, overrides, fewer)},
             "keras": {
-                policy: partial(keras, own["keras"], folder, policy, fewer)
+                policy: partial(keras, options["keras"], folder, policy, fewer)
                 for policy in ("float32", "mixed_bfloat16")
             },
-        }[own["against"]]
+        }[options["against"]]
         sides = {"train": partial(in_new_process, train, overrides, images), **others}
         speeds = alternate(sides, rounds, "images/s")
     for name in others:
@@ -319,7 +319,7 @@ def main() -> None:
 
 
 def _print_utilisation(config: DictConfig, speeds: list[float]) -> None:
-    """Print the fraction of the processor's limit that is reached, if the formula applies."""
+    """Print the achieved fraction of the processor's limit, if the formula applies."""
     name, _ = precision.choose(config.trainer.accelerator)
     dtype = torch.bfloat16 if name == precision.FAST else torch.float32
     limit = matrix_product(dtype, device_of(config))
@@ -329,7 +329,7 @@ def _print_utilisation(config: DictConfig, speeds: list[float]) -> None:
         reached = per_image * statistics.median(speeds)
         print(
             f"useful: {per_image / 1e9:.2f} GFLOP per image, {reached / 1e9:.0f} GFLOP/s, "
-            f"{reached / limit:.0%} of that"
+            f"{reached / limit:.0%} of the matrix product"
         )
 
 

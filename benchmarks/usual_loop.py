@@ -1,15 +1,15 @@
-"""Baseline of the benchmarks: DCGAN as tutorials write it.
+"""Baseline of the benchmarks: DCGAN as implemented in tutorials.
 
     python -m benchmarks.usual_loop FOLDER HOURS [overrides of train's data ...]
 
 The networks of Radford et al. (`model=radford`, width 64), binary cross-entropy, Adam (2e-4,
 beta1 0.5) for both, batches of 64, float32, NCHW, one backward for real and one for fake images,
-no moving average. Two things favour it here: it reads decoded faces from our cache, whereas a
-tutorial decodes every picture in every epoch, and it neither logs nor samples.
+no moving average. It has two advantages here: it reads decoded faces from our cache,
+whereas tutorials decode every picture in every epoch, and it neither logs nor samples.
 
 It writes a checkpoint to FOLDER/checkpoints after each epoch, for `evaluate weights=raw` and
 `generate weights=raw`, and resumes from the last one. HOURS is the total training time, including
-earlier starts. It prints images/s after each epoch.
+earlier sessions. It prints images/s after each epoch.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""Checkpoints of small generators that were never trained, made in an instant."""
+"""Checkpoints of small untrained generators."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ LATENT_DIM = 6
 
 
 def make_checkpoint(path: Path, seed: int = 0, image_size: int = 16, images: int = 1000) -> Path:
-    """A checkpoint of the report's generator with random weights, averaged and raw ones."""
+    """Write a checkpoint of the report's generator with random averaged and raw weights."""
     settings = {"latent_dim": LATENT_DIM, "width": 4, "image_size": image_size}
     state: dict[str, torch.Tensor] = {}
     with torch.random.fork_rng():

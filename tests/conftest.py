@@ -1,4 +1,4 @@
-"""Small configurations: pictures of 16 px and narrow networks train in a second."""
+"""Small configurations that train in a second: pictures of 16 px and narrow networks."""
 
 import contextlib
 import importlib
@@ -36,7 +36,7 @@ NARROW = {
 
 
 def narrow(model: str) -> tuple[str, ...]:
-    """Overrides that choose a model and make it small."""
+    """Return overrides that choose a model and make it small."""
     return (f"model={model}", *NARROW[model])
 
 
@@ -50,26 +50,26 @@ Train = Callable[..., GAN]
 
 @pytest.fixture(scope="session")
 def cache_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Decoded faces, shared by all tests."""
+    """Return the folder of decoded faces that all tests share."""
     return tmp_path_factory.mktemp("cache")
 
 
 @pytest.fixture
 def small(tmp_path: Path, cache_dir: Path) -> Callable[..., DictConfig]:
-    """`small("loss=wgan", run="a")`: a configuration whose run lies in tmp_path/a."""
+    """Return a function: `small("loss=wgan", run="a")` composes a run in tmp_path/a."""
 
     def make(*overrides: str, run: str = "run", model: str = "dcgan") -> DictConfig:
         (tmp_path / run).mkdir(exist_ok=True)
-        places = (f"run_dir={tmp_path / run}", f"data.cache_dir={cache_dir}")
+        folders = (f"run_dir={tmp_path / run}", f"data.cache_dir={cache_dir}")
         grid = () if "callbacks=none" in overrides else ("callbacks.samples.count=4",)
-        return compose_train(*narrow(model), *SMALL, *grid, *places, *overrides)
+        return compose_train(*narrow(model), *SMALL, *grid, *folders, *overrides)
 
     return make
 
 
 @pytest.fixture
 def train(small: Callable[..., DictConfig]) -> Train:
-    """`train("loss=wgan", run="a", ckpt_path=...)` trains that configuration and returns it."""
+    """Return a function: `train("loss=wgan", run="a", ckpt_path=...)` trains and returns a GAN."""
 
     def run_training(
         *overrides: str, run: str = "run", model: str = "dcgan", ckpt_path: Path | None = None
@@ -81,7 +81,7 @@ def train(small: Callable[..., DictConfig]) -> Train:
 
 
 def assert_same_weights(one: torch.nn.Module, other: torch.nn.Module) -> None:
-    """Bit-equal state dictionaries."""
+    """Assert that the state dictionaries are bit-equal."""
     first, second = one.state_dict(), other.state_dict()
     assert first.keys() == second.keys()
     different = [name for name in first if not torch.equal(first[name], second[name])]
@@ -89,7 +89,7 @@ def assert_same_weights(one: torch.nn.Module, other: torch.nn.Module) -> None:
 
 
 class Result(NamedTuple):
-    """What a command printed."""
+    """Output of a command."""
 
     stdout: str
     stderr: str
@@ -97,7 +97,7 @@ class Result(NamedTuple):
 
 @pytest.fixture(scope="session")
 def call() -> Callable[..., Result]:
-    """A command of ours in this process, which has the libraries loaded already."""
+    """Return a function that runs a command in this process, where the libraries are loaded."""
 
     def run(command: str, *overrides: str, cwd: Path, status: int = 0) -> Result:
         out, err, before = io.StringIO(), io.StringIO(), Path.cwd()

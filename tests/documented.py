@@ -37,7 +37,7 @@ def pages() -> list[Path]:
 
 
 def commands() -> list[Command]:
-    """Return every command in shell blocks and sentences, where it is mentioned first."""
+    """Return every command in shell blocks and text, at its first mention."""
     first: dict[tuple[str, ...], Command] = {}
     for path in pages():
         for command in _commands_of(path):
@@ -67,7 +67,7 @@ def _parts(line: str) -> list[str]:
 
 
 def named_settings() -> list[Command]:
-    """Return each setting that a sentence or table for users names, as `gan.accumulate=2`."""
+    """Return each setting in the text and tables for users, such as `gan.accumulate=2`."""
     override = re.compile(r"`([a-z_]+(?:\.[a-z_0-9]+)+)(?:=[^`]*)?`")
     return [
         Command(path.relative_to(ROOT).as_posix(), number, text)

@@ -1,4 +1,4 @@
-"""Small games whose course is known from the literature."""
+"""Small games whose dynamics are known from the literature."""
 
 import math
 from collections.abc import Iterator
@@ -15,9 +15,9 @@ from anime_dcgan.metric.variety import diversity
 from anime_dcgan.metric.verdict import Observation
 
 POINTS = 8000
-"""With fewer, how many of them fall to each mode by chance is most of the distance at rest."""
+"""Sample size; with fewer, the distance at rest is mostly sampling noise in the mode counts."""
 
-Games = tuple[Game, "Truth"]
+Games = tuple[Game, "Target"]
 
 
 class Point(nn.Module):
@@ -25,14 +25,14 @@ class Point(nn.Module):
 
     def __init__(self, start: float) -> None:
         super().__init__()
-        self.place = nn.Parameter(torch.tensor([start]))
+        self.position = nn.Parameter(torch.tensor([start]))
 
     def forward(self, latents: Tensor) -> Tensor:
-        return self.place.expand(len(latents), 1)
+        return self.position.expand(len(latents), 1)
 
 
 class Slope(nn.Module):
-    """Its discriminator: D(x) = slope * x."""
+    """The discriminator of the Dirac-GAN: D(x) = slope * x."""
 
     def __init__(self, start: float) -> None:
         super().__init__()
@@ -42,8 +42,8 @@ class Slope(nn.Module):
         return self.slope * points[:, 0]
 
 
-class Truth:
-    """Where the real points of a game come from, and how far others are from them."""
+class Target:
+    """The distribution of the real points, and the distance of generated points from it."""
 
     latent_dim = 1
 
@@ -57,7 +57,7 @@ class Truth:
         raise NotImplementedError
 
 
-class AtZero(Truth):
+class AtZero(Target):
     """The Dirac-GAN: all real points lie at 0 (arXiv 1801.04406, section 2)."""
 
     def real(self, count: int, random: torch.Generator) -> Tensor:
@@ -70,7 +70,7 @@ class AtZero(Truth):
         return 1.0
 
 
-class Ring(Truth):
+class Ring(Target):
     """Eight Gaussians on a circle of radius 1, as in arXiv 1611.02163."""
 
     latent_dim = 8
@@ -90,23 +90,23 @@ class Ring(Truth):
         return (sides[0] - sides[1]).abs().mean().item()
 
     def diversity(self, points: Tensor) -> float:
-        few = points[:1000]
-        return diversity(self.real(len(few), torch.Generator().manual_seed(1)), few)
+        subset = points[:1000]
+        return diversity(self.real(len(subset), torch.Generator().manual_seed(1)), subset)
 
 
-def dirac(regularizer: Regularizer, rate: float = 0.1) -> Games:
+def dirac(regularizer: Regularizer, lr: float = 0.1) -> Games:
     generator, discriminator = Point(1.0), Slope(1.0)
     return Game(
         generator,
         discriminator,
-        torch.optim.SGD(generator.parameters(), rate),
-        torch.optim.SGD(discriminator.parameters(), rate),
+        torch.optim.SGD(generator.parameters(), lr),
+        torch.optim.SGD(discriminator.parameters(), lr),
         BCE(),
         regularizer,
     ), AtZero()
 
 
-def ring(regularizer: Regularizer, seed: int = 0, rate: float = 1e-3, beta: float = 0.5) -> Games:
+def ring(regularizer: Regularizer, seed: int = 0, lr: float = 1e-3, beta: float = 0.5) -> Games:
     torch.manual_seed(seed)
     generator = nn.Sequential(
         *(nn.Linear(8, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 2))
@@ -118,8 +118,8 @@ def ring(regularizer: Regularizer, seed: int = 0, rate: float = 1e-3, beta: floa
     return Game(
         generator,
         discriminator,
-        torch.optim.Adam(generator.parameters(), rate, betas=(beta, 0.99)),
-        torch.optim.Adam(discriminator.parameters(), rate, betas=(beta, 0.99)),
+        torch.optim.Adam(generator.parameters(), lr, betas=(beta, 0.99)),
+        torch.optim.Adam(discriminator.parameters(), lr, betas=(beta, 0.99)),
         BCE(),
         regularizer,
     ), Ring()
@@ -127,39 +127,39 @@ def ring(regularizer: Regularizer, seed: int = 0, rate: float = 1e-3, beta: floa
 
 def play(
     game: Game,
-    truth: Truth,
+    target: Target,
     steps: int,
-    every: int,
+    interval: int,
     batch: int = 64,
-    answer: int = 10,
+    response_steps: int = 10,
     halflife: float = 0.0,
 ) -> Iterator[Observation]:
-    """Train, and look after every so many steps, always at the points of the same latents.
+    """Train, and yield an observation every `interval` steps, always of the same latents.
 
-    With a `halflife`, in steps, at those of the generator's moving average, as `train` does.
+    With a `halflife`, in steps, the generator's moving average is observed, as `train` does.
     """
     decay = 0.5 ** (1 / halflife) if halflife else 0.0
     average = AveragedModel(game.generator, multi_avg_fn=get_ema_multi_avg_fn(decay))
     random = torch.Generator().manual_seed(0)
-    shown = torch.randn(POINTS, truth.latent_dim, generator=torch.Generator().manual_seed(1))
+    fixed_latents = torch.randn(POINTS, target.latent_dim, generator=torch.Generator().manual_seed(1))
 
     def draw(count: int) -> Tensor:
-        return torch.randn(count, truth.latent_dim, generator=random)
+        return torch.randn(count, target.latent_dim, generator=random)
 
     for step in range(1, steps + 1):
-        real = truth.real(batch, random)
+        real = target.real(batch, random)
         game.discriminator_step(real, draw, step - 1)
         game.generator_step(real, draw)
         average.update_parameters(game.generator)
-        if step % every == 0:
-            batches = [truth.real(batch, random) for _ in range(answer)]
-            gap = duality_gap(game, batches, draw, truth.real(512, random))
+        if step % interval == 0:
+            batches = [target.real(batch, random) for _ in range(response_steps)]
+            gap = duality_gap(game, batches, draw, target.real(512, random))
             with torch.no_grad():
-                points = average(shown)
+                points = average(fixed_latents)
             yield Observation(
                 images=step * batch,
-                epoch=step / every,
-                distance=truth.distance(points),
+                epoch=step / interval,
+                distance=target.distance(points),
                 gap=gap.total,
-                diversity=truth.diversity(points),
+                diversity=target.diversity(points),
             )

@@ -9,19 +9,19 @@ import pytest
 import anime_dcgan
 
 PACKAGE = Path(anime_dcgan.__file__).parent
-DOORS = {"train", "search", "generate", "evaluate", "prepare", "report", "compare"}
-FLOORS = [
+COMMANDS = {"train", "search", "generate", "evaluate", "prepare", "report", "compare"}
+LAYERS = [
     {"system"},
     {"cli", "data", "model"},
     {"run", "sampling", "game"},
     {"metric", "explore", "cleaning"},
     {"page"},
     {"training", "studio"},
-    DOORS,
+    COMMANDS,
 ]
-"""Folders of the package from the ground up; folders on one floor do not import each other."""
+"""Folders of the package from the lowest layer up; folders of one layer do not import each other."""
 LIGHT = {
-    *DOORS,
+    *COMMANDS,
     *("cli", "system/console", "system/errors", "system/files", "system/paths", "system/scratch"),
     *("run/runs", "run/outcome", "run/settings", "run/trusted", "run/record", "run/scalars"),
     *("run/entries", "run/ranking", "training/job", "training/sweep"),
@@ -44,7 +44,7 @@ def name_of(path: Path) -> str:
 
 
 def within(path: Path, names: set[str]) -> bool:
-    """Return True if the module, or a folder that holds it, is one of `names`."""
+    """Return True if the module, or a folder that contains it, is one of `names`."""
     module = Path(name_of(path))
     return bool(names & {module.as_posix(), *(parent.as_posix() for parent in module.parents)})
 
@@ -77,37 +77,37 @@ def loaded_with(path: Path) -> set[Path]:
     return found
 
 
-def floor_of(folder: str) -> int:
-    return next(number for number, floor in enumerate(FLOORS) if folder in floor)
+def layer_of(folder: str) -> int:
+    return next(number for number, layer in enumerate(LAYERS) if folder in layer)
 
 
 modules = pytest.mark.parametrize("path", MODULES, ids=name_of)
 
 
-def test_the_root_of_the_package_holds_the_doors_only():
-    assert {path.stem for path in PACKAGE.glob("*.py")} == {"__init__", *DOORS}
+def test_the_root_of_the_package_holds_only_the_commands():
+    assert {path.stem for path in PACKAGE.glob("*.py")} == {"__init__", *COMMANDS}
     folders = {path.name for path in PACKAGE.iterdir() if (path / "__init__.py").exists()}
-    assert folders == set().union(*FLOORS[:-1])
+    assert folders == set().union(*LAYERS[:-1])
 
 
-def test_nothing_needs_a_table_of_contents():
+def test_no_module_has_more_than_400_lines():
     for path in MODULES:
         assert len(path.read_text(encoding="utf-8").splitlines()) <= 400, path
 
 
 @modules
-def test_imports_come_from_the_own_folder_or_from_floors_below(path: Path):
+def test_modules_import_only_from_their_own_folder_or_from_lower_layers(path: Path):
     own, *_ = name_of(path).split("/")
     if own == "__init__":
         return
     for name in imported(path):
         other = name.removeprefix("anime_dcgan.").partition(".")[0]
         if name.startswith("anime_dcgan.") and not other.startswith("_"):
-            assert other == own or floor_of(other) < floor_of(own), name
+            assert other == own or layer_of(other) < layer_of(own), name
 
 
 @modules
-def test_what_must_start_fast_imports_nothing_heavy(path: Path):
+def test_modules_that_must_start_fast_import_nothing_heavy(path: Path):
     if within(path, LIGHT):
         heavy = {name_of(other): packages(other, True) & HEAVY for other in loaded_with(path)}
         assert not {name: found for name, found in heavy.items() if found}
@@ -120,12 +120,12 @@ def test_reports_and_the_store_never_load_torch(path: Path):
 
 
 @modules
-def test_only_the_training_knows_lightning(path: Path):
+def test_only_the_training_imports_lightning(path: Path):
     if not within(path, {"training", "data/datamodule", "train"}):
         assert "lightning" not in packages(path)
 
 
 @modules
-def test_only_the_studio_knows_http(path: Path):
+def test_only_the_studio_imports_http_libraries(path: Path):
     if not within(path, {"studio"}) or within(path, {"studio/store", "studio/library"}):
         assert not packages(path) & HTTP

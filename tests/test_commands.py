@@ -1,4 +1,4 @@
-"""The commands as a user runs them: in their own processes, from an empty folder."""
+"""Tests of the commands as users run them: in their own processes, from an empty folder."""
 
 import json
 import os
@@ -59,7 +59,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_the_command_that_a_run_prints_next_works(call, finished: Path):
+def test_a_finished_run_records_its_command_and_can_be_sampled(call, finished: Path):
     command = (finished / "outputs/a/command.txt").read_text().split()
     assert command[:3] == ["python", "-m", "anime_dcgan.train"]
     assert "run=a" in command
@@ -240,8 +240,8 @@ def test_a_run_name_that_is_taken_is_refused_and_the_run_left_untouched(call, fi
 TENTH = "outputs/*/checkpoints/epoch=0010.ckpt"
 
 
-def is_last(checkpoint: Path) -> bool:
-    """Return True if last.ckpt has been written, too, a moment after the epoch's checkpoint."""
+def has_last(checkpoint: Path) -> bool:
+    """Return True if last.ckpt has been written after the epoch's checkpoint."""
     last = checkpoint.with_name("last.ckpt")
     return last.stat().st_mtime_ns >= checkpoint.stat().st_mtime_ns
 
@@ -251,24 +251,24 @@ def test_stopped_and_killed_runs_resume_with_the_same_command(tmp_path: Path, nu
     settings = [*TINY, "trainer.max_epochs=400", "callbacks.checkpointer.every_epochs=5"]
     process = start("train", *settings, cwd=tmp_path)
     deadline = time.monotonic() + 60
-    while not (found := [path for path in tmp_path.glob(TENTH) if is_last(path)]):
+    while not (found := [path for path in tmp_path.glob(TENTH) if has_last(path)]):
         assert process.poll() is None and time.monotonic() < deadline
         time.sleep(0.02)
     process.send_signal(number)
     out, err = process.communicate(timeout=60)
     last = found[0].parent / "last.ckpt"
-    seen = read(last)["images_seen"]
+    images_seen = read(last)["images_seen"]
     if number == signal.SIGINT:
         assert process.returncode == 130, err
         (command,) = (line for line in out.splitlines() if line.startswith("Resume: "))
         assert "ckpt_path=last" in command and "run=" in command
-    assert seen >= 10 * 32
-    settings[settings.index("trainer.max_epochs=400")] = f"trainer.max_epochs={seen // 32 + 2}"
+    assert images_seen >= 10 * 32
+    settings[settings.index("trainer.max_epochs=400")] = f"trainer.max_epochs={images_seen // 32 + 2}"
     assert len(list((tmp_path / "outputs").glob("*/checkpoints"))) == 1
     result = run(
         "train", *settings, f"run={last.parent.parent.name}", "ckpt_path=last", cwd=tmp_path
     )
-    assert f"{(seen // 32 + 2) * 32}/" in result.stderr
+    assert f"{(images_seen // 32 + 2) * 32}/" in result.stderr
     again = run("train", *settings, "ckpt_path=last", cwd=tmp_path)
     assert str(last.parent.parent) in again.stdout
 
@@ -310,7 +310,7 @@ def test_a_run_with_damaged_settings_resumes_from_its_checkpoint(finished: Path,
         assert "model" in yaml.safe_load((outputs / "a/config.yaml").read_text())
 
 
-def test_a_profile_holds_a_table_and_a_trace(call: Callable[..., Result], tmp_path: Path):
+def test_a_profile_contains_a_table_and_a_trace(call: Callable[..., Result], tmp_path: Path):
     arguments = ("trainer=profile", "callbacks=none", "logger=none", "trainer.accelerator=cpu")
     small = ("data.count=40", "data.image_size=16", "data.batch_size=4", "run=profiled")
     stdout = call("train", *arguments, *small, "trainer.precision=32-true", cwd=tmp_path).stdout

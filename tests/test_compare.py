@@ -1,4 +1,4 @@
-"""`compare`: runs it finds and ranks, the page it writes, and mistakes explained in one line."""
+"""Tests of `compare`: runs found and ranked, the page written, and one-line errors."""
 
 import json
 from pathlib import Path
@@ -10,7 +10,7 @@ from tests.run_folder import make_run, row, write_quality, write_verdict
 
 
 def make_sweep(folder: Path) -> Path:
-    """Make a sweep of two losses with two seeds each, of which hinge is closer; a third failed."""
+    """Make a sweep of two losses and two seeds, where hinge is better, and a third loss failed."""
     for loss, distances in (("bce", (20.0, 22.0)), ("hinge", (10.0, 11.0))):
         for seed, distance in enumerate(distances):
             run = make_run(folder / f"loss={loss},seed={seed}", epochs=[1, 2])

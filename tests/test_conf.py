@@ -1,4 +1,4 @@
-"""Every file under conf/ composes, builds its objects, and can be trained with."""
+"""Tests of conf/: every file composes, its objects can be built, and trained."""
 
 import itertools
 import re
@@ -170,7 +170,7 @@ def test_every_pairing_trains_or_is_refused_with_the_reason(
         assert train(*overrides, *small, model=model).images_seen == 16
 
 
-def test_one_override_gives_wgan_as_in_the_paper():
+def test_one_override_selects_wgan_as_in_the_paper():
     config = compose_train("loss=wgan", "run_dir=x")
     assert config.loss._target_ == "anime_dcgan.game.loss.WGAN"
     assert config.regularizer == {
@@ -183,7 +183,7 @@ def test_one_override_gives_wgan_as_in_the_paper():
         assert config.optimizer[player].lr == 5e-5
 
 
-def test_one_override_gives_wgan_gp_as_in_the_paper():
+def test_one_override_selects_wgan_gp_as_in_the_paper():
     config = compose_train("loss=wgan_gp", "run_dir=x")
     assert config.loss._target_ == "anime_dcgan.game.loss.WGAN"
     assert config.regularizer._target_ == "anime_dcgan.game.regularizer.GradientPenalty"
@@ -193,7 +193,7 @@ def test_one_override_gives_wgan_gp_as_in_the_paper():
     assert (config.optimizer.generator.lr, config.optimizer.generator.betas) == (1e-4, [0, 0.9])
 
 
-def test_ttur_has_a_learning_rate_per_player_only():
+def test_ttur_has_only_one_learning_rate_per_player():
     config = compose_train("optimizer=adam_ttur", "run_dir=x")
     assert (config.optimizer.generator.lr, config.optimizer.discriminator.lr) == (1e-4, 4e-4)
     assert config.optimizer.generator.betas == config.optimizer.discriminator.betas == [0, 0.9]
@@ -297,24 +297,24 @@ def test_invalid_optimizer_settings_are_reported_with_the_player(override: str, 
 
 
 @pytest.mark.parametrize(
-    ("choice", "surplus"),
+    ("choice", "unknown"),
     [
         ("model=dcgan", "model.discriminator.batch_norm"),
         ("regularizer=none", "regularizer.interval"),
     ],
 )
 def test_a_setting_that_an_option_lacks_is_named_with_the_override_that_removes_it(
-    choice: str, surplus: str
+    choice: str, unknown: str
 ):
     arguments = ("experiment=best_small", choice, "run_dir=x")
     with pytest.raises(
-        UserError, match=f"^{surplus} is not a setting of .*: remove it with ~{surplus}"
+        UserError, match=f"^{unknown} is not a setting of .*: remove it with ~{unknown}"
     ):
         check_settings(compose_train(*arguments))
-    check_settings(compose_train(*arguments, f"~{surplus}"))
+    check_settings(compose_train(*arguments, f"~{unknown}"))
 
 
-def test_right_types_pass(small: Callable[..., DictConfig]):
+def test_values_of_the_right_type_are_accepted(small: Callable[..., DictConfig]):
     check_settings(small("max_kimg=3", "data.holdout=0", "callbacks.checkpointer.keep=2"))
 
 

@@ -1,8 +1,8 @@
 """Tests of the documentation: every command runs, every setting and link exists.
 
 Commands of README.md and docs/ run on a few small pictures, made short by overrides that are
-appended. Those that need hours, a GPU or a network, and the notes under docs/research, are
-composed, checked and built, but not trained. A command of no known kind is a failure.
+appended. For commands that need hours, a GPU or a network, and those under docs/research, the
+settings are composed, checked and built, but nothing is trained. Unknown commands fail the test.
 """
 
 import contextlib
@@ -50,7 +50,7 @@ APPENDED = {
 }
 SHOWS_ONLY = {"--help", "--cfg"}
 NOT_TRAINED = re.compile(r"trainer=(ddp|gpu|profile)|launcher=|(data|crop)=(anime_faces|cascade)")
-"""Tested elsewhere, or in need of a GPU, a network or a file that does not come with us."""
+"""Commands that are tested elsewhere, or need a GPU, a network or a file from elsewhere."""
 RECORDED_RUNS = re.compile(r"run=(?!first|latest|two)|outputs/(?!first|losses)")
 """Commands about runs that took hours."""
 NO_SETTING = re.compile(r"\.(json|csv|html|png|gif|ckpt|yaml|txt)$|^torch\.")
@@ -61,18 +61,18 @@ MEASURES = {
     **{"planted_faults": "prepare", "preparing": "make", "scaling": "measure_all"},
     **{"starting": "run", "studio": "make_run", "usual_loop": "instantiate"},
 }
-"""The function of each benchmark with which its measurement begins."""
+"""The function of each benchmark that starts its measurement."""
 SKIPPED = {"drawing": ["train"], "training": ["write_faces", "instantiate"]}
-"""Long preparations before it."""
+"""Functions of long preparations before it."""
 
 
 class Started(Exception):
-    """A benchmark has read its arguments and begins to measure."""
+    """Raised where a benchmark, having read its arguments, would begin to measure."""
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory, call: Call) -> Path:
-    """A user's folder: pictures, prepared, and a run of their own."""
+    """Return a user's folder with pictures, prepared, and a run trained on them."""
     user = tmp_path_factory.mktemp("user")
     (user / "faces").mkdir()
     drawn = DrawnFaces(40)
@@ -141,7 +141,7 @@ def run_ours(
     elif name in ("train", "search"):
         train(name, argv, call, folder, run=f"docs-{command.page}-{command.line}")
     else:
-        call(name, *(fewer(word) for word in argv), *APPENDED.get(name, ()), cwd=folder)
+        call(name, *(limit_faces(argument) for argument in argv), *APPENDED.get(name, ()), cwd=folder)
 
 
 def is_recorded(command: Command) -> bool:
@@ -149,9 +149,9 @@ def is_recorded(command: Command) -> bool:
     return command.page.startswith("docs/research") or bool(RECORDED_RUNS.search(command.text))
 
 
-def fewer(word: str) -> str:
-    """Draw at most 64 faces."""
-    return re.sub(r"^n=\d{3,}$", "n=64", word)
+def limit_faces(argument: str) -> str:
+    """Return the argument, with at most 64 faces to draw."""
+    return re.sub(r"^n=\d{3,}$", "n=64", argument)
 
 
 def check(name: str, argv: list[str], call: Call, folder: Path) -> None:
@@ -169,7 +169,7 @@ def check(name: str, argv: list[str], call: Call, folder: Path) -> None:
 def jobs(argv: list[str]) -> Iterator[list[str]]:
     """Yield the overrides of each job of a sweep, for one seed; a search has one job."""
     parse = OverridesParser.create().parse_overrides
-    given = parse([word for word in argv if not word.startswith("-")])
+    given = parse([argument for argument in argv if not argument.startswith("-")])
     fixed = [str(each.input_line) for each in given if not each.is_sweep_override()]
     params = compose_config(fixed, with_hydra=True).hydra.sweeper.get("params") or {}
     swept = parse([f"{key}={value}" for key, value in params.items()])
@@ -185,18 +185,18 @@ def jobs(argv: list[str]) -> Iterator[list[str]]:
 
 
 def compose_config(overrides: list[str], with_hydra: bool = False) -> DictConfig:
-    name = "search" if any(word.startswith("trials=") for word in overrides) else "train"
+    name = "search" if any(argument.startswith("trials=") for argument in overrides) else "train"
     with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
         return compose(name, [*overrides, "run_dir=run"], return_hydra_config=with_hydra)
 
 
 def train(name: str, argv: list[str], call: Call, folder: Path, run: str) -> None:
-    """Train on a few faces of 16 px; with `ckpt_path=last`, the same once more."""
-    given = [word for word in argv if not word.startswith(("max_kimg=", "ckpt_path="))]
-    names = [word for word in given if word.startswith("run=")]
+    """Train on a few faces of 16 px; with `ckpt_path=last`, train first, then resume."""
+    given = [argument for argument in argv if not argument.startswith(("max_kimg=", "ckpt_path="))]
+    names = [argument for argument in given if argument.startswith("run=")]
     short = [*APPENDED.get(name, SHORT)]
     if re.search(r"data=(folder|manifest)|data\.count", " ".join(given)):
-        short = [word for word in short if not word.startswith("data.count")]
+        short = [argument for argument in short if not argument.startswith("data.count")]
     if "loss=wgan_gp" in given and "model=radford" in given:
         short.append("gan.critic_steps=1")
     if names == ["run=first"] and "ckpt_path=last" in argv:
@@ -205,7 +205,7 @@ def train(name: str, argv: list[str], call: Call, folder: Path, run: str) -> Non
         call(name, *given, *short, cwd=folder)
         call(name, *given, *short, "ckpt_path=last", cwd=folder)
     else:
-        sweep = [word for word in argv if word.startswith("sweep=")]
+        sweep = [argument for argument in argv if argument.startswith("sweep=")]
         fewer_jobs = ["seed=0", *(["loss=bce,hinge"] if sweep == ["sweep=losses"] else [])]
         short += fewer_jobs if sweep or "-m" in argv else []
         call(name, *given, *short, f"run={run}".replace("/", "-"), cwd=folder)
@@ -219,8 +219,8 @@ def open_studio(argv: list[str], call: Call, folder: Path, monkeypatch: pytest.M
 
 
 def ask_the_studio(argv: list[str], folder: Path) -> None:
-    """Send what `curl` would send to a studio of the user's runs."""
-    address = next(word for word in argv if word.startswith("http://127.0.0.1:8765/"))
+    """Send the request of a `curl` command to a studio of the user's runs."""
+    address = next(argument for argument in argv if argument.startswith("http://127.0.0.1:8765/"))
     headers = dict(re.findall(r"([\w-]+): (.*)", "\n".join(argv)))
     app = create_app(Settings(folder / "outputs", folder / "studio"))
     with TestClient(app, base_url="http://127.0.0.1", headers=headers) as client:
@@ -235,11 +235,11 @@ def ask_the_studio(argv: list[str], folder: Path) -> None:
 def start_benchmark(
     module: ModuleType, argv: list[str], folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Start a benchmark as far as its arguments are read and its settings composed."""
+    """Start a benchmark until it has read its arguments and composed its settings."""
     name = module.__name__.removeprefix("benchmarks.")
-    for wanted in argv:
-        if wanted.startswith("outputs/") and not (folder / wanted).exists():
-            shutil.copytree(folder / "outputs/first", folder / wanted)
+    for argument in argv:
+        if argument.startswith("outputs/") and not (folder / argument).exists():
+            shutil.copytree(folder / "outputs/first", folder / argument)
     for replaced in SKIPPED.get(name, ()):
         assert hasattr(module, replaced)
         monkeypatch.setattr(module, replaced, MagicMock())
@@ -253,8 +253,8 @@ def start_benchmark(
 
 def assert_extras_exist(argv: list[str]) -> None:
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    assert {word for word in argv if word.startswith("-")} <= {"-q", "-e"}
-    (target,) = (word for word in argv if not word.startswith("-"))
+    assert {argument for argument in argv if argument.startswith("-")} <= {"-q", "-e"}
+    (target,) = (argument for argument in argv if not argument.startswith("-"))
     path, names = re.fullmatch(r"(\.)(?:\[([\w,]+)\])?", target).groups()  # type: ignore[union-attr]
     assert path == "."
     assert set((names or "dev").split(",")) <= extras["optional-dependencies"].keys()
@@ -277,14 +277,14 @@ def test_commands_are_found():
 
 
 @pytest.fixture(scope="module")
-def known_settings() -> set[str]:
-    """The keys of all commands and of each choice of each group."""
-    known: set[str] = set()
+def all_settings() -> set[str]:
+    """Return the keys of all commands and of each option of each group."""
+    found: set[str] = set()
     for path in CONF_DIR.glob("**/*.yaml"):
         text = path.read_text(encoding="utf-8")
         is_group = path.parent != CONF_DIR and "@package _global_" not in text
-        known |= keys(yaml.safe_load(text), f"{path.parent.name}." if is_group else "")
-    return known
+        found |= keys(yaml.safe_load(text), f"{path.parent.name}." if is_group else "")
+    return found
 
 
 def keys(node: Any, prefix: str = "") -> set[str]:
@@ -295,9 +295,9 @@ def keys(node: Any, prefix: str = "") -> set[str]:
 
 
 @pytest.mark.parametrize("setting", named_settings(), ids=str)
-def test_a_setting_named_in_the_documentation_exists(setting: Command, known_settings: set[str]):
-    known = setting.text in known_settings
-    assert known or (ROOT / setting.text).exists() or NO_SETTING.search(setting.text), setting
+def test_a_setting_named_in_the_documentation_exists(setting: Command, all_settings: set[str]):
+    exists = setting.text in all_settings
+    assert exists or (ROOT / setting.text).exists() or NO_SETTING.search(setting.text), setting
 
 
 @pytest.mark.parametrize("link", links(), ids=str)

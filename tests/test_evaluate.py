@@ -1,4 +1,4 @@
-"""`evaluate` on finished runs, as a user runs it."""
+"""Tests of `evaluate` on finished runs, as users run it."""
 
 import csv
 import json
@@ -153,7 +153,7 @@ def test_missing_data_is_named(call: Call, tmp_path: Path):
 
 def test_an_untrusted_run_can_build_sources_of_this_package_only(tmp_path: Path):
     for target in ("os.system", "anime_dcgan.model.dcgan.Generator", "anime_dcgan.data.cache.Path"):
-        with pytest.raises(UserError, match="refused|is no"):
+        with pytest.raises(UserError, match="refused|is not"):
             build({"_target_": target}, "anime_dcgan.data", DrawnFaces, tmp_path)
     built = build(
         {"_target_": "anime_dcgan.data.drawn.DrawnFaces", "count": 3},

@@ -1,4 +1,4 @@
-"""A small real training brings samples measurably closer to the data."""
+"""Test that a small training brings samples measurably closer to the data."""
 
 from pathlib import Path
 
@@ -30,12 +30,12 @@ def test_training_brings_samples_closer_to_the_data(train: Train, cache_dir: Pat
     latents = latents_of_seeds(range(300), 32)
     samples = sample_images(module.generator_ema, latents).transpose(0, 3, 1, 2) / 127.5 - 1
     noise = np.random.default_rng(0).uniform(-1, 1, samples.shape)
-    one_face_for_all = np.repeat(faces.mean(0, keepdims=True), 300, axis=0)
+    mean_face = np.repeat(faces.mean(0, keepdims=True), 300, axis=0)
     reached = distance(samples, faces[:300])
     print(
         f"noise {distance(noise, faces[:300]):.3f}, the mean face "
-        f"{distance(one_face_for_all, faces[:300]):.3f}, samples {reached:.3f}, "
+        f"{distance(mean_face, faces[:300]):.3f}, samples {reached:.3f}, "
         f"other faces {distance(faces[300:], faces[:300]):.3f}"
     )
     assert reached < distance(noise, faces[:300]) / 2
-    assert reached < distance(one_face_for_all, faces[:300]) / 2
+    assert reached < distance(mean_face, faces[:300]) / 2

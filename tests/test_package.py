@@ -1,4 +1,4 @@
-"""The wheel carries the configuration and works from an empty folder."""
+"""Tests of the wheel: it contains the configuration and works from an empty folder."""
 
 import os
 import subprocess
@@ -28,16 +28,16 @@ def test_the_wheel_holds_package_configuration_and_console_scripts(wheel: Path):
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
         (scripts,) = (name for name in names if name.endswith("entry_points.txt"))
-        said = archive.read(scripts).decode()
+        entry_points = archive.read(scripts).decode()
     tracked = {str(path.relative_to(ROOT)) for path in (ROOT / "conf").rglob("*.yaml")}
     assert {f"anime_dcgan/{name}" for name in tracked} <= names
     assert not any(name.startswith(("tests/", "outputs/", "conf/")) for name in names)
-    assert "anime-train = anime_dcgan.train:main" in said
-    assert "anime-generate = anime_dcgan.generate:main" in said
-    assert "anime-evaluate = anime_dcgan.evaluate:main" in said
-    assert "anime-compare = anime_dcgan.compare:main" in said
-    assert "anime-report = anime_dcgan.report:main" in said
-    assert "anime-search = anime_dcgan.search:main" in said
+    assert "anime-train = anime_dcgan.train:main" in entry_points
+    assert "anime-generate = anime_dcgan.generate:main" in entry_points
+    assert "anime-evaluate = anime_dcgan.evaluate:main" in entry_points
+    assert "anime-compare = anime_dcgan.compare:main" in entry_points
+    assert "anime-report = anime_dcgan.report:main" in entry_points
+    assert "anime-search = anime_dcgan.search:main" in entry_points
     package = ROOT / "anime_dcgan"
     studio = package / "studio"
     files = [

@@ -1,4 +1,4 @@
-"""`report`: the run it finds, the page it writes, and mistakes explained in one line."""
+"""Tests of `report`: the run found, the page written, and one-line errors."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Searches: ranges as distributions; trials that fail, are pruned, and resume after a kill."""
+"""Tests of searches: ranges as distributions; trials that fail, are pruned, or resume."""
 
 import importlib.util
 import json
@@ -105,7 +105,7 @@ def test_a_resumed_search_proposes_the_same_parameters(call: Call, tmp_path: Pat
 
 
 class Killed(BaseException):
-    """Ends the process as a kill would, since no handler catches it."""
+    """Ends the process like a kill, as no handler catches it."""
 
 
 def test_an_interrupted_trial_resumes_with_its_parameters(call: Call, tmp_path: Path, monkeypatch):
@@ -113,11 +113,11 @@ def test_an_interrupted_trial_resumes_with_its_parameters(call: Call, tmp_path: 
 
     act = checkpointer.Checkpointer.act
 
-    def killed(self: Any, *arguments: Any) -> None:
+    def act_and_die(self: Any, *arguments: Any) -> None:
         act(self, *arguments)
         raise Killed
 
-    monkeypatch.setattr(checkpointer.Checkpointer, "act", killed)
+    monkeypatch.setattr(checkpointer.Checkpointer, "act", act_and_die)
     with pytest.raises(Killed):
         call("search", *SMALL, "optimizer.lr=interval(1e-4,1e-3)", "trials=1", cwd=tmp_path)
     monkeypatch.undo()

@@ -1,4 +1,4 @@
-"""Complete trainings: exact resuming, the files of a run, and early ends."""
+"""Tests of complete trainings: exact resuming, the files of a run, and early ends."""
 
 import errno
 import re
@@ -123,12 +123,12 @@ def test_logged_metrics_are_means_over_the_steps(train: Train, tmp_path: Path, m
     losses = []
     step = GAN.generator_step
 
-    def noted(self: GAN, real: torch.Tensor) -> dict[str, torch.Tensor]:
+    def record_loss(self: GAN, real: torch.Tensor) -> dict[str, torch.Tensor]:
         metrics = step(self, real)
         losses.append(metrics["loss/generator"].item())
         return metrics
 
-    monkeypatch.setattr(GAN, "generator_step", noted)
+    monkeypatch.setattr(GAN, "generator_step", record_loss)
     settings = ("logger=csv", "metric=none", "callbacks.scalars.every_kimg=0.016")
     train(*settings, "trainer.max_epochs=1")
     lines = (tmp_path / "run/csv/metrics.csv").read_text().splitlines()
@@ -137,7 +137,7 @@ def test_logged_metrics_are_means_over_the_steps(train: Train, tmp_path: Path, m
     assert logged == pytest.approx([sum(losses[:2]) / 2, sum(losses[2:]) / 2])
 
 
-def test_cadence_and_number_of_checkpoints(train: Train, tmp_path: Path):
+def test_interval_and_number_of_checkpoints(train: Train, tmp_path: Path):
     train(
         "trainer.max_epochs=7",
         "callbacks.checkpointer.every_epochs=2",
@@ -196,7 +196,7 @@ class PoisonedBCE(BCE):
         )
 
 
-def test_nan_stops_the_run_and_names_step_and_last_good_checkpoint(
+def test_nan_ends_the_run_and_the_step_and_last_good_checkpoint_are_named(
     train: Train, tmp_path: Path, monkeypatch
 ):
     monkeypatch.setattr("anime_dcgan.game.loss.BCE", PoisonedBCE)
@@ -311,7 +311,7 @@ def test_a_signal_saves_within_the_epoch_and_resuming_gives_the_same_weights(
     assert_same_weights(whole, train(run="parts", ckpt_path=last))
 
 
-def test_checkpoints_hold_the_resolved_configuration_as_plain_values(
+def test_checkpoints_contain_the_resolved_configuration_as_plain_values(
     small: Small, train: Train, tmp_path: Path
 ):
     train()

@@ -1,4 +1,4 @@
-"""Annotations are checked while the tests run; an int will do where a float is asked for."""
+"""Run-time check of annotations in tests; an int is accepted where a float is annotated."""
 
 from beartype import BeartypeConf, beartype
 

@@ -1,4 +1,4 @@
-"""The decisions of a person about single images: "keep" or "drop", by digest of the pixels."""
+"""A person's decisions about individual pictures: "keep" or "drop", by digest of the pixels."""
 
 import json
 from pathlib import Path

@@ -12,7 +12,7 @@ from anime_dcgan.data.region import Region
 from anime_dcgan.system.errors import UserError, reason_of
 
 FINDER_VERSION = 1
-"""Raise it whenever the same picture and settings would give other regions."""
+"""Incremented whenever the same picture and settings would give different regions."""
 
 MIN_OVERLAP = 0.5
 """Detections that overlap by more than this fraction of the smaller one are of the same face."""

@@ -26,10 +26,10 @@ MAX_DIFFERENT_BITS = 72
 SAMPLE = 20_000
 BLOCK = 1 << 16
 LEADERS = 256
-"""Within a group, a picture is compared with at most this many kept ones."""
+"""Maximum number of kept pictures of a group that a picture is compared with."""
 
 Fetch = Callable[[np.ndarray], np.ndarray]
-"""Takes indices of pictures, int64 (m,); returns descriptors, int8 (m, DIMENSIONS)."""
+"""Function from indices of pictures, int64 (m,), to their descriptors, int8 (m, DIMENSIONS)."""
 
 
 def describe(faces: np.ndarray) -> np.ndarray:
@@ -129,10 +129,7 @@ def _link(groups: np.ndarray, one: np.ndarray, other: np.ndarray) -> None:
 
 
 def _signatures(count: int, fetch: Fetch) -> np.ndarray:
-    """Return the signatures of all pictures, then of all mirrored ones.
-
-    uint64 (2 * count, BITS / 64).
-    """
+    """Return the signatures of all pictures, then all mirrored: uint64 (2 * count, BITS / 64)."""
     generator = np.random.default_rng(0)
     projections = generator.standard_normal((DIMENSIONS // 4, BITS)).astype(np.float32)
     sample = np.sort(generator.permutation(count)[:SAMPLE])

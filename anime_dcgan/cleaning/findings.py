@@ -146,7 +146,7 @@ def counts(scan: Scan, verdicts: PictureVerdicts) -> list[tuple[str, int]]:
     ]
 
 
-def _test(reason: str) -> str | None:
+def _test_name(reason: str) -> str | None:
     """Return the name of the test with that reason."""
     return next((name for name, test in TESTS.items() if test.reason == reason), None)
 
@@ -154,7 +154,7 @@ def _test(reason: str) -> str | None:
 def _worst_first(
     scan: Scan, verdicts: PictureVerdicts, reason: str, rows: np.ndarray
 ) -> np.ndarray:
-    name = _test(reason)
+    name = _test_name(reason)
     if name is None:
         return rows[np.argsort(verdicts.distance[rows], kind="stable")]
     scores = score(scan.records, TESTS[name].score)[rows]
@@ -165,7 +165,7 @@ def _borderline(
     scan: Scan, verdicts: PictureVerdicts, thresholds: Thresholds, reason: str, count: int
 ) -> np.ndarray:
     """Return the kept rows that came closest to failing a test."""
-    name = _test(reason)
+    name = _test_name(reason)
     if name is None or getattr(thresholds, name) is None:
         return np.empty(0, dtype=np.int64)
     rows = np.flatnonzero(verdicts.keep & (np.array(verdicts.reasons) == ""))
@@ -181,7 +181,7 @@ def _suspect(
     row: int,
 ) -> Suspect:
     record, key = scan.records[row], verdicts.keys[row]
-    name = _test(reason)
+    name = _test_name(reason)
     kept = int(verdicts.duplicate_of[row])
     value = verdicts.distance[row] if name is None else score(scan.records, TESTS[name].score)[row]
     return Suspect(

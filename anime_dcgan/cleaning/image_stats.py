@@ -1,12 +1,12 @@
 """Image statistics of faces: brightness, contrast, colour, sharpness.
 
-These four take faces of `SIDE` px, uint8 RGB (n, SIDE, SIDE, 3), and return float32 (n,).
+Each of these four takes faces of `SIDE` px, uint8 RGB (n, SIDE, SIDE, 3), and returns float32 (n,).
 """
 
 import numpy as np
 
 SIDE = 64
-"""Faces are measured at this size, px, whatever size the training uses."""
+"""Size at which faces are measured, px, independent of the size in training."""
 
 REC601 = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 

@@ -77,7 +77,7 @@ class PictureVerdicts:
     keep: np.ndarray
     """bool, (n,)"""
     reasons: list[str]
-    """The tests it fails, and the user's choice, separated by commas; empty for most."""
+    """For each row, the failed tests and the user's choice, separated by commas; empty if none."""
     duplicate_of: np.ndarray
     """int64, (n,): the row that it duplicates, or its own"""
     distance: np.ndarray

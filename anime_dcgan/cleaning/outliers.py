@@ -17,10 +17,10 @@ DIRECTIONS = 8
 CELL = 8  # px
 COMPONENTS = 128
 FACES_PER_COMPONENT = 20
-"""Min faces per component; with more components the model overfits its sample."""
+"""Minimum faces per component; with more components the model overfits its sample."""
 BLOCK = 256  # faces whose features are computed at a time
 INLIER_FRACTION = 0.8
-"""Fraction of the sample that the model is fitted to: the rest may be junk."""
+"""Fraction of the sample that the model is fitted to, as the rest may be junk."""
 CONCENTRATION_STEPS = 4
 MAX_DEVIATION = 5.0
 """A single feature's deviation is clipped here when the initial half is chosen."""
@@ -52,7 +52,7 @@ class OutlierModel:
     basis: np.ndarray
     """(k, d), orthonormal"""
     residual: float
-    """mean variance along every other direction"""
+    """mean variance along all other directions"""
     centre: float
     """median of the log distances"""
     spread: float
@@ -73,8 +73,8 @@ def fit_outlier_model(faces: np.ndarray) -> OutlierModel:
 
     The fit starts from the half that is nearest to the medians, then repeatedly refits to the
     `INLIER_FRACTION` that is likeliest under the model: the concentration steps of Rousseeuw and
-    Van Driessen 1999, "A fast algorithm for the minimum covariance determinant estimator". So even
-    a tenth of similar junk does not count as typical.
+    Van Driessen 1999, "A fast algorithm for the minimum covariance determinant estimator". As
+    a result, similar junk does not count as typical even if it makes up a tenth of the sample.
     """
     blocks = range(0, len(faces), BLOCK)
     rows = np.concatenate([features(faces[start : start + BLOCK]) for start in blocks])

@@ -1,8 +1,8 @@
 """Scan every picture once, in worker processes, in chunks that survive a crash.
 
 A scan is a folder of chunks; a chunk holds the measurements of a range of pictures and the
-descriptors of their faces, and is renamed into place when complete. Run again after a crash, the
-same command scans the missing chunks only; after a change of thresholds it scans nothing.
+descriptors of their faces, and is renamed into place when complete. After a crash
+the same command scans only the missing chunks; after a change of thresholds it scans nothing.
 """
 
 import hashlib
@@ -30,7 +30,7 @@ from anime_dcgan.system.errors import UserError, explain_os_error, reason_of
 from anime_dcgan.system.files import atomic_write, sync, write_json
 
 SCAN_VERSION = 2
-"""Raise it whenever a picture would be measured differently: older scans are then ignored."""
+"""Incremented whenever a picture would be measured differently; older scans are then ignored."""
 
 CHUNK = 2048  # pictures
 SAMPLE = 4000  # pictures that the outlier model is fitted to
@@ -40,7 +40,7 @@ READ, UNREADABLE, FACELESS = 0, 1, 2
 
 RECORD = np.dtype(
     [
-        ("index", "i8"),  # of the picture in the source
+        ("index", "i8"),  # picture in the source
         ("state", "u1"),  # READ, UNREADABLE or FACELESS
         ("pixels", "u8", 2),  # BLAKE2b of size and pixels, 128 bits
         ("width", "i4"),

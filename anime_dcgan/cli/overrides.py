@@ -1,5 +1,6 @@
 """Command-line arguments, and the runs, sweeps and searches that the same arguments started."""
 
+import re
 import shlex
 from collections.abc import Iterable
 from pathlib import Path, PurePath
@@ -13,6 +14,8 @@ NOT_TRAINING = ("ckpt_path=", "run=", "preview=", "trials=", "pruner.", "-", "hy
 SWEEPER_PARAMS = "hydra.sweeper.params"
 SEARCH_FILE = "search.json"
 """The training overrides of a search, in its folder."""
+UNQUOTED = re.compile(r"[\w./+-]+", re.ASCII)
+"""Values that Hydra's grammar accepts without quotes."""
 INFO_FLAGS = {"--cfg", "-c", "--help", "-h", "--info", "-i"}
 """Options with which a command prints something and exits."""
 
@@ -132,8 +135,12 @@ def run_override(run_dir: Path) -> str:
 
 
 def quote_value(value: str) -> str:
-    """Quote a value if it has characters with a meaning in Hydra's grammar."""
-    if not set(value) & set("=,'\"()[]{}:\\ "):
+    """Quote a value unless Hydra's grammar accepts it as it is.
+
+    >>> print(quote_value("outputs/first"), quote_value("Zoë & co"))
+    outputs/first "Zoë & co"
+    """
+    if UNQUOTED.fullmatch(value):
         return value
     return '"' + value.replace('"', '\\"') + '"'  # left as is by a shell's single quotes
 

@@ -70,7 +70,7 @@ class Job:
 class JobQueue:
     """A queue of jobs and the thread that runs them.
 
-    While the studio runs, the files of its jobs are in a subfolder of `parent` of its own.
+    While the studio runs, the files of its jobs are in a separate subfolder of `parent`.
     """
 
     def __init__(self, parent: Path) -> None:

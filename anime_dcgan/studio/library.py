@@ -1,4 +1,4 @@
-"""The runs below a folder, as listed in the studio; read from their files, without torch."""
+"""The list of runs below a folder, read from their files without torch."""
 
 import os
 import threading

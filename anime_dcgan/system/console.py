@@ -2,6 +2,10 @@
 
 import os
 import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 def is_first_process() -> bool:
@@ -13,3 +17,10 @@ def log(message: str) -> None:
     """Print a line to standard error, from the first process of a distributed run only."""
     if is_first_process():
         print(message, file=sys.stderr, flush=True)
+
+
+def table_console() -> "Console":
+    """Return a console for tables, as wide as the terminal, or 160 columns without one."""
+    from rich.console import Console
+
+    return Console(width=None if sys.stdout.isatty() else 160)

@@ -1,4 +1,4 @@
-"""Checkpoint input and output for Lightning: atomic writes, and reads of data only."""
+"""Checkpoint input and output for Lightning: atomic writing, and reading that runs no code."""
 
 from pathlib import Path
 from typing import Any

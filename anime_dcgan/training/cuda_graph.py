@@ -25,8 +25,8 @@ EAGER_STEPS = 3
 
 Batch = UInt8[Tensor, "n h w 3"]
 Step = Callable[[Batch], Metrics]
-Stepping = Sequence[LightningOptimizer]
-Take = Callable[[Hashable, Step, Batch, Stepping], Metrics]
+Optimizers = Sequence[LightningOptimizer]
+TakeStep = Callable[[Hashable, Step, Batch, Optimizers], Metrics]
 
 
 def unsupported_reason(trainer: Trainer) -> str | None:
@@ -44,13 +44,13 @@ def unsupported_reason(trainer: Trainer) -> str | None:
     return None
 
 
-def take_eagerly(kind: Hashable, step: Step, batch: Batch, stepping: Stepping) -> Metrics:
+def take_eagerly(kind: Hashable, step: Step, batch: Batch, optimizers: Optimizers) -> Metrics:
     """Take a training step kernel by kernel, as `StepRecorder.take` does at first."""
     return step(batch)
 
 
-def step_taker(trainer: Trainer, graphs: bool | None) -> Take:
-    """Return how the steps of this training are taken: as CUDA graphs or eagerly.
+def step_taker(trainer: Trainer, graphs: bool | None) -> TakeStep:
+    """Return the function that takes the steps of this training: as CUDA graphs or eagerly.
 
     `graphs` is the setting `gan.cuda_graphs`; True raises `UserError` where that cannot be done.
     """
@@ -68,26 +68,26 @@ class StepRecorder:
         self._recordings: dict[Hashable, _Recording] = {}
         self._pool = torch.cuda.graph_pool_handle()
 
-    def take(self, kind: Hashable, step: Step, batch: Batch, stepping: Stepping) -> Metrics:
-        """Do `step(batch)` and return its result.
+    def take(self, kind: Hashable, step: Step, batch: Batch, optimizers: Optimizers) -> Metrics:
+        """Run `step(batch)` and return its result.
 
         Parameters:
             kind: steps of the same kind, on batches of the same shape, run the same kernels.
-            stepping: the optimizers stepped by `step`, whose steps Lightning counts; a graph does
-                not call its hooks.
+            optimizers: the optimizers stepped by `step`. Lightning counts their steps in hooks,
+                which a graph does not call.
 
         Raises `UserError` if the step waits for the GPU, so that it cannot be recorded.
         """
         kind = (kind, batch.shape)
         if kind in self._recordings:
-            for optimizer in stepping:
+            for optimizer in optimizers:
                 optimizer._on_before_step()
                 optimizer._on_after_step()
         elif self._taken[kind] < EAGER_STEPS:
             self._taken[kind] += 1
             return step(batch)
         else:
-            self._recordings[kind] = _Recording(step, batch, stepping, self._pool)
+            self._recordings[kind] = _Recording(step, batch, optimizers, self._pool)
         return self._recordings[kind].launch(batch)
 
 
@@ -97,9 +97,9 @@ class _Recording:
     All recordings share one memory pool, as launches never overlap; results are copied out of it.
     """
 
-    def __init__(self, step: Step, batch: Batch, stepping: Stepping, pool: Any) -> None:
+    def __init__(self, step: Step, batch: Batch, optimizers: Optimizers, pool: Any) -> None:
         self._batch = batch.clone()
-        self._groups = [group for each in stepping for group in each.param_groups]
+        self._groups = [group for each in optimizers for group in each.param_groups]
         self._lrs = [torch.tensor(group["lr"], device=batch.device) for group in self._groups]
         self._lr_values = [group["lr"] for group in self._groups]
         self._graph = torch.cuda.CUDAGraph()

@@ -44,13 +44,13 @@ class GAN(lightning.LightningModule):
         clip_gradient_norm: max gradient norm per player; None disables clipping.
         accumulate: microbatches per step, so that only one of them has to fit into memory. The
             loader delivers `accumulate` batches of `data.batch_size` at once, and they make one
-            step: the generator moves once every critic_steps * accumulate batches. Without batch
+            step: the generator is updated every critic_steps * accumulate batches. Without batch
             normalisation the step equals that of one large batch; with it, each microbatch is
             normalised on its own.
         seed: each step derives its randomness from (seed, rank, step) alone, so that a resumed run
             continues exactly and nothing outside the training can change it.
-        augment: applied to all images that the discriminator sees; None applies nothing.
-        cuda_graphs: True launches steps as CUDA graphs, None does where that is supported.
+        augment: applied to all images that the discriminator sees; None disables it.
+        cuda_graphs: True launches steps as CUDA graphs, None does so where that is supported.
     """
 
     def __init__(
@@ -93,18 +93,18 @@ class GAN(lightning.LightningModule):
         self.cuda_graphs = cuda_graphs
         self.images_seen = 0
         self.discriminator_steps = 0
-        self._take = cuda_graph.take_eagerly
+        self._take_step = cuda_graph.take_eagerly
 
     def training_step(self, batch: UInt8[Tensor, "n h w 3"], batch_idx: int) -> Metrics:
         """Take a discriminator step, and after every `critic_steps` of them a generator step."""
         self._seed_step()
         self._set_lrs()
-        generator_moves = self._generator_moves
-        metrics = self._take(self._kind_of_step(), self._steps, batch, self._stepping())
+        updates_generator = self._updates_generator
+        metrics = self._take_step(self._kind_of_step(), self._steps, batch, self._next_optimizers())
         images = len(batch) * self.trainer.world_size
         self.discriminator_steps += 1
         self.images_seen += images
-        if generator_moves:
+        if updates_generator:
             decay = ema.decay(
                 images * self.critic_steps, self.ema_halflife_images, self.images_seen
             )
@@ -114,7 +114,7 @@ class GAN(lightning.LightningModule):
     def _steps(self, batch: UInt8[Tensor, "n h w 3"]) -> Metrics:
         real = to_float(batch)
         metrics = self.discriminator_step(real)
-        if self._generator_moves:
+        if self._updates_generator:
             metrics |= self.generator_step(real)
         return metrics
 
@@ -149,7 +149,7 @@ class GAN(lightning.LightningModule):
         )
 
     @property
-    def _generator_moves(self) -> bool:
+    def _updates_generator(self) -> bool:
         """True if a generator step follows the next discriminator step."""
         return (self.discriminator_steps + 1) % self.critic_steps == 0
 
@@ -173,10 +173,10 @@ class GAN(lightning.LightningModule):
             )
 
     def on_train_start(self) -> None:
-        self._take = cuda_graph.step_taker(self.trainer, self.cuda_graphs)
+        self._take_step = cuda_graph.step_taker(self.trainer, self.cuda_graphs)
 
     def on_train_end(self) -> None:
-        self._take = cuda_graph.take_eagerly
+        self._take_step = cuda_graph.take_eagerly
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["images_seen"] = self.images_seen
@@ -210,13 +210,13 @@ class GAN(lightning.LightningModule):
         return gathered
 
     def _kind_of_step(self) -> tuple[bool, type[Regularizer]]:
-        """Return what decides which kernels the next step runs."""
-        return self._generator_moves, type(self.regularizer.at(self.discriminator_steps))
+        """Return a key that is the same for steps that run the same kernels."""
+        return self._updates_generator, type(self.regularizer.at(self.discriminator_steps))
 
-    def _stepping(self) -> list[Any]:
-        """Return the optimizers that the next step moves, in order."""
+    def _next_optimizers(self) -> list[Any]:
+        """Return the optimizers of the next step, in the order in which they step."""
         generator, discriminator = self._both_optimizers()
-        return [discriminator, generator] if self._generator_moves else [discriminator]
+        return [discriminator, generator] if self._updates_generator else [discriminator]
 
     def _draw_latents(self, count: int) -> Float[Tensor, "n latent_dim"]:
         return torch.randn(count, self.generator.latent_dim, device=self.device)

@@ -11,7 +11,7 @@ from anime_dcgan.system.errors import UserError
 
 
 class Schedule:
-    """Base of all schedules, and by itself the constant one; each starts with a warm-up.
+    """Constant schedule with an optional warm-up, and the base of all others.
 
     Parameters:
         warmup_kimg: thousands of images over which the multiplier rises linearly from 0 to 1.

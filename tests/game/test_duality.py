@@ -79,14 +79,14 @@ def test_gradients_of_the_response_are_clipped_as_in_training():
 
 
 def test_responses_in_microbatches_equal_those_of_whole_batches():
-    game, truth = ring(R1())
-    batches = [truth.real(30, torch.Generator().manual_seed(seed)) for seed in range(4)]
+    game, target = ring(R1())
+    batches = [target.real(30, torch.Generator().manual_seed(seed)) for seed in range(4)]
 
     def gap(accumulate: int) -> DualityGap:
         torch.manual_seed(0)
         split = dataclasses.replace(game, accumulate=accumulate)
         return duality_gap(
-            split, batches[:3], lambda n: torch.randn(n, truth.latent_dim), batches[3]
+            split, batches[:3], lambda n: torch.randn(n, target.latent_dim), batches[3]
         )
 
     assert dataclasses.astuple(gap(4)) == pytest.approx(dataclasses.astuple(gap(1)), rel=1e-4)
@@ -103,16 +103,16 @@ def test_neither_player_gains_at_the_equilibrium_of_cross_entropy():
 
 
 def test_players_and_optimizers_are_not_changed():
-    game, truth = ring(GradientPenalty())
+    game, target = ring(GradientPenalty())
     random = torch.Generator().manual_seed(0)
-    game.discriminator_step(truth.real(16, random), draw_eight, 0)
-    game.generator_step(truth.real(16, random), draw_eight)
+    game.discriminator_step(target.real(16, random), draw_eight, 0)
+    game.generator_step(target.real(16, random), draw_eight)
     game.discriminator.requires_grad_(True)
     optimizer: Any = game.generator_optimizer
     before = copy_game(game)
     state = copy.deepcopy(optimizer.state_dict())
-    batches = [truth.real(16, random) for _ in range(3)]
-    gap = duality_gap(game, batches, lambda n: torch.randn(n, 8), truth.real(64, random))
+    batches = [target.real(16, random) for _ in range(3)]
+    gap = duality_gap(game, batches, lambda n: torch.randn(n, 8), target.real(64, random))
     assert gap.total > 0
     assert_same_weights(game.generator, before.generator)
     assert_same_weights(game.discriminator, before.discriminator)
@@ -124,13 +124,13 @@ def test_players_and_optimizers_are_not_changed():
 
 def test_responses_start_from_the_state_of_the_optimizers():
     """Adam's second moments from past steps shorten the first step of a response."""
-    game, truth = ring(Regularizer())
+    game, target = ring(Regularizer())
     random = torch.Generator().manual_seed(0)
-    game.discriminator_step(1000 * truth.real(16, random), draw_eight, 0)
+    game.discriminator_step(1000 * target.real(16, random), draw_eight, 0)
     fresh = dataclasses.replace(
         game, discriminator_optimizer=torch.optim.Adam(game.discriminator.parameters(), 1e-3)
     )
-    real = truth.real(64, random)
+    real = target.real(64, random)
 
     def gain(played: Game) -> float:
         torch.manual_seed(0)

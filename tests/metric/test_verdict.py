@@ -34,7 +34,7 @@ def with_linear_loss(games: Games) -> Games:
     ids=["cross-entropy", "linear"],
 )
 def test_the_dirac_gan_with_r1_reaches_an_equilibrium(games: Games):
-    verdict = judge_training(list(play(*games, steps=1000, every=50)))
+    verdict = judge_training(list(play(*games, steps=1000, interval=50)))
     assert verdict.name == "equilibrium"
     assert verdict.since is not None
     assert verdict.since.distance < 0.02  # the initial distance is 1
@@ -46,14 +46,14 @@ def test_the_dirac_gan_with_r1_reaches_an_equilibrium(games: Games):
     ids=["cross-entropy", "linear"],
 )
 def test_the_dirac_gan_without_r1_never_reaches_an_equilibrium(games: Games):
-    history = list(play(*games, steps=1500, every=50))
+    history = list(play(*games, steps=1500, interval=50))
     verdicts = [judge_training(history[:end]).name for end in range(1, len(history) + 1)]
     assert "cycling" in verdicts
     assert "equilibrium" not in verdicts
 
 
 def test_a_ring_of_gaussians_with_r1_reaches_an_equilibrium():
-    history = list(play(*ring(R1(0.5)), steps=4800, every=200, halflife=100))
+    history = list(play(*ring(R1(0.5)), steps=4800, interval=200, halflife=100))
     verdict = judge_training(history)
     assert verdict.name == "equilibrium"
     assert verdict.since is not None
@@ -61,7 +61,7 @@ def test_a_ring_of_gaussians_with_r1_reaches_an_equilibrium():
 
 
 def test_a_ring_of_gaussians_without_r1_collapses():
-    history = list(play(*ring(Regularizer()), steps=2000, every=200))
+    history = list(play(*ring(Regularizer()), steps=2000, interval=200))
     verdicts = [judge_training(history[:end]).name for end in range(1, len(history) + 1)]
     assert verdicts[-1] == "collapsed"
     assert "equilibrium" not in verdicts

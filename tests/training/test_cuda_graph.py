@@ -42,7 +42,7 @@ def unsupported_reason(**settings) -> str | None:
         ({"fused": None}, "its optimizer"),
     ],
 )
-def test_the_reason_why_steps_cannot_be_recorded(settings, reason):
+def test_unsupported_settings_are_reported_with_the_reason(settings, reason):
     assert unsupported_reason() is None
     assert reason in (unsupported_reason(**settings) or "")
 
@@ -65,11 +65,11 @@ GPU = (
 )
 
 
-COMPARING = ("model.discriminator.batch_norm=false", "model.discriminator.minibatch_std=4")
+MINIBATCH_STD = ("model.discriminator.batch_norm=false", "model.discriminator.minibatch_std=4")
 
 
 def assert_close_weights(one: GAN, other: GAN) -> None:
-    """Compare up to the order of sums, whose differences twenty steps of Adam amplify."""
+    """Compare with a tolerance for the order of sums, which twenty steps of Adam amplify."""
     torch.testing.assert_close(one.state_dict(), other.state_dict(), rtol=1e-2, atol=1e-4)
     assert one.trainer.global_step == other.trainer.global_step
 
@@ -80,7 +80,7 @@ def assert_close_weights(one: GAN, other: GAN) -> None:
     [
         ("dcgan", ["loss=bce"]),
         ("radford", ["loss=bce"]),
-        ("radford", ["loss=relativistic", *COMPARING]),
+        ("radford", ["loss=relativistic", *MINIBATCH_STD]),
         ("dcgan", ["loss=hinge", "optimizer=sgd", "model.discriminator.spectral_norm=true"]),
         (
             "dcgan",

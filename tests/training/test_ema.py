@@ -1,4 +1,4 @@
-"""Tests of the moving average: half of a difference remains after a half-life."""
+"""Tests of the moving average: half-life, disabling, and batch statistics."""
 
 import copy
 

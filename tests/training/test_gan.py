@@ -58,7 +58,7 @@ def test_a_generator_step_leaves_the_discriminator_bit_identical(trained: GAN):
         assert_same_weights(generator, trained.generator)
 
 
-def test_real_images_are_counted_and_the_generator_moves_every_critic_steps(train: Train):
+def test_real_images_are_counted_and_the_generator_steps_every_critic_steps(train: Train):
     module = train("gan.critic_steps=3", "trainer.max_epochs=2")  # 32 faces: 4 batches of 8
     assert module.images_seen == 64
     assert module.discriminator_steps == 8
@@ -67,7 +67,7 @@ def test_real_images_are_counted_and_the_generator_moves_every_critic_steps(trai
     assert optimizer.state[weight]["step"] == 2  # after steps 3 and 6
 
 
-def test_fakes_per_real_sets_the_size_of_the_generators_batch(train: Train, monkeypatch):
+def test_fakes_per_real_sets_the_batch_size_of_the_generator(train: Train, monkeypatch):
     counts = []
     draw = GAN._draw_latents
     monkeypatch.setattr(GAN, "_draw_latents", lambda self, n: counts.append(n) or draw(self, n))

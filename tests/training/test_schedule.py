@@ -31,7 +31,7 @@ def test_multipliers_at_known_points(schedule: Schedule, factors: dict[int, floa
         assert schedule.factor(images) == pytest.approx(factor, abs=1e-12)
 
 
-WARMED = [
+WITH_WARMUP = [
     Schedule(warmup_kimg=4),
     Linear(9, warmup_kimg=4),
     Cosine(9, warmup_kimg=4),
@@ -39,7 +39,7 @@ WARMED = [
 ]
 
 
-@pytest.mark.parametrize("schedule", WARMED, ids=lambda schedule: type(schedule).__name__)
+@pytest.mark.parametrize("schedule", WITH_WARMUP, ids=lambda schedule: type(schedule).__name__)
 def test_every_schedule_warms_up_linearly_to_the_full_learning_rate(schedule: Schedule):
     assert [schedule.factor(1000 * kimg) for kimg in range(5)] == [0, 0.25, 0.5, 0.75, 1]
     factors = [schedule.factor(images) for images in range(4000, 12_000, 100)]
@@ -108,7 +108,7 @@ def test_a_step_with_a_learning_rate_of_zero_changes_nothing(train: Train):
 
 
 @pytest.mark.parametrize("images", [16, 48])
-def test_resuming_in_the_middle_of_everything_is_bit_equal_to_an_uninterrupted_run(
+def test_resuming_within_all_cycles_is_bit_equal_to_an_uninterrupted_run(
     train: Train, tmp_path: Path, images: int
 ):
     """Resume within an epoch (2 steps of 2 batches of 8), warm-up or decay, and critic steps."""

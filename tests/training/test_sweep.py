@@ -58,7 +58,7 @@ def multirun(params: dict[str, str], *task: str) -> Any:
     return OmegaConf.create({"hydra": hydra})
 
 
-def test_keys_vary_if_the_file_or_the_command_line_gives_several_values():
+def test_keys_with_several_values_in_the_file_or_command_line_vary():
     assert varied_keys(multirun({"loss": "bce,wgan"}, "seed=range(3)", "model.latent_dim=6")) == {
         *("loss", "seed")
     }

@@ -21,7 +21,7 @@ PNG = b"\x89PNG\r\n\x1a\n"
 
 
 def validate_id(id: int, kind: str) -> int:
-    """Return `id`; raise `NotFoundError` if it is out of SQLite's range, so that nothing has it."""
+    """Return `id`; raise `NotFoundError` if it is outside the range of SQLite's ids."""
     if not 0 < id < 2**63:
         raise NotFoundError(f"there is no {kind} {id!s:.20}")
     return id

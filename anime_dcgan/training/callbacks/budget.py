@@ -34,14 +34,14 @@ class Budget(Callback):
 
 
 def images_per_epoch(trainer: Trainer) -> int:
-    """Return the real images per epoch, over all processes."""
+    """Return the number of real images per epoch, over all processes."""
     assert isinstance(trainer.train_dataloader, FaceBatches)
     batch_images = trainer.train_dataloader.batch_size * trainer.world_size
     return int(trainer.num_training_batches) * batch_images
 
 
 def total_images(trainer: Trainer) -> int | None:
-    """Return the images at which epochs or `Budget` end the training; None if neither does."""
+    """Return the number of images at which the training ends; None if nothing limits it."""
     ends = [
         round(1000 * budget.max_kimg)
         for budget in callbacks_of(trainer, Budget)

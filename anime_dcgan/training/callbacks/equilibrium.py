@@ -1,4 +1,4 @@
-"""Measuring the distance from an equilibrium, and the verdict on the training."""
+"""Measurement of the duality gap during training, and the verdict on the training."""
 
 import time
 from pathlib import Path
@@ -88,9 +88,9 @@ class Equilibrium(Callback):
         handled = self.history[-1]["images"] if self.history else 0
         for quality in callbacks_of(trainer, Quality):
             if quality.rows and handled < quality.rows[-1]["images"] == module.images_seen:
-                self._act(trainer, module, quality)
+                self._measure(trainer, module, quality)
 
-    def _act(self, trainer: Trainer, module: GAN, quality: Quality) -> None:
+    def _measure(self, trainer: Trainer, module: GAN, quality: Quality) -> None:
         row = quality.rows[-1]
         start = time.monotonic()
         gap = self._gap(trainer, module)

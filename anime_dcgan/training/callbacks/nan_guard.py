@@ -17,7 +17,7 @@ class NaNGuard(Callback):
     """Raise `UserError`, naming the step and the last good checkpoint, on NaN or infinity.
 
     Parameters:
-        folder: the checkpoints of the run.
+        folder: folder of the run's checkpoints.
     """
 
     def __init__(self, folder: str) -> None:

@@ -32,7 +32,7 @@ SHOWN = {
 
 
 class ProgressBar(LightningProgressBar):
-    """Count images up to the end of the training, set by `max_kimg` or by epochs."""
+    """Show the progress towards the end of the training, in images."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -26,7 +26,7 @@ class Quality(Periodic):
     """Measure the averaged generator, log the values, and save `best.ckpt` on improvement.
 
     Parameters:
-        metric: provides the headline distance that decides what is best; lower is better.
+        metric: provides the headline distance, by which the best checkpoint is chosen.
         file: JSON file of all values so far.
         neighbours: picture, written at the end, of the samples closest to training faces.
         every_kimg, every_epochs: as in `Periodic`.

@@ -1,4 +1,4 @@
-"""Tests of what TensorBoard's own plugin shows of trained runs in its HParams tab."""
+"""Tests of TensorBoard's HParams tab, read through its own plugin."""
 
 import json
 from pathlib import Path

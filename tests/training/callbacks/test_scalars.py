@@ -1,4 +1,4 @@
-"""scalars.jsonl of trainings: complete with any logger, and the same after a kill and resume."""
+"""Tests of scalars.jsonl: complete with any logger, and the same after a kill and resume."""
 
 import json
 from pathlib import Path
@@ -13,7 +13,7 @@ from anime_dcgan.training.callbacks.scalars import Scalars, log_scalars
 from tests.conftest import Train
 
 SCALARS = ("callbacks.scalars.every_kimg=0.016", "metric=none")
-TIMED = "speed/images_per_second"
+SPEED = "speed/images_per_second"
 
 
 def lines(run: Path) -> list[dict[str, Any]]:
@@ -29,7 +29,7 @@ def test_the_file_does_not_depend_on_the_logger(train: Train, tmp_path: Path, lo
     assert found[0].keys() == {
         *("images", "epoch", "loss/discriminator", "loss/generator", "loss/penalty"),
         *("logit/real", "logit/fake", "accuracy/real", "accuracy/fake"),
-        *("learning_rate/generator", "learning_rate/discriminator", TIMED),
+        *("learning_rate/generator", "learning_rate/discriminator", SPEED),
     }
 
 
@@ -56,11 +56,11 @@ def test_a_killed_and_resumed_run_has_the_curves_of_an_uninterrupted_one(
     train(*SCALARS, "trainer.max_epochs=3", run="killed", ckpt_path=first)
     uninterrupted, resumed = (lines(tmp_path / run) for run in ("uninterrupted", "killed"))
     for line in (*uninterrupted, *resumed):
-        del line[TIMED]
+        del line[SPEED]
     assert resumed == uninterrupted
 
 
-def test_a_run_that_starts_over_in_the_same_folder_starts_the_file_over(
+def test_a_new_run_in_the_same_folder_starts_a_new_file(
     train: Train, tmp_path: Path
 ):
     train(*SCALARS, "max_kimg=0.064")
@@ -87,7 +87,7 @@ def test_a_full_disk_is_reported_once_and_training_continues(
     assert capsys.readouterr().err.count(message) == 1
 
 
-def test_a_folder_that_cannot_be_cleaned_up_does_not_end_the_training(
+def test_scalars_that_cannot_be_removed_do_not_end_the_training(
     train: Train, tmp_path: Path, monkeypatch, capsys
 ):
     def full(path: Path, images: int) -> None:

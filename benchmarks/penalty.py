@@ -2,10 +2,10 @@
 
     python -m benchmarks.penalty [ROUNDS]
 
-The first table compares R1 on one batch, forward and backward in float32, with that of torch's own
-second derivative. The second compares a whole discriminator step in float32 with R1 and R2 (relativistic
-cross-entropy, as in R3GAN): logits and penalties from one forward pass, or from two. Both
-sides alternate for ROUNDS rounds, 9 by default, and the minimum counts.
+The first table compares R1 on one batch, forward and backward in float32, by torch's own second
+derivative and by ours. The second compares a whole discriminator step in float32 with R1 and R2
+(relativistic cross-entropy, as in R3GAN), with logits and penalties from one forward pass or from
+two. Both sides alternate for ROUNDS rounds, 9 by default, and the minimum counts.
 """
 
 import sys

@@ -4,9 +4,9 @@
 
 Each cell is a `python -m anime_dcgan.train` with `callbacks=none` on synthetic faces, in which one
 setting differs from the defaults: batch 64, 64 px, the model's width and one process. The first two
-steps are excluded. Two processes train with DDP on gloo, each with half of the threads and half of the
-batch, so that the step is the same. Memory is the peak of each process (VmHWM), including decoded
-faces and libraries; Linux only.
+steps are excluded. Two processes train with DDP on gloo, each with half of the threads and half of
+the batch, so that the step is the same. Memory is the peak of each process (VmHWM), including
+decoded faces and libraries; Linux only.
 """
 
 import json

@@ -6,8 +6,8 @@ The report's generator (64 px, untrained, which needs the same arithmetic) is se
 that users run. The medians over HTTP are printed for a wall of 64 new faces, for its first 16
 (the page requests 16 at a time), for a prefetched wall (as the page requests when idle), and
 for a face moved along a direction. Then many clients each request a new wall or a new face as soon
-as the last one has arrived; the numbers of responses and failures, the waiting times, and the memory of the server
-before and at its peak are printed.
+as the last one has arrived. The numbers of responses and failures, waiting times, and the memory of
+the server before and at its peak are printed.
 """
 
 import http.client

@@ -141,7 +141,9 @@ def play(
     decay = 0.5 ** (1 / halflife) if halflife else 0.0
     average = AveragedModel(game.generator, multi_avg_fn=get_ema_multi_avg_fn(decay))
     random = torch.Generator().manual_seed(0)
-    fixed_latents = torch.randn(POINTS, target.latent_dim, generator=torch.Generator().manual_seed(1))
+    fixed_latents = torch.randn(
+        POINTS, target.latent_dim, generator=torch.Generator().manual_seed(1)
+    )
 
     def draw(count: int) -> Tensor:
         return torch.randn(count, target.latent_dim, generator=random)

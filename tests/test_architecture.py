@@ -19,7 +19,7 @@ LAYERS = [
     {"training", "studio"},
     COMMANDS,
 ]
-"""Folders of the package from the lowest layer up; folders of one layer do not import each other."""
+"""Folders from the lowest layer up; folders of the same layer do not import each other."""
 LIGHT = {
     *COMMANDS,
     *("cli", "system/console", "system/errors", "system/files", "system/paths", "system/scratch"),

@@ -263,7 +263,9 @@ def test_stopped_and_killed_runs_resume_with_the_same_command(tmp_path: Path, nu
         (command,) = (line for line in out.splitlines() if line.startswith("Resume: "))
         assert "ckpt_path=last" in command and "run=" in command
     assert images_seen >= 10 * 32
-    settings[settings.index("trainer.max_epochs=400")] = f"trainer.max_epochs={images_seen // 32 + 2}"
+    settings[settings.index("trainer.max_epochs=400")] = (
+        f"trainer.max_epochs={images_seen // 32 + 2}"
+    )
     assert len(list((tmp_path / "outputs").glob("*/checkpoints"))) == 1
     result = run(
         "train", *settings, f"run={last.parent.parent.name}", "ckpt_path=last", cwd=tmp_path

@@ -141,7 +141,9 @@ def run_ours(
     elif name in ("train", "search"):
         train(name, argv, call, folder, run=f"docs-{command.page}-{command.line}")
     else:
-        call(name, *(limit_faces(argument) for argument in argv), *APPENDED.get(name, ()), cwd=folder)
+        call(
+            name, *(limit_faces(argument) for argument in argv), *APPENDED.get(name, ()), cwd=folder
+        )
 
 
 def is_recorded(command: Command) -> bool:

@@ -9,7 +9,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from anime_dcgan.game.double_backward import input_gradient
 from anime_dcgan.model import dcgan, radford
-from benchmarks.penalty import torchs_own
+from benchmarks.penalty import torch_gradient
 
 SIZE = 16
 
@@ -65,7 +65,7 @@ def trained(gradient: Tensor, network: nn.Module) -> list[Tensor]:
 def test_input_gradient_and_its_gradients_equal_those_of_torch(critic: str):
     torch.manual_seed(0)
     network = CRITICS[critic]().double()
-    found, expected = input_gradient(network, images()), torchs_own(network, images())
+    found, expected = input_gradient(network, images()), torch_gradient(network, images())
     torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-12)
     for ours, theirs in zip(trained(found, network), trained(expected, network), strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-8, atol=1e-12)
@@ -89,7 +89,7 @@ def convolutions(gradient: Callable[[nn.Module, Tensor], Tensor]) -> int:
 def test_no_backward_pass_propagates_zeros():
     layers = 3  # at 16 px: two that halve the size, and the one to the logit
     assert convolutions(input_gradient) == 3 * layers  # forward, input gradient, and its gradient
-    assert convolutions(torchs_own) > 4 * layers
+    assert convolutions(torch_gradient) > 4 * layers
 
 
 def test_the_inputs_are_not_changed():

@@ -60,9 +60,7 @@ def test_a_killed_and_resumed_run_has_the_curves_of_an_uninterrupted_one(
     assert resumed == uninterrupted
 
 
-def test_a_new_run_in_the_same_folder_starts_a_new_file(
-    train: Train, tmp_path: Path
-):
+def test_a_new_run_in_the_same_folder_starts_a_new_file(train: Train, tmp_path: Path):
     train(*SCALARS, "max_kimg=0.064")
     train(*SCALARS, "max_kimg=0.032")
     assert [line["images"] for line in lines(tmp_path / "run")] == [16, 32]

@@ -1,6 +1,5 @@
 """Augmentations agree with plain implementations, and take part in all steps."""
 
-import dataclasses
 import itertools
 import math
 from collections import Counter
@@ -9,19 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 from torch import Tensor, nn
 
-from anime_dcgan.game import transformations
 from anime_dcgan.game.augment import Adaptive, Augment, DiffAugment, Flip
-from anime_dcgan.game.duality import copy_game, duality_gap
-from anime_dcgan.game.duality import value as value_of
 from anime_dcgan.game.loss import BCE, WGAN
 from anime_dcgan.game.objective import discriminator_cost, generator_cost
-from anime_dcgan.game.regularizer import R1, Regularizer
-from anime_dcgan.game.step import Game
+from anime_dcgan.game.regularizer import R1
 from anime_dcgan.run.checkpoint import read
-from anime_dcgan.sampling.image import GRID_PADDING
 from anime_dcgan.system.errors import UserError
 from tests.conftest import Train, assert_same_weights
 from tests.training.test_gan import make
@@ -214,110 +207,6 @@ def test_cutout_sets_one_square_around_any_point_to_zero(cutout: float, side: in
     assert set(tops) == set(range(SIZE - side // 2 + 1 - side % 2))
 
 
-# The transformations of adaptive augmentation
-
-
-def test_pixel_transformations_are_mirrors_turns_and_shifts_with_reflected_borders():
-    images = noise(12)
-    torch.manual_seed(0)
-    changed = transformations.transform_geometry(images, 1.0, geometry=False).numpy()
-    found = set()
-    for image, result in zip(images.numpy(), changed, strict=True):
-        wide = np.pad(image, ((0, 0), (2, 2), (2, 2)), mode="symmetric")
-        matching = [
-            (mirror, turns, y, x)
-            for mirror, turns, y, x in itertools.product((1, -1), range(4), range(5), range(5))
-            if np.allclose(
-                np.rot90(wide[:, y : y + SIZE, x : x + SIZE][..., ::mirror], turns, (1, 2)),
-                result,
-                atol=1e-4,
-            )
-        ]
-        assert len(matching) == 1
-        found |= set(matching)
-    assert {mirror for mirror, *_ in found} == {1, -1}
-    assert {turns for _, turns, *_ in found} == {0, 1, 2, 3}
-
-
-@pytest.fixture
-def fix_draws(monkeypatch):
-    """Return a function that fixes draws: `fix_draws(_angle=1.0)` makes every angle 1."""
-
-    def fix(**draws: float) -> None:
-        for name, value in draws.items():
-            monkeypatch.setattr(
-                transformations,
-                name,
-                lambda images, *_, value=value: torch.full((len(images),), value),
-            )
-
-    return fix
-
-
-def test_a_rotation_by_a_right_angle_is_a_quarter_turn(fix_draws):
-    fix_draws(_angle=math.pi / 2, _log_normal=1.0)
-    turned = transformations.transform_geometry(noise(), 1.0, pixels=False)
-    assert any(torch.allclose(turned, noise().rot90(k, (2, 3)), atol=1e-4) for k in (1, 3))
-
-
-def test_scaling_enlarges_as_bilinear_interpolation_does(fix_draws):
-    fix_draws(_angle=0.0, _log_normal=0.5)
-    enlarged = transformations.transform_geometry(noise(), 1.0, pixels=False)
-    doubled = nn.functional.interpolate(noise(), scale_factor=2, mode="bilinear")
-    quarter = SIZE // 2
-    assert torch.allclose(enlarged, doubled[..., quarter:-quarter, quarter:-quarter], atol=1e-5)
-
-
-NEUTRAL = {"_normal": 0.0, "_log_normal": 1.0, "_coin": 0.0, "_angle": 0.0}
-
-
-@pytest.mark.parametrize(
-    ("draws", "expected"),
-    [
-        ({}, lambda x: x),
-        ({"_normal": 1.5}, lambda x: x + 0.3),
-        ({"_coin": 1.0}, lambda x: x - 2 * x.mean(1, keepdim=True)),
-        ({"_angle": 2 * math.pi / 3}, lambda x: x.roll(1, 1)),
-        ({"_angle": -2 * math.pi / 3}, lambda x: x.roll(-1, 1)),
-        # contrast doubles about mid-grey, saturation the distance from grey once more
-        ({"_log_normal": 2.0}, lambda x: 4 * x - 2 * x.mean(1, keepdim=True)),
-        # the order: brightness, contrast, luma flip, hue, saturation
-        (
-            {"_normal": 1.5, "_log_normal": 2.0, "_coin": 1.0},
-            lambda x: 4 * (x + 0.3) - 6 * (x + 0.3).mean(1, keepdim=True),
-        ),
-    ],
-)
-def test_colour_matrices_agree_with_their_formulas(fix_draws, draws, expected):
-    fix_draws(**(NEUTRAL | draws))
-    images = noise() * 2 - 1
-    assert torch.allclose(
-        transformations.transform_colours(images, 1.0), expected(images), atol=1e-5
-    )
-
-
-def test_each_transformation_is_applied_with_the_probability():
-    values = torch.ones(4000)
-    for probability in (0.0, 0.3, 1.0):
-        fraction = transformations._sometimes(values, 0.0, probability).mean().item()
-        assert fraction == pytest.approx(probability, abs=0.03 if 0 < probability < 1 else 0)
-    images = noise(2000, size=8)
-    torch.manual_seed(0)
-    changed = transformations.transform_geometry(images, torch.tensor(0.5), geometry=False)
-    unmoved = (changed == images).flatten(1).all(1).float().mean().item()
-    # of the chosen images, a mirror leaves 1/2, a quarter turn 1/4 and a shift 1/4 unchanged
-    assert unmoved == pytest.approx(0.75 * (1 - 0.5 * 0.75) * (1 - 0.5 * (1 - 0.25)), abs=0.05)
-
-
-def test_ranges_are_those_of_the_paper():
-    images = torch.empty(20_000, 3, 1, 1)
-    torch.manual_seed(0)
-    scales = transformations._log_normal(images, transformations.SCALE).log2()
-    assert scales.std().item() == pytest.approx(0.2, rel=0.05)
-    angles = transformations._angle(images)
-    assert -math.pi <= angles.min() < -3.1 and 3.1 < angles.max() <= math.pi
-
-
 # Adaptive
 
 
@@ -433,29 +322,6 @@ def test_adaptive_requires_a_loss_whose_logits_have_meaningful_signs(loss):
     make(**settings, augment=DiffAugment())
 
 
-def linear_game(augment: Augment) -> Game:
-    networks = nn.Linear(2, 3 * SIZE**2), nn.Linear(3 * SIZE**2, 1)
-    generator = nn.Sequential(networks[0], nn.Unflatten(1, (3, SIZE, SIZE)))
-    discriminator = nn.Sequential(nn.Flatten(), networks[1], nn.Flatten(0))
-    first, second = (torch.optim.SGD(net.parameters(), 0.01) for net in networks)
-    return Game(generator, discriminator, first, second, BCE(), Regularizer(), augment)
-
-
-def test_the_duality_gap_augments_images_and_changes_neither_p_nor_the_random_state():
-    augment = Adaptive(initial=0.5, adjust_kimg=0.01, every=1)
-    before = {name: value.clone() for name, value in augment.state_dict().items()}
-    game, real, latents = linear_game(augment), noise(), torch.randn(8, 2)
-    state = torch.get_rng_state()
-    value = value_of(copy_game(game), real, latents)
-    plain = value_of(dataclasses.replace(copy_game(game), augment=Augment()), real, latents)
-    assert torch.equal(torch.get_rng_state(), state)
-    torch.manual_seed(1)
-    assert value_of(copy_game(game), real, latents) == value
-    assert value != plain
-    duality_gap(game, [real] * 3, lambda n: torch.randn(n, 2), real)
-    assert all(torch.equal(before[name], kept) for name, kept in augment.state_dict().items())
-
-
 ADA = ("augment=ada", "augment.adjust_kimg=0.3", "augment.every=2", "augment.initial=0.5")
 
 
@@ -521,51 +387,3 @@ def test_adaptive_without_any_transformation_is_refused():
         Adaptive(pixels=False, geometry=False, colours=False)
     with pytest.raises(UserError, match=r"augment\.initial=0\.9"):
         Adaptive(initial=0.9, max_probability=0.8)
-
-
-# The preview
-
-PREVIEW = ("preview=true", "data.count=40", "data.image_size=16", "trainer=cpu")
-
-
-def cells(path: Path, scale: int = 4) -> np.ndarray:
-    """Return the faces on a sheet, shape (rows, columns, 16, 16, 3)."""
-    with Image.open(path) as picture:
-        sheet = np.asarray(picture)[GRID_PADDING:, GRID_PADDING:]
-    side = SIZE * scale + GRID_PADDING
-    sheet = sheet.reshape(sheet.shape[0] // side, side, sheet.shape[1] // side, side, 3)
-    return sheet.swapaxes(1, 2)[:, :, :-GRID_PADDING:scale, :-GRID_PADDING:scale]
-
-
-def test_a_preview_is_written_and_nothing_is_trained(call, tmp_path: Path):
-    result = call("train", *PREVIEW, "augment=flip", "run=a", cwd=tmp_path)
-    path = tmp_path / "outputs/a/preview.png"
-    assert str(path) in result.stdout
-    assert "original; 9 times augmented" in result.stdout
-    assert {entry.name for entry in path.parent.iterdir()} == {".hydra", "preview.png"}
-    faces = cells(path)
-    assert faces.shape == (8, 10, SIZE, SIZE, 3)
-    for real, *augmented in faces:
-        mirrored = [np.array_equal(face, real[:, ::-1]) for face in augmented]
-        same = [np.array_equal(face, real) for face in augmented]
-        assert all(one or other for one, other in zip(mirrored, same, strict=True))
-    before = path.read_bytes()
-    call("train", *PREVIEW, "augment=flip", "run=a", cwd=tmp_path)
-    assert path.read_bytes() == before
-    call("train", *PREVIEW, "augment=flip", "run=a", "seed=1", cwd=tmp_path)
-    assert path.read_bytes() != before
-
-
-def test_a_preview_of_ada_shows_several_strengths(call, tmp_path: Path):
-    result = call(
-        "train", *PREVIEW, "augment=ada", "augment.max_probability=0.8", "run=a", cwd=tmp_path
-    )
-    assert "original; 3 times p=0.2; 3 times p=0.4; 3 times p=0.8" in result.stdout
-    faces = cells(tmp_path / "outputs/a/preview.png").astype(float)
-    change = np.abs(faces[:, 1:] - faces[:, :1]).mean((0, 2, 3, 4))
-    assert change[:3].mean() < change[6:].mean()
-
-
-def test_a_preview_reports_errors_in_one_line(call, tmp_path: Path):
-    result = call("train", *PREVIEW, "augment=ada", "augment.target=2", cwd=tmp_path, status=2)
-    assert "error: augment.target=2" in result.stderr

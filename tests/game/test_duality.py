@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from anime_dcgan.game.augment import Adaptive, Augment
 from anime_dcgan.game.duality import DualityGap, copy_game, duality_gap, value
 from anime_dcgan.game.loss import BCE, WGAN
 from anime_dcgan.game.regularizer import R1, GradientPenalty, Regularizer, WeightClip
@@ -152,3 +153,26 @@ def test_the_value_is_taken_without_dropout_and_with_batch_statistics():
     played = copy_game(game)
     nn.init.constant_(played.generator[1].running_mean, 100.0)  # type: ignore[index, arg-type]
     assert round(value(played, real, latents), 6) in values
+
+
+def image_game(augment: Augment) -> Game:
+    networks = nn.Linear(2, 3 * 16**2), nn.Linear(3 * 16**2, 1)
+    generator = nn.Sequential(networks[0], nn.Unflatten(1, (3, 16, 16)))
+    discriminator = nn.Sequential(nn.Flatten(), networks[1], nn.Flatten(0))
+    first, second = (torch.optim.SGD(net.parameters(), 0.01) for net in networks)
+    return Game(generator, discriminator, first, second, BCE(), Regularizer(), augment)
+
+
+def test_the_duality_gap_augments_images_and_changes_neither_p_nor_the_random_state():
+    augment = Adaptive(initial=0.5, adjust_kimg=0.01, every=1)
+    before = {name: value.clone() for name, value in augment.state_dict().items()}
+    game, real, latents = image_game(augment), torch.rand(8, 3, 16, 16), torch.randn(8, 2)
+    state = torch.get_rng_state()
+    augmented = value(copy_game(game), real, latents)
+    unaugmented = value(dataclasses.replace(copy_game(game), augment=Augment()), real, latents)
+    assert torch.equal(torch.get_rng_state(), state)
+    torch.manual_seed(1)
+    assert value(copy_game(game), real, latents) == augmented
+    assert augmented != unaugmented
+    duality_gap(game, [real] * 3, lambda n: torch.randn(n, 2), real)
+    assert all(torch.equal(before[name], kept) for name, kept in augment.state_dict().items())

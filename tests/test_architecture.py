@@ -27,7 +27,7 @@ LIGHT = {
     *("run/entries", "run/ranking", "training/job", "training/sweep"),
     *("data/source", "data/decoding", "data/folder", "data/cache", "data/drawn", "data/pool"),
     *("data/region", "data/concat", "data/manifest", "data/hub", "data/synthetic"),
-    *("data/hub_download", "data/hub_repository"),
+    *("data/hub_download", "data/hub_repository", "data/cache_build", "data/cache_files"),
     *("cleaning", "page", "studio/library", "studio/store"),
 }
 """Modules and folders that load no torch when imported, so that a mistyped override fails at

@@ -21,7 +21,7 @@ from PIL import Image
 
 from anime_dcgan.cleaning import duplicates, image_stats, outliers
 from anime_dcgan.cleaning.crop import FaceFinder
-from anime_dcgan.data.cache import digests
+from anime_dcgan.data.cache_build import digests
 from anime_dcgan.data.decoding import centre_square, fit
 from anime_dcgan.data.pool import cores, in_order, with_progress
 from anime_dcgan.data.region import Region

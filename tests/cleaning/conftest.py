@@ -11,7 +11,8 @@ from PIL import Image
 from anime_dcgan.cleaning import duplicates
 from anime_dcgan.cleaning.image_stats import SIDE
 from anime_dcgan.cleaning.scan import READ, RECORD, Scan
-from anime_dcgan.data.cache import MIN_PICTURES_FOR_WORKERS, open_cache
+from anime_dcgan.data.cache import open_cache
+from anime_dcgan.data.cache_build import MIN_PICTURES_FOR_WORKERS
 from anime_dcgan.data.drawn import DrawnFaces
 
 FACES = MIN_PICTURES_FOR_WORKERS

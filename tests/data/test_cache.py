@@ -20,7 +20,9 @@ import pytest
 from PIL import Image
 
 from anime_dcgan.data import cache as cache_module
-from anime_dcgan.data.cache import CHUNK_PICTURES, FaceCache, digests, open_cache
+from anime_dcgan.data.cache import open_cache
+from anime_dcgan.data.cache_build import CHUNK_PICTURES, digests
+from anime_dcgan.data.cache_files import FaceCache
 from anime_dcgan.data.source import Unreadable
 from anime_dcgan.system import scratch
 from anime_dcgan.system.errors import UserError

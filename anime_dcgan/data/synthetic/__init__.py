@@ -1,1 +1,1 @@
-"""Faces that the program draws itself."""
+"""The parts of `data.drawn`: factors and drawing of synthetic faces."""

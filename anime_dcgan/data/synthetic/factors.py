@@ -1,7 +1,7 @@
-"""The factors of a drawn face: everything that may differ between two of them, by name or number.
+"""The factors of a drawn face: every difference between two faces, as a name or a number.
 
-The factors are sampled apart from the drawing, so that a later measurement can ask which of them a
-generator has covered, or withhold one of them from training.
+Sampling is separate from drawing, so that a measurement can find out which factors a generator has
+covered, or withhold one of them from training.
 """
 
 from collections.abc import Mapping, Sequence
@@ -103,7 +103,7 @@ BROWS = ("soft", "thick", "raised", "stern", "worried", "dots")
 NOSES = ("dot", "tick", "shade")
 CLOTHES = ("sailor", "shirt", "hoodie", "turtleneck", "choker")
 
-# Those of which some values are rarer than others: value -> relative frequency.
+# Relative frequencies of factors whose values are not equally frequent.
 EYE_SHAPE_WEIGHTS = {
     "round": 5.0,
     "sparkling": 4.0,
@@ -156,7 +156,7 @@ MOUTHS = tuple(MOUTH_WEIGHTS)
 ACCESSORIES = tuple(ACCESSORY_WEIGHTS)
 BACKGROUNDS = tuple(BACKGROUND_WEIGHTS)
 
-# Field of `FaceFactors` -> the names that it can take.
+# Possible names of each field of `FaceFactors`.
 NAMED_FACTORS: dict[str, tuple[str, ...]] = {
     "hair_style": HAIR_STYLES,
     "hair_colour": HAIR_COLOURS,
@@ -180,10 +180,10 @@ NAMED_FACTORS: dict[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class FaceFactors:
-    """All that determines one drawn face.
+    """Everything that determines one drawn face.
 
     Lengths are in units of 1/64 of the picture's side, whatever its size in pixels; x grows to the
-    right and y downwards. The names that each `str` can take stand in `NAMED_FACTORS`.
+    right and y downwards. `NAMED_FACTORS` lists the possible names of each `str`.
     """
 
     hair_style: str
@@ -205,22 +205,22 @@ class FaceFactors:
     background_colour: str
     hair_hue_shift: float  # turns of the colour circle, -0.02..0.02
     hair_light_shift: float  # added to the lightness of 0..1, -0.05..0.05
-    hair_volume: float  # width of the hair relative to the usual, 0.95..1.07
+    hair_volume: float  # width of the hair relative to the standard, 0.95..1.07
     fringe_length: float  # added to the fringe's tips, -2..1
-    light_side: float  # where the light comes from: -1 left, 1 right
-    eye_size: float  # relative to the usual, 0.92..1.12
+    light_side: float  # origin of the light: -1 left, 1 right
+    eye_size: float  # relative to the standard, 0.92..1.12
     eye_spacing: float  # added to each eye's distance from the middle, -0.5..0.8
-    iris_size: float  # relative to the usual, 0.92..1.1
-    gaze_x: float  # share of an eye's half width, -0.14..0.14
-    gaze_y: float  # share of an eye's half height, -0.06..0.1
+    iris_size: float  # relative to the standard, 0.92..1.1
+    gaze_x: float  # fraction of an eye's half width, -0.14..0.14
+    gaze_y: float  # fraction of an eye's half height, -0.06..0.1
     brow_height: float  # added upwards, -0.5..1.5
-    mouth_width: float  # relative to the usual, 0.8..1.25
-    face_width: float  # relative to the usual, 0.95..1.05
+    mouth_width: float  # relative to the standard, 0.8..1.25
+    face_width: float  # relative to the standard, 0.95..1.05
     blush: float  # opacity in its middle, 0.1..0.75
     tilt_degrees: float  # clockwise, -11..11
-    turn: float  # how far the head is turned, -1 left, 1 right
+    turn: float  # rotation of the head, -1 left, 1 right
     nod: float  # -1 up, 1 down
-    scale: float  # relative to the usual, 0.92..1.08
+    scale: float  # relative to the standard, 0.92..1.08
     shift_x: float  # -2.5..2.5
     shift_y: float  # -2..2
     detail_seed: int  # for strands and background details
@@ -236,7 +236,7 @@ class _Draw:
         return low + (high - low) * float(self._stream.random())
 
     def near(self, middle: float, reach: float) -> float:
-        """Within `reach` of `middle`, more often close to it than far."""
+        """Return a number within `reach` of `middle`, more often close to it than far."""
         return middle + reach * (self.uniform(-1.0, 1.0) + self.uniform(-1.0, 1.0)) / 2
 
     def one_of(self, names: Sequence[str]) -> str:
@@ -248,9 +248,9 @@ class _Draw:
 
 
 def sample_factors(seed: int, index: int) -> FaceFactors:
-    """The factors of face `index` of the endless list `seed`; both are 0 or more.
+    """Return the factors of face `index` of the infinite sequence `seed`; both are 0 or more.
 
-    The same on every platform, whatever was sampled before.
+    They are the same on every platform, whatever was sampled before.
     """
     draw = _Draw(seed, index)
     return FaceFactors(

@@ -1,6 +1,6 @@
 """The head and its features: skin, eyes, brows, nose and mouth.
 
-Coordinates and depths are those of `face_canvas`.
+Coordinates and depths are those of `FaceCanvas`.
 """
 
 import numpy as np
@@ -80,13 +80,13 @@ LIDS = {
 
 
 def head_outline(factors: FaceFactors) -> Points:
-    """The outline of the face, forehead included."""
+    """Return the outline of the face including the forehead."""
     half = points(*FACES[factors.face_shape]) * (factors.face_width, 1)
     return smooth(mirrored(half))
 
 
 def paint_head(canvas: FaceCanvas, factors: FaceFactors, hair: FrontHair) -> None:
-    """Face with the shadow of the fringe, blush, and ears."""
+    """Draw the face with ears, blush, and the shadow of the fringe."""
     skin = SKIN_RGB[factors.skin]
     shadow, edge = skin_shadow(skin), shade(skin, 0.5)
     for side in (-1, 1):
@@ -105,7 +105,7 @@ def paint_head(canvas: FaceCanvas, factors: FaceFactors, hair: FrontHair) -> Non
 
 
 def skin_shadow(skin: Colour) -> Colour:
-    """Skin out of the light."""
+    """Return the colour of skin in the shade."""
     return mix(shade(skin, 0.14), (236, 128, 116), 0.16)
 
 
@@ -119,7 +119,7 @@ def _paint_blush(canvas: FaceCanvas, factors: FaceFactors, skin: Colour, side: i
 
 
 def paint_nose(canvas: FaceCanvas, factors: FaceFactors) -> None:
-    """A hint of a nose."""
+    """Draw a hint of a nose."""
     skin = SKIN_RGB[factors.skin]
     side = -factors.light_side
     if factors.nose == "dot":
@@ -133,7 +133,7 @@ def paint_nose(canvas: FaceCanvas, factors: FaceFactors) -> None:
 
 
 def paint_mouth(canvas: FaceCanvas, factors: FaceFactors) -> None:
-    """The mouth, by its name in `MOUTHS`."""
+    """Draw the mouth by its name in `MOUTHS`."""
     line = shade(SKIN_RGB[factors.skin], 0.62)
     stretch = (factors.mouth_width, 1.0)
     if factors.mouth in LINE_MOUTHS:
@@ -170,7 +170,7 @@ OPEN_MOUTHS = {
 
 
 class EyePair:
-    """Two eyes of one face, mirror images but for the light and the gaze."""
+    """The eyes of a face: mirror images except for the light and the gaze."""
 
     def __init__(self, factors: FaceFactors, hair: HairTones):
         self._factors = factors
@@ -179,7 +179,7 @@ class EyePair:
         self._lids = LIDS[factors.eye_shape]
 
     def paint(self, canvas: FaceCanvas) -> None:
-        """Whites, irises, highlights and lashes."""
+        """Draw whites, irises, highlights and lashes."""
         if self._factors.eye_shape != "closed_smile":
             openings = [self._in_face(self._opening(), side) for side in (-1, 1)]
             mask = canvas.mask(*openings, depth=EYE_DEPTH)
@@ -224,7 +224,7 @@ class EyePair:
     def _paint_highlights(
         self, canvas: FaceCanvas, x: float, y: float, radius: tuple[float, float]
     ) -> None:
-        """Both eyes reflect the same light, so these are not mirrored."""
+        """Draw the highlights, which are not mirrored: both eyes reflect the same light."""
         light, (rx, ry) = self._factors.light_side, radius
         top = y - ry * (0.12 if self._factors.eye_shape == "half_lidded" else 0.42)
         main = ellipse(x + light * rx * 0.38, top, rx * 0.4, ry * 0.3, 18)
@@ -257,7 +257,7 @@ class EyePair:
             canvas.line(fold, shade(SKIN_RGB[self._factors.skin], 0.35), 0.5, EYE_DEPTH)
 
 
-# From the inner to the outer end, relative to a place above the eye's middle; x grows outwards.
+# From the inner to the outer end, relative to a point above the eye's middle; x grows outwards.
 BROW_PATHS = {
     "soft": ((-4.6, 0.6), (-0.5, -1.1), (5, 0.5)),
     "thick": ((-4.6, 0.3), (0, -0.9), (5, 0.6)),
@@ -270,7 +270,7 @@ BROW_WIDTHS = {"thick": 1.9, "dots": 2.4}
 
 
 def paint_brows(canvas: FaceCanvas, factors: FaceFactors, hair: HairTones) -> None:
-    """Brows, which show through the fringe as is usual in anime."""
+    """Draw the brows, which are visible through the fringe, as usual in anime."""
     outlines = []
     for side in (-1, 1):
         path = points(*BROW_PATHS[factors.brow])

@@ -1,6 +1,6 @@
-"""The hair of a drawn face: what lies behind the head, and the cut in front of it.
+"""The hair of a drawn face: the hair behind the head, and the cut in front of it.
 
-Coordinates and depths are those of `face_canvas`.
+Coordinates and depths are those of `FaceCanvas`.
 """
 
 from collections.abc import Callable
@@ -30,14 +30,14 @@ BACK_DEPTH = -3.0
 
 @dataclass(frozen=True)
 class HairTones:
-    """The colours that one head of hair is painted with."""
+    """The colours of the hair of one face."""
 
     base: Colour
-    shadow: Colour  # of the hair behind the head
+    shadow: Colour  # hair behind the head
     edge: Colour
     strand: Colour
     light: Colour
-    tie: Colour  # of what holds tails together
+    tie: Colour  # ties of tails
 
     @classmethod
     def of(cls, factors: FaceFactors) -> "HairTones":
@@ -56,9 +56,9 @@ class HairTones:
 
 @dataclass(frozen=True)
 class Cut:
-    """Shape of the hair at the sides of the face."""
+    """The shape of the hair at the sides of the face."""
 
-    lock_tip: float  # y at which the locks before the ears end
+    lock_tip: float  # y of the tips of the locks in front of the ears
     lock_width: float
     blunt: bool = False  # locks cut straight across
     spiky: bool = False  # the crown stands up in points
@@ -80,7 +80,7 @@ CUTS = {
 }
 
 # The lower edge of the fringe from right to left: a gap, the tip of a lock, a gap, ... each (x, y,
-# bend), where a gap's bend says how its locks leave it: 0 straight down, 1 sideways.
+# bend), where a gap's bend is the direction of its locks: 0 straight down, 1 sideways.
 FRINGE_EDGES: dict[str, tuple[tuple[float, float, float], ...]] = {
     "blunt": (
         (18, -6, 0.1), (13.5, -2.4, 0), (13, -5, 0.1), (5, -1.8, 0), (4.2, -5, 0.1),
@@ -118,7 +118,7 @@ FRINGE_EDGES: dict[str, tuple[tuple[float, float, float], ...]] = {
 
 
 def _locks(edge: Float[np.ndarray, "anchors 3"]) -> Points:
-    """The curve along gaps and tips of `FRINGE_EDGES`."""
+    """Return the curve along gaps and tips of `FRINGE_EDGES`."""
     start, end = edge[:-1, :2], edge[1:, :2]
     leaving_gap = np.arange(len(start))[:, None] % 2 == 0
     gap, tip = np.where(leaving_gap, start, end), np.where(leaving_gap, end, start)
@@ -130,7 +130,7 @@ def _locks(edge: Float[np.ndarray, "anchors 3"]) -> Points:
 
 
 def _crown(volume: float, spiky: bool, random: np.random.Generator) -> Points:
-    """The top of the hair from the left temple over the top to the right one."""
+    """Return the top of the hair, from the left temple over the top to the right one."""
     half = points((0, -29.5), (9, -28.4), (17.5, -23.8), (23.3, -15.5), (25, -5)) * (volume, 1)
     arch = smooth(np.concatenate([(half * (-1, 1))[:0:-1], half]), closed=False)
     if not spiky:
@@ -150,7 +150,7 @@ def _crown(volume: float, spiky: bool, random: np.random.Generator) -> Points:
 
 
 def _lock(cut: Cut, volume: float, drop: float) -> Points:
-    """The right lock before the ear: down its outer side, up its inner side."""
+    """Return the right lock in front of the ear: down its outer side, up its inner side."""
     outer, tip = 25 * volume, cut.lock_tip + drop
     inner = outer - cut.lock_width
     if cut.blunt:
@@ -169,12 +169,12 @@ class FrontHair:
 
     outline: Points
     gaps: Points  # between the locks of the fringe
-    flip: int  # -1 where the fringe is mirrored
+    flip: int  # -1 if the fringe is mirrored
     crown: str  # one of `CROWNS`
 
 
 def front_hair(factors: FaceFactors) -> FrontHair:
-    """The cut and fringe of a face, with its own irregularities."""
+    """Return the cut and fringe of a face, with individual irregularities."""
     random = np.random.Generator(np.random.PCG64(factors.detail_seed))
     flip = 1 if factors.detail_seed % 2 else -1
     cut, volume = CUTS[factors.hair_style], factors.hair_volume
@@ -190,7 +190,7 @@ def front_hair(factors: FaceFactors) -> FrontHair:
 
 
 def paint_front_hair(canvas: FaceCanvas, hair: FrontHair, tones: HairTones) -> None:
-    """The cut with its strands, soft shading and band of light."""
+    """Draw the cut with its strands, soft shading and band of light."""
     mask = canvas.mask(hair.outline, depth=FRONT_DEPTH)
     _paint_crown(canvas, hair, tones)
     canvas.fill(hair.outline, tones.base, FRONT_DEPTH)
@@ -206,8 +206,8 @@ def paint_front_hair(canvas: FaceCanvas, hair: FrontHair, tones: HairTones) -> N
     canvas.line(hair.outline, tones.edge, 0.75, FRONT_DEPTH, closed=True)
 
 
-# What stands up from the crown: lock after lock, each as a path from its root to its tip and the
-# width of its root.
+# Locks that stand up from the crown, each as a path from its root to its tip and the width of its
+# root.
 CROWN_LOCKS: dict[str, tuple[tuple[tuple[tuple[float, float], ...], float], ...]] = {
     "smooth": (),
     "ahoge": ((((1, -25), (0, -29.5), (4.5, -32.5), (10, -31), (12.5, -26.5)), 3.4),),
@@ -231,7 +231,7 @@ def _paint_crown(canvas: FaceCanvas, hair: FrontHair, tones: HairTones) -> None:
 
 
 def _light_band(side: int, flip: int) -> Points:
-    """One half of the shine around the crown, its lower edge jagged."""
+    """Return one half of the shine around the crown, with a jagged lower edge."""
     reach = 19.0 if side == flip else 15.0
     x = np.linspace(2.5, reach, 11)
     middle = -20.5 + 0.021 * x**2
@@ -246,7 +246,7 @@ def _light_band(side: int, flip: int) -> Points:
 
 
 def _curtain(canvas: FaceCanvas, tones: HairTones, half: Points) -> None:
-    """Hair that hangs behind the head, from its right half."""
+    """Draw the hair that hangs behind the head, from its right half."""
     outline = smooth(mirrored(half))
     canvas.shape(outline, tones.shadow, tones.edge, depth=BACK_DEPTH)
 
@@ -279,13 +279,13 @@ def _wavy(canvas: FaceCanvas, tones: HairTones, volume: float) -> None:
 
 
 def _nape(canvas: FaceCanvas, tones: HairTones, volume: float) -> None:
-    """Draw the part of short and tied hair that shows at the sides of the neck."""
+    """Draw the part of short and tied hair that is visible at the sides of the neck."""
     half = points((0, -28), (20, -20), (24, -4), (23, 8), (16, 18), (11, 24), (11, 24), (0, 22))
     _curtain(canvas, tones, half * (volume, 1))
 
 
 def _tail(canvas: FaceCanvas, tones: HairTones, path: Points, width: float) -> None:
-    """A tied tail along a path, pointed at its end, with two strands and its tie."""
+    """Draw a tied tail along a path, pointed at its end, with two strands and its tie."""
     middle = smooth(path, closed=False)
     along = np.linspace(0, 1, len(middle))
     widths = width * np.sqrt(np.clip(along * 5 + 0.16, 0, 1)) * np.sqrt(np.clip(1.1 - along, 0, 1))
@@ -323,7 +323,7 @@ def _beads(
     size: tuple[float, float],
     count: int,
 ) -> None:
-    """A column of overlapping puffs: a braid or a ringlet, drawn from its end upwards."""
+    """Draw a column of overlapping puffs, a braid or a ringlet, from its end upwards."""
     for row in reversed(range(count)):
         sway = 0.9 * (-1) ** row
         y = top + row * size[1] * 1.25
@@ -383,5 +383,5 @@ BACKS: dict[str, Callable[[FaceCanvas, HairTones, float], None]] = {
 
 
 def paint_back_hair(canvas: FaceCanvas, factors: FaceFactors, tones: HairTones) -> None:
-    """All hair that lies behind the head."""
+    """Draw all hair behind the head."""
     BACKS[factors.hair_style](canvas, tones, factors.hair_volume)

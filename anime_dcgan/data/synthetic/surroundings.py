@@ -1,6 +1,6 @@
 """Surroundings of a drawn face: background, neck and clothes, and accessories.
 
-Coordinates and depths are those of `face_canvas`; backgrounds do not follow the pose.
+Coordinates and depths are those of `FaceCanvas`; backgrounds do not follow the pose.
 """
 
 from collections.abc import Callable
@@ -36,7 +36,7 @@ GOLD = (250, 204, 84)
 
 
 def paint_background(canvas: FaceCanvas, factors: FaceFactors) -> None:
-    """Fill the whole picture."""
+    """Fill the picture with the background."""
     colour = BACKGROUND_RGB[factors.background_colour]
     random = np.random.Generator(np.random.PCG64(factors.detail_seed + 1))
     neighbour = shift_colour(tint(colour, 0.35), float(random.random()) * 0.24 - 0.12, 0.0)
@@ -52,7 +52,7 @@ def paint_background(canvas: FaceCanvas, factors: FaceFactors) -> None:
 
 
 def _plain(canvas: FaceCanvas, pale: Colour, random: np.random.Generator) -> None:
-    """Nothing on top of the colour."""
+    """Draw nothing on top of the colour."""
 
 
 def _bokeh(canvas: FaceCanvas, pale: Colour, random: np.random.Generator) -> None:
@@ -97,7 +97,7 @@ PATTERNS: dict[str, Callable[[FaceCanvas, Colour, np.random.Generator], None]] =
 
 
 def paint_body(canvas: FaceCanvas, factors: FaceFactors) -> None:
-    """Neck in the shadow of the chin, shoulders and collar."""
+    """Draw the neck in the shadow of the chin, the shoulders and the collar."""
     skin, cloth = SKIN_RGB[factors.skin], CLOTH_RGB[factors.clothes_colour]
     edge = shade(cloth, 0.5)
     neck = points(
@@ -160,7 +160,7 @@ COLLARS: dict[str, Callable[[FaceCanvas, Colour, Colour], None]] = {
 
 
 def paint_behind(canvas: FaceCanvas, factors: FaceFactors, hair: HairTones) -> None:
-    """The accessories that stand behind the front hair."""
+    """Draw the accessories behind the front hair."""
     if factors.accessory != "cat_ears":
         return
     for side in (-1, 1):
@@ -171,14 +171,14 @@ def paint_behind(canvas: FaceCanvas, factors: FaceFactors, hair: HairTones) -> N
 
 
 def paint_in_front(canvas: FaceCanvas, factors: FaceFactors, front: FrontHair) -> None:
-    """The accessories that are worn over the hair or face."""
+    """Draw the accessories over the hair or face."""
     colour = CLOTH_RGB[factors.accessory_colour]
     if factors.accessory in WORN:
         WORN[factors.accessory](canvas, colour, front.flip)
 
 
 def _bow(canvas: FaceCanvas, x: float, y: float, size: float, colour: Colour) -> None:
-    """Two loops and a knot."""
+    """Draw a bow of two loops and a knot."""
     edge = shade(colour, 0.5)
     for side in (-1, 1):
         loop = points((0, 0), (4, -4.2), (8, -4.6), (8.6, 0), (8, 4.2), (4, 3.4))
@@ -214,7 +214,7 @@ def _flower(canvas: FaceCanvas, colour: Colour, side: int) -> None:
 
 
 def _arch(radius_x: float, top: float, foot: float) -> Points:
-    """Half an ellipse over the head, from left to right."""
+    """Return half an ellipse over the head, from left to right."""
     angle = np.linspace(np.pi, 2 * np.pi, 19)
     return np.stack([radius_x * np.cos(angle), foot + (foot - top) * np.sin(angle)], axis=1)
 

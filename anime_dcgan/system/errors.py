@@ -6,22 +6,21 @@ from contextlib import contextmanager
 
 ACCESS = (errno.EACCES, errno.EPERM, errno.EROFS)
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
-DAMAGED = (errno.EIO, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ESTALE)
+BAD_PATH = (errno.EIO, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ESTALE)
 STORAGE_FIXES = {
     **dict.fromkeys(ACCESS, "give yourself access to it, or use another folder"),
     **dict.fromkeys(DISK_FULL, "free some space there, or use another folder"),
-    **dict.fromkeys(DAMAGED, "check this path"),
+    **dict.fromkeys(BAD_PATH, "check this path"),
 }
-"""What to do about an error of the file system, by its number; other numbers may be bugs."""
+"""Fixes for file system errors, by errno; an error with any other errno may be a bug."""
 
 
 class UserError(ValueError):
     """A mistake that the user can fix.
 
     The message states in one or two lines what was received, why it cannot work, and the override
-    that fixes it.
-    The commands print it without a traceback and exit with status 2; any other exception is a bug
-    of this package and keeps its traceback.
+    that fixes it. The commands print it without a traceback and exit with status 2; any other
+    exception is a bug of this package and keeps its traceback.
     """
 
 
@@ -58,7 +57,7 @@ def describe(error: BaseException) -> str:
 
 
 def explain_storage_error(error: Exception) -> str | None:
-    """Return a line about a file or folder that cannot be used; None for any other error."""
+    """Return one line for a file or folder that cannot be used; None for any other error."""
     if not isinstance(error, OSError) or error.filename is None or error.errno is None:
         return None
     fix = STORAGE_FIXES.get(error.errno)

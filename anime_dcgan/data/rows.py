@@ -33,7 +33,8 @@ def reader(images: UInt8[np.ndarray, "total h w 3"]) -> Iterator[Gather]:
 
         def gather(rows: np.ndarray) -> np.ndarray:
             gathered = np.empty((len(rows), *images.shape[1:]), dtype=np.uint8)
-            for image, row in zip(gathered, rows.tolist(), strict=True):
+            for index in np.argsort(rows):  # disks prefer ascending order
+                image, row = gathered[index], int(rows[index])
                 length = os.preadv(file.fileno(), [image.data], offset + row * image.nbytes)
                 assert length == image.nbytes, f"{name} is truncated"
             return gathered

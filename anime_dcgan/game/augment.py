@@ -230,7 +230,7 @@ def _symmetric(images: Images) -> Float[Tensor, "n 1 1 1"]:
 def _translate(images: Images, fraction: float) -> Images:
     """Shift each image by whole pixels, at most that fraction of its side, padding with 0."""
     for axis in (2, 3):
-        max_shift = int(fraction * images.shape[axis])
+        max_shift = _rounded(fraction * images.shape[axis])
         shift = torch.randint(-max_shift, max_shift + 1, (len(images), 1), device=images.device)
         source = torch.arange(images.shape[axis], device=images.device) - shift
         inside = (source >= 0) & (source < images.shape[axis])
@@ -244,13 +244,18 @@ def _cut_out(images: Images, fraction: float) -> Images:
     hidden = torch.ones((), dtype=torch.bool, device=images.device)
     for axis in (2, 3):
         length = images.shape[axis]
-        side = round(fraction * length)
+        side = _rounded(fraction * length)
         last = length + 1 - side % 2  # an even side has its centre between two pixels
         start = torch.randint(0, last, (len(images), 1), device=images.device) - side // 2
         position = torch.arange(length, device=images.device)
         inside = (position >= start) & (position < start + side)
         hidden = hidden & _along(inside, axis)
     return images.masked_fill(hidden, 0.0)
+
+
+def _rounded(pixels: float) -> int:
+    """Return the nearest whole number, halves rounded up, as in the authors' code."""
+    return int(pixels + 0.5)
 
 
 def _along(values: Tensor, axis: int) -> Tensor:

@@ -64,14 +64,12 @@ def duality_gap(
     latents = draw_latents(len(real))
     before = value(copy_game(game), real, latents)
 
-    response = copy_game(game)
-    _train_mode(response)
+    response = _responding(game)
     for index, batch in enumerate(batches):
         response.discriminator_step(batch, draw_latents, step + index)
     discriminator_gain = value(response, real, latents) - before
 
-    response = copy_game(game)
-    _train_mode(response)
+    response = _responding(game)
     for batch in batches:
         response.generator_step(batch, draw_latents)
     return DualityGap(discriminator_gain, before - value(response, real, latents))
@@ -111,9 +109,16 @@ def copy_game(game: Game) -> Game:
     return dataclasses.replace(game, **copies)
 
 
-def _train_mode(game: Game) -> None:
-    game.generator.train()
-    game.discriminator.train()
+def _responding(game: Game) -> Game:
+    """Return a copy of the game for a response, at the learning rates before any schedule."""
+    response = copy_game(game)
+    for network in (response.generator, response.discriminator):
+        network.train()
+    for optimizer in (response.generator_optimizer, response.discriminator_optimizer):
+        assert isinstance(optimizer, optim.Optimizer)
+        for group in optimizer.param_groups:
+            group["lr"] = group.get("initial_lr", group["lr"])
+    return response
 
 
 def _evaluation_mode(network: nn.Module) -> None:

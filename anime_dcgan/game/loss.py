@@ -113,14 +113,16 @@ class Hinge(AdversarialLoss):
     """Hinge loss: Lim & Ye 2017, arXiv 1705.02894; Miyato et al. 2018, arXiv 1802.05957.
 
     The discriminator's cost is 0 beyond a margin of 1; the generator's cost is linear (equations 16
-    and 17 of the latter).
+    and 17 of the latter). If the loss is relativistic, both costs are hinges, as in arXiv
+    1807.00734 (RaHingeGAN, here with pairs instead of means): the slope of a linear cost would not
+    depend on the real image.
     """
 
     def cost(self, margin: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
         return nn.functional.relu(1 - margin)
 
     def generator_cost(self, margin: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
-        return -margin
+        return self.cost(margin) if self.relativistic else -margin
 
 
 class LSGAN(AdversarialLoss):

@@ -1,5 +1,6 @@
 """Batches: the split, the order, several processes, and resuming within an epoch."""
 
+import itertools
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -37,6 +38,15 @@ def test_the_order_depends_only_on_seed_and_epoch():
     one.sampler.set_epoch(1)
     assert numbers(one) != first
     assert numbers(FaceBatches(IMAGES, np.arange(30), 4, seed=1)) != first
+
+
+@pytest.mark.parametrize("device", [None, torch.device("cpu")])
+def test_the_order_within_a_batch_is_random(device: torch.device | None):
+    """Consecutive images form the groups of `MinibatchStd`, and neighbouring rows may be alike."""
+    images = np.arange(200, dtype=np.uint8).reshape(200, 1, 1, 1).repeat(3, axis=3)
+    shown = numbers(FaceBatches(images, np.arange(200), 20, seed=0, device=device))
+    distances = [abs(a - b) for batch in shown for a, b in itertools.pairwise(batch)]
+    assert np.mean(distances) == pytest.approx(200 / 3, rel=0.2)  # 10 if they were sorted
 
 
 def test_processes_share_an_epoch_without_overlap():

@@ -25,6 +25,8 @@ def test_rows_equal_those_of_the_map_in_the_requested_order(images: np.ndarray):
     rows = np.array([5, 0, COUNT - 1, 5])
     assert np.array_equal(read_rows(images, rows), images[rows])
     assert np.array_equal(read_rows(np.array(images), rows), images[rows])
+    shuffled = np.random.default_rng(0).permutation(COUNT)[:50]
+    assert np.array_equal(read_rows(images, shuffled), images[shuffled])
     assert read_rows(images, rows[:0]).shape == (0, 32, 32, 3)
 
 

@@ -181,6 +181,16 @@ def test_translation_shifts_by_whole_pixels_up_to_an_eighth_and_pads_with_zero()
     assert max(found.values()) < 40
 
 
+@pytest.mark.parametrize(("size", "shift"), [(36, 5), (28, 4), (20, 3), (12, 2), (32, 4), (64, 8)])
+def test_the_largest_shift_and_the_cutout_are_rounded_as_in_the_authors_code(size, shift):
+    """int(x + 0.5) of an eighth and, at an odd side, of a half of it."""
+    ones = torch.ones(300, 3, size, size)
+    moved = seeded(only(translation=0.125), ones)
+    assert max(int((image[0].amax(1) == 0).sum()) for image in moved) == shift
+    cut = seeded(only(cutout=0.5), torch.ones(300, 3, size + 1, size + 1))
+    assert max(int((image[0].amin(1) == 0).sum()) for image in cut) == size // 2 + 1
+
+
 def _shifted(image: np.ndarray, down: int, across: int) -> np.ndarray:
     result = np.zeros_like(image)
     for y, x in itertools.product(range(SIZE), repeat=2):

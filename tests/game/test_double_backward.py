@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from anime_dcgan.game.double_backward import input_gradient
+from anime_dcgan.game.double_backward import input_gradient, outputs_and_input_gradient
 from anime_dcgan.model import dcgan, radford
 from benchmarks.penalty import torch_gradient
 
@@ -35,6 +35,48 @@ class MixedLayers(nn.Module):
         return self.layers(images).squeeze(1)
 
 
+class WeightsFromInput(nn.Module):
+    """A convolution whose kernel and bias depend on the images."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(3, 4, 3)
+        self.kernel = nn.Parameter(torch.randn(6, 4, 3, 3))
+
+    def forward(self, images: Tensor) -> Tensor:
+        maps = nn.functional.leaky_relu(self.first(images), 0.2)
+        kernel = self.kernel * maps.square().mean()
+        return nn.functional.conv2d(maps, kernel, maps.mean((0, 2, 3))[[0, 1, 2, 3, 0, 1]]).sum(
+            (1, 2, 3)
+        )
+
+
+class IgnoredValue(nn.Module):
+    """Activations in place whose value is not used, as their input is changed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Conv2d(3, 4, 3), nn.Conv2d(4, 4, 3)
+
+    def forward(self, images: Tensor) -> Tensor:
+        maps = self.first(images)
+        nn.functional.leaky_relu(maps, 0.2, inplace=True)
+        maps = self.second(maps)
+        nn.functional.leaky_relu(maps, 0.0, inplace=True)
+        return maps.square().sum((1, 2, 3))
+
+
+class Unbatched(nn.Module):
+    """A convolution of each image on its own, without an axis for the batch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(3, 4, 3, stride=2)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return torch.stack([self.first(image).square().sum() for image in images])
+
+
 CRITICS: dict[str, Callable[[], nn.Module]] = {
     "dcgan": lambda: dcgan.Discriminator(width=8, dropout=0.0, image_size=SIZE),
     "radford": lambda: radford.Discriminator(width=8, batch_norm=False, image_size=SIZE),
@@ -46,6 +88,9 @@ CRITICS: dict[str, Callable[[], nn.Module]] = {
         width=8, batch_norm=False, image_size=SIZE, minibatch_std=4
     ),
     "mixed": MixedLayers,
+    "weights_from_input": WeightsFromInput,
+    "ignored_value": IgnoredValue,
+    "unbatched": Unbatched,
 }
 
 
@@ -65,10 +110,25 @@ def trained(gradient: Tensor, network: nn.Module) -> list[Tensor]:
 def test_input_gradient_and_its_gradients_equal_those_of_torch(critic: str):
     torch.manual_seed(0)
     network = CRITICS[critic]().double()
-    found, expected = input_gradient(network, images()), torch_gradient(network, images())
+    outputs, found = outputs_and_input_gradient(network, images())
+    torch.testing.assert_close(outputs, network(images()), rtol=1e-9, atol=1e-12)
+    expected = torch_gradient(network, images())
     torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-12)
     for ours, theirs in zip(trained(found, network), trained(expected, network), strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-8, atol=1e-12)
+
+
+def test_a_penalty_can_be_differentiated_once_more():
+    network = MixedLayers().double()
+    weights = [weight for name, weight in network.named_parameters() if "bias" not in name]
+
+    def twice(gradient: Tensor) -> list[Tensor]:
+        first = torch.autograd.grad(gradient.pow(4).sum(), weights, create_graph=True)
+        cost = torch.stack([each.square().sum() for each in first]).sum()
+        return list(torch.autograd.grad(cost, weights))
+
+    found, expected = (twice(way(network, images())) for way in (input_gradient, torch_gradient))
+    torch.testing.assert_close(found, expected, rtol=1e-8, atol=1e-12)
 
 
 class CountedConvolutions(TorchDispatchMode):

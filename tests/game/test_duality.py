@@ -123,6 +123,29 @@ def test_players_and_optimizers_are_not_changed():
     assert all(parameter.requires_grad for parameter in game.discriminator.parameters())
 
 
+@pytest.mark.parametrize("factor", [1e-1, 1e-3, 0.0])
+def test_the_gap_does_not_depend_on_the_schedule(factor: float):
+    """A falling schedule would otherwise make the gap vanish without an equilibrium."""
+    game, truth = ring(R1())
+    batches = [truth.real(30, torch.Generator().manual_seed(seed)) for seed in range(4)]
+    groups = [
+        group
+        for optimizer in (game.generator_optimizer, game.discriminator_optimizer)
+        for group in optimizer.param_groups  # type: ignore[attr-defined]
+    ]
+
+    def gap() -> DualityGap:
+        torch.manual_seed(0)
+        return duality_gap(game, batches[:3], draw_eight, batches[3])
+
+    constant = gap()
+    for group in groups:
+        group["initial_lr"] = group["lr"]
+        group["lr"] *= factor
+    assert gap() == constant
+    assert [group["lr"] for group in groups] == [factor * group["initial_lr"] for group in groups]
+
+
 def test_responses_start_from_the_state_of_the_optimizers():
     """Adam's second moments from past steps shorten the first step of a response."""
     game, target = ring(Regularizer())

@@ -73,6 +73,27 @@ def test_relativistic_cross_entropy_compares_pairs():
     assert loss.discriminator(REAL + 5, FAKE + 5).allclose(expected)
 
 
+def test_the_generators_relativistic_hinge_is_flat_beyond_the_margin():
+    """max(0, 1 - (fake - real)): the mirror image of the discriminator's cost."""
+    loss = Hinge(relativistic=True)
+    real, fake = torch.tensor([[0.0, -3.0, 2.0], [0.5, 0.5, 0.5]])
+    fake.requires_grad_()
+    cost = loss.generator(fake, real)
+    torch.testing.assert_close(cost, torch.tensor([0.5, 0.0, 2.5]))
+    torch.testing.assert_close(cost, loss.discriminator(fake, real))
+    assert torch.autograd.grad(cost.sum(), fake)[0].tolist() == [-1, 0, -1]
+
+
+@pytest.mark.parametrize(
+    "loss", [BCE(relativistic=True), Hinge(relativistic=True), LSGAN(relativistic=True)]
+)
+def test_the_slope_of_a_relativistic_loss_depends_on_the_real_logit(loss: AdversarialLoss):
+    fake = torch.zeros(2, requires_grad=True)
+    cost = loss.generator(fake, torch.tensor([-5.0, 5.0]))
+    sure, unsure = torch.autograd.grad(cost.sum(), fake)[0].tolist()
+    assert unsure < -0.9 < -0.1 < sure
+
+
 LOSSES = [
     *(BCE(), BCE(smoothing=0.1), BCE(saturating=True), Hinge(), LSGAN(), WGAN()),
     *(BCE(relativistic=True), Hinge(relativistic=True), LSGAN(relativistic=True)),

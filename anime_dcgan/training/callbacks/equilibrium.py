@@ -127,8 +127,7 @@ class Equilibrium(Callback):
         size = trainer.train_dataloader.batch_size  # pyright: ignore[reportOptionalMemberAccess]
 
         def real(rows: np.ndarray, count: int) -> Float[Tensor, "n 3 h w"]:
-            chosen = np.sort(random.choice(rows, count, len(rows) < count))
-            pixels = read_rows(faces.images, chosen)
+            pixels = read_rows(faces.images, random.choice(rows, count, len(rows) < count))
             return to_float(torch.from_numpy(pixels).to(module.device))
 
         def latents(count: int) -> Float[Tensor, "n latent_dim"]:

@@ -84,8 +84,7 @@ class _FastGradients(TorchFunctionMode):
         dilation: int | Sequence[int] = 1,
         groups: int = 1,
     ) -> Tensor:
-        is_plain = input.ndim == 4 and not isinstance(padding, str)
-        if not is_plain or self._comes_from_input(weight, bias):
+        if isinstance(padding, str) or input.ndim != 4 or self._comes_from_input(weight, bias):
             return torch.conv2d(input, weight, bias, stride, padding, dilation, groups)
         pairs = (_pair(stride), _pair(padding), _pair(dilation))
         return _Conv2d.apply(input, weight, bias, *pairs, groups, self)

@@ -3,6 +3,7 @@
 Torch is imported after the settings are checked; Lightning is not imported at all.
 """
 
+import contextlib
 import csv
 import re
 import sys
@@ -14,19 +15,17 @@ from omegaconf import DictConfig, ListConfig
 
 from anime_dcgan.cli.checks import boolean, extension, integer, one_of, optional
 from anime_dcgan.cli.command import command, instantiate
+from anime_dcgan.run.evaluations import RESULTS, Row, add_row, find_row
 from anime_dcgan.run.runs import WEIGHTS, by_epoch, find_checkpoint, find_run
 from anime_dcgan.system.console import log, table_console
-from anime_dcgan.system.errors import UserError, explain_os_error
-from anime_dcgan.system.files import read_list, write_json, write_or_warn, write_text
+from anime_dcgan.system.errors import NotFoundError, UserError, explain_os_error
+from anime_dcgan.system.files import write_atomically, write_json, write_or_warn, write_text
 
 if TYPE_CHECKING:
     from anime_dcgan.metric.evaluation import Evaluation
 
-RESULTS = "evaluations.json"  # in the folder of the run
 MIN_TRAINING = 2  # a nearest neighbour's distance is relative to that of another training face
 EPOCHS_LIST = re.compile(r"epochs=[^\[]*,.*")
-
-Row = dict[str, Any]
 
 
 @command(
@@ -47,12 +46,8 @@ def evaluate(config: DictConfig) -> None:
         raise UserError("metric=none measures nothing: use metric=swd, fd or fid")
     run = find_run(str(config.run), Path(config.outputs))
     paths = _checkpoints(run, config.epochs)
-    from anime_dcgan.metric.evaluation import Evaluation
-
-    evaluation = Evaluation(paths[0], instantiate(config.metric), config)
-    rows = _measure(evaluation, paths, run / RESULTS)
-    if config.neighbours:
-        _write_neighbours(evaluation, paths[-1], run / "neighbours.png")
+    evaluation = _open(paths, config)
+    rows = _measure(evaluation, paths, run, config.neighbours)
     _print_table(rows, evaluation.floor, evaluation.headline, run)
     if config.out is not None:
         _write(rows, evaluation.floor, Path(config.out))
@@ -67,28 +62,56 @@ def _checkpoints(run: Path, epochs: Any) -> list[Path]:
     return [find_checkpoint(run, str(epoch)) for epoch in requested]
 
 
-def _measure(evaluation: "Evaluation", paths: list[Path], results: Path) -> list[Row]:
-    """Return a row for each checkpoint, from `results` if it was measured before."""
+def _open(paths: list[Path], config: DictConfig) -> "Evaluation":
+    """Return an evaluation with the settings of any checkpoint that still exists."""
+    from anime_dcgan.metric.evaluation import Evaluation
+
+    metric = instantiate(config.metric)
+    for path in reversed(paths):
+        with contextlib.suppress(NotFoundError):
+            return Evaluation(path, metric, config)
+    raise _none_left(paths)
+
+
+def _measure(evaluation: "Evaluation", paths: list[Path], run: Path, neighbours: bool) -> list[Row]:
+    """Return a row for each checkpoint that still exists, from the run's file if it has it.
+
+    With `neighbours`, write the picture of the last one's faces too.
+    """
     from rich.progress import track
 
-    rows = []
+    from anime_dcgan.run import checkpoint
+
+    rows, contents = [], None
     for path in track(paths, description="measuring", console=_console(), transient=True):
-        previous = read_list(results, "rows")
-        key = evaluation.key(path)
-        row = next((row for row in previous if row["key"] == key), None)
-        if row is None:
-            row = {"key": key, **evaluation.measure(path)}
-            content = {"rows": [*previous, row]}
-            write = partial(write_json, results, content)
-            write_or_warn(write, results, "these results will be measured again")
-        rows.append(row)
+        with contextlib.suppress(NotFoundError):
+            contents = checkpoint.read(path)
+            rows.append(_measure_one(evaluation, contents, path, run))
+    if len(rows) < len(paths):
+        log(f"left out {len(paths) - len(rows)} of {len(paths)} epochs, deleted meanwhile")
+    if contents is None:
+        raise _none_left(paths)
+    if neighbours:
+        sheet = evaluation.evaluator.neighbour_sheet(evaluation.faces(contents, paths[-1]))
+        out = run / "neighbours.png"
+        write_or_warn(lambda: write_atomically(out, sheet.save), out)
     return rows
 
 
-def _write_neighbours(evaluation: "Evaluation", path: Path, out: Path) -> None:
-    """Write a picture of the generated faces closest to training faces, next to those."""
-    sheet = evaluation.evaluator.neighbour_sheet(evaluation.faces(path))
-    write_or_warn(lambda: sheet.save(out), out)
+def _measure_one(evaluation: "Evaluation", contents: dict[str, Any], path: Path, run: Path) -> Row:
+    key = evaluation.key(contents)
+    row = find_row(run, key)
+    if row is None:
+        row = {"key": key, **evaluation.measure(contents, path)}
+        write = partial(add_row, run, row)
+        write_or_warn(write, run / RESULTS, "these results will be measured again")
+    return row
+
+
+def _none_left(paths: list[Path]) -> UserError:
+    return UserError(
+        f"{paths[-1]} was deleted meanwhile by the training, which continues: use epochs=last"
+    )
 
 
 def _console() -> Any:

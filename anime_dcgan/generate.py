@@ -5,7 +5,6 @@ Lightning is not imported at all.
 """
 
 import re
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,6 @@ from anime_dcgan.cli.checks import boolean, extension, integer, one_of, optional
 from anime_dcgan.cli.command import command
 from anime_dcgan.run.runs import WEIGHTS, find_checkpoint, find_run
 from anime_dcgan.sampling.seeds import MAX_SEED
-from anime_dcgan.system import scratch
 from anime_dcgan.system.console import log
 from anime_dcgan.system.errors import UserError, explain_os_error
 from anime_dcgan.system.files import atomic_write
@@ -56,7 +54,7 @@ def generate(config: DictConfig) -> None:
     generator = load_generator(path, config.weights)
     requested = precision.choose("cpu")[0] if config.precision == "auto" else config.precision
     with precision.autocast(requested == precision.FAST):
-        _write_atomically(out, lambda partial: _write(config, generator, partial))
+        _write_atomically(out, config.overwrite, lambda partial: _write(config, generator, partial))
     log(f"{config.n} faces of {path} ({config.weights}) in {out}")
 
 
@@ -108,19 +106,18 @@ def _write(config: DictConfig, generator: Any, out: Path) -> None:
         sample.write_folder(faces, names, out)
 
 
-def _write_atomically(out: Path, write: Callable[[Path], None]) -> None:
+def _write_atomically(out: Path, overwrite: bool, write: Callable[[Path], None]) -> None:
     """Write a file or folder as `atomic_write` does; raise `UserError` on failure."""
-    with (
-        explain_os_error(f"out={out} cannot be written", "use another out=..."),
-        atomic_write(out, shared=False) as partial,
-    ):
+    with explain_os_error(f"out={out} cannot be written", "use another out=..."):
         try:
-            write(partial)
-            if out.is_dir():
-                shutil.rmtree(out)
-        except BaseException:
-            scratch.remove(partial)  # which may be a folder
-            raise
+            with atomic_write(out, replace=overwrite) as partial:
+                write(partial)
+                _check_replaceable(out)
+        except FileExistsError:
+            raise UserError(
+                f"out={out} was written by another command meanwhile: use another out=..., or "
+                "overwrite=true"
+            ) from None
 
 
 main = generate

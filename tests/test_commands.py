@@ -289,9 +289,8 @@ def test_two_processes_train_together(tmp_path: Path):
 
 
 def test_two_processes_fail_together_if_nothing_can_be_saved(tmp_path: Path):
-    folder = tmp_path / "outputs/two/checkpoints"
-    for name in ("epoch=0001", "last"):  # in the way of the temporary files
-        (folder / f".partial-{name}.ckpt").mkdir(parents=True)
+    (tmp_path / "outputs/two").mkdir(parents=True)
+    (tmp_path / "outputs/two/checkpoints").symlink_to("/proc")  # where nobody can write
     result = run(
         "train",
         *(*TINY, "run=two", "trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2"),

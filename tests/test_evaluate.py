@@ -5,6 +5,7 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -112,6 +113,24 @@ def test_damaged_results_are_measured_again(call: Call, fresh: Path):
     (fresh / "outputs/a/evaluations.json").write_text('{"rows": [')
     call("evaluate", "run=a", "epochs=1", cwd=fresh)
     assert len(results(fresh)) == 1
+
+
+def test_epochs_that_the_training_deletes_meanwhile_are_left_out(
+    call: Call, folder: Path, tmp_path: Path, monkeypatch
+):
+    copy = shutil.copytree(folder / "outputs/a", tmp_path / "outputs/a")
+    (copy / "evaluations.json").unlink(missing_ok=True)
+    real = Evaluation.measure
+
+    def measure(self: Evaluation, contents: Any, path: Path) -> Any:
+        for epoch in ("epoch=0001.ckpt", "epoch=0002.ckpt"):  # the first is open already
+            (copy / "checkpoints" / epoch).unlink(missing_ok=True)
+        return real(self, contents, path)
+
+    monkeypatch.setattr(Evaluation, "measure", measure)
+    result = call("evaluate", "run=a", cwd=tmp_path)
+    assert "left out 1 of 3 epochs, deleted meanwhile" in result.stderr
+    assert [row["epoch"] for row in results(tmp_path)] == [1, 3]
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,8 @@ the same command scans only the missing chunks; after a change of thresholds it 
 
 import hashlib
 import json
-import os
-import secrets
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -27,7 +25,12 @@ from anime_dcgan.data.pool import cores, in_order, with_progress
 from anime_dcgan.data.region import Region
 from anime_dcgan.data.source import Pictures, Unreadable
 from anime_dcgan.system.errors import UserError, explain_os_error, reason_of
-from anime_dcgan.system.files import atomic_write, sync, write_json
+from anime_dcgan.system.files import (
+    atomic_write,
+    remove_abandoned_partials,
+    sync,
+    write_json,
+)
 
 SCAN_VERSION = 2
 """Incremented whenever a picture would be measured differently; older scans are then ignored."""
@@ -128,6 +131,7 @@ def scan(
     workers = cores() if workers is None else workers
     with explain_os_error(f"{folder} cannot be written", "use another out=..."):
         folder.mkdir(parents=True, exist_ok=True)
+        remove_abandoned_partials(folder)
         missing = [number for number in range(len(ranges)) if not _is_complete(folder, number)]
         if missing:
             model = _load_or_fit_model(pictures, finder, folder, workers, name)
@@ -200,10 +204,16 @@ def _scan_chunk(
     number, indices = job
     chunk = measure_pictures(pictures, finder, model, indices)
     problems = {str(index): problem for index, problem in chunk.problems.items()}
-    with _atomic_folder(_chunk_folder(folder, number)) as partial_folder:
+    with (
+        suppress(FileExistsError),  # another process was faster
+        atomic_write(_chunk_folder(folder, number), replace=False) as partial_folder,
+    ):
+        partial_folder.mkdir()
         np.save(partial_folder / "descriptors.npy", chunk.descriptors)
         np.save(partial_folder / "records.npy", chunk.records)
         write_json(partial_folder / "problems.json", problems)
+        for path in (*partial_folder.glob("*"), partial_folder):
+            sync(path)
     return len(indices), len(chunk.problems)
 
 
@@ -295,19 +305,3 @@ def _open(pictures: Pictures, folder: Path, count: int) -> Scan:
         problems |= {int(index): problem for index, problem in json.loads(text).items()}
     starts = np.cumsum([0, *map(len, chunks)])
     return Scan(pictures, folder, starts, np.concatenate(chunks), problems)
-
-
-@contextmanager
-def _atomic_folder(path: Path) -> Iterator[Path]:
-    """Yield a new temporary sibling of the folder `path`; flush it to the disk and rename it.
-
-    If another process has published `path` by then, that folder stays. Raises OSError.
-    """
-    sibling = path.with_name(f".{path.name}-{os.getpid()}-{secrets.token_hex(4)}")
-    sibling.mkdir()
-    yield sibling
-    for written in (*sibling.glob("*"), sibling):
-        sync(written)
-    if not path.exists():
-        sibling.rename(path)
-        sync(path.parent)

@@ -21,6 +21,7 @@ from anime_dcgan.data import picture_files
 from anime_dcgan.data.decoding import Stream
 from anime_dcgan.data.picture_files import check_size, describe_error, is_picture, no_pictures
 from anime_dcgan.data.source import Unreadable
+from anime_dcgan.system import scratch
 from anime_dcgan.system.errors import UserError, explain_os_error, reason_of
 
 Decompressor = type[gzip.GzipFile] | type[bz2.BZ2File] | type[lzma.LZMAFile]
@@ -159,7 +160,7 @@ class TarPictures:
 
     def _unpack(self, decompress: Decompressor) -> None:
         """Write the pictures of a compressed tar end to end to a temporary file."""
-        handle, name = tempfile.mkstemp(prefix="anime_dcgan-", suffix=".unpacked")
+        handle, name = tempfile.mkstemp(prefix=scratch.temporary_prefix("anime_unpacked"))
         os.close(handle)
         self._data_path = Path(name)
         self._delete = weakref.finalize(self, _delete_own, self._data_path, os.getpid())

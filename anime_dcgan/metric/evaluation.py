@@ -17,6 +17,9 @@ from anime_dcgan.run import checkpoint, trusted
 from anime_dcgan.sampling.sample import sample_images
 from anime_dcgan.system import precision
 
+Contents = dict[str, Any]
+"""What `checkpoint.read` returns."""
+
 
 class Evaluation:
     """Evaluates checkpoints of one run.
@@ -43,39 +46,41 @@ class Evaluation:
             device=self.device,
         )
         self.headline = metric.headline
-        self._last_faces: tuple[Path, Pixels] | None = None  # with their checkpoint
+        self._last_faces: tuple[Contents, Pixels] | None = None  # with their checkpoint
 
     @property
     def floor(self) -> Values:
         """Values of an equally large set of other real faces."""
         return self.evaluator.references.floor
 
-    def key(self, path: Path) -> str:
+    def key(self, contents: Contents) -> str:
         """Return a key that differs whenever the values may differ."""
         settings = {**self.evaluator.settings, "weights": self.weights, "dtype": str(self.dtype)}
-        images = checkpoint.read(path)["images_seen"]
         digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
-        return f"{images}-{digest[:16]}"
+        return f"{contents['images_seen']}-{digest[:16]}"
 
-    def measure(self, path: Path) -> dict[str, Any]:
-        """Return the values of one checkpoint, with its epoch and the settings of the metric."""
-        contents = checkpoint.read(path)
+    def measure(self, contents: Contents, path: Path) -> dict[str, Any]:
+        """Return the values of one checkpoint, with its epoch and the settings of the metric.
+
+        Parameters:
+            contents: what `checkpoint.read` returned for `path`, which may have changed since.
+        """
         return {
             "images": contents["images_seen"],
             "epoch": contents["epochs_done"],
             "weights": self.weights,
             "metric": self.evaluator.settings,
-            "values": self.evaluator.measure(self.faces(path)),
+            "values": self.evaluator.measure(self.faces(contents, path)),
         }
 
-    def faces(self, path: Path) -> Pixels:
+    def faces(self, contents: Contents, path: Path) -> Pixels:
         """Return the generated faces of a checkpoint that are measured."""
-        if self._last_faces is None or self._last_faces[0] != path:
-            self._last_faces = (path, self._sample(path))
+        if self._last_faces is None or self._last_faces[0] is not contents:
+            self._last_faces = (contents, self._sample(contents, path))
         return self._last_faces[1]
 
-    def _sample(self, path: Path) -> Pixels:
-        generator = checkpoint.load_generator(path, self.weights)
+    def _sample(self, contents: Contents, path: Path) -> Pixels:
+        generator = checkpoint.build_generator(contents, self.weights, path)
         generator = generator.to(self.device).to(memory_format=torch.channels_last)
         latents = self.evaluator.latents(generator.latent_dim)
         fast = self.dtype == torch.bfloat16

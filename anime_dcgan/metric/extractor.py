@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from anime_dcgan.sampling.image import to_float
 from anime_dcgan.system.errors import UserError, first_line
+from anime_dcgan.system.files import atomic_write
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)  # of RGB in [0, 1]
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -131,8 +132,8 @@ def find_weights(given: str | None, url: str, sha256: str) -> Path:
     if path.is_file() and _sha256(path).startswith(sha256):
         return path
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        torch.hub.download_url_to_file(url, str(path), hash_prefix=sha256)
+        with atomic_write(path) as partial:
+            torch.hub.download_url_to_file(url, str(partial), hash_prefix=sha256)
     except (URLError, OSError, RuntimeError) as error:
         raise UserError(
             f"the weights at {url} cannot be downloaded ({first_line(error)}): name a file with "

@@ -14,7 +14,7 @@ import torch
 from anime_dcgan.model.base import Generator
 from anime_dcgan.run import trusted
 from anime_dcgan.run.runs import Weights
-from anime_dcgan.system.errors import UserError, first_line
+from anime_dcgan.system.errors import NotFoundError, UserError, first_line
 
 MODEL_PACKAGE = "anime_dcgan.model"
 PREFIXES = {"ema": "generator_ema.", "raw": "generator."}
@@ -24,12 +24,13 @@ def read(path: Path, mmap: bool = True) -> dict[str, Any]:
     """Return the contents of a checkpoint of this program.
 
     With `mmap` the tensors stay on disk and keep the file in use for as long as they live.
-    Raises `UserError` for a file that is missing, damaged, foreign or unsafe.
+    Raises `NotFoundError` for a file that is missing, `UserError` for one that is damaged, foreign
+    or unsafe.
     """
     try:
         contents = torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
     except FileNotFoundError:
-        raise UserError(f"the checkpoint {path} does not exist") from None
+        raise NotFoundError(f"the checkpoint {path} does not exist") from None
     except pickle.UnpicklingError as error:
         raise UserError(
             f"{path} is refused: it is damaged, or it holds more than tensors and plain values "
@@ -51,9 +52,13 @@ def read(path: Path, mmap: bool = True) -> dict[str, Any]:
 def load_generator(path: Path, weights: Weights = "ema") -> Generator:
     """Return the averaged or raw generator of a checkpoint: on the CPU, frozen, in eval mode.
 
-    Raises `UserError` for a file that is missing, damaged, foreign or unsafe.
+    Raises `UserError` as `read` does, and for weights that do not fit.
     """
-    contents = read(path)
+    return build_generator(read(path), weights, path)
+
+
+def build_generator(contents: dict[str, Any], weights: Weights, path: Path) -> Generator:
+    """Return the generator of what `read` returned for `path`; see `load_generator`."""
     prefix = PREFIXES[weights]
     state = {
         name.removeprefix(prefix): _copy_tensor(tensor, path)

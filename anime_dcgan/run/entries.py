@@ -10,6 +10,7 @@ from typing import Any, Literal
 import yaml
 
 from anime_dcgan.cli.overrides import read_yaml, training_overrides
+from anime_dcgan.run.evaluations import RESULTS
 from anime_dcgan.run.outcome import FINISHED, read_failure
 from anime_dcgan.run.record import (
     EquilibriumRecord,
@@ -130,7 +131,7 @@ def _add_evaluations(
     run: Path, measured: dict[Method, list[Measurement]], notes: list[str]
 ) -> None:
     """Add the measurements of `evaluate` where the training has none."""
-    path = run / "evaluations.json"
+    path = run / RESULTS
     if not path.exists():
         return
     try:
@@ -143,7 +144,7 @@ def _add_evaluations(
                 measurements.append(measurement)
                 measurements.sort(key=lambda each: each.images)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        notes.append(f"evaluations.json is damaged and left out: {first_line(error)}")
+        notes.append(f"{RESULTS} is damaged and left out: {first_line(error)}")
 
 
 def _recipe_overrides(run: Path) -> list[str]:

@@ -1,6 +1,7 @@
 """Atomic writes, locks, and reading of files that may be damaged."""
 
 import contextlib
+import errno
 import json
 import os
 import threading
@@ -8,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
+from anime_dcgan.system import scratch
 from anime_dcgan.system.console import log
 from anime_dcgan.system.errors import reason_of
 
@@ -17,24 +19,85 @@ except ImportError:  # on Windows
     fcntl = None
 
 
-@contextlib.contextmanager
-def atomic_write(path: Path, shared: bool = True) -> Iterator[Path]:
-    """Yield a temporary sibling of `path`; rename it over `path` on exit. Raises OSError.
+PARTIAL = ".partial"
+"""First part of the names of files that are being written."""
 
-    The sibling has the same extension, by which image and video libraries choose the format.
-    A crash or a full disk leaves the previous file. With `shared=False`, for large files with a
-    single writer, the sibling's name is fixed, so that the next process overwrites what a killed
-    one left.
+TAKEN = (errno.EEXIST, errno.ENOTEMPTY)
+
+_cleared: set[Path] = set()
+_clearing = threading.Lock()
+
+
+@contextlib.contextmanager
+def atomic_write(path: Path, replace: bool = True) -> Iterator[Path]:
+    """Yield a temporary sibling of `path`; rename it to `path` on exit. Raises OSError.
+
+    The block makes the sibling a file or a folder. It has the same extension, by which image and
+    video libraries choose the format, and a name of its own, so that of several processes the last
+    one to finish wins with all of its content. A crash or a full disk leaves the previous file.
+    With `replace=False`, raises `FileExistsError` if `path` exists on exit.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    writer = f".{os.getpid()}.{threading.get_ident()}" if shared else ""
-    partial = path.with_name(f".partial{writer}-{path.name}")
+    _remove_abandoned_once(path.parent)
+    partial = _partial_name(path)
     try:
         yield partial
-        partial.replace(path)
+        if not replace and os.path.lexists(path):
+            raise _exists(path)
+        if partial.is_dir() and not path.is_file():
+            _move_folder(partial, path, replace)
+        else:
+            partial.replace(path)
     finally:
-        with contextlib.suppress(OSError):
-            partial.unlink(missing_ok=True)
+        scratch.remove(partial)
+
+
+def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
+    """Call `write` with a temporary sibling of `path`, then rename it. Raises OSError."""
+    with atomic_write(path) as partial:
+        write(partial)
+
+
+def remove_abandoned_partials(folder: Path) -> None:
+    """Delete what killed processes left of their atomic writes in a folder and below it."""
+    scratch.remove_abandoned(folder, PARTIAL, recursive=True)
+
+
+def _partial_name(path: Path) -> Path:
+    return path.with_name(scratch.owned_name(PARTIAL) + path.suffix)
+
+
+def _remove_abandoned_once(folder: Path) -> None:
+    """Delete the partial files of killed processes before the first write into the folder."""
+    with _clearing:
+        if folder.absolute() not in _cleared:
+            scratch.remove_abandoned(folder, PARTIAL)
+            _cleared.add(folder.absolute())
+
+
+def _exists(path: Path) -> FileExistsError:
+    return FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
+
+
+def _move_folder(new: Path, path: Path, replace: bool) -> None:
+    """Rename a folder to `path`, where other processes may put theirs at the same time."""
+    old = _partial_name(path)
+    while True:
+        try:
+            if replace:
+                with contextlib.suppress(FileNotFoundError):
+                    path.rename(old)
+            new.rename(path)
+            break
+        except OSError as error:
+            if error.errno not in TAKEN:
+                with contextlib.suppress(OSError):
+                    old.rename(path)
+                raise
+            if not replace:
+                raise _exists(path) from None
+            scratch.remove(old)
+    scratch.remove(old)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -53,11 +116,22 @@ def try_lock(path: Path) -> Iterator[bool]:
         yield _lock(file)
 
 
-def _lock(file: IO[str]) -> bool:
+@contextlib.contextmanager
+def wait_for_lock(path: Path) -> Iterator[None]:
+    """Hold the lock `path` until the block or the process ends, after others have released it.
+
+    Without locks in the operating or file system, nobody waits.
+    """
+    with path.open("w") as file:
+        _lock(file, wait=True)
+        yield
+
+
+def _lock(file: IO[str], wait: bool = False) -> bool:
     if fcntl is None:
         return True
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
     except BlockingIOError:
         return False
     except OSError:  # a file system without locks

@@ -6,6 +6,7 @@ import re
 import secrets
 import shutil
 import socket
+import tempfile
 import time
 from pathlib import Path
 
@@ -18,15 +19,22 @@ def owned_name(kind: str) -> str:
     return f"{kind}-{os.getpid()}-{_host()}-{secrets.token_hex(4)}"
 
 
-def remove_abandoned(folder: Path, kind: str) -> None:
-    """Delete files of `kind` in `folder` that killed processes left.
+def remove_abandoned(folder: Path, kind: str, recursive: bool = False) -> None:
+    """Delete files of `kind` in `folder`, and below it, that killed processes left.
 
     Owners on this host are looked up by process id. Files of other hosts count as abandoned if they
     have not changed for a day.
     """
-    for path in folder.glob(f"{kind}-*-*-*"):
+    pattern = f"{kind}-*-*-*"
+    for path in list(folder.rglob(pattern) if recursive else folder.glob(pattern)):
         if _is_dead(path):
             remove(path)
+
+
+def temporary_prefix(kind: str) -> str:
+    """Return a prefix for names that `tempfile` makes; delete those that killed processes left."""
+    remove_abandoned(Path(tempfile.gettempdir()), kind)
+    return f"{owned_name(kind)}-"
 
 
 def remove(path: Path) -> None:
@@ -43,7 +51,8 @@ def _is_dead(path: Path) -> bool:
     if host == _host() and os.name == "posix" and pid.isdecimal():
         return int(pid) == os.getpid() or not _is_running(int(pid))
     try:
-        changed = max(entry.stat().st_mtime for entry in (path, *path.iterdir()))
+        contents = path.iterdir() if path.is_dir() else ()
+        changed = max(entry.stat().st_mtime for entry in (path, *contents))
     except OSError:
         return False
     return time.time() - changed > ABANDONED_SECONDS

@@ -21,7 +21,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None
     ) -> None:
         try:
-            with atomic_write(Path(path), shared=False) as partial:
+            with atomic_write(Path(path)) as partial:
                 with partial.open("wb") as file:
                     torch.save(checkpoint, file)
                 sync(partial)

@@ -18,7 +18,7 @@ from anime_dcgan.run.outcome import best_distance, write_failure
 from anime_dcgan.run.settings import check_resumable
 from anime_dcgan.system.console import is_first_process, log
 from anime_dcgan.system.errors import UserError, describe, explain_os_error
-from anime_dcgan.system.files import try_lock, write_text
+from anime_dcgan.system.files import remove_abandoned_partials, try_lock, write_text
 
 if TYPE_CHECKING:
     from lightning import Callback
@@ -80,6 +80,7 @@ def _exclusive(run_dir: Path) -> Iterator[None]:
                 f"{run_dir} is being trained by another command: wait for it, or choose another "
                 "run=..."
             )
+        remove_abandoned_partials(run_dir)
         yield
 
 

@@ -13,6 +13,7 @@ from anime_dcgan.data.rows import read_rows
 from anime_dcgan.game.augment import Augment
 from anime_dcgan.sampling import image
 from anime_dcgan.system.errors import explain_os_error
+from anime_dcgan.system.files import write_atomically
 
 ROWS = 8  # faces on the sheet, one per row
 AUGMENTED_COLUMNS = 9  # shared by the strengths that are shown
@@ -36,8 +37,7 @@ def write_preview(config: DictConfig, path: Path) -> str:
     pixels = image.to_uint8(torch.stack(columns, 1).flatten(0, 1))
     sheet = image.grid(pixels, len(columns), image.visible_scale(pixels.shape[1]))
     with explain_os_error(f"{path} cannot be written", "use another run=..."):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        sheet.save(path)
+        write_atomically(path, sheet.save)
     return "original; " + "; ".join(f"{repeats} times {name}" for name in previews)
 
 

@@ -13,6 +13,7 @@ from anime_dcgan.explore.face import Face
 from anime_dcgan.studio import pictures, schemas
 from anime_dcgan.studio.context import FaceDep, Studio, StudioDep
 from anime_dcgan.studio.store import export_collection, import_collection
+from anime_dcgan.system import scratch
 
 router = APIRouter(tags=["saved"], responses=schemas.problems(400, 404, 409, 503))
 
@@ -160,7 +161,7 @@ def remove_from_collection(
 @router.get("/api/collections/{collection_id}/export", response_class=FileResponse)
 def export(studio: StudioDep, collection_id: CollectionId) -> FileResponse:
     """Download a zip of the collection's faces, stories, families and pictures."""
-    folder = tempfile.TemporaryDirectory(prefix="anime-studio-")
+    folder = tempfile.TemporaryDirectory(prefix=scratch.temporary_prefix("anime_studio"))
     path = Path(folder.name) / "collection.zip"
     try:
         export_collection(studio.store, collection_id, path)

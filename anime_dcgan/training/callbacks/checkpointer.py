@@ -114,8 +114,7 @@ class Checkpointer(Periodic):
     def _link_as_last(self, name: str) -> str | None:
         """Make `last.ckpt` a link to, or a copy of, `name`; return the error, or None."""
         try:
-            with atomic_write(self.folder / LAST_CHECKPOINT, shared=False) as partial:
-                partial.unlink(missing_ok=True)
+            with atomic_write(self.folder / LAST_CHECKPOINT) as partial:
                 try:
                     os.link(self.folder / name, partial)
                 except OSError:  # a file system without hard links

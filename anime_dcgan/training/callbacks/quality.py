@@ -3,6 +3,7 @@
 import contextlib
 import json
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from anime_dcgan.metric.evaluator import Evaluator, Pixels, TooFewFaces, Values
 from anime_dcgan.sampling.sample import sample_images
 from anime_dcgan.system.console import log
 from anime_dcgan.system.errors import UserError
-from anime_dcgan.system.files import write_json, write_or_warn
+from anime_dcgan.system.files import write_atomically, write_json, write_or_warn
 from anime_dcgan.training.callbacks.checkpointer import Checkpointer
 from anime_dcgan.training.callbacks.periodic import Periodic, callbacks_of, epoch_now
 from anime_dcgan.training.callbacks.scalars import log_scalars
@@ -136,7 +137,8 @@ class Quality(Periodic):
     def on_train_end(self, trainer: Trainer, pl_module: GAN) -> None:
         if self._evaluator is not None and self._faces is not None:
             sheet = self._evaluator.neighbour_sheet(self._faces)
-            write_or_warn(lambda: sheet.save(self.neighbours), self.neighbours)
+            write = partial(write_atomically, self.neighbours, sheet.save)
+            write_or_warn(write, self.neighbours)
 
     def _measure(self, evaluator: Evaluator, trainer: Trainer, module: GAN) -> Row:
         start, hours = time.monotonic(), self.hours

@@ -15,7 +15,7 @@ from anime_dcgan.sampling import image
 from anime_dcgan.sampling.latent import latents_of_seeds
 from anime_dcgan.sampling.sample import sample_images
 from anime_dcgan.system.errors import UserError
-from anime_dcgan.system.files import atomic_write, write_or_warn
+from anime_dcgan.system.files import write_atomically, write_or_warn
 from anime_dcgan.training.callbacks.periodic import Periodic, epoch_now
 from anime_dcgan.training.gan import GAN
 
@@ -87,12 +87,7 @@ class Samples(Periodic):
 
 def _write(path: Path, write: Callable[[Path], None]) -> None:
     """Write a picture atomically, or warn: a failure never ends the training."""
-
-    def replace() -> None:
-        with atomic_write(path) as file:
-            write(file)
-
-    write_or_warn(replace, path, "training continues")
+    write_or_warn(lambda: write_atomically(path, write), path, "training continues")
 
 
 def _open(path: Path) -> Image.Image:

@@ -25,7 +25,7 @@ MIN_GAIN = 1.15  # of another number over the present one, before it replaces it
 MIN_TRIAL_SECONDS = 0.3  # several time slices of the operating system
 MIN_TRIAL_STEPS = 2
 WINDOW_SECONDS = 5.0  # over which the speed of the training is taken
-WINDOW_STEPS = 8
+WINDOW_STEPS = 4
 SLOWDOWN = 0.5  # fraction of the best speed below which the number is chosen again
 HOPELESS = 3  # a first step that takes this many times the limit is not repeated
 RETRY_SECONDS = 60.0  # between trials while fewer threads are used than there are
@@ -33,16 +33,19 @@ MAX_TRIAL_FRACTION = 0.03  # of the time
 
 
 class Speed:
-    """Steps per second of training, over windows of some seconds."""
+    """Steps per second of training, over windows of some seconds.
 
-    def __init__(self) -> None:
-        self._best = 0.0
-        self._latest = 0.0
+    Parameters:
+        expected: the steps per second of the trial.
+    """
+
+    def __init__(self, expected: float) -> None:
+        self._best = self._latest = expected
         self._seconds, self._steps, self._started = 0.0, 0, 0.0
 
     @property
     def has_halved(self) -> bool:
-        """True if the latest steps took twice as long as the fastest ones."""
+        """True if the latest steps took twice as long as the fastest ones, or as in the trial."""
         return self._latest < SLOWDOWN * self._best
 
     def start(self) -> None:
@@ -103,8 +106,7 @@ class Threads(Callback):
             return
         speed = self._speed
         if speed is None or self._trial_is_due(speed):
-            self._choose(trial_steps(trainer, pl_module, batch))
-            speed = self._speed = Speed()
+            speed = self._speed = self._choose(trial_steps(trainer, pl_module, batch))
         speed.start()
 
     def on_train_batch_end(
@@ -124,8 +126,8 @@ class Threads(Callback):
         unused = torch.get_num_threads() < self._max_threads
         return speed.has_halved or (unused and seconds > RETRY_SECONDS)
 
-    def _choose(self, steps: Iterator[None]) -> None:
-        """Time steps, and use the fastest number of threads."""
+    def _choose(self, steps: Iterator[None]) -> Speed:
+        """Time steps, use the fastest number of threads, and return the speed to expect."""
         start, before = time.monotonic(), torch.get_num_threads()
         seconds = time_steps(self._max_threads, steps)
         fastest = min(seconds, key=seconds.__getitem__)
@@ -136,6 +138,7 @@ class Threads(Callback):
             log(_explain(chosen, seconds))
         self._tried_at = time.monotonic()
         self._trial_seconds = self._tried_at - start
+        return Speed(1 / seconds[chosen])
 
 
 def trial_steps(trainer: Trainer, module: GAN, batch: Tensor) -> Iterator[None]:

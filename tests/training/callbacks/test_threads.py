@@ -91,13 +91,22 @@ def test_a_clearly_faster_number_is_used_and_reported(steps, capsys, before, cos
 
 
 def test_half_the_speed_is_noticed(steps):
-    speed = Speed()
+    speed = Speed(0.7)
     for cost, halved in ((1.0, False), (1.9, False), (2.1, True), (1.0, False)):
-        for _ in range(module.WINDOW_STEPS):
+        for _ in range(5):
             speed.start()
             next(steps({4: cost}))
             speed.stop()
         assert speed.has_halved is halved
+
+
+def test_stalls_since_the_trial_are_noticed(steps):
+    speed = Speed(expected=10.0)
+    for _ in range(module.WINDOW_STEPS):
+        speed.start()
+        next(steps({4: 3.0}))
+        speed.stop()
+    assert speed.has_halved
 
 
 def test_trials_leave_the_training_as_it_is(train: Train, monkeypatch: pytest.MonkeyPatch):

@@ -279,6 +279,8 @@ def test_a_last_checkpoint_that_cannot_be_written_is_reported(
         ("seed=-1", "seed=0"),
         ("seed=9223372036854775808", "seed=0"),
         ("trainer.precision=bf16-true", "trainer.precision=bf16-mixed"),
+        ("callbacks.samples.every_epochs=0", "use callbacks.samples.every_epochs=1, or null"),
+        ("callbacks.checkpointer.every_kimg=-1", "use callbacks.checkpointer.every_kimg=1, or"),
         ("callbacks.quality.training=0", "use callbacks.quality.training=10000"),
         ("callbacks.quality.training=1", "callbacks.quality.training=1 must be at least 2"),
     ],

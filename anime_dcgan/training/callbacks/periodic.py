@@ -21,8 +21,9 @@ class Periodic(Callback):
     def __init__(self, every_epochs: int | None = 1, every_kimg: float | None = None) -> None:
         for name, value in (("every_epochs", every_epochs), ("every_kimg", every_kimg)):
             if value is not None and value <= 0:
+                setting = f"callbacks.{type(self).__name__.lower()}.{name}"
                 raise UserError(
-                    f"{name}={value} must be positive: use {name}=1, or null to disable it"
+                    f"{setting}={value} must be positive: use {setting}=1, or null to disable it"
                 )
         self.every_epochs = every_epochs
         self.every_kimg = every_kimg

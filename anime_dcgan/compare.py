@@ -34,7 +34,7 @@ def compare(config: DictConfig) -> None:
     from anime_dcgan.run.ranking import rank
 
     notes: list[str] = []
-    found = [read_entry(run, notes) for run in find_runs(paths)]
+    found = [read_entry(run, notes) for run in find_runs(paths, notes)]
     entries = [entry for entry in found if entry is not None]
     for note in notes:
         log(f"note: {note}")

@@ -5,7 +5,6 @@ folder, where Optuna keeps its journal, so that the same command resumes a stopp
 """
 
 import importlib.util
-import json
 import math
 import random
 import sys
@@ -30,6 +29,7 @@ from anime_dcgan.cli.overrides import (
     is_sweep,
     names_run,
     quote_value,
+    read_overrides,
     run_override,
     training_overrides,
 )
@@ -81,7 +81,7 @@ def _open_study(folder: Path, config: DictConfig, argv: list[str]) -> "Study":
     from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 
     file = folder / SEARCH_FILE
-    if file.exists() and not is_same_training(json.loads(file.read_text()), argv):
+    if file.exists() and not is_same_training(read_overrides(file), argv):
         raise UserError(f"{folder} is a search with other overrides: use another run=...")
     write_json(file, training_overrides(argv))
     optuna.logging.set_verbosity(optuna.logging.ERROR)

@@ -29,7 +29,7 @@ from anime_dcgan.cli.overrides import (
 from anime_dcgan.run.runs import by_epoch
 from anime_dcgan.system.console import is_first_process, log
 from anime_dcgan.system.errors import UserError, explain_os_error
-from anime_dcgan.system.files import read_object
+from anime_dcgan.system.reader import read_object
 from anime_dcgan.training.job import last_checkpoint, train_in
 from anime_dcgan.training.sweep import train_job
 

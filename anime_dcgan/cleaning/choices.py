@@ -1,25 +1,22 @@
 """A person's decisions about individual pictures: "keep" or "drop", by digest of the pixels."""
 
-import json
 from pathlib import Path
 
-from anime_dcgan.system.errors import UserError
+from anime_dcgan.system.errors import RefusedFileError, UserError, reason_of
+from anime_dcgan.system.reader import read_json
 
 CHOICES = ("keep", "drop")
+MAX_REVIEW_BYTES = 64 * 1024**2  # more than a million choices
 
 
 def read_choices(path: Path) -> dict[str, str]:
     """Return "keep" or "drop" by key from a `review.json`; raise `UserError` if it is not one."""
     try:
-        raw = json.loads(path.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        reason = error.strerror or error
+        raw = read_json(path, MAX_REVIEW_BYTES)
+    except (FileNotFoundError, RefusedFileError) as error:
         raise UserError(
-            f"review={path} cannot be read: {reason}; pass the review.json that the page saved"
-        ) from None
-    except (ValueError, RecursionError) as error:
-        raise UserError(
-            f"review={path} is not valid JSON ({error}): save it again from the page"
+            f"review={path} cannot be read: {reason_of(error)}; "
+            "pass the review.json that the page saved"
         ) from None
     choices = raw.get("choices") if isinstance(raw, dict) else None
     if not isinstance(choices, dict):

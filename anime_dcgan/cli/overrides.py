@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path, PurePath
 from typing import Any
 
-import yaml
+from anime_dcgan.system.errors import RefusedFileError
+from anime_dcgan.system.reader import is_regular, modified, read_yaml
 
 OUTPUTS = Path("outputs")
 NOT_TRAINING = ("ckpt_path=", "run=", "preview=", "trials=", "pruner.", "-", "hydra")
@@ -79,7 +80,7 @@ def find_last_run(argv: list[str]) -> str | None:
     return _newest(
         checkpoint
         for checkpoint, file in found.items()
-        if checkpoint.exists() and is_same_training(read_yaml(file), argv)
+        if is_regular(checkpoint) and is_same_training(read_overrides(file), argv)
     )
 
 
@@ -91,35 +92,48 @@ def find_last_sweep(argv: list[str]) -> str | None:
 def find_last_search(argv: list[str]) -> str | None:
     """Return the newest search below `outputs` that these arguments started."""
     started = OUTPUTS.glob(f"*/{SEARCH_FILE}")
-    return _newest(file for file in started if is_same_training(read_yaml(file), argv))
+    return _newest(file for file in started if is_same_training(read_overrides(file), argv))
 
 
 def _newest(files: Iterable[Path]) -> str | None:
     """Return the name of the folder right below `outputs` of the file that was changed last."""
-    newest = max(files, key=lambda path: path.stat().st_mtime, default=None)
+    newest = max(files, key=modified, default=None)
     return newest.relative_to(OUTPUTS).parts[0] if newest else None
 
 
 def _is_same_sweep(multirun: Path, argv: list[str]) -> bool:
-    content = read_yaml(multirun)
+    content = _read_or_none(multirun)
     try:
         previous = content["hydra"]["overrides"]
-        return is_same_training([*previous["task"], *previous["hydra"]], argv)
+        overrides = _as_overrides([*previous["task"], *previous["hydra"]])
     except (KeyError, TypeError):
         return False
+    return is_same_training(overrides, argv)
 
 
-def read_yaml(path: Path) -> Any:
-    """Return the content of a YAML or JSON file; None if it is missing or damaged."""
+def read_overrides(path: Path) -> list[str] | None:
+    """Return the overrides listed in a YAML or JSON file; None if it is missing or damaged."""
+    return _as_overrides(_read_or_none(path))
+
+
+def _as_overrides(content: Any) -> list[str] | None:
+    """Return `content` if it is a list of strings, else None."""
+    is_valid = isinstance(content, list) and all(isinstance(each, str) for each in content)
+    return content if is_valid else None
+
+
+def _read_or_none(path: Path) -> Any:
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError):
+        return read_yaml(path)
+    except (FileNotFoundError, RefusedFileError):
         return None
 
 
 def is_same_training(previous: list[str] | None, argv: list[str]) -> bool:
-    """Return True if two command lines describe the same training."""
-    return sorted(training_overrides(previous or [])) == sorted(training_overrides(argv))
+    """Return True if two command lines describe the same training; False without a first one."""
+    if previous is None:
+        return False
+    return sorted(training_overrides(previous)) == sorted(training_overrides(argv))
 
 
 def run_override(run_dir: Path) -> str:

@@ -8,6 +8,7 @@ edited.
 
 import csv
 import hashlib
+import io
 import os
 from array import array
 from bisect import bisect_left
@@ -22,6 +23,7 @@ from anime_dcgan.data.concat import ConcatPictures, concat_folders
 from anime_dcgan.data.region import Region
 from anime_dcgan.system.errors import UserError, explain_os_error
 from anime_dcgan.system.files import atomic_write
+from anime_dcgan.system.reader import open_regular
 
 COLUMNS = (
     *("source", "name", "region", "verdict", "reason", "split", "duplicate_of", "distance"),
@@ -61,7 +63,8 @@ def read_manifest(path: Path) -> Iterator[Row]:
     writes_one = "python -m anime_dcgan.prepare source=... out=... writes one"
     with (
         explain_os_error(f"the manifest {path} cannot be read", writes_one),
-        path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file,
+        open_regular(path) as raw,
+        io.TextIOWrapper(raw, "utf-8-sig", "surrogateescape", newline="") as file,
     ):
         reader = csv.DictReader(file)
         try:

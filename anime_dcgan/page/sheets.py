@@ -11,6 +11,7 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from anime_dcgan.system.errors import reason_of
+from anime_dcgan.system.reader import open_regular
 
 GAP = 2  # px; equals `image.GRID_PADDING`, whose module loads torch
 MIN_FACE = 8  # px
@@ -40,9 +41,9 @@ def read_faces(path: Path) -> Faces:
 def read_sheet(path: Path) -> Image.Image:
     """Read a picture of the run. Raises ValueError if it is damaged or incomplete."""
     try:
-        with Image.open(path) as picture:
+        with open_regular(path) as file, Image.open(file) as picture:
             return picture.convert("RGB")
-    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise ValueError(f"{path.name} is damaged and left out: {reason_of(error)}") from None
 
 

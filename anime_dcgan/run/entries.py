@@ -1,15 +1,14 @@
 """Entries of a comparison: the settings, measurements and outcome of a run."""
 
 import json
+import os
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
-
-from anime_dcgan.cli.overrides import read_yaml, training_overrides
+from anime_dcgan.cli.overrides import read_overrides, training_overrides
 from anime_dcgan.run.evaluations import RESULTS
 from anime_dcgan.run.outcome import FINISHED, read_failure
 from anime_dcgan.run.record import (
@@ -17,10 +16,12 @@ from anime_dcgan.run.record import (
     Measurement,
     parse_measurement,
     read_equilibrium,
+    read_json,
     read_quality,
+    require,
 )
-from anime_dcgan.run.settings import distinguishing
-from anime_dcgan.system.errors import first_line
+from anime_dcgan.run.settings import CONFIG, distinguishing, read_settings
+from anime_dcgan.system.errors import RefusedFileError, reason_of
 
 IGNORED_METRIC_SETTINGS = ("faces", "headline", "training")
 """Metric settings that may differ between values that are compared."""
@@ -73,27 +74,39 @@ def _is_seed_or_budget(key: str) -> bool:
     return key in ("seed", "max_kimg", "trainer.max_epochs", "schedule.total_kimg")
 
 
-def find_runs(paths: Iterable[Path]) -> list[Path]:
-    """Return the run folders at and below these paths, each once, sorted by name."""
+def find_runs(paths: Iterable[Path], notes: list[str]) -> list[Path]:
+    """Return the run folders at and below these paths, each once, sorted by name.
+
+    Links are not followed; folders that cannot be listed are noted.
+    """
+
+    def note(error: OSError) -> None:
+        notes.append(f"{error.filename} is left out: {reason_of(error)}")
+
     found: dict[Path, Path] = {}
     for path in paths:
-        below = sorted(config.parent for config in path.rglob("config.yaml"))
-        for run in filter(_is_run, [path] if _is_run(path) else below):
+        for run in sorted(_runs_below(path, note)):
             found.setdefault(run.resolve(), run)
     return list(found.values())
 
 
-def _is_run(path: Path) -> bool:
-    return (path / "config.yaml").is_file() and path.name != ".hydra"
+def _runs_below(path: Path, on_error: Callable[[OSError], None]) -> Iterator[Path]:
+    """Yield `path` if it is a run, else the runs below it."""
+    for root, folders, files in os.walk(path, onerror=on_error):
+        if CONFIG in files and Path(root).name != ".hydra":
+            yield Path(root)
+            if Path(root) == path:
+                folders.clear()
 
 
 def read_entry(run: Path, notes: list[str]) -> Entry | None:
     """Return a run read from its files; None, with a note, if its settings cannot be read."""
     try:
-        config = yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8"))
-        settings = distinguishing(config)
-    except (OSError, ValueError, AttributeError, yaml.YAMLError) as error:
-        notes.append(f"{run} is left out: config.yaml cannot be read ({first_line(error)})")
+        settings = distinguishing(read_settings(run))
+    except FileNotFoundError:  # deleted meanwhile
+        return None
+    except RefusedFileError as error:
+        notes.append(f"{run} is left out: {CONFIG} cannot be read ({error.reason})")
         return None
     run_notes: list[str] = []
     quality = read_quality(run, run_notes)
@@ -131,25 +144,23 @@ def _add_evaluations(
     run: Path, measured: dict[Method, list[Measurement]], notes: list[str]
 ) -> None:
     """Add the measurements of `evaluate` where the training has none."""
-    path = run / RESULTS
-    if not path.exists():
-        return
-    try:
-        rows = json.loads(path.read_text(encoding="utf-8"), parse_int=float)["rows"]
-        for row in rows:
-            measurement, method = parse_measurement(row), measurement_method(row["metric"])
-            measurements = measured.setdefault(method, [])
-            is_new = measurement.images not in {each.images for each in measurements}
-            if measurement.weights == "ema" and is_new:
-                measurements.append(measurement)
-                measurements.sort(key=lambda each: each.images)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        notes.append(f"{RESULTS} is damaged and left out: {first_line(error)}")
+    for measurement, settings in read_json(run / RESULTS, _parse_evaluations, notes) or ():
+        method = measurement_method(settings)
+        measurements = measured.setdefault(method, [])
+        is_new = measurement.images not in {each.images for each in measurements}
+        if measurement.weights == "ema" and is_new:
+            measurements.append(measurement)
+            measurements.sort(key=lambda each: each.images)
+
+
+def _parse_evaluations(raw: Any) -> list[tuple[Measurement, dict[str, Any]]]:
+    return [
+        (parse_measurement(row), require(row, "metric", dict)) for row in require(raw, "rows", list)
+    ]
 
 
 def _recipe_overrides(run: Path) -> list[str]:
-    content = read_yaml(run / ".hydra" / "overrides.yaml")
-    overrides = training_overrides(list(map(str, content)) if isinstance(content, list) else [])
+    overrides = training_overrides(read_overrides(run / ".hydra" / "overrides.yaml") or [])
     return [each for each in overrides if not each.startswith(NOT_PART_OF_A_RECIPE)]
 
 

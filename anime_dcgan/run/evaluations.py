@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from anime_dcgan.system.files import read_list, wait_for_lock, write_json
+from anime_dcgan.system.files import wait_for_lock, write_json
+from anime_dcgan.system.reader import has_numbers, read_list
 
 RESULTS, LOCK = "evaluations.json", ".evaluations.lock"
 
@@ -13,8 +14,13 @@ Row = dict[str, Any]
 
 def find_row(run: Path, key: str) -> Row | None:
     """Return the row with this key, or None if there is none or the file is damaged."""
-    rows = (row for row in read_list(run / RESULTS, "rows") if isinstance(row, dict))
-    return next((row for row in rows if row.get("key") == key), None)
+    rows = read_list(run / RESULTS, "rows", ("images", "epoch"))
+    return next((row for row in rows if row.get("key") == key and _has_values(row)), None)
+
+
+def _has_values(row: Row) -> bool:
+    values = row.get("values")
+    return isinstance(values, dict) and has_numbers(values, values)
 
 
 def add_row(run: Path, row: Row) -> None:

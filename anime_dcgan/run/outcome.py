@@ -7,7 +7,8 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from anime_dcgan.system.files import read_object, write_json, write_or_warn
+from anime_dcgan.system.files import write_json, write_or_warn
+from anime_dcgan.system.reader import read_object
 
 FINISHED, FAILURE = "finished.json", "failure.json"
 
@@ -28,13 +29,14 @@ def write_finished(run_dir: Path, config: DictConfig, images: int, epochs: float
 def is_finished(run_dir: Path, config: DictConfig) -> bool:
     """Return True if the run finished with this budget or a larger one."""
     done = read_object(run_dir / FINISHED)
-    if not done:
-        return False
     kimg, epochs = config.max_kimg, config.trainer.max_epochs
-    if (done["max_kimg"], done["max_epochs"]) == (kimg, epochs):
-        return True
-    enough_images = kimg is not None and done["images"] >= 1000 * kimg
-    return enough_images or (epochs is not None and 0 <= epochs <= done["epochs"])
+    try:
+        if (done["max_kimg"], done["max_epochs"]) == (kimg, epochs):
+            return True
+        enough_images = kimg is not None and done["images"] >= 1000 * kimg
+        return enough_images or (epochs is not None and 0 <= epochs <= done["epochs"])
+    except (KeyError, TypeError):  # missing or damaged
+        return False
 
 
 def write_failure(run_dir: Path, message: str, traceback: str | None = None) -> None:
@@ -48,7 +50,8 @@ def write_failure(run_dir: Path, message: str, traceback: str | None = None) -> 
 
 def read_failure(run_dir: Path) -> str | None:
     """Return why the training failed; None if it did not."""
-    return read_object(run_dir / FAILURE).get("message")
+    message = read_object(run_dir / FAILURE).get("message")
+    return message if isinstance(message, str) else None
 
 
 def best_distance(run_dir: Path) -> float:

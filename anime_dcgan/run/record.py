@@ -1,17 +1,17 @@
 """Parse the files of a run folder. Files that are missing or damaged are left out."""
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args
 
 from anime_dcgan.run.scalars import Points, finite_number, read_scalars
-from anime_dcgan.system.errors import first_line, reason_of
+from anime_dcgan.system import reader
+from anime_dcgan.system.errors import RefusedFileError
 
 VerdictName = Literal["learning", "equilibrium", "cycling", "diverging", "collapsed"]
 VERDICTS: tuple[VerdictName, ...] = get_args(VerdictName)
-MAX_TEXT = 200_000  # characters of config.yaml and command.txt that a report includes
+MAX_TEXT = 200_000  # bytes of config.yaml and command.txt that a report includes
 
 T = TypeVar("T")
 
@@ -97,38 +97,44 @@ def read_record(run: Path) -> RunRecord:
 
 def read_quality(run: Path, notes: list[str]) -> QualityRecord | None:
     """Return the run's quality.json; None if it is missing, or damaged, which is noted."""
-    return _read_json(run / "quality.json", _parse_quality, notes)
+    return read_json(run / "quality.json", _parse_quality, notes)
 
 
 def read_equilibrium(run: Path, notes: list[str]) -> EquilibriumRecord | None:
     """Return the run's equilibrium.json; None if it is missing, or damaged, which is noted."""
-    return _read_json(run / "equilibrium.json", _parse_equilibrium, notes)
+    return read_json(run / "equilibrium.json", _parse_equilibrium, notes)
 
 
-def _read_json(path: Path, parse: Callable[[Any], T], notes: list[str]) -> T | None:
+def read_json(path: Path, parse: Callable[[Any], T], notes: list[str]) -> T | None:
+    """Return a JSON file as parsed by `parse`, which raises ValueError if it is damaged.
+
+    None if it is missing, or damaged, which is noted. All numbers are floats.
+    """
     try:
-        return parse(json.loads(path.read_text(encoding="utf-8"), parse_int=float))
+        with reader.refuse_damage(path):
+            return parse(reader.read_json(path, parse_int=float))
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, RecursionError) as error:
-        notes.append(f"{path.name} is damaged and left out: {first_line(error)}")
+    except RefusedFileError as error:
+        notes.append(f"{path.name} is damaged and left out: {error.reason}")
         return None
 
 
 def _read_text(path: Path, notes: list[str]) -> str:
     try:
-        return path.read_text(encoding="utf-8", errors="replace")[:MAX_TEXT].strip()
+        content = reader.read_bytes(path, MAX_TEXT, truncate=True)
     except FileNotFoundError:
         return ""
-    except OSError as error:
-        notes.append(f"{path.name} cannot be read: {reason_of(error)}")
+    except RefusedFileError as error:
+        notes.append(f"{path.name} cannot be read: {error.reason}")
         return ""
+    return content.decode("utf-8", errors="replace").strip()
 
 
 def _parse_quality(raw: Any) -> QualityRecord:
-    measurements = map(parse_measurement, _require(raw, "rows", list))
+    measurements = map(parse_measurement, require(raw, "rows", list))
     return QualityRecord(
-        headline=_require(_require(raw, "metric", dict), "headline", str),
+        headline=require(require(raw, "metric", dict), "headline", str),
         floor=_finite_numbers(raw.get("floor") or {}),
         measurements=sorted(measurements, key=lambda measurement: measurement.images),
         settings=raw["metric"],
@@ -138,33 +144,33 @@ def _parse_quality(raw: Any) -> QualityRecord:
 def parse_measurement(raw: Any) -> Measurement:
     """Return one row of a file of measurements. Raises ValueError if it is damaged."""
     return Measurement(
-        images=_require(raw, "images", float),
+        images=require(raw, "images", float),
         epoch=finite_number(raw.get("epoch")),
         weights=str(raw.get("weights", "ema")),
-        values=_finite_numbers(_require(raw, "values", dict)),
+        values=_finite_numbers(require(raw, "values", dict)),
         hours=finite_number(raw.get("hours")),
     )
 
 
 def _parse_equilibrium(raw: Any) -> EquilibriumRecord:
-    verdict = _require(raw, "verdict", str)
+    verdict = require(raw, "verdict", str)
     if verdict not in VERDICTS:
         raise ValueError(f"the verdict {verdict!r} is unknown; it must be {', '.join(VERDICTS)}")
     history: dict[str, Points] = {}
-    for row in _require(raw, "history", list):
-        images = _require(row, "images", float)
+    for row in require(raw, "history", list):
+        images = require(row, "images", float)
         for name, value in _finite_numbers(row | {"images": None}).items():
             history.setdefault(name, []).append((images, value))
     return EquilibriumRecord(
         verdict=verdict,
-        reasons=[str(reason) for reason in _require(raw, "reasons", list)],
+        reasons=[str(reason) for reason in require(raw, "reasons", list)],
         epoch=finite_number(raw.get("epoch")),
         images=finite_number(raw.get("images")),
         history={name: sorted(points) for name, points in history.items()},
     )
 
 
-def _require(raw: Any, key: str, kind: type[T]) -> T:
+def require(raw: Any, key: str, kind: type[T]) -> T:
     """Return `raw[key]`. Raises ValueError if it is missing, not a `kind`, or not finite."""
     value = raw.get(key) if isinstance(raw, dict) else None
     if not isinstance(value, kind) or (kind is float and finite_number(value) is None):

@@ -15,10 +15,12 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from anime_dcgan.system.errors import reason_of
-from anime_dcgan.system.files import atomic_write
+from anime_dcgan.system.errors import RefusedFileError
+from anime_dcgan.system.files import atomic_write, open_to_append
+from anime_dcgan.system.reader import read_bytes
 
 SCALARS = "scalars.jsonl"
+MAX_SCALARS_BYTES = 128 * 1024**2  # 20 million steps at the default interval
 MAX_VALUE = 1e50  # anything larger comes from an overflow
 
 Points = list[tuple[float, float]]
@@ -29,7 +31,7 @@ def append_scalars(path: Path, images: int, scalars: Mapping[str, float]) -> Non
     """Append one point to the file; values that are not finite become null. Raises OSError."""
     values = {name: value if math.isfinite(value) else None for name, value in scalars.items()}
     line = json.dumps({"images": images, **values}) + "\n"
-    with path.open("ab+") as file:
+    with open_to_append(path) as file:
         if file.tell() > 0:
             file.seek(-1, os.SEEK_END)
             if file.read(1) != b"\n":  # a killed process or a full disk left a torn line
@@ -38,10 +40,14 @@ def append_scalars(path: Path, images: int, scalars: Mapping[str, float]) -> Non
 
 
 def remove_scalars_beyond(path: Path, images: int) -> None:
-    """Remove the points beyond `images`, and lines that cannot be read. Raises OSError."""
-    if not path.exists():
+    """Remove the points beyond `images`, and lines that cannot be read.
+
+    Raises OSError, and `RefusedFileError` if the file cannot be read.
+    """
+    try:
+        lines = read_bytes(path, MAX_SCALARS_BYTES).splitlines(keepends=True)
+    except FileNotFoundError:
         return
-    lines = path.read_bytes().splitlines(keepends=True)
     points = map(_parse, lines)
     kept = [line for line, point in zip(lines, points, strict=True) if point and point[0] <= images]
     if len(kept) < len(lines):
@@ -63,11 +69,11 @@ def read_scalars(run: Path, notes: list[str]) -> dict[str, Points]:
     """
     path = run / SCALARS
     try:
-        *lines, _ = path.read_bytes().split(b"\n")
+        *lines, _ = read_bytes(path, MAX_SCALARS_BYTES).split(b"\n")
     except FileNotFoundError:
         return {}
-    except OSError as error:
-        notes.append(f"{SCALARS} cannot be read: {reason_of(error)}")
+    except RefusedFileError as error:
+        notes.append(f"{SCALARS} cannot be read: {error.reason}")
         return {}
     curves: dict[str, Points] = {}
     damaged = 0

@@ -1,9 +1,14 @@
 """Settings that must not change when a run resumes, and settings that distinguish runs."""
 
+from pathlib import Path
 from typing import Any
 
 from anime_dcgan.cli.checks import format_value
-from anime_dcgan.system.errors import UserError
+from anime_dcgan.system.errors import RefusedFileError, UserError
+from anime_dcgan.system.reader import read_yaml
+
+CONFIG = "config.yaml"
+"""The resolved settings of a run, in its folder."""
 
 RESUME_CRITICAL = (
     *("model", "loss", "regularizer", "optimizer", "schedule", "augment", "gan", "seed"),
@@ -61,6 +66,17 @@ def distinguishing(config: dict[str, Any]) -> dict[str, Any]:
 
 def _is_below(key: str, prefix: str) -> bool:
     return f"{key}.".startswith(f"{prefix}.")
+
+
+def read_settings(run: Path) -> dict[str, Any]:
+    """Return the resolved settings of a run.
+
+    Raises `FileNotFoundError`, and `RefusedFileError` for anything but settings.
+    """
+    content = read_yaml(run / CONFIG)
+    if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
+        raise RefusedFileError(run / CONFIG, "it holds no settings")
+    return content
 
 
 def flatten(config: Any, prefix: str = "") -> dict[str, Any]:

@@ -8,8 +8,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from anime_dcgan.explore.face import check_run
 from anime_dcgan.run.outcome import FINISHED
 from anime_dcgan.run.record import (
@@ -21,14 +19,15 @@ from anime_dcgan.run.record import (
     read_record,
 )
 from anime_dcgan.run.runs import by_epoch, epoch_of
-from anime_dcgan.run.settings import flatten
-from anime_dcgan.system.errors import NotFoundError, first_line
+from anime_dcgan.run.settings import CONFIG, flatten, read_settings
+from anime_dcgan.system.errors import NotFoundError, RefusedFileError
+from anime_dcgan.system.reader import is_regular, modified
 
 SKIPPED_FOLDERS = {"checkpoints", "samples", "tensorboard", "csv", ".hydra", ".studio", "cache"}
 MAX_DEPTH = 6  # of run folders below the folder of all runs
 RUNNING_SECONDS = 120
 """An unfinished run counts as running for this long after it last wrote a file."""
-WATCHED = ("checkpoints", "quality.json", "equilibrium.json", FINISHED, "config.yaml")
+WATCHED = ("checkpoints", "quality.json", "equilibrium.json", FINISHED, CONFIG)
 
 
 @dataclass(frozen=True)
@@ -106,7 +105,7 @@ class Library:
             cached = (state, read_run(folder, name, max(state) / 1e9))
             self._cache[name] = cached
         run = cached[1]
-        is_finished = (folder / FINISHED).exists()
+        is_finished = is_regular(folder / FINISHED)
         running = not is_finished and time.time() - run.updated < RUNNING_SECONDS
         return run if run.running == running else replace(run, running=running)
 
@@ -119,7 +118,7 @@ def read_run(folder: Path, name: str, updated: float) -> Run:
     return Run(
         name=name,
         epochs=[epoch_name(epoch_of(path)) for path in by_epoch(checkpoints, ".ckpt")],
-        aliases=[alias for alias in ("best", "last") if (checkpoints / f"{alias}.ckpt").is_file()],
+        aliases=[alias for alias in ("best", "last") if is_regular(checkpoints / f"{alias}.ckpt")],
         running=False,
         updated=updated,
         latent_dim=_int_or_none(settings.get("model.generator.latent_dim")),
@@ -153,22 +152,16 @@ def _run_folders(outputs: Path) -> Iterator[Path]:
 def _file_state(folder: Path) -> tuple[int, ...]:
     """Return modification times that change whenever the run writes a file."""
     events = sorted((folder / "tensorboard").glob("**/events*"))
-    return tuple(map(_mtime, (*(folder / name for name in WATCHED), *events)))
-
-
-def _mtime(path: Path) -> int:
-    try:
-        return path.stat().st_mtime_ns
-    except OSError:
-        return 0
+    return tuple(map(modified, (*(folder / name for name in WATCHED), *events)))
 
 
 def _read_settings(folder: Path) -> tuple[dict[str, Any], str | None]:
     try:
-        text = (folder / "config.yaml").read_text(encoding="utf-8")
-        return flatten(yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))), None
-    except (OSError, ValueError, yaml.YAMLError, RecursionError) as error:
-        return {}, f"config.yaml cannot be read: {first_line(error)}"
+        return flatten(read_settings(folder)), None
+    except FileNotFoundError:
+        return {}, f"{CONFIG} is missing"
+    except RefusedFileError as error:
+        return {}, f"{CONFIG} cannot be read: {error.reason}"
 
 
 def _summarise(settings: dict[str, Any]) -> dict[str, str | int | float]:

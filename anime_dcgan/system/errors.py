@@ -3,6 +3,7 @@
 import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 ACCESS = (errno.EACCES, errno.EPERM, errno.EROFS)
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -28,6 +29,18 @@ class NotFoundError(UserError):
     """A requested run, checkpoint or record does not exist, or no longer does."""
 
 
+class RefusedFileError(UserError):
+    """A file that cannot be read, or that holds something else than this package writes."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(path, reason)
+        self.path = path
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.path} cannot be read: {self.reason}"
+
+
 def first_line(error: BaseException) -> str:
     """Return the first line of an error's message, or its class if it has none.
 
@@ -38,11 +51,13 @@ def first_line(error: BaseException) -> str:
 
 
 def reason_of(error: BaseException) -> str:
-    """Return why something failed: the system's reason of an `OSError`, else the first line.
+    """Return why something failed: the reason of an error of a file, else the first line.
 
     >>> reason_of(PermissionError(13, "Permission denied", "a.png")), reason_of(MemoryError())
     ('Permission denied', 'MemoryError')
     """
+    if isinstance(error, RefusedFileError):
+        return error.reason
     return getattr(error, "strerror", None) or first_line(error)
 
 
@@ -66,7 +81,7 @@ def explain_storage_error(error: Exception) -> str | None:
 
 @contextmanager
 def explain_os_error(problem: str, fix: str) -> Iterator[None]:
-    """Raise an `OSError` of the block as `UserError`, "problem (the system's reason): fix".
+    """Raise errors of files in the block as `UserError`, "problem (the system's reason): fix".
 
     >>> with explain_os_error("out=a.png cannot be written", "use another out=..."):
     ...     raise OSError(28, "No space left on device")
@@ -76,5 +91,5 @@ use another out=...
     """
     try:
         yield
-    except OSError as error:
+    except (OSError, RefusedFileError) as error:
         raise UserError(f"{problem} ({reason_of(error)}): {fix}") from None

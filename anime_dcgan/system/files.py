@@ -1,17 +1,20 @@
-"""Atomic writes, locks, and reading of files that may be damaged."""
+"""Atomic writes, appending, and locks."""
 
 import contextlib
 import errno
+import functools
 import json
+import operator
 import os
+import stat
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import Any, BinaryIO
 
 from anime_dcgan.system import scratch
 from anime_dcgan.system.console import log
-from anime_dcgan.system.errors import reason_of
+from anime_dcgan.system.errors import RefusedFileError, reason_of
 
 try:
     import fcntl
@@ -112,7 +115,7 @@ def try_lock(path: Path) -> Iterator[bool]:
 
     Without locks in the operating or file system, every process gets True.
     """
-    with path.open("w") as file:
+    with open_to_append(path) as file:
         yield _lock(file)
 
 
@@ -122,12 +125,26 @@ def wait_for_lock(path: Path) -> Iterator[None]:
 
     Without locks in the operating or file system, nobody waits.
     """
-    with path.open("w") as file:
+    with open_to_append(path) as file:
         _lock(file, wait=True)
         yield
 
 
-def _lock(file: IO[str], wait: bool = False) -> bool:
+def open_to_append(path: Path) -> BinaryIO:
+    """Open a regular file to read it and to append to it; create it if necessary. Raises OSError.
+
+    A link is not followed, and a named pipe not waited for: others may have made the folder.
+    """
+    wanted = ("O_RDWR", "O_APPEND", "O_CREAT", "O_NOFOLLOW", "O_NONBLOCK", "O_BINARY")
+    flags = functools.reduce(operator.or_, (getattr(os, name, 0) for name in wanted))
+    file = os.fdopen(os.open(path, flags, 0o666), "ab+")
+    if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        return file
+    file.close()
+    raise OSError(errno.EINVAL, "not a regular file", str(path))
+
+
+def _lock(file: BinaryIO, wait: bool = False) -> bool:
     if fcntl is None:
         return True
     try:
@@ -161,23 +178,6 @@ def write_or_warn(write: Callable[[], None], path: Path, consequence: str = "") 
     """Call `write`; if `path` cannot be written, log the reason and the consequence instead."""
     try:
         write()
-    except OSError as error:
+    except (OSError, RefusedFileError) as error:
         message = f"{path} cannot be written ({reason_of(error)})"
         log(f"{message}; {consequence}" if consequence else message)
-
-
-def read_object(path: Path) -> dict[str, Any]:
-    """Return the object in a JSON file; empty if it is missing or damaged."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}
-
-
-def read_list(path: Path, name: str) -> list[dict[str, Any]]:
-    """Return the list `name` of a JSON file's object; empty if it is missing or damaged."""
-    try:
-        return list(read_object(path)[name])
-    except (KeyError, TypeError):
-        return []

@@ -5,20 +5,19 @@ Lightning and torch are imported when the training starts, not with this module.
 
 import traceback
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
-from yaml import YAMLError
 
 from anime_dcgan.cli.command import user_message
 from anime_dcgan.cli.overrides import command_line
 from anime_dcgan.run.outcome import best_distance, write_failure
-from anime_dcgan.run.settings import check_resumable
+from anime_dcgan.run.settings import CONFIG, check_resumable, read_settings
 from anime_dcgan.system.console import is_first_process, log
-from anime_dcgan.system.errors import UserError, describe, explain_os_error
-from anime_dcgan.system.files import remove_abandoned_partials, try_lock, write_text
+from anime_dcgan.system.errors import RefusedFileError, UserError, describe, explain_os_error
+from anime_dcgan.system.files import open_to_append, remove_abandoned_partials, try_lock, write_text
 
 if TYPE_CHECKING:
     from lightning import Callback
@@ -71,10 +70,10 @@ def _exclusive(run_dir: Path) -> Iterator[None]:
     if not is_first_process():
         yield
         return
-    with _writing_to(run_dir):
-        run_dir.mkdir(parents=True, exist_ok=True)
-        (run_dir / LOCK).touch()
-    with try_lock(run_dir / LOCK) as locked:
+    with ExitStack() as stack:
+        with _writing_to(run_dir):
+            run_dir.mkdir(parents=True, exist_ok=True)
+            locked = stack.enter_context(try_lock(run_dir / LOCK))
         if not locked:
             raise UserError(
                 f"{run_dir} is being trained by another command: wait for it, or choose another "
@@ -87,11 +86,11 @@ def _exclusive(run_dir: Path) -> Iterator[None]:
 def check_same_run(run_dir: Path, config: DictConfig) -> None:
     """Raise `UserError` if the folder's run was trained with other settings."""
     try:
-        before: Any = OmegaConf.to_container(OmegaConf.load(run_dir / "config.yaml"))
-    except (OSError, ValueError, YAMLError):
-        return  # damaged; the checkpoint has the settings too
+        before = read_settings(run_dir)
+    except (FileNotFoundError, RefusedFileError):
+        return  # the checkpoint has the settings too
     now: Any = OmegaConf.to_container(config, resolve=True)
-    if isinstance(before, dict) and {"model", "gan"} <= before.keys():
+    if {"model", "gan"} <= before.keys():
         check_resumable(before, now)
 
 
@@ -106,9 +105,9 @@ def record_failure(run_dir: Path, error: Exception) -> str:
 
 def _write_provenance(run_dir: Path, config: DictConfig, argv: list[str]) -> None:
     with _writing_to(run_dir):
-        write_text(run_dir / "config.yaml", OmegaConf.to_yaml(config, resolve=True))
-        with (run_dir / "command.txt").open("a") as file:
-            file.write(command_line(argv) + "\n")
+        write_text(run_dir / CONFIG, OmegaConf.to_yaml(config, resolve=True))
+        with open_to_append(run_dir / "command.txt") as file:
+            file.write(f"{command_line(argv)}\n".encode(errors="replace"))
 
 
 def _writing_to(run_dir: Path) -> AbstractContextManager[None]:

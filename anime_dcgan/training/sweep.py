@@ -23,8 +23,10 @@ from omegaconf import DictConfig, OmegaConf
 from anime_dcgan.cli.command import INTERRUPTED, in_sweep, print_error
 from anime_dcgan.cli.overrides import quote_value, run_override, training_overrides
 from anime_dcgan.run.outcome import FAILURE, FINISHED, best_distance, is_finished, read_failure
+from anime_dcgan.run.settings import CONFIG
 from anime_dcgan.system.console import log
-from anime_dcgan.system.errors import UserError
+from anime_dcgan.system.errors import RefusedFileError, UserError
+from anime_dcgan.system.reader import modified, read_text
 from anime_dcgan.training.job import check_same_run, last_checkpoint, record_failure, train_in
 
 SOME_FAILED = 1  # exit status
@@ -56,15 +58,23 @@ def _adopt_same_run(run_dir: Path, config: DictConfig) -> None:
     if [path.name for path in run_dir.iterdir()] != [".hydra"]:
         return
     requested = OmegaConf.to_yaml(config, resolve=True)
-    for other in run_dir.parent.glob("*/config.yaml"):
-        if other.read_text().replace(str(other.parent), str(run_dir)) == requested:
+    for other in run_dir.parent.glob(f"*/{CONFIG}"):
+        if _read_text(other).replace(str(other.parent), str(run_dir)) == requested:
             log(f"renaming {other.parent} to {run_dir.name}, which has the same settings")
             shutil.rmtree(other.parent / ".hydra")
             (run_dir / ".hydra").rename(other.parent / ".hydra")
             run_dir.rmdir()
             other.parent.rename(run_dir)
-            OmegaConf.save(config, run_dir / "config.yaml", resolve=True)
+            OmegaConf.save(config, run_dir / CONFIG, resolve=True)
             return
+
+
+def _read_text(path: Path) -> str:
+    """Return the content of a text file; an empty string if it is missing or damaged."""
+    try:
+        return read_text(path)
+    except (FileNotFoundError, RefusedFileError):
+        return ""
 
 
 def _train_in_subprocess(run_dir: Path, argv: list[str]) -> float:
@@ -161,13 +171,7 @@ def file_name(text: str) -> str:
 def _job_times(folder: Path) -> dict[Path, tuple[int, int]]:
     """Return when each job was last started and when it finished, in ns; 0 if it did not."""
     starts = {file.parent.parent: file for file in folder.glob("[!.]*/.hydra/overrides.yaml")}
-    return {
-        run: (starts[run].stat().st_mtime_ns, _modified(run / FINISHED)) for run in sorted(starts)
-    }
-
-
-def _modified(path: Path) -> int:
-    return path.stat().st_mtime_ns if path.exists() else 0
+    return {run: (modified(starts[run]), modified(run / FINISHED)) for run in sorted(starts)}
 
 
 def _print_summary(

@@ -235,7 +235,7 @@ def test_a_manifest_that_cannot_be_read_is_reported(
 ):
     missing = tmp_path / "missing.csv"
     assert f"the manifest {missing} cannot be read (No such file" in user_error(missing)
-    assert "cannot be read (Is a directory)" in user_error(tmp_path)
+    assert "cannot be read (it is a folder" in user_error(tmp_path)
     (tmp_path / "shut.csv").write_text(HEAD)
 
     def refuse(*_: object, **__: object) -> None:

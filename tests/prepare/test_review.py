@@ -47,7 +47,7 @@ def test_choices_are_applied_and_remembered(call: Call, pile: Path, prepared: Pa
 @pytest.mark.parametrize(
     ("contents", "message"),
     [
-        ('{"choices": {"a": "ke', "review.json is not valid JSON"),
+        ('{"choices": {"a": "ke', "it is not valid JSON"),
         ('{"rows": []}', "review.json has no `choices`"),
         ('{"choices": {"a": "maybe"}}', "has the choice 'maybe' for a: use keep or drop"),
         (None, "review.json cannot be read: No such file"),

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from anime_dcgan.run.evaluations import add_row, find_row
-from anime_dcgan.system.files import read_list
+from anime_dcgan.system.reader import read_list
 
 ADD = """
 import sys

@@ -1,5 +1,6 @@
 """Measurement of the duality gap during training, and the verdict on the training."""
 
+import dataclasses
 import time
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,8 @@ from anime_dcgan.game.duality import DualityGap, duality_gap
 from anime_dcgan.metric.verdict import Observation, Rules, judge_training
 from anime_dcgan.sampling.image import to_float
 from anime_dcgan.system.errors import UserError
-from anime_dcgan.system.files import read_list, write_json, write_or_warn
+from anime_dcgan.system.files import write_json, write_or_warn
+from anime_dcgan.system.reader import read_list
 from anime_dcgan.training.callbacks.periodic import callbacks_of
 from anime_dcgan.training.callbacks.quality import Quality, Row
 from anime_dcgan.training.callbacks.scalars import log_scalars
@@ -67,7 +69,8 @@ class Equilibrium(Callback):
     def on_train_start(self, trainer: Trainer, pl_module: GAN) -> None:
         qualities = callbacks_of(trainer, Quality)
         measured = {row["images"] for quality in qualities for row in quality.rows}
-        history = read_list(self.file, "history")  # of a resumed run
+        numbers = [field.name for field in dataclasses.fields(Observation)]
+        history = read_list(self.file, "history", numbers)  # of a resumed run
         self.history = [row for row in history if row["images"] in measured]
         self._update_verdict()
 

@@ -1,7 +1,6 @@
 """Measuring sample quality during training, and keeping the best checkpoint."""
 
 import contextlib
-import json
 import time
 from functools import partial
 from pathlib import Path
@@ -15,6 +14,7 @@ from anime_dcgan.sampling.sample import sample_images
 from anime_dcgan.system.console import log
 from anime_dcgan.system.errors import UserError
 from anime_dcgan.system.files import write_atomically, write_json, write_or_warn
+from anime_dcgan.system.reader import has_numbers, read_json
 from anime_dcgan.training.callbacks.checkpointer import Checkpointer
 from anime_dcgan.training.callbacks.periodic import Periodic, callbacks_of, epoch_now
 from anime_dcgan.training.callbacks.scalars import log_scalars
@@ -172,20 +172,28 @@ class Quality(Periodic):
         Rows measured with other settings are not comparable; their file is renamed and kept.
         """
         try:
-            content = json.loads(self.file.read_text(encoding="utf-8"))
+            content = read_json(self.file)
             if content["metric"] == self._settings(evaluator):
-                return [row for row in content["rows"] if row["images"] <= images]
+                rows = map(self._check_row, content["rows"])
+                return [row for row in rows if row["images"] <= images]
             kept = self.file.with_stem(f"{self.file.stem}-until-{images}")
             self.file.replace(kept)
             log(f"the metric settings have changed: earlier values are kept in {kept}")
-        except OSError:
-            pass  # nothing measured yet, or unreadable
-        except (ValueError, KeyError, TypeError):
+        except FileNotFoundError:
+            pass  # nothing measured yet
+        except (ValueError, KeyError, TypeError, AttributeError):
             kept = self.file.with_stem(f"{self.file.stem}-damaged")
             with contextlib.suppress(OSError):
                 self.file.replace(kept)
                 log(f"{self.file} is damaged and was renamed to {kept}; measuring starts over")
         return []
+
+    def _check_row(self, row: Row) -> Row:
+        """Return a row of the file. Raises ValueError if it is damaged."""
+        if not has_numbers(row, ["images"]) or not has_numbers(row["values"], row["values"]):
+            raise ValueError("a row lacks numbers")
+        self.headline(row)
+        return row
 
     def _log(self, trainer: Trainer, row: Row, floor: Values) -> None:
         scalars = {f"quality/{name}": value for name, value in row["values"].items()}

@@ -16,6 +16,7 @@ from anime_dcgan.sampling.latent import latents_of_seeds
 from anime_dcgan.sampling.sample import sample_images
 from anime_dcgan.system.errors import UserError
 from anime_dcgan.system.files import write_atomically, write_or_warn
+from anime_dcgan.system.reader import open_regular
 from anime_dcgan.training.callbacks.periodic import Periodic, epoch_now
 from anime_dcgan.training.gan import GAN
 
@@ -91,5 +92,5 @@ def _write(path: Path, write: Callable[[Path], None]) -> None:
 
 
 def _open(path: Path) -> Image.Image:
-    with Image.open(path) as picture:
+    with open_regular(path) as file, Image.open(file) as picture:
         return picture.convert("RGB")

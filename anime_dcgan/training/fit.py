@@ -20,6 +20,7 @@ from anime_dcgan.system.errors import UserError
 from anime_dcgan.system.malloc import retain_freed_memory
 from anime_dcgan.training.callbacks.interrupt import Interrupted
 from anime_dcgan.training.callbacks.periodic import epoch_now
+from anime_dcgan.training.callbacks.position import Position
 from anime_dcgan.training.callbacks.progress import ProgressBar
 from anime_dcgan.training.callbacks.provenance import Provenance
 from anime_dcgan.training.checkpoint_io import AtomicCheckpointIO
@@ -48,7 +49,7 @@ def fit(
     torch.manual_seed(config.seed)  # for the initial weights; each step seeds itself
     module: GAN = instantiate(config.gan)
     data: FacesDataModule = instantiate(config.datamodule)
-    trainer = _make_trainer(config, [Provenance(plain), *callbacks], run_dir)
+    trainer = _make_trainer(config, [Provenance(plain), Position(), *callbacks], run_dir)
     trainer.fit(module, data, ckpt_path=ckpt_path, weights_only=True)
     if trainer.is_global_zero:
         write_finished(run_dir, config, module.images_seen, epoch_now(trainer))

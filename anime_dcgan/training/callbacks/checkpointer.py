@@ -52,10 +52,18 @@ class Checkpointer(Periodic):
         self._saved_at = time.monotonic()
         self._saved_images = -1
         self._failure: str | None = None
+        self._is_best = False
 
     def act(self, trainer: Trainer, module: GAN) -> None:
         if self._save(trainer, module, f"{file_stem(epoch_now(trainer))}.ckpt"):
             self._drop_old(trainer)
+
+    def request_best(self) -> None:
+        """Save `best.ckpt` when the callbacks before this one are done with the step or epoch.
+
+        A checkpoint within a measurement would resume after it, and lose what follows from it.
+        """
+        self._is_best = True
 
     def on_train_start(self, trainer: Trainer, pl_module: GAN) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -67,9 +75,14 @@ class Checkpointer(Periodic):
         self, trainer: Trainer, pl_module: GAN, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
+        self._save_best(trainer, pl_module)
         overdue = time.monotonic() - self._saved_at > 60 * self.last_minutes
         if trainer.strategy.reduce_boolean_decision(overdue, all=False) or trainer.should_stop:
             self.save_last(trainer, pl_module)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: GAN) -> None:
+        super().on_train_epoch_end(trainer, pl_module)
+        self._save_best(trainer, pl_module)
 
     def on_train_end(self, trainer: Trainer, pl_module: GAN) -> None:
         if self._saved_images != pl_module.images_seen and pl_module.images_seen:
@@ -85,9 +98,10 @@ class Checkpointer(Periodic):
         if self._saved_images != module.images_seen:
             self._save(trainer, module, LAST_CHECKPOINT)
 
-    def save_best(self, trainer: Trainer, module: GAN) -> None:
-        """Save `best.ckpt` and `last.ckpt`."""
-        self._save(trainer, module, "best.ckpt")
+    def _save_best(self, trainer: Trainer, module: GAN) -> None:
+        if self._is_best:
+            self._save(trainer, module, "best.ckpt")
+        self._is_best = False
 
     def _save(self, trainer: Trainer, module: GAN, name: str) -> bool:
         """Save as `name` and as `last.ckpt`; return True, on every rank, if both were written."""

@@ -125,28 +125,33 @@ class Quality(Periodic):
         self._measured_at = module.images_seen
         improved = False
         if self._evaluator is not None:
-            row = self._measure(self._evaluator, trainer, module)
-            improved = all(self.headline(row) < self.headline(before) for before in self.rows)
-            self.rows.append(row)
-            self._write(self._evaluator)
-            self._log(trainer, row, self._evaluator.references.floor)
+            if not self.rows or self.rows[-1]["images"] < module.images_seen:
+                self._add_row(self._evaluator, trainer, module)
+            *before, row = self.rows
+            improved = all(self.headline(row) < self.headline(other) for other in before)
         if trainer.strategy.broadcast(improved):
             for checkpointer in callbacks_of(trainer, Checkpointer):
-                checkpointer.save_best(trainer, module)
+                checkpointer.request_best()
+
+    def _add_row(self, evaluator: Evaluator, trainer: Trainer, module: GAN) -> None:
+        row = self._measure(evaluator, trainer, module)
+        self.rows.append(row)
+        self._write(evaluator)
+        self._log(trainer, row, evaluator.references.floor)
 
     def on_train_end(self, trainer: Trainer, pl_module: GAN) -> None:
-        if self._evaluator is not None and self._faces is not None:
-            sheet = self._evaluator.neighbour_sheet(self._faces)
-            write = partial(write_atomically, self.neighbours, sheet.save)
-            write_or_warn(write, self.neighbours)
+        if self._evaluator is None or not self.rows:
+            return
+        if self._faces is None:  # killed between the last measurement and the end
+            self._faces = self._draw(self._evaluator, trainer, pl_module)
+        sheet = self._evaluator.neighbour_sheet(self._faces)
+        write = partial(write_atomically, self.neighbours, sheet.save)
+        write_or_warn(write, self.neighbours)
 
     def _measure(self, evaluator: Evaluator, trainer: Trainer, module: GAN) -> Row:
         start, hours = time.monotonic(), self.hours
-        latents = evaluator.latents(module.generator.latent_dim)
-        with trainer.precision_plugin.forward_context():
-            pixels = sample_images(module.generator_ema, latents)
-        values = evaluator.measure(pixels)
-        self._faces = pixels
+        self._faces = self._draw(evaluator, trainer, module)
+        values = evaluator.measure(self._faces)
         seconds = time.monotonic() - start
         self.exclude_from_training_time(seconds)
         return {
@@ -157,6 +162,11 @@ class Quality(Periodic):
             "hours": None if hours is None else round(hours, 4),
             "seconds": round(seconds, 2),
         }
+
+    def _draw(self, evaluator: Evaluator, trainer: Trainer, module: GAN) -> Pixels:
+        latents = evaluator.latents(module.generator.latent_dim)
+        with trainer.precision_plugin.forward_context():
+            return sample_images(module.generator_ema, latents)
 
     def _write(self, evaluator: Evaluator) -> None:
         floor = evaluator.references.floor

@@ -31,13 +31,26 @@ class Scalars(Periodic):
         super().__init__(every_epochs=1, every_kimg=every_kimg)
         self.file = Path(file)
         self._values: dict[str, list[Tensor]] = {}
+        self._resumed: dict[str, Tensor] = {}  # the values in the checkpoint that was resumed
+        self._latest: dict[str, float] = {}
         self._last_point = (time.perf_counter(), 0)  # seconds, images
         self._reported_failure = False
 
+    def state_dict(self) -> dict[str, Any]:
+        """Return the values since the last point, so that a resumed run logs the same means."""
+        values = {name: torch.stack(values).cpu() for name, values in self._values.items()}
+        return {"values": values, "latest": self._latest}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self._resumed, self._latest = state_dict["values"], state_dict["latest"]
+
     def on_train_start(self, trainer: Trainer, pl_module: GAN) -> None:
         images = pl_module.images_seen
-        self._values.clear()
+        self._values = {
+            name: list(values.to(pl_module.device)) for name, values in self._resumed.items()
+        }
         self._last_point = (time.perf_counter(), images)
+        _show(trainer, self._latest)
         self._reported_failure = False
         if trainer.is_global_zero:
             write_or_warn(lambda: remove_scalars_beyond(self.file, images), self.file)
@@ -64,7 +77,8 @@ class Scalars(Periodic):
         scalars["speed/images_per_second"] = (images - images_before) / (now - seconds_before)
         scalars["epoch"] = trainer.current_epoch
         self._last_point = (now, images)
-        trainer.callback_metrics.update({k: torch.tensor(v) for k, v in scalars.items()})
+        self._latest = scalars
+        _show(trainer, scalars)
         log_scalars(trainer, scalars, images)
 
     def append(self, images: int, scalars: Mapping[str, float]) -> None:
@@ -82,6 +96,11 @@ class Scalars(Periodic):
         else:
             write_or_warn(write, self.file, "training continues, and the curves have a gap")
         self._reported_failure = not written
+
+
+def _show(trainer: Trainer, scalars: Mapping[str, float]) -> None:
+    """Give the latest scalars to the callbacks that show or store them."""
+    trainer.callback_metrics.update({k: torch.tensor(v) for k, v in scalars.items()})
 
 
 def log_scalars(trainer: Trainer, scalars: Mapping[str, float], images: int) -> None:

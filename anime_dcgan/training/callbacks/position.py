@@ -1,0 +1,78 @@
+"""The position of a checkpoint in the training, from which Lightning's loops resume exactly."""
+
+import sys
+from typing import Any
+
+from lightning import Callback, Trainer
+
+from anime_dcgan.system.errors import UserError
+from anime_dcgan.training.gan import GAN
+
+
+class Position(Callback):
+    """Write one state of Lightning's loops per number of batches, whatever led there.
+
+    Lightning's own counters depend on the hook in which a checkpoint is saved and on earlier
+    resumes: a run that resumes at the last batch of an epoch never starts to count the next one,
+    and a checkpoint within that repeats its batches. Every checkpoint here is one of a batch; at
+    the last batch of an epoch, the end of the epoch is still to come, and is repeated on resuming.
+    """
+
+    def on_save_checkpoint(
+        self, trainer: Trainer, pl_module: GAN, checkpoint: dict[str, Any]
+    ) -> None:
+        batches = trainer.fit_loop.epoch_loop.total_batch_idx + 1
+        per_epoch = int(trainer.num_training_batches)
+        checkpoint["batches"] = {"total": batches, "per_epoch": per_epoch}
+        _set_position(checkpoint, batches, per_epoch)
+
+    def on_load_checkpoint(
+        self, trainer: Trainer, pl_module: GAN, checkpoint: dict[str, Any]
+    ) -> None:
+        """Resume at the same fraction of an epoch if its number of batches has changed."""
+        batches, before = checkpoint["batches"]["total"], checkpoint["batches"]["per_epoch"]
+        _check_epochs_left(batches / before, trainer)
+        per_epoch = batches_per_epoch(trainer)
+        if per_epoch != before:
+            _set_position(checkpoint, max(1, round(batches * per_epoch / before)), per_epoch)
+
+
+def batches_per_epoch(trainer: Trainer) -> int:
+    """Return the batches per epoch of each process, also before the loops are set up."""
+    batches = len(trainer.datamodule.train_dataloader())  # pyright: ignore[reportAttributeAccessIssue]
+    limit = trainer.limit_train_batches
+    return min(batches, limit) if isinstance(limit, int) else int(batches * limit)
+
+
+def _check_epochs_left(done: float, trainer: Trainer) -> None:
+    limit = trainer.max_epochs
+    if limit is not None and 0 <= limit < done:
+        raise UserError(
+            f"trainer.max_epochs={limit} is less than the {done:.4g} epochs that the checkpoint "
+            f"has: use trainer.max_epochs={2 * round(done)}, or resume from an earlier epoch"
+        )
+
+
+def _set_position(checkpoint: dict[str, Any], total: int, per_epoch: int) -> None:
+    """Set the state of the loops to that after `total` batches, within the last one's epoch."""
+    epoch = (total - 1) // per_epoch
+    batch = total - epoch * per_epoch
+    is_last = batch == per_epoch
+    loops = checkpoint["loops"]["fit_loop"]
+    loops["epoch_loop.state_dict"]["_batches_that_stepped"] = total
+    loops["epoch_loop.batch_progress"] |= {
+        "total": _progress(total, total),
+        "current": _progress(batch, batch),
+        "is_last_batch": is_last,
+    }
+    loops["epoch_progress"] |= {
+        "total": _progress(epoch + 1, epoch),
+        "current": _progress(epoch + 1, epoch),
+    }
+    delivered = sys.maxsize if is_last else batch  # all of them, with trainer.limit_train_batches
+    loops["state_dict"]["combined_loader"] = [{"epoch": epoch, "batches": delivered}]
+    checkpoint["epoch"] = epoch
+
+
+def _progress(started: int, done: int) -> dict[str, int]:
+    return {"ready": started, "started": started, "processed": done, "completed": done}

@@ -129,3 +129,23 @@ def test_only_the_training_imports_lightning(path: Path):
 def test_only_the_studio_imports_http_libraries(path: Path):
     if not within(path, {"studio"}) or within(path, {"studio/store", "studio/library"}):
         assert not packages(path) & HTTP
+
+
+def is_text_mode(call: ast.Call) -> bool:
+    """Return True for `.open()` and `.open("w")`: the first argument is a mode, if there is one."""
+    if not call.args:
+        return not call.keywords
+    mode = call.args[0]
+    return isinstance(mode, ast.Constant) and mode.value in ("r", "w", "a", "x", "r+", "w+", "a+")
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_text_files_are_opened_as_utf_8(path: Path):
+    """The default encoding is that of the country on Windows."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+            continue
+        name = node.func.attr
+        opens_text = name in ("read_text", "write_text") or (name == "open" and is_text_mode(node))
+        given = any(keyword.arg == "encoding" for keyword in node.keywords)
+        assert given or not opens_text, f"{path}:{node.lineno} has no encoding"

@@ -107,6 +107,8 @@ def test_a_manifest_can_replace_the_real_faces(call: Call, fresh: Path):
     own, other = (json.loads((fresh / name).read_text()) for name in ("own.json", "others.json"))
     assert own["floor"] != other["floor"]
     assert own["rows"][0]["values"] != other["rows"][0]["values"]
+    moved = call("evaluate", "run=a", *count, "data.path=others", cwd=fresh, status=2)
+    assert "trained on other data" in moved.stderr
 
 
 def test_damaged_results_are_measured_again(call: Call, fresh: Path):

@@ -12,6 +12,7 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 from PIL import Image
 
+from anime_dcgan.data.drawn import DrawnFaces
 from anime_dcgan.game.loss import BCE
 from anime_dcgan.run.checkpoint import load_generator, read
 from anime_dcgan.run.runs import find_checkpoint
@@ -19,6 +20,7 @@ from anime_dcgan.system.errors import UserError
 from anime_dcgan.training import checkpoint_io
 from anime_dcgan.training.callbacks import checkpointer
 from anime_dcgan.training.callbacks.interrupt import Interrupted
+from anime_dcgan.training.fit import fit
 from anime_dcgan.training.gan import GAN
 from tests.conftest import Train, assert_same_weights
 
@@ -180,6 +182,38 @@ def test_resuming_with_other_settings_is_refused(train: Train, tmp_path: Path):
         train("optimizer.generator.lr=0.1", ckpt_path=last)
     with pytest.raises(UserError, match="loss._target_=anime_dcgan.game.loss.BCE, not"):
         train("loss=wgan", "optimizer=adam", ckpt_path=last)
+
+
+def save_faces(folder: Path, count: int) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    drawn = DrawnFaces(count)
+    for index in range(count):
+        drawn.read(index, 16).save(folder / f"{index:02d}.png")
+
+
+def test_the_pixels_of_the_faces_decide_on_resume(small: Small, tmp_path: Path):
+    """The same faces continue bit-equal from another place; others in the same place do not."""
+
+    def train_on(path: Path, epochs: int, run: str, last: Path | None = None) -> GAN:
+        config = small(f"trainer.max_epochs={epochs}", run=run)
+        source = {"_target_": "anime_dcgan.data.folder.FolderFaces", "path": str(path)}
+        config.data.source = source
+        return fit(config, tmp_path / run, ckpt_path=last)
+
+    original, last = tmp_path / "faces", tmp_path / "parts/checkpoints/last.ckpt"
+    save_faces(original, 20)
+    whole = train_on(original, 2, "whole")
+    train_on(original, 1, "parts")
+    archive = shutil.make_archive(str(tmp_path / "packed"), "zip", tmp_path, "faces")
+    assert_same_weights(whole, train_on(Path(archive), 2, "parts", last))
+    train_on(original, 1, "other")
+    last = tmp_path / "other/checkpoints/last.ckpt"
+    (original / "00.png").rename(original / "99.png")
+    with pytest.raises(UserError, match="the same .* under other names, in another order"):
+        train_on(original, 2, "other", last)
+    shutil.copy(original / "01.png", original / "99.png")
+    with pytest.raises(UserError, match=r"as many .* but not the same|instead of"):
+        train_on(original, 2, "other", last)
 
 
 class PoisonedBCE(BCE):

@@ -17,6 +17,7 @@ from anime_dcgan.cli.checks import Check, check_command
 from anime_dcgan.cli.hydra_errors import FULL_ERROR, CompositionErrors
 from anime_dcgan.cli.overrides import OUTPUTS, find_invalid_run
 from anime_dcgan.cli.signatures import check_settings
+from anime_dcgan.system.console import replace_unprintable
 from anime_dcgan.system.errors import UserError, explain_storage_error, first_line
 from anime_dcgan.system.paths import CONF_DIR
 
@@ -57,6 +58,7 @@ def command(name: str, **checks: Check) -> Callable[[Task], Callable[[], None]]:
 
         @functools.wraps(task)
         def start() -> None:
+            replace_unprintable()
             try:
                 with composition_errors.explained():
                     main()

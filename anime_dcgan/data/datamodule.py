@@ -103,6 +103,11 @@ class FacesDataModule(lightning.LightningDataModule):
             world_size,
             device if self._is_resident(device) else None,
         )
+        if len(faces.train_rows) == 0:
+            raise UserError(
+                f"all {len(faces.holdout_rows)} faces are held out; copies of one picture are not "
+                "split: use data.holdout=0, or more faces"
+            )
         if len(batches) == 0:
             count = len(faces.train_rows)
             largest = count // (world_size * self.accumulate)

@@ -30,6 +30,11 @@ JPEG = b"\xff\xd8\xff"
 APP1 = b"\xff\xe1"
 """First bytes of EXIF or XMP in a JPEG, which may hold its orientation; never among its pixels."""
 
+START_OF_SCAN = b"\xff\xda"
+
+MAX_SCANS = 500
+"""Max scans of a progressive JPEG; each takes as long as decoding the picture once."""
+
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -102,6 +107,7 @@ def _plain_jpeg(stream: Stream, max_side: float = math.inf) -> Image.Image | Non
     """
     if stream.read(len(JPEG)) == JPEG:
         data = JPEG + stream.read()
+        _check_scans(data)
         try:
             height, width, colours, _ = simplejpeg.decode_jpeg_header(data)
             size = int(height), int(width)
@@ -112,6 +118,13 @@ def _plain_jpeg(stream: Stream, max_side: float = math.inf) -> Image.Image | Non
             pass
     stream.seek(0)
     return None
+
+
+def _check_scans(jpeg: bytes) -> None:
+    """Raise `Unreadable` above `MAX_SCANS`; the marker of a scan never occurs among the pixels."""
+    scans = jpeg.count(START_OF_SCAN)
+    if scans > MAX_SCANS:
+        raise Unreadable(f"a progressive JPEG of {scans:,} scans, above the limit of {MAX_SCANS}")
 
 
 @contextmanager

@@ -21,6 +21,17 @@ class Faces:
     """Read-only memory map, uint8, (n, image_size, image_size, 3), values 0..255."""
     train_rows: np.ndarray
     holdout_rows: np.ndarray
+    digests: np.ndarray
+    """uint64, (n,): a hash of the pixels of each picture."""
+
+    def fingerprint(self) -> dict[str, dict[str, int | str]]:
+        """Return plain values that are equal for the same faces, wherever they are stored.
+
+        For the training and the hold-out faces: their number, a hash of their pixels, and one that
+        also depends on their order.
+        """
+        rows = {"training": self.train_rows, "holdout": self.holdout_rows}
+        return {name: _fingerprint(self.digests[chosen]) for name, chosen in rows.items()}
 
 
 def open_faces(
@@ -41,7 +52,19 @@ def open_faces(
         held_out = source.held_out(cache.indices)
     else:
         held_out = is_held_out(cache.digests, holdout or 0.0, seed)
-    return Faces(cache.folder, cache.images, np.flatnonzero(~held_out), np.flatnonzero(held_out))
+    rows = np.flatnonzero(~held_out), np.flatnonzero(held_out)
+    return Faces(cache.folder, cache.images, *rows, cache.digests)
+
+
+def _fingerprint(digests: np.ndarray) -> dict[str, int | str]:
+    def hashed(values: np.ndarray) -> str:
+        return hashlib.sha256(values.astype("<u8").tobytes()).hexdigest()
+
+    return {
+        "count": len(digests),
+        "pixels": hashed(np.sort(digests)),
+        "order": hashed(digests),
+    }
 
 
 def is_held_out(keys: np.ndarray, fraction: float, seed: int) -> np.ndarray:

@@ -9,13 +9,16 @@ import torch
 from omegaconf import DictConfig
 
 from anime_dcgan.data.faces import Faces, open_faces
+from anime_dcgan.data.folder import FolderFaces
 from anime_dcgan.data.manifest import ManifestFaces
 from anime_dcgan.data.source import Source
 from anime_dcgan.metric.base import Metric
 from anime_dcgan.metric.evaluator import Evaluator, Pixels, Values
 from anime_dcgan.run import checkpoint, trusted
+from anime_dcgan.run.settings import Fingerprint, describe_difference
 from anime_dcgan.sampling.sample import sample_images
 from anime_dcgan.system import precision
+from anime_dcgan.system.errors import UserError
 
 Contents = dict[str, Any]
 """What `checkpoint.read` returns."""
@@ -26,17 +29,20 @@ class Evaluation:
 
     Parameters:
         first: any checkpoint of the run; its configuration names the training data.
-        settings: `weights`, `count`, `reference`, `training`, `manifest`, `device` as in
-            `conf/evaluate.yaml`.
+        settings: `weights`, `count`, `reference`, `training`, `data.path`, `manifest`, `device` as
+            in `conf/evaluate.yaml`.
 
-    Raises `UserError` if the training data no longer exists.
+    Raises `UserError` if the training data no longer exists or has changed.
     """
 
     def __init__(self, first: Path, metric: Metric, settings: DictConfig) -> None:
         self.weights = settings.weights
-        config = checkpoint.read(first)["config"]
+        contents = checkpoint.read(first)
+        config = contents["config"]
         self.device, self.dtype = _device(settings.device, config)
-        faces = open_data(config, first, settings.manifest)
+        faces = open_data(config, first, settings.manifest, settings.data.path)
+        if settings.manifest is None:
+            _check_unchanged(checkpoint.faces_of(contents), faces)
         self.evaluator = Evaluator(
             metric,
             faces,
@@ -97,17 +103,31 @@ def _device(name: str, config: dict[str, Any]) -> tuple[torch.device, torch.dtyp
     return torch.device(name), torch.bfloat16 if fast else torch.float32
 
 
-def open_data(config: dict[str, Any], origin: Path, manifest: str | None = None) -> Faces:
+def _check_unchanged(trained: Fingerprint, faces: Faces) -> None:
+    """Raise `UserError` if the faces are not those that the run was trained on."""
+    if difference := describe_difference(trained, faces.fingerprint()):
+        raise UserError(
+            f"the run was trained on other data: there are {difference}. Use data.path=... for "
+            "data that were moved, or manifest=... to compare with other faces"
+        )
+
+
+def open_data(
+    config: dict[str, Any], origin: Path, manifest: str | None = None, path: str | None = None
+) -> Faces:
     """Open the training and hold-out faces that a checkpoint's configuration names.
 
-    A `manifest` replaces them by the faces that it keeps, at the same size.
+    A `manifest` replaces them by the faces that it keeps, at the same size; `path` is the folder or
+    archive that they were moved to.
     """
     data = config["data"]
-    if manifest is None:
-        source = trusted.build(data["source"], "anime_dcgan.data", Source, origin)
-        holdout = data["holdout"]
-    else:
+    holdout = data["holdout"]
+    if manifest is not None:
         source, holdout = ManifestFaces(manifest), None
+    elif path is not None:
+        source = FolderFaces(path)
+    else:
+        source = trusted.build(data["source"], "anime_dcgan.data", Source, origin)
     return open_faces(
         source,
         data["image_size"],

@@ -49,6 +49,14 @@ def read(path: Path, mmap: bool = True) -> dict[str, Any]:
     return contents
 
 
+def faces_of(contents: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the `Faces.fingerprint` in a checkpoint; empty where it is missing or malformed."""
+    faces = contents.get("faces")
+    if not isinstance(faces, dict):
+        return {}
+    return {name: part for name, part in faces.items() if isinstance(part, dict)}
+
+
 def load_generator(path: Path, weights: Weights = "ema") -> Generator:
     """Return the averaged or raw generator of a checkpoint: on the CPU, frozen, in eval mode.
 

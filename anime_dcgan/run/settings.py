@@ -10,12 +10,17 @@ from anime_dcgan.system.reader import read_yaml
 CONFIG = "config.yaml"
 """The resolved settings of a run, in its folder."""
 
+Fingerprint = dict[str, dict[str, Any]]
+
 RESUME_CRITICAL = (
     *("model", "loss", "regularizer", "optimizer", "schedule", "augment", "gan", "seed"),
-    *("data.source", "data.image_size", "data.batch_size", "data.holdout"),
-    "trainer.limit_train_batches",
+    *("data.image_size", "data.batch_size", "data.holdout", "trainer.limit_train_batches"),
+    *("data.source.count", "data.source.seed"),  # of drawn faces
 )
-"""Settings that determine the weights. Budgets, intervals and devices may change."""
+"""Settings that determine the weights. Budgets, intervals and devices may change.
+
+The location of the faces is not one of them: `check_same_faces` compares their pixels.
+"""
 
 EXECUTION_ONLY = (".fused", ".foreach", ".cuda_graphs", "trainer.threads")
 """Suffixes of settings that choose how the same steps are computed."""
@@ -37,6 +42,34 @@ def check_resumable(saved: dict[str, Any], current: dict[str, Any]) -> None:
                 f"{new.get(key, 'unset')}: resume with the overrides of that run (see its "
                 "command.txt), or start a new run: another run=..., without ckpt_path"
             )
+
+
+def check_same_faces(saved: Fingerprint, current: Fingerprint) -> None:
+    """Raise `UserError` if the faces differ from the checkpoint's (see `Faces.fingerprint`)."""
+    if difference := describe_difference(saved, current):
+        raise UserError(
+            f"the checkpoint was trained on other data: there are {difference}. Use the data of "
+            "that run, or start a new run: another run=..., without ckpt_path"
+        )
+
+
+def describe_difference(saved: Fingerprint, current: Fingerprint) -> str | None:
+    """Return how faces differ from those of a checkpoint; None if they are the same.
+
+    >>> before = {"training": {"count": 400, "pixels": "a", "order": "b"}}
+    >>> describe_difference(before, {"training": {"count": 40, "pixels": "c", "order": "d"}})
+    '40 training faces instead of 400'
+    """
+    for part, name in (("training", "training faces"), ("holdout", "held-out faces")):
+        old, new = saved.get(part, {}), current.get(part, {})
+        if old == new:
+            continue
+        if old.get("count") != new["count"]:
+            return f"{new['count']:,} {name} instead of {old.get('count', 'an unknown number')}"
+        if old.get("pixels") != new["pixels"]:
+            return f"as many {name}, {new['count']:,}, but not the same ones"
+        return f"the same {new['count']:,} {name} under other names, in another order"
+    return None
 
 
 DISTINGUISHING = (

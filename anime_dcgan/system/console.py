@@ -1,11 +1,19 @@
 """Messages to the user, on standard error; results go to standard output."""
 
+import io
 import os
 import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+
+def replace_unprintable() -> None:
+    """Let the output replace characters that its encoding lacks, such as cp1252 or ASCII."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def is_first_process() -> bool:

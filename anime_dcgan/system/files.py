@@ -25,6 +25,9 @@ except ImportError:  # on Windows
 PARTIAL = ".partial"
 """First part of the names of files that are being written."""
 
+CANNOT_FLUSH_FOLDERS = (errno.EINVAL, errno.ENOTSUP, errno.EBADF)
+"""Errors with which FUSE, SMB and other file systems refuse to flush a folder."""
+
 TAKEN = (errno.EEXIST, errno.ENOTEMPTY)
 
 _cleared: set[Path] = set()
@@ -164,12 +167,16 @@ def write_json(path: Path, content: Any) -> None:
 def sync(path: Path) -> None:
     """Flush a file or folder to the disk, on POSIX.
 
-    Called before a rename, it keeps a power cut from leaving a name without its content.
+    Called before a rename, it keeps a power cut from leaving a name without its content. Network
+    drives that cannot flush a folder are used without. Raises OSError.
     """
     if os.name == "posix":
         handle = os.open(path, os.O_RDONLY)
         try:
             os.fsync(handle)
+        except OSError as error:
+            if not path.is_dir() or error.errno not in CANNOT_FLUSH_FOLDERS:
+                raise
         finally:
             os.close(handle)
 

@@ -11,16 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from anime_dcgan.cli.command import user_message
+from anime_dcgan.cli.command import instantiate, user_message
 from anime_dcgan.cli.overrides import command_line
 from anime_dcgan.run.outcome import best_distance, write_failure
-from anime_dcgan.run.settings import CONFIG, check_resumable, read_settings
+from anime_dcgan.run.settings import CONFIG, check_resumable, check_same_faces, read_settings
 from anime_dcgan.system.console import is_first_process, log
 from anime_dcgan.system.errors import RefusedFileError, UserError, describe, explain_os_error
 from anime_dcgan.system.files import open_to_append, remove_abandoned_partials, try_lock, write_text
 
 if TYPE_CHECKING:
     from lightning import Callback
+
+    from anime_dcgan.data.datamodule import FacesDataModule
 
 LOCK = ".lock"  # held by the process that trains in the folder
 
@@ -92,6 +94,20 @@ def check_same_run(run_dir: Path, config: DictConfig) -> None:
     now: Any = OmegaConf.to_container(config, resolve=True)
     if {"model", "gan"} <= before.keys():
         check_resumable(before, now)
+
+
+def check_same_data(run_dir: Path, config: DictConfig) -> None:
+    """Raise `UserError` if a finished run was trained on other faces than the data are now."""
+    from anime_dcgan.run import checkpoint
+
+    last = last_checkpoint(run_dir)
+    try:
+        data: FacesDataModule = instantiate(config.datamodule)
+        data.setup()
+    except UserError:
+        return  # the faces no longer exist
+    if last is not None:
+        check_same_faces(checkpoint.faces_of(checkpoint.read(last)), data.faces.fingerprint())
 
 
 def record_failure(run_dir: Path, error: Exception) -> str:

@@ -27,7 +27,13 @@ from anime_dcgan.run.settings import CONFIG
 from anime_dcgan.system.console import log
 from anime_dcgan.system.errors import RefusedFileError, UserError
 from anime_dcgan.system.reader import modified, read_text
-from anime_dcgan.training.job import check_same_run, last_checkpoint, record_failure, train_in
+from anime_dcgan.training.job import (
+    check_same_data,
+    check_same_run,
+    last_checkpoint,
+    record_failure,
+    train_in,
+)
 
 SOME_FAILED = 1  # exit status
 MAX_NAME_BYTES = 200  # file systems allow 255
@@ -39,6 +45,7 @@ def train_job(run_dir: Path, config: DictConfig) -> float:
     _adopt_same_run(run_dir, config)
     if is_finished(run_dir, config):
         check_same_run(run_dir, config)
+        check_same_data(run_dir, config)
         log(f"{run_dir} is already finished")
         return best_distance(run_dir)
     argv = training_overrides(list(HydraConfig.get().overrides.task))

@@ -7,10 +7,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from anime_dcgan.data.batches import FaceBatches
 from anime_dcgan.data.datamodule import FacesDataModule
 from anime_dcgan.data.drawn import DrawnFaces
+from anime_dcgan.data.folder import FolderFaces
 from anime_dcgan.system.errors import UserError
 
 IMAGES = np.arange(30, dtype=np.uint8).reshape(30, 1, 1, 1).repeat(3, axis=3)
@@ -137,3 +139,14 @@ def test_batches_are_uint8_faces_from_the_cache(tmp_path: Path):
 def test_invalid_settings_are_rejected(name, value):
     with pytest.raises(UserError, match=f"data.{name}="):
         FacesDataModule(DrawnFaces(20), **{name: value})
+
+
+def test_copies_of_one_picture_that_are_all_held_out_are_reported(tmp_path: Path) -> None:
+    (tmp_path / "faces").mkdir()
+    for number in range(9):
+        Image.new("RGB", (8, 8), (90, 8, 7)).save(tmp_path / "faces" / f"{number}.png")
+    source = FolderFaces(str(tmp_path / "faces"))
+    module = FacesDataModule(source, 8, holdout=0.999, cache_dir=str(tmp_path / "cache"))
+    module.setup()
+    with pytest.raises(UserError, match=r"all 9 faces are held out.*data\.holdout=0"):
+        module.train_dataloader()

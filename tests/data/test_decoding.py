@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from anime_dcgan.data import picture_files
+from anime_dcgan.data import decoding, picture_files
 from anime_dcgan.data.decoding import centre_square, fit
 from anime_dcgan.data.folder import FolderFaces
 from anime_dcgan.data.source import Unreadable
@@ -247,3 +247,15 @@ def test_a_file_of_too_many_bytes_is_rejected(
 ) -> None:
     monkeypatch.setattr(picture_files, "MAX_FILE_BYTES", 50)
     assert "limit" in reason(tmp_path, "face.png", encoded(plain()))
+
+
+def test_a_jpeg_of_too_many_scans_is_unreadable(tmp_path: Path) -> None:
+    """Each of its scans costs a pass over the picture, however few bytes it has."""
+    jpeg = encoded(plain(size=(64, 64)), "JPEG", progressive=True)
+    start = jpeg.rindex(decoding.START_OF_SCAN)
+    scan = jpeg[start:-2]
+    (tmp_path / "many.jpg").write_bytes(jpeg[:start] + scan * 8000 + jpeg[-2:])
+    with pytest.raises(Unreadable, match="JPEG of 8,"):
+        FolderFaces(str(tmp_path)).read(0, 16)
+    with pytest.raises(Unreadable, match="JPEG of 8,"):
+        FolderFaces(str(tmp_path)).picture(0)

@@ -1,5 +1,6 @@
 """Real faces are described once, and other sets of faces are compared with them."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,7 @@ def drawn(cache_dir) -> Faces:
 @pytest.fixture
 def faces(drawn: Faces, tmp_path: Path) -> Faces:
     """Return the faces in an empty folder, so that no description is cached."""
-    return Faces(tmp_path, drawn.images, drawn.train_rows, drawn.holdout_rows)
+    return replace(drawn, folder=tmp_path)
 
 
 def test_other_real_faces_define_the_floor(faces: Faces):
@@ -109,7 +110,7 @@ def test_a_damaged_or_unwritable_description_is_computed_again(faces: Faces, mon
 
 def test_few_faces_make_smaller_sets_and_too_few_are_refused(faces: Faces):
     assert Evaluator(SlicedWasserstein(), faces, count=2000).count == len(faces.train_rows) // 2
-    few = Faces(faces.folder, faces.images, faces.train_rows[:15], faces.holdout_rows)
+    few = replace(faces, train_rows=faces.train_rows[:15])
     with pytest.raises(UserError, match="15 different faces are too few.*metric=none"):
         Evaluator(SlicedWasserstein(), few)
     with pytest.raises(UserError, match="reference=test"):

@@ -1,5 +1,6 @@
 """Atomic writes leave the previous content or the new one, whole, and no temporary file."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from anime_dcgan.system import scratch
-from anime_dcgan.system.files import PARTIAL, atomic_write
+from anime_dcgan.system.files import PARTIAL, atomic_write, sync
 from anime_dcgan.system.paths import CONF_DIR
 
 
@@ -112,3 +113,24 @@ def test_a_file_of_a_silent_process_elsewhere_counts_as_abandoned_after_a_day(tm
     os.utime(old, (0, 0))
     scratch.remove_abandoned(tmp_path, PARTIAL)
     assert list(tmp_path.iterdir()) == [young]
+
+
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOTSUP, errno.EBADF])
+def test_a_folder_that_cannot_be_flushed_is_used_without(tmp_path: Path, monkeypatch, number: int):
+    def refuse(handle: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("os.fsync", refuse)
+    sync(tmp_path)
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError):
+        sync(tmp_path / "file")
+
+
+def test_an_error_of_the_disk_while_flushing_a_folder_is_raised(tmp_path: Path, monkeypatch):
+    def fail(handle: int) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr("os.fsync", fail)
+    with pytest.raises(OSError, match="Input/output"):
+        sync(tmp_path)

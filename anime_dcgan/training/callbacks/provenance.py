@@ -4,15 +4,17 @@ from typing import Any
 
 from lightning import Callback, Trainer
 
-from anime_dcgan.run.settings import check_resumable
+from anime_dcgan.run.checkpoint import faces_of
+from anime_dcgan.run.settings import Fingerprint, check_resumable, check_same_faces
 from anime_dcgan.training.callbacks.periodic import epoch_now
 from anime_dcgan.training.gan import GAN
 
 
 class Provenance(Callback):
-    """Store the epoch and the resolved configuration, as plain values, in every checkpoint.
+    """Store the epoch, the configuration and a hash of the faces, as plain values, in checkpoints.
 
-    Loading a checkpoint raises `UserError` if a setting that is critical for resuming differs.
+    Loading a checkpoint raises `UserError` if the faces or a setting that is critical for resuming
+    differ.
     """
 
     def __init__(self, config: dict[str, Any]) -> None:
@@ -23,8 +25,14 @@ class Provenance(Callback):
     ) -> None:
         checkpoint["config"] = self.config
         checkpoint["epochs_done"] = epoch_now(trainer)
+        checkpoint["faces"] = _faces(trainer)
 
     def on_load_checkpoint(
         self, trainer: Trainer, pl_module: GAN, checkpoint: dict[str, Any]
     ) -> None:
         check_resumable(checkpoint["config"], self.config)
+        check_same_faces(faces_of(checkpoint), _faces(trainer))
+
+
+def _faces(trainer: Trainer) -> Fingerprint:
+    return trainer.datamodule.faces.fingerprint()  # pyright: ignore[reportAttributeAccessIssue]

@@ -96,6 +96,23 @@ def test_pca_recovers_known_axes():
         assert abs(direction.vector[axis]) > 0.99
 
 
+def test_pca_finds_the_same_directions_with_other_latents(monkeypatch: pytest.MonkeyPatch):
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        generator = radford.Generator(latent_dim=64, width=16, image_size=16).eval()
+    found = []
+    for seed in (1, 2):
+        monkeypatch.setattr(directions, "PCA_SEED", seed)
+        found.append(torch.stack([each.vector for each in directions.find(generator, "pca", 5)]))
+    agreement = (found[0] * found[1]).sum(1).abs()
+    assert agreement.min() > 0.9 and agreement.mean() > 0.97
+
+
+def test_more_latent_axes_than_latents_have_directions_too():
+    generator = radford.Generator(latent_dim=600, width=1, image_size=8).eval()
+    assert len(directions.find(generator, "pca", 3)) == 3
+
+
 def test_pca_does_not_hook_the_shared_generator(
     generator: base.Generator, monkeypatch: pytest.MonkeyPatch
 ):

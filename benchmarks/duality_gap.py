@@ -1,12 +1,14 @@
 """Duality gap of a run's checkpoints, and the variation between two measurements of it.
 
-    python -m benchmarks.duality_gap RUN STEPS EPOCH [EPOCH ...]
+    python -m benchmarks.duality_gap RUN STEPS[,STEPS ...] EPOCH [EPOCH ...]
 
 RUN is the folder of a run, STEPS the number of steps of the copies, EPOCH a number, `best` or
 `last`. The gap is measured as during training, but twice per checkpoint, on different hold-out
-faces and latents.
+faces and latents. The longer the copies train, the nearer they come to best responses: several
+STEPS show how much of the gap fewer steps miss.
 """
 
+import itertools
 import sys
 from pathlib import Path
 
@@ -78,15 +80,15 @@ def measure(game: Game, path: Path, steps: int, seed: int) -> DualityGap:
 
 
 def main() -> None:
-    run, steps, *epochs = sys.argv[1:]
-    print("epoch    total   discriminator   generator, each measured twice")
-    for epoch in epochs:
+    run, all_steps, *epochs = sys.argv[1:]
+    print("epoch steps    total   discriminator   generator, each measured twice")
+    for epoch, steps in itertools.product(epochs, all_steps.split(",")):
         path = find_checkpoint(Path(run), epoch)
         game = load(path)
         for seed in (0, 1):
             gap = measure(game, path, int(steps), seed)
             values = f"{gap.total:8.3f} {gap.discriminator:15.3f} {gap.generator:11.3f}"
-            print(f"{epoch:>5} {values}", flush=True)
+            print(f"{epoch:>5} {steps:>5} {values}", flush=True)
 
 
 if __name__ == "__main__":

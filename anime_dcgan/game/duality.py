@@ -1,16 +1,20 @@
-"""The duality gap: how far two players are from an equilibrium.
+"""The approximate duality gap: how far two players are from an equilibrium.
 
 Grnarova et al. 2019, arXiv 1811.05512, equation 1: with M the value of the game, which the
 discriminator maximises and the generator minimises,
 
     gap(G, D) = max_D' M(D', G) - min_G' M(D, G')
 
-is never negative, and 0 in an equilibrium, where neither player gains by changing alone. The best
-responses are approximated as in the paper: a copy of each player trains for some steps against the
-other, which stays fixed, on data that the game is not trained on.
+is never negative, and 0 in an equilibrium, where neither player gains by changing alone. Here a
+copy of each player trains for k steps against the other, which stays fixed, on data that the game
+is not trained on. After so few steps the copies are not best responses: the result is what the
+players gain within k steps. It estimates a lower bound of the gap, and noise can make it negative.
+It grows with k and with the learning rates, and is comparable only where these are the same
+(benchmarks/results/duality_gap.md). In an equilibrium it is 0 for every k.
 
 The copies take the steps of the training (`game.step`): the same loss, augmentation, batch sizes,
-gradient clipping and lazy penalties. An adaptive augmentation keeps the strength it has reached.
+gradient clipping and lazy penalties, at the learning rates before any schedule. An adaptive
+augmentation keeps the strength it has reached.
 """
 
 import copy
@@ -31,7 +35,7 @@ PLAYERS = ("generator", "discriminator", "generator_optimizer", "discriminator_o
 
 @dataclass(frozen=True)
 class DualityGap:
-    """Gain of each player from responding to the other, which stays fixed."""
+    """Gain of each player within k steps against the other, which stays fixed."""
 
     discriminator: float
     """M(D', G) - M(D, G)."""
@@ -40,7 +44,7 @@ class DualityGap:
 
     @property
     def total(self) -> float:
-        """The duality gap."""
+        """The approximate duality gap."""
         return self.discriminator + self.generator
 
 

@@ -28,7 +28,7 @@ from anime_dcgan.system.files import atomic_write
 
 BATCH = 250  # images per batch
 LATENT_SEED = 0x5EED  # seed of the latents that are measured; nothing else uses it
-EVALUATOR_VERSION = 2
+EVALUATOR_VERSION = 3
 """Increase this whenever the same images would give different values."""
 
 Pixels = UInt8[np.ndarray, "n h w 3"]
@@ -82,7 +82,8 @@ class Evaluator:
         self.metric = metric
         self.faces = faces
         self.device = torch.device(device)
-        training_rows = distinct_rows(faces.images, faces.train_rows, training + count, seed)
+        needed = count + max(count, training)
+        training_rows = distinct_rows(faces.images, faces.train_rows, needed, seed)
         rows = training_rows
         if reference == "holdout":
             rows = distinct_rows(faces.images, faces.holdout_rows, 2 * count, seed)
@@ -93,7 +94,8 @@ class Evaluator:
                 f"{2 * metric.min_images} are needed, or metric=none"
             )
         self._real_rows, self._floor_rows = rows[: self.count], rows[self.count : 2 * self.count]
-        self.training_rows = np.setdiff1d(training_rows, self._floor_rows)[:training]
+        others = training_rows[~np.isin(training_rows, self._floor_rows)]
+        self.training_rows = np.sort(others[:training])
         self.settings: dict[str, Any] = {
             **metric.settings(),
             "version": EVALUATOR_VERSION,

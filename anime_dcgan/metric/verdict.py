@@ -25,7 +25,7 @@ class Observation:
     distance: float
     """Distance of the samples to real images; lower is better."""
     gap: float
-    """Duality gap; 0 at an equilibrium."""
+    """Approximate duality gap, always after the same number of steps; 0 at an equilibrium."""
     diversity: float = 1.0
     """Diversity of the samples relative to that of real images."""
 

@@ -100,7 +100,7 @@ def _gap(history: Mapping[str, Points]) -> Panel:
     players = {"gap_discriminator": "discriminator", "gap_generator": "generator"}
     return Panel(
         "Duality gap",
-        "What either player would gain by its best response; zero at an equilibrium.",
+        "What either player gains within a few steps against the other; zero at an equilibrium.",
         _named(history, {"gap": "both", **players}),
         level=0.0,
     )

@@ -58,6 +58,20 @@ def test_training_faces_are_found_memorised_and_shown(faces: Faces):
     assert np.array_equal(first, nearest)
 
 
+def test_the_training_faces_that_are_searched_are_a_random_part_of_them(faces: Faces):
+    """A folder may be ordered by looks; the first faces of it would not be representative."""
+    found = Evaluator(SlicedWasserstein(), faces, count=30, reference="holdout", training=100)
+    assert len(found.training_rows) == 100
+    expected = np.median(faces.train_rows)
+    assert np.median(found.training_rows) == pytest.approx(expected, rel=0.2)
+
+
+def test_fewer_training_faces_do_not_reduce_the_number_of_faces_compared(faces: Faces):
+    found = Evaluator(SlicedWasserstein(), faces, count=80, training=10)
+    assert found.count == 80
+    assert len(found.training_rows) == 10
+
+
 def test_hold_out_faces_are_never_training_faces(faces: Faces):
     found = Evaluator(SlicedWasserstein(), faces, count=30, reference="holdout")
     assert set(found._real_rows) | set(found._floor_rows) <= set(faces.holdout_rows)

@@ -28,12 +28,13 @@ from anime_dcgan.training.plain_game import plain_game
 
 
 class Equilibrium(Callback):
-    """Measure the duality gap after each quality measurement, and update the verdict.
+    """Measure the approximate duality gap after each quality measurement; update the verdict.
 
     Parameters:
         file: JSON file of the verdict, its reasons and the measurements that support it.
         stop: end the training when an equilibrium is reached.
-        steps: training steps of each player's copy against the other player.
+        steps: training steps of each player's copy against the other player; more steps give a
+            larger gap, so that gaps of different steps are not comparable.
         count: hold-out images on which the value of the game is computed.
         rules: thresholds of the verdict; None uses the defaults.
     """

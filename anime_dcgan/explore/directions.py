@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d
 
 from anime_dcgan.model.base import Generator
-from anime_dcgan.system.errors import UserError
+from anime_dcgan.system.errors import UserError, first_line
 
 Method = Literal["sefa", "pca"]
 
@@ -39,7 +39,12 @@ class Direction:
 def find(generator: Generator, method: Method, count: int = 10) -> list[Direction]:
     """Return up to `count` directions, strongest first; never more than the latent has axes."""
     count = min(count, MAX_DIRECTIONS, generator.latent_dim)
-    vectors, strengths = FINDERS[method](generator)
+    try:
+        vectors, strengths = FINDERS[method](generator)
+    except RuntimeError as error:
+        raise UserError(
+            f"this generator has no {method} directions ({first_line(error)}): use another epoch"
+        ) from None
     return [
         Direction(f"{method}.{number}", vectors[number], float(strengths[number]))
         for number in range(count)

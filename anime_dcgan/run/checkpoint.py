@@ -13,10 +13,14 @@ import torch
 
 from anime_dcgan.model.base import Generator
 from anime_dcgan.run import trusted
+from anime_dcgan.run.pickled import TensorStandIn, check_archive
 from anime_dcgan.run.runs import Weights
-from anime_dcgan.system.errors import NotFoundError, UserError, first_line
+from anime_dcgan.system.errors import NotFoundError, RefusedFileError, UserError, first_line
+from anime_dcgan.system.reader import check_plain, has_numbers, refuse_damage
 
 MODEL_PACKAGE = "anime_dcgan.model"
+COUNTS = ("images_seen", "epochs_done")
+MAX_IMAGE_SIZE = 1024  # px
 PREFIXES = {"ema": "generator_ema.", "raw": "generator."}
 
 
@@ -28,25 +32,31 @@ def read(path: Path, mmap: bool = True) -> dict[str, Any]:
     or unsafe.
     """
     try:
-        contents = torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
+        _check_types(path, check_archive(path))
+        with refuse_damage(path):
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
     except FileNotFoundError:
         raise NotFoundError(f"the checkpoint {path} does not exist") from None
-    except pickle.UnpicklingError as error:
-        raise UserError(
-            f"{path} is refused: it is damaged, or it holds more than tensors and plain values "
-            f"and could run code ({first_line(error)})"
-        ) from None
-    except (RuntimeError, OSError, EOFError, ValueError) as error:
-        reason = f" ({error.strerror})" if isinstance(error, OSError) else ""
-        raise UserError(
-            f"{path} cannot be read{reason}: it is damaged or not a checkpoint; use another one, "
-            "such as that of an epoch"
-        ) from None
-    if not isinstance(contents, dict) or not {"state_dict", "config"} <= contents.keys():
-        raise UserError(
-            f"{path} is not a checkpoint of anime_dcgan: it lacks weights or configuration"
+    except RefusedFileError as error:
+        reason = f"{error.reason}; use another checkpoint, such as that of an epoch"
+        raise RefusedFileError(path, reason) from None
+    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+        raise RefusedFileError(path, f"it is damaged ({first_line(error)})") from None
+
+
+def _check_types(path: Path, contents: dict[Any, Any]) -> None:
+    """Raise `RefusedFileError` unless the parts that are read have the types we write."""
+    state, config = contents.get("state_dict"), contents.get("config")
+    if not isinstance(state, dict) or not isinstance(config, dict):
+        raise RefusedFileError(
+            path, "it is not a checkpoint of anime_dcgan: it lacks weights or configuration"
         )
-    return contents
+    if not all(isinstance(k, str) and isinstance(v, TensorStandIn) for k, v in state.items()):
+        raise RefusedFileError(path, "its weights are not tensors")
+    if not has_numbers(contents, COUNTS):
+        raise RefusedFileError(path, f"it lacks {' or '.join(COUNTS)}")
+    with refuse_damage(path):
+        check_plain(config)
 
 
 def faces_of(contents: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -69,33 +79,35 @@ def build_generator(contents: dict[str, Any], weights: Weights, path: Path) -> G
     """Return the generator of what `read` returned for `path`; see `load_generator`."""
     prefix = PREFIXES[weights]
     state = {
-        name.removeprefix(prefix): _copy_tensor(tensor, path)
+        name.removeprefix(prefix): tensor.clone()  # so that it does not keep the file in use
         for name, tensor in contents["state_dict"].items()
         if name.startswith(prefix)
     }
     with torch.device("meta"):  # allocates nothing before the weights confirm the sizes
-        settings = _generator_settings(contents["config"])
+        settings = _generator_settings(contents["config"], path)
         generator = trusted.build(settings, MODEL_PACKAGE, Generator, path)
+    expected = generator.state_dict()
+    if any(state[name].dtype != expected[name].dtype for name in state.keys() & expected.keys()):
+        raise RefusedFileError(path, "its weights have the wrong type")
     try:
         generator.load_state_dict(state, strict=True, assign=True)
     except RuntimeError as error:
         raise UserError(
             f"{path}: the weights do not fit the generator: {first_line(error)}"
         ) from None
+    if not all(tensor.isfinite().all() for tensor in state.values()):
+        raise UserError(
+            f"{path}: the weights are not finite, because the training diverged: "
+            "use an earlier epoch"
+        )
     return generator.eval().requires_grad_(False)
 
 
-def _copy_tensor(tensor: Any, path: Path) -> Any:
-    """Return a copy that does not keep the file in use. Raises `UserError` for expanded tensors."""
-    if not isinstance(tensor, torch.Tensor):
-        return tensor
-    if tensor.untyped_storage().nbytes() < tensor.numel() * tensor.element_size():
-        raise UserError(f"{path} is refused: its weights are larger than their storage")
-    return tensor.clone()
-
-
-def _generator_settings(config: Any) -> Any:
-    try:
-        return config["model"]["generator"]
-    except (KeyError, TypeError):
-        return None
+def _generator_settings(config: dict[str, Any], path: Path) -> Any:
+    """Return the settings of the generator, or None. A few weights can ask for huge images."""
+    model = config.get("model")
+    settings = model.get("generator") if isinstance(model, dict) else None
+    size = settings.get("image_size") if isinstance(settings, dict) else None
+    if isinstance(size, int | float) and not size <= MAX_IMAGE_SIZE:
+        raise UserError(f"{path} is refused: its images are larger than {MAX_IMAGE_SIZE} px")
+    return settings

@@ -37,6 +37,6 @@ def build(settings: Any, package: str, base: type, origin: object) -> Any:
         return found(**arguments)
     except UserError as error:
         raise UserError(f"{origin}: {error}") from None
-    except (TypeError, RuntimeError, OverflowError) as error:
+    except Exception as error:  # whatever values of other types make it raise
         reason = first_line(error)
         raise UserError(f"{origin}: {target} cannot be built: {reason}") from None

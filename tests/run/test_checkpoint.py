@@ -1,6 +1,8 @@
 """Untrusted checkpoints are read as data, or refused with a one-line message."""
 
 import os
+import resource
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +10,7 @@ import pytest
 import torch
 
 from anime_dcgan.model import dcgan
-from anime_dcgan.run.checkpoint import load_generator
+from anime_dcgan.run.checkpoint import load_generator, read
 from anime_dcgan.system.errors import UserError
 from anime_dcgan.training.checkpoint_io import AtomicCheckpointIO
 
@@ -20,7 +22,8 @@ def contents(**changes: Any) -> dict[str, Any]:
     weights = {f"generator_ema.{name}": value for name, value in generator.state_dict().items()}
     settings = {"_target_": "anime_dcgan.model.dcgan.Generator", **SETTINGS}
     config = {"model": {"generator": settings}}
-    return {"state_dict": weights, "config": config} | changes
+    counts = {"images_seen": 8, "epochs_done": 1.0}
+    return {"state_dict": weights, "config": config, **counts} | changes
 
 
 def save(path: Path, content: object) -> Path:
@@ -145,6 +148,101 @@ def test_expanded_weights_are_refused(tmp_path: Path):
 def test_a_loaded_checkpoint_does_not_keep_the_file_in_use(tmp_path: Path):
     """Windows cannot replace a mapped file, and overwriting a file changes its mappings."""
     path = save(tmp_path / "a.ckpt", contents() | {"optimizer_states": [torch.ones(9)]})
-    kept = load_generator(path), AtomicCheckpointIO().load_checkpoint(path)
+    kept = load_generator(path), read(path, mmap=False)
     assert str(path) not in Path("/proc/self/maps").read_text()
     del kept
+
+
+def with_pickle(path: Path, pickled: bytes, method: int = zipfile.ZIP_STORED) -> Path:
+    """Replace the pickle of a valid checkpoint, or compress its members."""
+    with zipfile.ZipFile(save(path, contents())) as valid:
+        members = {name: valid.read(name) for name in valid.namelist()}
+    with zipfile.ZipFile(path, "w", method) as archive:
+        for name, content in members.items():
+            replaced = pickled if pickled and name.endswith("data.pkl") else content
+            archive.writestr(name, replaced)
+    return path
+
+
+@pytest.mark.parametrize(
+    "pickled",
+    [
+        b"\x80\x02" + b"]" * 20_000_000 + b".",  # a list bomb
+        b"\x80\x02cbuiltins\nbytearray\n\x8a\x05\x00\x00\x00\x00\x7f\x85R.",  # 2 TB of zeros
+        b"\x80\x02ccollections\nOrderedDict\n]]a\x85R.",  # with arguments
+        b"\x80\x02]r\xff\xff\xff\x7f.",  # a memo of 2^31 entries
+        b"\x80\x02ctorch\nTensor\nK\x01\x85R.",
+        b"\x80\x02)\x81.",  # nothing to build
+        b"\x80\x02h\x07.",  # nothing memorised
+        b"\x80\x04\x8c\x02os\x8c\x06system\x93.",
+        b"\x80\x02}Q.",  # a reference to no storage
+        b"garbage",
+        b"\x80\x02" + b"(" * 500_000 + b"." + b"t" * 500_000,
+    ],
+)
+def test_pickles_that_torch_never_writes_are_refused(tmp_path: Path, pickled: bytes):
+    path = with_pickle(tmp_path / "a.ckpt", pickled)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(UserError, match=r"a.ckpt cannot be read: [^\n]*$"):
+        load_generator(path)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 400_000  # kB
+
+
+def test_compressed_members_are_refused(tmp_path: Path):
+    path = with_pickle(tmp_path / "a.ckpt", b"", zipfile.ZIP_DEFLATED)
+    with pytest.raises(UserError, match="compressed"):
+        load_generator(path)
+
+
+def test_a_storage_larger_than_its_file_is_refused(tmp_path: Path):
+    """Otherwise torch would read beyond it."""
+    path = save(tmp_path / "a.ckpt", contents(extra=torch.zeros(200)))
+    path.write_bytes(path.read_bytes().replace(b"K\xc8tq", b"K\xc9tq", 1))
+    with pytest.raises(UserError, match=r"CRC|another size"):
+        load_generator(path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"config": [1]}, "lacks weights or configuration"),
+        ({"config": 7}, "lacks weights or configuration"),
+        ({"config": None}, "lacks weights or configuration"),
+        ({"state_dict": {"a": 1}}, "not tensors"),
+        ({"images_seen": "many"}, "lacks images_seen"),
+        ({"epochs_done": None}, "lacks images_seen or epochs_done"),
+    ],
+)
+def test_parts_of_other_types_are_refused(tmp_path: Path, changes, message: str):
+    with pytest.raises(UserError, match=message):
+        load_generator(save(tmp_path / "a.ckpt", contents(**changes)))
+
+
+def test_a_configuration_that_expands_or_is_deep_is_refused(tmp_path: Path):
+    laughs: Any = [1]
+    for _ in range(30):
+        laughs = [laughs, laughs]
+    for config in ({"a": laughs}, {"a": torch.zeros(1)}):
+        with pytest.raises(UserError, match=r"deep|type"):
+            load_generator(save(tmp_path / "a.ckpt", contents(config=config)))
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_not_finite_are_refused(tmp_path: Path, value: float):
+    weights = contents()["state_dict"]
+    weights["generator_ema.project.bias"][0] = value
+    with pytest.raises(UserError, match="not finite.*earlier epoch"):
+        load_generator(save(tmp_path / "a.ckpt", contents(state_dict=weights)))
+
+
+def test_a_checkpoint_without_the_state_of_a_training_is_not_resumed(tmp_path: Path):
+    with pytest.raises(UserError, match="cannot be resumed: it lacks epoch, global_step, "):
+        AtomicCheckpointIO().load_checkpoint(save(tmp_path / "a.ckpt", contents()))
+
+
+def test_huge_images_and_weights_of_other_types_are_refused(tmp_path: Path):
+    with pytest.raises(UserError, match="larger than 1024 px"):
+        load_generator(save(tmp_path / "a.ckpt", with_generator(image_size=2**20)))
+    weights = {name: value.double() for name, value in contents()["state_dict"].items()}
+    with pytest.raises(UserError, match="wrong type"):
+        load_generator(save(tmp_path / "a.ckpt", contents(state_dict=weights)))

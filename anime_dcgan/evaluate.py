@@ -36,6 +36,7 @@ EPOCHS_LIST = re.compile(r"epochs=[^\[]*,.*")
     training=integer(MIN_TRAINING, example=10_000),
     out=optional(extension(".csv", ".json", example="table.csv")),
     neighbours=boolean(),
+    **{"data.fetch": boolean()},
     device=one_of("auto", "cpu", "cuda"),
 )
 def evaluate(config: DictConfig) -> None:

@@ -58,7 +58,10 @@ def measure(game: Game, path: Path, steps: int, seed: int) -> DualityGap:
     """Return the gap on hold-out faces that are chosen by the seed."""
     contents = checkpoint.read(path)
     config = contents["config"]
-    faces = open_data(config, path)
+    own = OmegaConf.create(
+        {"path": None, "fetch_dir": None, "fetch": False, "cache_dir": "outputs/cache"}
+    )
+    faces = open_data(config, path, own)
     random = np.random.default_rng(seed)
     rows = random.permutation(faces.holdout_rows)
     train_rows, evaluation_rows = np.array_split(rows, 2)

@@ -3,16 +3,18 @@
 import csv
 import json
 import shutil
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from omegaconf import OmegaConf
 from PIL import Image
 
 from anime_dcgan.data.drawn import DrawnFaces
-from anime_dcgan.metric.evaluation import Evaluation
+from anime_dcgan.metric.evaluation import Evaluation, open_data
 from anime_dcgan.run.trusted import build
 from anime_dcgan.system import precision
 from anime_dcgan.system.errors import UserError
@@ -237,3 +239,49 @@ def test_invalid_settings_are_refused_with_the_fix(
 ):
     stderr = call("evaluate", "run=a", override, cwd=folder, status=2).stderr
     assert stderr.startswith("error: ") and fix in stderr and stderr.count("\n") == 1
+
+
+def test_a_checkpoint_does_not_decide_where_evaluate_writes(call: Call, fresh: Path):
+    run = fresh / "outputs/stranger"
+    shutil.copytree(fresh / "outputs/a", run)
+    for path in (run / "checkpoints").iterdir():
+        contents = torch.load(path, weights_only=True)
+        contents["config"]["data"] |= {"cache_dir": str(fresh / "stolen"), "workers": 10**6}
+        torch.save(contents, path)
+    call("evaluate", "run=stranger", "epochs=1", "neighbours=false", cwd=fresh)
+    assert not (fresh / "stolen").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"image_size": 16.0}, "data.image_size is 16.0"),
+        ({"image_size": 10**6}, "data.image_size is 1000000"),
+        ({"holdout": "a"}, "data.holdout or seed"),
+        ({"source": [1]}, "does not name the class"),
+        ({"source": {"_target_": "anime_dcgan.data.folder.FolderFaces", "path": "a\0b"}}, "null"),
+        ({"source": {"_target_": "anime_dcgan.data.drawn.DrawnFaces", "count": "x"}}, "built"),
+    ],
+)
+def test_settings_of_other_types_in_a_checkpoint_are_refused(tmp_path: Path, changes, message):
+    source = {"_target_": "anime_dcgan.data.drawn.DrawnFaces", "count": 40}
+    data = {"source": source, "image_size": 16, "holdout": 0.1, **changes}
+    own = OmegaConf.create({"path": None, "cache_dir": str(tmp_path)})
+    with pytest.raises(UserError, match=message):
+        open_data({"data": data, "seed": 0}, tmp_path / "a.ckpt", own)
+
+
+def test_a_checkpoint_does_not_decide_what_is_downloaded(tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(socket, "socket", None)  # would raise
+    hub = {
+        "_target_": "anime_dcgan.data.hub.HubFaces",
+        "repo": "a/b",
+        "endpoint": "http://x.invalid",
+    }
+    source = hub | {"cache_dir": str(tmp_path / "stolen")}
+    data = {"source": source, "image_size": 16, "holdout": 0.1}
+    settings = {"path": None, "cache_dir": str(tmp_path), "fetch_dir": str(tmp_path / "hub")}
+    own = OmegaConf.create({**settings, "fetch": False})
+    with pytest.raises(UserError, match="data.fetch=true"):
+        open_data({"data": data, "seed": 0}, tmp_path / "a.ckpt", own)
+    assert not (tmp_path / "stolen").exists()

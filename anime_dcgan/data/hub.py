@@ -53,7 +53,15 @@ class HubFaces:
     ) -> None:
         self._repository = Repository(repo, revision, file, endpoint)
         self._cache_dir = cache_dir
+        self._download = True
         self._faces: _OpenArchive | None = None
+
+    def kept_in(self, cache_dir: str | None, download: bool) -> "HubFaces":
+        """Return the same faces, kept in another folder; downloaded there only with `download`."""
+        repository = self._repository
+        faces = HubFaces(repository.repo, repository.revision, repository.file, cache_dir)
+        faces._download = download
+        return faces
 
     def __getstate__(self) -> dict[str, object]:
         self._open()
@@ -101,7 +109,7 @@ class HubFaces:
 
     def _open(self) -> _OpenArchive:
         if self._faces is None:
-            folder, info = fetch_archive(self._repository, self._cache_dir)
+            folder, info = fetch_archive(self._repository, self._cache_dir, self._download)
             path = info.path(folder)
             with _renamed_errors(f"{info.file} of {self._repository.repo}", path):
                 pictures = FolderFaces(path)

@@ -17,8 +17,13 @@ from anime_dcgan.system.errors import UserError
 from anime_dcgan.system.files import write_json
 
 
-def fetch_archive(repository: Repository, cache_dir: str | None) -> tuple[Path, ArchiveInfo]:
-    """Return the folder and description of the archive; at most one process downloads it."""
+def fetch_archive(
+    repository: Repository, cache_dir: str | None, download: bool = True
+) -> tuple[Path, ArchiveInfo]:
+    """Return the folder and description of the archive; at most one process downloads it.
+
+    Without `download`, raises `UserError` if it is not there yet, and opens no connection.
+    """
     with repository.errors():
         from filelock import FileLock
         from huggingface_hub import cached_assets_path
@@ -31,6 +36,11 @@ def fetch_archive(repository: Repository, cache_dir: str | None) -> tuple[Path, 
         info = _read_record(record)
         if info is not None:
             return folder, info
+        if not download:
+            raise UserError(
+                f"{repository.repo} is not in {folder}: use data.fetch=true to download it, or "
+                "data.fetch_dir=FOLDER where it is kept"
+            )
         with FileLock(folder / ".lock"):
             info = _read_record(record)
             if info is None:

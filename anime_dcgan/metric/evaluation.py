@@ -10,6 +10,7 @@ from omegaconf import DictConfig
 
 from anime_dcgan.data.faces import Faces, open_faces
 from anime_dcgan.data.folder import FolderFaces
+from anime_dcgan.data.hub import HubFaces
 from anime_dcgan.data.manifest import ManifestFaces
 from anime_dcgan.data.source import Source
 from anime_dcgan.metric.base import Metric
@@ -40,7 +41,7 @@ class Evaluation:
         contents = checkpoint.read(first)
         config = contents["config"]
         self.device, self.dtype = _device(settings.device, config)
-        faces = open_data(config, first, settings.manifest, settings.data.path)
+        faces = open_data(config, first, settings.data, settings.manifest)
         if settings.manifest is None:
             _check_unchanged(checkpoint.faces_of(contents), faces)
         self.evaluator = Evaluator(
@@ -98,7 +99,8 @@ def _device(name: str, config: dict[str, Any]) -> tuple[torch.device, torch.dtyp
     """Return the device, and the dtype in which the generator was trained."""
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
-    trained = config["trainer"]["precision"]
+    trainer = config.get("trainer")
+    trained = trainer.get("precision") if isinstance(trainer, dict) else None
     fast = (precision.choose(name)[0] if trained == "auto" else trained) == precision.FAST
     return torch.device(name), torch.bfloat16 if fast else torch.float32
 
@@ -113,26 +115,42 @@ def _check_unchanged(trained: Fingerprint, faces: Faces) -> None:
 
 
 def open_data(
-    config: dict[str, Any], origin: Path, manifest: str | None = None, path: str | None = None
+    config: dict[str, Any], origin: Path, own: DictConfig, manifest: str | None = None
 ) -> Faces:
     """Open the training and hold-out faces that a checkpoint's configuration names.
 
-    A `manifest` replaces them by the faces that it keeps, at the same size; `path` is the folder or
-    archive that they were moved to.
+    The checkpoint may be a stranger's: it says which faces, and never where to write or whether to
+    open a connection. A `manifest` replaces them by the faces that it keeps, at the same size.
+
+    Parameters:
+        own: the user's own `data` settings, as in `conf/evaluate.yaml`.
     """
-    data = config["data"]
-    holdout = data["holdout"]
+    size, holdout, seed = _split_settings(config, origin)
     if manifest is not None:
         source, holdout = ManifestFaces(manifest), None
-    elif path is not None:
-        source = FolderFaces(path)
+    elif own.path is not None:
+        source = FolderFaces(own.path)
     else:
-        source = trusted.build(data["source"], "anime_dcgan.data", Source, origin)
-    return open_faces(
-        source,
-        data["image_size"],
-        holdout,
-        config["seed"],
-        Path(data["cache_dir"]),
-        data["workers"],
+        source = _build_source(config["data"].get("source"), origin, own)
+    return open_faces(source, size, holdout, seed, Path(own.cache_dir))
+
+
+def _build_source(settings: Any, origin: Path, own: DictConfig) -> Source:
+    if isinstance(settings, dict):
+        settings = {key: settings[key] for key in settings.keys() - {"cache_dir", "endpoint"}}
+    source = trusted.build(settings, "anime_dcgan.data", Source, origin)
+    return source.kept_in(own.fetch_dir, own.fetch) if isinstance(source, HubFaces) else source
+
+
+def _split_settings(config: dict[str, Any], origin: Path) -> tuple[int, float | None, int]:
+    """Return image size, share held out and seed. Raises `UserError` if one is damaged."""
+    data, seed = config.get("data"), config.get("seed")
+    size, holdout = (
+        (data.get("image_size"), data.get("holdout")) if isinstance(data, dict) else (0, 0)
     )
+    is_share = holdout is None or (isinstance(holdout, int | float) and 0 <= holdout < 1)
+    if type(size) is not int or not 1 <= size <= checkpoint.MAX_IMAGE_SIZE:
+        raise UserError(f"{origin} is refused: its data.image_size is {size!r:.40}")
+    if not is_share or type(seed) is not int or seed < 0:
+        raise UserError(f"{origin} is refused: its data.holdout or seed is damaged")
+    return size, holdout, seed

@@ -19,6 +19,7 @@ from omegaconf import DictConfig
 from anime_dcgan.cli.checks import integer
 from anime_dcgan.cli.command import INTERRUPTED, check_run_name, command, fail, print_error
 from anime_dcgan.cli.hydra_errors import explain_hydra_error
+from anime_dcgan.cli.new_run import new_run
 from anime_dcgan.cli.overrides import (
     INFO_FLAGS,
     OUTPUTS,
@@ -38,7 +39,13 @@ from anime_dcgan.cli.signatures import check_settings
 from anime_dcgan.system.console import log, table_console
 from anime_dcgan.system.errors import UserError
 from anime_dcgan.system.files import write_json
-from anime_dcgan.training.job import last_checkpoint, record_failure, train_in, write_report_or_log
+from anime_dcgan.training.job import (
+    exclusive,
+    last_checkpoint,
+    record_failure,
+    train_in,
+    write_report_or_log,
+)
 
 if TYPE_CHECKING:
     from optuna import Study, Trial
@@ -146,9 +153,9 @@ def _train(run_dir: Path, overrides: list[str], prune: Any) -> float:
     folder = [f"run_dir={quote_value(str(run_dir))}", f"run={quote_value(run_dir.name)}"]
     config = compose("train", [*overrides, *folder])
     check_settings(config)
-    run_dir.mkdir(exist_ok=True)
     argv = [*overrides, run_override(run_dir)]
-    distance = train_in(run_dir, config, argv, last_checkpoint(run_dir), [prune])
+    with exclusive(run_dir):
+        distance = train_in(run_dir, config, argv, last_checkpoint(run_dir), [prune])
     if math.isinf(distance):
         raise UserError("no distance was measured: the reason is logged above")
     return distance
@@ -222,7 +229,8 @@ def main() -> None:
     def run(config: DictConfig) -> None:
         search(config, argv, space, fixed)
 
-    run()
+    with new_run():
+        run()
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from omegaconf import DictConfig
 
 from anime_dcgan.cli.checks import boolean
 from anime_dcgan.cli.command import INTERRUPTED, check_run_name, command, fail, in_sweep
+from anime_dcgan.cli.new_run import new_run
 from anime_dcgan.cli.overrides import (
     INFO_FLAGS,
     OUTPUTS,
@@ -30,7 +31,7 @@ from anime_dcgan.run.runs import by_epoch
 from anime_dcgan.system.console import is_first_process, log
 from anime_dcgan.system.errors import UserError, explain_os_error
 from anime_dcgan.system.reader import read_object
-from anime_dcgan.training.job import last_checkpoint, train_in
+from anime_dcgan.training.job import exclusive, last_checkpoint, train_in
 from anime_dcgan.training.sweep import train_job
 
 
@@ -51,6 +52,15 @@ def train(config: DictConfig) -> float:
 
 
 def _train_alone(run_dir: Path, config: DictConfig) -> float:
+    with exclusive(run_dir):
+        ckpt_path = _choose_checkpoint(run_dir, config)
+        distance = train_in(run_dir, config, sys.argv[1:], ckpt_path)
+    _print_once(_summarise(run_dir))
+    return distance
+
+
+def _choose_checkpoint(run_dir: Path, config: DictConfig) -> Path | str | None:
+    """Return the checkpoint to resume from, if any; raise `UserError` if the folder is in use."""
     last = last_checkpoint(run_dir)
     if is_first_process() and config.ckpt_path is None:
         _check_unused(run_dir)
@@ -62,10 +72,7 @@ def _train_alone(run_dir: Path, config: DictConfig) -> float:
             or "remove ckpt_path=last to start it, or use another run=..."
         )
         raise UserError(f"ckpt_path=last: {run_dir} has no last.ckpt: {fix}")
-    ckpt_path = last if config.ckpt_path == "last" else config.ckpt_path
-    distance = train_in(run_dir, config, sys.argv[1:], ckpt_path)
-    _print_once(_summarise(run_dir))
-    return distance
+    return last if config.ckpt_path == "last" else config.ckpt_path
 
 
 def _check_unused(run_dir: Path) -> None:
@@ -156,7 +163,8 @@ def main() -> None:
             _resume_run(argv)
     _check_outputs(argv)
     try:
-        train()
+        with new_run():
+            train()
     except KeyboardInterrupt:  # while a launcher waited for the jobs
         _print_once(f"\nstopped\n\nResume: {command_line(sys.argv[1:])}")
         raise SystemExit(INTERRUPTED) from None

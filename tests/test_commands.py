@@ -203,9 +203,7 @@ def test_invalid_overrides_are_explained_in_one_line(call, tmp_path: Path, argum
     result = call("train", *arguments, cwd=tmp_path, status=2)
     assert f"error: {message}" in result.stderr
     assert "Traceback" not in result.stderr and len(result.stderr.splitlines()) <= 2
-    assert "-m" in arguments or not any(
-        (tmp_path / "outputs").iterdir()
-    )  # Hydra records a sweep first
+    assert not any((tmp_path / "outputs").iterdir())
 
 
 def test_values_of_options_are_not_taken_for_overrides(call, tmp_path: Path):
@@ -429,3 +427,39 @@ def test_a_damaged_last_checkpoint_is_explained_with_the_remaining_ones(
     assert "epoch=0003.ckpt" in stderr
     stderr = call("train", *TINY, "run=b", "ckpt_path=last", cwd=tmp_path, status=2).stderr
     assert "remove ckpt_path=last to start it" in stderr
+
+
+def contents_of(folder: Path) -> dict[str, bytes]:
+    paths = (path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["loss=hinge", "data.count=77"], "already has a run"),
+        (["loss=hinge", "ckpt_path=last"], "the checkpoint was trained with loss"),
+        (["trainer.max_epochs=2", "ckpt_path=last"], "3 epochs already: set trainer.max_epochs"),
+        (["max_kimg=0.04", "ckpt_path=last"], "96 images already: set max_kimg above 0.096"),
+        (["trainer.accelerator=abacus", "ckpt_path=last"], "trainer"),
+        (["callbacks.samples.count=0", "ckpt_path=last"], "callbacks.samples.count=0"),
+    ],
+)
+def test_a_refused_command_changes_no_file_of_the_run(
+    call, finished: Path, tmp_path: Path, overrides: list[str], message: str
+):
+    run_dir = shutil.copytree(finished / "outputs/a", tmp_path / "outputs/a")
+    before = contents_of(run_dir)
+    budget = () if "trainer.max_epochs=2" in overrides else ("trainer.max_epochs=3",)
+    result = call("train", *TINY, *budget, *overrides, "run=a", cwd=tmp_path, status=2)
+    assert message in result.stderr and "Traceback" not in result.stderr
+    assert contents_of(run_dir) == before
+    resumed = call("train", *TINY, "trainer.max_epochs=3", "ckpt_path=last", cwd=tmp_path)
+    assert str(run_dir) in resumed.stdout
+
+
+@pytest.mark.parametrize("name", [(), ("run=b",)])
+@pytest.mark.parametrize("mistake", ["data.count=0", "callbacks.samples.count=0"])
+def test_a_refused_command_leaves_no_folder(call, tmp_path: Path, name, mistake: str):
+    call("train", *TINY, mistake, *name, cwd=tmp_path, status=2)
+    assert [path.name for path in (tmp_path / "outputs").iterdir()] in ([], ["cache"])

@@ -1,9 +1,11 @@
 """The decorator that turns a function into a command: settings, checks and exit statuses."""
 
+import contextlib
 import functools
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NoReturn
 
 import hydra
@@ -53,6 +55,8 @@ def command(name: str, **checks: Check) -> Callable[[Task], Callable[[], None]]:
             except KeyboardInterrupt:
                 print("\nstopped", file=sys.stderr)
                 raise SystemExit(INTERRUPTED) from None
+            finally:
+                _remove_empty_folder()
 
         main = hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name=name)(run)
 
@@ -71,6 +75,14 @@ def command(name: str, **checks: Check) -> Callable[[Task], Callable[[], None]]:
         return start
 
     return decorate
+
+
+def _remove_empty_folder() -> None:
+    """Delete the folder that Hydra made for a command that wrote nothing there."""
+    folder = Path(HydraConfig.get().runtime.output_dir)
+    if folder != Path.cwd():
+        with contextlib.suppress(OSError):
+            folder.rmdir()
 
 
 def in_sweep() -> bool:

@@ -12,6 +12,8 @@ from anime_dcgan.system.reader import is_regular, modified, read_yaml
 OUTPUTS = Path("outputs")
 NOT_TRAINING = ("ckpt_path=", "run=", "preview=", "trials=", "pruner.", "-", "hydra")
 """Prefixes of arguments that do not change what is trained."""
+RECORD = Path(".hydra") / "overrides.yaml"
+"""The overrides of a run, in its folder, as Hydra writes them."""
 SWEEPER_PARAMS = "hydra.sweeper.params"
 SEARCH_FILE = "search.json"
 """The training overrides of a search, in its folder."""
@@ -75,7 +77,7 @@ def find_invalid_run(argv: list[str]) -> str | None:
 
 def find_last_run(argv: list[str]) -> str | None:
     """Return the newest run below `outputs` that these arguments started and has a checkpoint."""
-    started = OUTPUTS.glob("*/.hydra/overrides.yaml")
+    started = OUTPUTS.glob(f"*/{RECORD}")
     found = {file.parent.parent / "checkpoints" / "last.ckpt": file for file in started}
     return _newest(
         checkpoint

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from anime_dcgan.cli.overrides import read_overrides, training_overrides
+from anime_dcgan.cli.overrides import RECORD, read_overrides, training_overrides
 from anime_dcgan.run.evaluations import RESULTS
 from anime_dcgan.run.outcome import FINISHED, read_failure
 from anime_dcgan.run.record import (
@@ -160,7 +160,7 @@ def _parse_evaluations(raw: Any) -> list[tuple[Measurement, dict[str, Any]]]:
 
 
 def _recipe_overrides(run: Path) -> list[str]:
-    overrides = training_overrides(read_overrides(run / ".hydra" / "overrides.yaml") or [])
+    overrides = training_overrides(read_overrides(run / RECORD) or [])
     return [each for each in overrides if not each.startswith(NOT_PART_OF_A_RECIPE)]
 
 

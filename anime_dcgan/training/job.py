@@ -3,16 +3,17 @@
 Lightning and torch are imported when the training starts, not with this module.
 """
 
+import os
 import traceback
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
 
 from anime_dcgan.cli.command import instantiate, user_message
-from anime_dcgan.cli.overrides import command_line
+from anime_dcgan.cli.overrides import RECORD, command_line, split_options
 from anime_dcgan.run.outcome import best_distance, write_failure
 from anime_dcgan.run.settings import CONFIG, check_resumable, check_same_faces, read_settings
 from anime_dcgan.system.console import is_first_process, log
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from anime_dcgan.data.datamodule import FacesDataModule
 
 LOCK = ".lock"  # held by the process that trains in the folder
+SWEEP_JOB = "ANIME_DCGAN_SWEEP_JOB"
+"""Environment variable of a command that trains for a sweep, and records why it failed."""
 
 
 def last_checkpoint(run_dir: Path) -> Path | None:
@@ -40,41 +43,45 @@ def train_in(
     ckpt_path: Path | str | None,
     callbacks: Sequence["Callback"] = (),
 ) -> float:
-    """Train, and return the best distance.
+    """Train in a folder that is locked by `exclusive`, and return the best distance.
+
+    Until the training begins, no file of an earlier run in this folder is changed.
 
     Parameters:
         argv: overrides that start this run, for its `command.txt`.
         callbacks: callbacks in addition to those of the configuration.
     """
+    from anime_dcgan.training.callbacks.provenance import RecordStart
     from anime_dcgan.training.fit import Interrupted, fit
 
-    with _exclusive(run_dir):
-        if is_first_process():
-            if ckpt_path is not None and ckpt_path == last_checkpoint(run_dir):
-                check_same_run(run_dir, config)
-            _write_provenance(run_dir, config, argv)
-        try:
-            fit(config, run_dir, ckpt_path, callbacks)
-        except Interrupted:
-            raise
-        except Exception as error:
-            if is_first_process():
-                record_failure(run_dir, error)
-            raise
-        if is_first_process():
-            write_report_or_log(run_dir)
+    if is_first_process() and ckpt_path is not None and ckpt_path == last_checkpoint(run_dir):
+        check_same_run(run_dir, config)
+    start = RecordStart(lambda: _record_start(run_dir, config, argv))
+    try:
+        fit(config, run_dir, ckpt_path, [start, *callbacks])
+    except Interrupted:
+        raise
+    except Exception as error:
+        if is_first_process() and (start.has_started or SWEEP_JOB in os.environ):
+            record_failure(run_dir, error)
+        raise
+    if is_first_process():
+        write_report_or_log(run_dir)
     return best_distance(run_dir)
 
 
 @contextmanager
-def _exclusive(run_dir: Path) -> Iterator[None]:
-    """Lock the folder; raise `UserError` if another command is training in it."""
+def exclusive(run_dir: Path) -> Iterator[None]:
+    """Lock the folder; raise `UserError` if another command is training in it.
+
+    If nothing was written there in the end, the folder is deleted.
+    """
     if not is_first_process():
         yield
         return
     with ExitStack() as stack:
+        mark_start(run_dir)
         with _writing_to(run_dir):
-            run_dir.mkdir(parents=True, exist_ok=True)
             locked = stack.enter_context(try_lock(run_dir / LOCK))
         if not locked:
             raise UserError(
@@ -82,7 +89,24 @@ def _exclusive(run_dir: Path) -> Iterator[None]:
                 "run=..."
             )
         remove_abandoned_partials(run_dir)
-        yield
+        try:
+            yield
+        finally:
+            _remove_unused(run_dir)
+
+
+def mark_start(run_dir: Path) -> None:
+    """Set the time of the folder's lock file: a command begins with this run."""
+    with _writing_to(run_dir):
+        run_dir.mkdir(parents=True, exist_ok=True)
+        (run_dir / LOCK).touch()
+
+
+def _remove_unused(run_dir: Path) -> None:
+    if [path.name for path in run_dir.iterdir()] == [LOCK]:
+        (run_dir / LOCK).unlink(missing_ok=True)
+        with suppress(OSError):  # another command has begun
+            run_dir.rmdir()
 
 
 def check_same_run(run_dir: Path, config: DictConfig) -> None:
@@ -119,11 +143,17 @@ def record_failure(run_dir: Path, error: Exception) -> str:
     return message
 
 
-def _write_provenance(run_dir: Path, config: DictConfig, argv: list[str]) -> None:
+def _record_start(run_dir: Path, config: DictConfig, argv: list[str]) -> None:
+    record_settings(run_dir, config, argv)
+    with _writing_to(run_dir), open_to_append(run_dir / "command.txt") as file:
+        file.write(f"{command_line(argv)}\n".encode(errors="replace"))
+
+
+def record_settings(run_dir: Path, config: DictConfig, argv: list[str]) -> None:
+    """Write the resolved configuration, and the overrides by which `ckpt_path=last` finds it."""
     with _writing_to(run_dir):
         write_text(run_dir / CONFIG, OmegaConf.to_yaml(config, resolve=True))
-        with open_to_append(run_dir / "command.txt") as file:
-            file.write(f"{command_line(argv)}\n".encode(errors="replace"))
+        write_text(run_dir / RECORD, OmegaConf.to_yaml(split_options(argv)[1]))
 
 
 def _writing_to(run_dir: Path) -> AbstractContextManager[None]:

@@ -6,8 +6,8 @@ command resumes a sweep that was stopped.
 
 import hashlib
 import math
+import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -26,12 +26,18 @@ from anime_dcgan.run.outcome import FAILURE, FINISHED, best_distance, is_finishe
 from anime_dcgan.run.settings import CONFIG
 from anime_dcgan.system.console import log
 from anime_dcgan.system.errors import RefusedFileError, UserError
+from anime_dcgan.system.files import try_lock
 from anime_dcgan.system.reader import modified, read_text
 from anime_dcgan.training.job import (
+    LOCK,
+    SWEEP_JOB,
     check_same_data,
     check_same_run,
+    exclusive,
     last_checkpoint,
+    mark_start,
     record_failure,
+    record_settings,
     train_in,
 )
 
@@ -42,38 +48,42 @@ UNSAFE_CHARACTERS = re.compile(r"[\x00-\x20/\\:*?\"'<>|]+")
 
 def train_job(run_dir: Path, config: DictConfig) -> float:
     """Train one run of a sweep, unless it is finished, and return its best distance."""
-    _adopt_same_run(run_dir, config)
+    argv = training_overrides(list(HydraConfig.get().overrides.task))
+    _adopt_same_run(run_dir, config, argv)
+    mark_start(run_dir)
     if is_finished(run_dir, config):
         check_same_run(run_dir, config)
         check_same_data(run_dir, config)
         log(f"{run_dir} is already finished")
         return best_distance(run_dir)
-    argv = training_overrides(list(HydraConfig.get().overrides.task))
     if config.trainer.devices != 1:
         return _train_in_subprocess(run_dir, argv)
     start = config.ckpt_path if config.ckpt_path != "last" else None
     argv = [override for override in argv if not override.startswith("sweep=")]
     argv.append(run_override(run_dir))
-    return train_in(run_dir, config, argv, last_checkpoint(run_dir) or start)
+    with exclusive(run_dir):
+        return train_in(run_dir, config, argv, last_checkpoint(run_dir) or start)
 
 
-def _adopt_same_run(run_dir: Path, config: DictConfig) -> None:
+def _adopt_same_run(run_dir: Path, config: DictConfig, argv: list[str]) -> None:
     """Rename a run of this sweep with exactly these settings to `run_dir`, if that is still empty.
 
-    `loss=bce` becomes `loss=bce,seed=0` when a sweep over losses is extended to seeds.
+    `loss=bce` becomes `loss=bce,seed=0` when a sweep over losses is extended to seeds. A run that
+    another command is training stays.
     """
-    if [path.name for path in run_dir.iterdir()] != [".hydra"]:
+    if any(run_dir.iterdir()):
         return
     requested = OmegaConf.to_yaml(config, resolve=True)
     for other in run_dir.parent.glob(f"*/{CONFIG}"):
-        if _read_text(other).replace(str(other.parent), str(run_dir)) == requested:
-            log(f"renaming {other.parent} to {run_dir.name}, which has the same settings")
-            shutil.rmtree(other.parent / ".hydra")
-            (run_dir / ".hydra").rename(other.parent / ".hydra")
-            run_dir.rmdir()
-            other.parent.rename(run_dir)
-            OmegaConf.save(config, run_dir / CONFIG, resolve=True)
-            return
+        if _read_text(other).replace(str(other.parent), str(run_dir)) != requested:
+            continue
+        with try_lock(other.parent / LOCK) as locked:
+            if locked:
+                log(f"renaming {other.parent} to {run_dir.name}, which has the same settings")
+                run_dir.rmdir()
+                other.parent.rename(run_dir)
+                record_settings(run_dir, config, argv)
+                return
 
 
 def _read_text(path: Path) -> str:
@@ -89,7 +99,8 @@ def _train_in_subprocess(run_dir: Path, argv: list[str]) -> float:
     argv = [*argv, f"hydra.run.dir={quote_value(str(run_dir))}", "hydra.mode=RUN"]
     if last_checkpoint(run_dir):
         argv.append("ckpt_path=last")
-    with subprocess.Popen([sys.executable, "-m", "anime_dcgan.train", *argv]) as process:
+    command = [sys.executable, "-m", "anime_dcgan.train", *argv]
+    with subprocess.Popen(command, env={**os.environ, SWEEP_JOB: "1"}) as process:
         try:
             status = process.wait()
         except KeyboardInterrupt:  # the process got the signal too and saves
@@ -135,6 +146,7 @@ class SweepCallback(Callback):
             (run_dir / FAILURE).unlink(missing_ok=True)
             return
         error = job_return._return_value
+        mark_start(run_dir)
         print_error(f"{run_dir.name}: {record_failure(run_dir, error)}")
         job_return.status = JobStatus.COMPLETED  # so that the other jobs continue
         job_return.return_value = math.inf
@@ -177,8 +189,8 @@ def file_name(text: str) -> str:
 
 def _job_times(folder: Path) -> dict[Path, tuple[int, int]]:
     """Return when each job was last started and when it finished, in ns; 0 if it did not."""
-    starts = {file.parent.parent: file for file in folder.glob("[!.]*/.hydra/overrides.yaml")}
-    return {run: (modified(starts[run]), modified(run / FINISHED)) for run in sorted(starts)}
+    runs = sorted(file.parent for file in folder.glob(f"[!.]*/{LOCK}"))
+    return {run: (modified(run / LOCK), modified(run / FINISHED)) for run in runs}
 
 
 def _print_summary(

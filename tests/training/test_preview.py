@@ -25,7 +25,7 @@ def test_a_preview_is_written_and_nothing_is_trained(call, tmp_path: Path):
     path = tmp_path / "outputs/a/preview.png"
     assert str(path) in result.stdout
     assert "original; 9 times augmented" in result.stdout
-    assert {entry.name for entry in path.parent.iterdir()} == {".hydra", "preview.png"}
+    assert {entry.name for entry in path.parent.iterdir()} == {"preview.png"}
     faces = cells(path)
     assert faces.shape == (8, 10, SIZE, SIZE, 3)
     for real, *augmented in faces:

@@ -1,5 +1,6 @@
-"""Storing the configuration in checkpoints, and resuming only with the same settings."""
+"""Recording the settings of a run, and resuming only with the same ones."""
 
+from collections.abc import Callable
 from typing import Any
 
 from lightning import Callback, Trainer
@@ -32,6 +33,23 @@ class Provenance(Callback):
     ) -> None:
         check_resumable(checkpoint["config"], self.config)
         check_same_faces(faces_of(checkpoint), _faces(trainer))
+
+
+class RecordStart(Callback):
+    """Record the command in the run's files once the training begins, which nothing refused.
+
+    Parameters:
+        record: writes the files.
+    """
+
+    def __init__(self, record: Callable[[], None]) -> None:
+        self.has_started = False
+        self._record = record
+
+    def on_train_start(self, trainer: Trainer, pl_module: GAN) -> None:
+        self.has_started = True
+        if trainer.is_global_zero:
+            self._record()
 
 
 def _faces(trainer: Trainer) -> Fingerprint:

@@ -1,7 +1,8 @@
 """`python -m anime_dcgan.search`: search for the settings with the lowest distance.
 
 The overrides are those of `train`, some of them ranges. Each trial is a run below the search's
-folder, where Optuna keeps its journal, so that the same command resumes a stopped search.
+folder, where Optuna keeps its journal, so that the same command resumes a stopped search. Started
+several times at once, it shares the trials.
 """
 
 import importlib.util
@@ -9,6 +10,7 @@ import math
 import random
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,8 +40,10 @@ from anime_dcgan.cli.search_space import Space, make_space, split_ranges, to_ove
 from anime_dcgan.cli.signatures import check_settings
 from anime_dcgan.system.console import log, table_console
 from anime_dcgan.system.errors import UserError
-from anime_dcgan.system.files import write_json
+from anime_dcgan.system.files import wait_for_lock, write_json
 from anime_dcgan.training.job import (
+    LOCK,
+    FolderInUseError,
     exclusive,
     last_checkpoint,
     record_failure,
@@ -61,9 +65,14 @@ def search(config: DictConfig, argv: list[str], space: Space, fixed: list[str]) 
     """
     _check(config, space)
     folder = Path(config.run_dir)
-    study = _open_study(folder, config, argv)
-    for trial in _trials(study, space, config):
-        _run_trial(study, trial, folder, fixed)
+    with wait_for_lock(folder / LOCK):
+        study = _open_study(folder, config, argv)
+    trials = Trials(study, space, folder, config)
+    while True:
+        with trials.next() as trial:
+            if trial is None:
+                break
+            _run_trial(study, trial, folder, fixed)
     _print_table(study, folder, fixed)
 
 
@@ -102,24 +111,63 @@ def _open_study(folder: Path, config: DictConfig, argv: list[str]) -> "Study":
     )
 
 
-def _trials(study: "Study", space: Space, config: DictConfig) -> Iterator["Trial"]:
-    """Yield the interrupted trials, then new ones, up to `config.trials` in all.
+class Trials:
+    """The trials of a study, which several commands may share.
 
-    The sampler is seeded for each trial, so that a resumed search proposes the same parameters.
+    The folder of a trial is locked while a command trains it, so that a running trial whose folder
+    is not locked was interrupted.
     """
-    from optuna import Trial
-    from optuna.samplers import TPESampler
-    from optuna.trial import TrialState
 
-    for interrupted in study.get_trials(states=[TrialState.RUNNING]):
-        if interrupted.params.keys() == space.keys():
-            yield Trial(study, interrupted._trial_id)
-        else:
-            study.tell(interrupted.number, state=TrialState.FAIL)
-    while (number := len(study.get_trials(deepcopy=False))) < config.trials:
-        seed = random.Random(f"{config.seed}, {number}").getrandbits(32)
-        study.sampler = TPESampler(seed=seed)
-        yield study.ask(space)
+    def __init__(self, study: "Study", space: Space, folder: Path, config: DictConfig) -> None:
+        self._study, self._space, self._folder, self._config = study, space, folder, config
+        self._shared: set[int] = set()
+
+    @contextmanager
+    def next(self) -> Iterator["Trial | None"]:
+        """Lock and yield an interrupted trial, or a new one; None after `config.trials` in all."""
+        with ExitStack() as stack:
+            with wait_for_lock(self._folder / LOCK):
+                trial = self._resume(stack) or self._ask(stack)
+            yield trial
+
+    def _resume(self, stack: ExitStack) -> "Trial | None":
+        from optuna import Trial
+        from optuna.trial import TrialState
+
+        for trial in self._study.get_trials(states=[TrialState.RUNNING]):
+            run_dir = _run_dir(self._folder, trial.number)
+            try:
+                stack.enter_context(exclusive(run_dir))
+            except FolderInUseError:
+                if trial.number not in self._shared:
+                    log(f"{run_dir} is trained by another command, which shares this search")
+                    self._shared.add(trial.number)
+                continue
+            if trial.params.keys() == self._space.keys():
+                log(f"{run_dir} was interrupted: resuming it")
+                return Trial(self._study, trial._trial_id)
+            self._study.tell(trial.number, state=TrialState.FAIL)
+        return None
+
+    def _ask(self, stack: ExitStack) -> "Trial | None":
+        """Return a new trial, if any is left.
+
+        The sampler is seeded for each trial, so that a resumed search proposes the same parameters.
+        """
+        from optuna.samplers import TPESampler
+
+        number = len(self._study.get_trials(deepcopy=False))
+        if number >= self._config.trials:
+            return None
+        seed = random.Random(f"{self._config.seed}, {number}").getrandbits(32)
+        self._study.sampler = TPESampler(seed=seed)
+        trial = self._study.ask(self._space)
+        stack.enter_context(exclusive(_run_dir(self._folder, trial.number)))
+        return trial
+
+
+def _run_dir(folder: Path, number: int) -> Path:
+    return folder / f"trial={number:04d}"
 
 
 def _run_trial(study: "Study", trial: "Trial", folder: Path, fixed: list[str]) -> None:
@@ -128,7 +176,7 @@ def _run_trial(study: "Study", trial: "Trial", folder: Path, fixed: list[str]) -
     from anime_dcgan.training.callbacks.prune import Prune, Pruned
     from anime_dcgan.training.fit import Interrupted
 
-    run_dir = folder / f"trial={trial.number:04d}"
+    run_dir = _run_dir(folder, trial.number)
     params = to_overrides(trial.params)
     log(f"{run_dir}: {' '.join(params)}")
     try:
@@ -154,8 +202,7 @@ def _train(run_dir: Path, overrides: list[str], prune: Any) -> float:
     config = compose("train", [*overrides, *folder])
     check_settings(config)
     argv = [*overrides, run_override(run_dir)]
-    with exclusive(run_dir):
-        distance = train_in(run_dir, config, argv, last_checkpoint(run_dir), [prune])
+    distance = train_in(run_dir, config, argv, last_checkpoint(run_dir), [prune])
     if math.isinf(distance):
         raise UserError("no distance was measured: the reason is logged above")
     return distance
@@ -194,10 +241,15 @@ def _print_table(study: "Study", folder: Path, fixed: list[str]) -> None:
         style = "bold green" if trial is best else None
         table.add_row(str(trial.number), trial.state.name.lower(), distance, *params, style=style)
     table_console().print(table)
+    running = sum(trial.state == TrialState.RUNNING for trial in trials)
+    if running:
+        print(f"{running} trials are still trained by other commands")
+    if best is None and running:
+        return
     if best is None:
         raise UserError(f"no trial was completed: see {folder}/*/failure.json for the reasons")
     argv = [*training_overrides(fixed), *to_overrides(best.params)]
-    print(f"\nbest   {folder / f'trial={best.number:04d}'}\nTrain: {command_line(argv)}")
+    print(f"\nbest   {_run_dir(folder, best.number)}\nTrain: {command_line(argv)}")
 
 
 def _format_param(value: Any) -> str:

@@ -134,6 +134,27 @@ def test_an_interrupted_trial_resumes_with_its_parameters(call: Call, tmp_path: 
     assert list(trial.intermediate_values) == list(range(1, len(rows) + 1))
 
 
+def test_several_commands_share_the_trials_of_a_search(call: Call, tmp_path: Path, monkeypatch):
+    from anime_dcgan import search
+
+    argv = (*SMALL, "optimizer.lr=interval(1e-4,1e-3)")
+    run_trial = search._run_trial
+
+    def run_beside_another(*arguments: Any) -> None:
+        monkeypatch.setattr(search, "_run_trial", run_trial)
+        result = call("search", *argv, "trials=2", cwd=tmp_path)  # while trial 0 is locked
+        assert "trial=0000 is trained by another command" in result.stderr
+        assert "1 trials are still trained by other commands" in result.stdout
+        states = [trial.state for trial in trials(tmp_path / "outputs/a")]
+        assert states == [TrialState.RUNNING, TrialState.COMPLETE]
+        run_trial(*arguments)
+
+    monkeypatch.setattr(search, "_run_trial", run_beside_another)
+    call("search", *argv, "trials=2", cwd=tmp_path)
+    states = [trial.state for trial in trials(tmp_path / "outputs/a")]
+    assert states == [TrialState.COMPLETE, TrialState.COMPLETE]
+
+
 def test_poor_trials_are_pruned_and_failed_trials_recorded(call: Call, tmp_path: Path, monkeypatch):
     from optuna.pruners import MedianPruner
 

@@ -30,6 +30,10 @@ SWEEP_JOB = "ANIME_DCGAN_SWEEP_JOB"
 """Environment variable of a command that trains for a sweep, and records why it failed."""
 
 
+class FolderInUseError(UserError):
+    """Another command is training in the folder."""
+
+
 def last_checkpoint(run_dir: Path) -> Path | None:
     """Return the checkpoint to resume the run from, if there is one."""
     path = run_dir / "checkpoints" / "last.ckpt"
@@ -72,7 +76,7 @@ def train_in(
 
 @contextmanager
 def exclusive(run_dir: Path) -> Iterator[None]:
-    """Lock the folder; raise `UserError` if another command is training in it.
+    """Lock the folder; raise `FolderInUseError` if another command is training in it.
 
     If nothing was written there in the end, the folder is deleted.
     """
@@ -84,7 +88,7 @@ def exclusive(run_dir: Path) -> Iterator[None]:
         with _writing_to(run_dir):
             locked = stack.enter_context(try_lock(run_dir / LOCK))
         if not locked:
-            raise UserError(
+            raise FolderInUseError(
                 f"{run_dir} is being trained by another command: wait for it, or choose another "
                 "run=..."
             )

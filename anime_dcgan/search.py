@@ -243,7 +243,7 @@ def _print_table(study: "Study", folder: Path, fixed: list[str]) -> None:
     table_console().print(table)
     running = sum(trial.state == TrialState.RUNNING for trial in trials)
     if running:
-        print(f"{running} trials are still trained by other commands")
+        print(f"still trained by other commands: {running}")
     if best is None and running:
         return
     if best is None:

@@ -144,7 +144,7 @@ def test_several_commands_share_the_trials_of_a_search(call: Call, tmp_path: Pat
         monkeypatch.setattr(search, "_run_trial", run_trial)
         result = call("search", *argv, "trials=2", cwd=tmp_path)  # while trial 0 is locked
         assert "trial=0000 is trained by another command" in result.stderr
-        assert "1 trials are still trained by other commands" in result.stdout
+        assert "still trained by other commands: 1" in result.stdout
         states = [trial.state for trial in trials(tmp_path / "outputs/a")]
         assert states == [TrialState.RUNNING, TrialState.COMPLETE]
         run_trial(*arguments)

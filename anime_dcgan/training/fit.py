@@ -25,6 +25,7 @@ from anime_dcgan.training.callbacks.progress import ProgressBar
 from anime_dcgan.training.callbacks.provenance import Provenance
 from anime_dcgan.training.checkpoint_io import AtomicCheckpointIO
 from anime_dcgan.training.gan import GAN
+from anime_dcgan.training.resume import check_checkpoint
 
 __all__ = ["Interrupted", "fit"]
 
@@ -50,6 +51,8 @@ def fit(
     module: GAN = instantiate(config.gan)
     data: FacesDataModule = instantiate(config.datamodule)
     trainer = _make_trainer(config, [Provenance(plain), Position(), *callbacks], run_dir)
+    if ckpt_path is not None:
+        check_checkpoint(Path(ckpt_path), config, data, trainer)
     trainer.fit(module, data, ckpt_path=ckpt_path, weights_only=True)
     if trainer.is_global_zero:
         write_finished(run_dir, config, module.images_seen, epoch_now(trainer))

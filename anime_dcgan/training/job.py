@@ -70,6 +70,7 @@ def train_in(
             record_failure(run_dir, error)
         raise
     if is_first_process():
+        start.record()  # of a run that needed no more training
         write_report_or_log(run_dir)
     return best_distance(run_dir)
 

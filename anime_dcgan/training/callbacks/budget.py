@@ -20,20 +20,6 @@ class Budget(Callback):
             )
         self.max_kimg = max_kimg
 
-    def on_load_checkpoint(
-        self, trainer: Trainer, pl_module: GAN, checkpoint: dict[str, Any]
-    ) -> None:
-        """Raise `UserError` if the run that resumes was trained beyond the budget."""
-        epochs, images = checkpoint["epochs_done"], checkpoint["images_seen"]
-        if trainer.max_epochs is not None and 0 <= trainer.max_epochs < epochs:
-            raise UserError(
-                f"this run has {epochs:g} epochs already: set trainer.max_epochs above that"
-            )
-        if self.max_kimg is not None and images >= 1000 * self.max_kimg + _step_images(trainer):
-            raise UserError(
-                f"this run has {images:,} images already: set max_kimg above {images / 1000:g}"
-            )
-
     def on_train_start(self, trainer: Trainer, pl_module: GAN) -> None:
         self._stop_when_spent(trainer, pl_module)
 
@@ -45,12 +31,6 @@ class Budget(Callback):
     def _stop_when_spent(self, trainer: Trainer, module: GAN) -> None:
         if self.max_kimg is not None and module.images_seen >= 1000 * self.max_kimg:
             trainer.should_stop = True
-
-
-def _step_images(trainer: Trainer) -> int:
-    """Return the number of real images per step, over all processes."""
-    data = trainer.datamodule  # pyright: ignore[reportAttributeAccessIssue]
-    return data.batch_size * data.accumulate * trainer.world_size
 
 
 def images_per_epoch(trainer: Trainer) -> int:

@@ -1,22 +1,17 @@
-"""Recording the settings of a run, and resuming only with the same ones."""
+"""Recording the settings of a run, in its files and in its checkpoints."""
 
 from collections.abc import Callable
 from typing import Any
 
 from lightning import Callback, Trainer
 
-from anime_dcgan.run.checkpoint import faces_of
-from anime_dcgan.run.settings import Fingerprint, check_resumable, check_same_faces
+from anime_dcgan.run.settings import Fingerprint
 from anime_dcgan.training.callbacks.periodic import epoch_now
 from anime_dcgan.training.gan import GAN
 
 
 class Provenance(Callback):
-    """Store the epoch, the configuration and a hash of the faces, as plain values, in checkpoints.
-
-    Loading a checkpoint raises `UserError` if the faces or a setting that is critical for resuming
-    differ.
-    """
+    """Store epoch, configuration and a hash of the faces in checkpoints, as plain values."""
 
     def __init__(self, config: dict[str, Any]) -> None:
         self.config = config
@@ -27,12 +22,6 @@ class Provenance(Callback):
         checkpoint["config"] = self.config
         checkpoint["epochs_done"] = epoch_now(trainer)
         checkpoint["faces"] = _faces(trainer)
-
-    def on_load_checkpoint(
-        self, trainer: Trainer, pl_module: GAN, checkpoint: dict[str, Any]
-    ) -> None:
-        check_resumable(checkpoint["config"], self.config)
-        check_same_faces(faces_of(checkpoint), _faces(trainer))
 
 
 class RecordStart(Callback):
@@ -46,10 +35,15 @@ class RecordStart(Callback):
         self.has_started = False
         self._record = record
 
-    def on_train_start(self, trainer: Trainer, pl_module: GAN) -> None:
-        self.has_started = True
-        if trainer.is_global_zero:
+    def record(self) -> None:
+        """Write the files, unless they were written already."""
+        if not self.has_started:
+            self.has_started = True
             self._record()
+
+    def on_train_start(self, trainer: Trainer, pl_module: GAN) -> None:
+        if trainer.is_global_zero:
+            self.record()
 
 
 def _faces(trainer: Trainer) -> Fingerprint:

@@ -27,7 +27,8 @@ def test_all_rows_of_several_processes_are_kept(tmp_path: Path):
 
 
 def test_a_key_has_one_row(tmp_path: Path):
-    add_row(tmp_path, {"key": "a", "epoch": 1})
-    add_row(tmp_path, {"key": "a", "epoch": 2})
-    assert find_row(tmp_path, "a") == {"key": "a", "epoch": 1}
+    row = {"key": "a", "epoch": 1, "images": 1000, "values": {"swd/mean": 2.5}}
+    add_row(tmp_path, row)
+    add_row(tmp_path, row | {"epoch": 2})
+    assert find_row(tmp_path, "a") == row
     assert find_row(tmp_path, "b") is None

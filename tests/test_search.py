@@ -11,7 +11,7 @@ import pytest
 
 from anime_dcgan.run.checkpoint import read
 from tests.conftest import Result
-from tests.test_commands import TINY
+from tests.test_commands import TINY, run
 
 pytest.importorskip("optuna")
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
@@ -142,7 +142,7 @@ def test_several_commands_share_the_trials_of_a_search(call: Call, tmp_path: Pat
 
     def run_beside_another(*arguments: Any) -> None:
         monkeypatch.setattr(search, "_run_trial", run_trial)
-        result = call("search", *argv, "trials=2", cwd=tmp_path)  # while trial 0 is locked
+        result = run("search", *argv, "trials=2", cwd=tmp_path)  # in a process of its own
         assert "trial=0000 is trained by another command" in result.stderr
         assert "still trained by other commands: 1" in result.stdout
         states = [trial.state for trial in trials(tmp_path / "outputs/a")]

@@ -4,8 +4,10 @@ import contextlib
 import secrets
 import socket
 import sys
+import tempfile
 import threading
 import webbrowser
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ from anime_dcgan.cli.checks import boolean, format_value, integer
 from anime_dcgan.cli.command import command
 from anime_dcgan.run.runs import find_run
 from anime_dcgan.system.console import log
-from anime_dcgan.system.errors import UserError, explain_os_error
+from anime_dcgan.system.errors import UserError, explain_os_error, reason_of
 
 LOOPBACK_ADDRESSES = ("127.0.0.1", "localhost", "::1")
 MIN_TOKEN_LENGTH = 16
@@ -30,12 +32,35 @@ def studio(config: DictConfig) -> None:
     token = config.token
     if token is None and config.host not in LOOPBACK_ADDRESSES:
         token = secrets.token_urlsafe(24)
-    server_socket = _bind(config.host, config.port)
-    try:
-        app = _make_app(config.host, outputs, folder, only, token)
+    with (
+        contextlib.closing(_bind(config.host, config.port)) as server_socket,
+        _writable(folder, config.folder is None) as (writable, unsaved),
+    ):
+        app = _make_app(config.host, outputs, writable, only, token, unsaved)
         _serve(app, server_socket, _url(server_socket, config.host, token), config.browser)
-    finally:
-        server_socket.close()
+
+
+@contextlib.contextmanager
+def _writable(folder: Path, is_default: bool) -> Iterator[tuple[Path, str | None]]:
+    """Yield the folder, or a temporary one with the reason why nothing can be saved.
+
+    A folder that the user named is never replaced.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        if is_default:
+            unsaved = (
+                f"{folder} cannot be written ({reason_of(error)}), so faces can be drawn here but "
+                "not saved: use folder=... to save them elsewhere"
+            )
+            log(unsaved)
+            with tempfile.TemporaryDirectory() as temporary:
+                yield Path(temporary), unsaved
+            return
+    yield folder, None
 
 
 def _check(config: DictConfig) -> None:
@@ -78,7 +103,14 @@ def _bind(host: str, port: int) -> socket.socket:
     return server_socket
 
 
-def _make_app(host: str, outputs: Path, folder: Path, only: str | None, token: str | None) -> Any:
+def _make_app(
+    host: str,
+    outputs: Path,
+    folder: Path,
+    only: str | None,
+    token: str | None,
+    unsaved: str | None,
+) -> Any:
     try:
         from anime_dcgan.studio.app import Settings, create_app
         from anime_dcgan.studio.security import LOOPBACK
@@ -88,7 +120,7 @@ def _make_app(host: str, outputs: Path, folder: Path, only: str | None, token: s
         ) from None
     hosts = LOOPBACK if host in LOOPBACK_ADDRESSES else None
     with explain_os_error(f"folder={folder} cannot be written", "use another folder=..."):
-        return create_app(Settings(outputs, folder, only, hosts, token))
+        return create_app(Settings(outputs, folder, only, hosts, token, unsaved))
 
 
 def _url(server_socket: socket.socket, host: str, token: str | None) -> str:

@@ -37,6 +37,7 @@ class Settings:
         folder: folder of the database and of the files of jobs.
         only: name of the only run to show; None shows all.
         hosts, token: as in `SecurityMiddleware`.
+        unsaved: why nothing can be saved in this studio, or None; `folder` is a temporary one then.
     """
 
     outputs: Path
@@ -44,6 +45,7 @@ class Settings:
     only: str | None = None
     hosts: frozenset[str] | None = LOOPBACK
     token: str | None = None
+    unsaved: str | None = None
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -52,7 +54,7 @@ def create_app(settings: Settings) -> FastAPI:
     studio = Studio(
         renderer=Renderer(settings.outputs),
         library=Library(settings.outputs, settings.only),
-        store=Store(settings.folder / "studio.sqlite"),
+        store=Store(settings.folder / "studio.sqlite", settings.unsaved),
         render_queue=RenderQueue(),
         jobs=JobQueue(settings.folder / "jobs"),
     )
@@ -115,6 +117,10 @@ def _add_error_handlers(app: FastAPI) -> None:
     @app.exception_handler(RenderQueueFullError)
     async def render_queue_full(_: Request, error: RenderQueueFullError) -> JSONResponse:
         return problem(503, "too many faces are waiting to be rendered: try again later", 2)
+
+    @app.exception_handler(Exception)
+    async def bug(_: Request, error: Exception) -> JSONResponse:
+        return problem(500, f"the studio failed ({type(error).__name__}): its terminal shows why")
 
     @app.exception_handler(JobQueueFullError)
     async def job_queue_full(_: Request, error: JobQueueFullError) -> JSONResponse:

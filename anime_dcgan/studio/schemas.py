@@ -71,12 +71,13 @@ class Limits(BaseModel):
 
 
 class State(BaseModel):
-    """Version, limits and optional features of this studio."""
+    """Version, limits and optional features; `unsaved` is why nothing can be saved, if so."""
 
     version: str
     outputs: str
     limits: Limits
     mp4: bool
+    unsaved: str | None
 
 
 class SheetRequest(StrictModel):

@@ -30,7 +30,7 @@ def start(folder: Path) -> Iterator[Start]:
     """Return `start(*overrides)`, which gives the process, its port and its startup output."""
     started = []
 
-    def run(*overrides: str) -> tuple[subprocess.Popen[str], int, str]:
+    def run(*overrides: str, expected: str = "") -> tuple[subprocess.Popen[str], int, str]:
         command = [sys.executable, "-m", "anime_dcgan.studio", "port=0", "browser=false"]
         process = subprocess.Popen(
             [*command, *overrides], cwd=folder, stderr=subprocess.PIPE, text=True
@@ -38,6 +38,9 @@ def start(folder: Path) -> Iterator[Start]:
         started.append(process)
         assert process.stderr is not None
         output = process.stderr.readline()
+        if expected:
+            assert expected in output
+            output += process.stderr.readline()
         match = re.search(r":(\d+)/", output)
         assert match is not None, output + process.stderr.read()
         if "token=" in output:
@@ -108,3 +111,11 @@ def test_an_unwritable_folder_is_reported(folder: Path):
     command = [sys.executable, "-m", "anime_dcgan.studio", "browser=false", "port=0"]
     ended = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120)
     assert ended.returncode == 2 and "folder=" in ended.stderr
+
+
+def test_faces_are_drawn_where_nothing_can_be_saved(start: Start, folder: Path):
+    (folder / "outputs/.studio").write_text("not a folder")
+    _, port, output = start(expected="cannot be written")
+    assert "drawn here but not saved" in output
+    assert get(port, "/api/face.png?run=a&epoch=1&seed=5").status == 200
+    assert (folder / "outputs/.studio").read_text() == "not a folder"

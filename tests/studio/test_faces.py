@@ -2,11 +2,13 @@
 
 import io
 import json
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from fastapi.testclient import TestClient
 from PIL import Image
 
@@ -14,6 +16,7 @@ from anime_dcgan.explore.face import Face
 from anime_dcgan.run.checkpoint import load_generator
 from anime_dcgan.sampling import sample
 from anime_dcgan.studio.app import Settings, create_app
+from tests.checkpoints import make_checkpoint
 from tests.studio.conftest import CHANGE
 
 FACE = {"run": "a", "epoch": "10", "seed": 5}
@@ -160,8 +163,6 @@ def test_invalid_requests_give_one_line_errors(
 def test_a_checkpoint_that_contains_code_is_rejected(tmp_path: Path):
     import os
 
-    import torch
-
     class Malicious:
         def __reduce__(self) -> tuple[Any, tuple[str]]:
             return os.system, (f"touch {tmp_path / 'trace'}",)
@@ -179,3 +180,35 @@ def test_a_checkpoint_that_contains_code_is_rejected(tmp_path: Path):
 def test_a_wall_stops_at_the_largest_seed(client: TestClient):
     answer = client.get("/api/wall.png", params={**FACE, "seed": 2**32 - 3, "count": 64})
     assert pixels(answer.content).shape == (16, 3 * 16, 3)
+
+
+def test_nothing_can_be_saved_in_a_studio_that_only_draws(outputs: Path, tmp_path: Path):
+    reason = "outputs/.studio cannot be written"
+    app = create_app(Settings(outputs, tmp_path / "studio", unsaved=reason))
+    with TestClient(app, base_url="http://localhost", headers=CHANGE) as client:
+        assert client.get("/api/state").json()["unsaved"] == reason
+        assert client.get("/api/face.png", params={**FACE, "seed": 1}).status_code == 200
+        answer = client.post("/api/collections", json={"name": "a"})
+    assert (answer.status_code, answer.json()["detail"]) == (400, reason)
+
+
+def test_hostile_checkpoints_are_answered_in_one_line(tmp_path: Path):
+    checkpoint = make_checkpoint(tmp_path / "outputs/evil/checkpoints/last.ckpt")
+    app = create_app(Settings(tmp_path / "outputs", tmp_path / "studio"))
+    contents = torch.load(checkpoint, weights_only=True)
+    contents["state_dict"]["generator_ema.project.bias"][0] = torch.nan
+    with TestClient(app, base_url="http://localhost", headers=CHANGE) as client:
+
+        def ask() -> tuple[int, str]:
+            face = {"run": "evil", "epoch": "last", "seed": 1}
+            answer = client.get("/api/face.png", params=face)
+            return answer.status_code, answer.json()["detail"]
+
+        torch.save(contents, checkpoint)
+        assert ask()[0] == 400 and "not finite" in ask()[1]
+        with zipfile.ZipFile(checkpoint, "w") as archive:
+            archive.writestr("a/data.pkl", b"\x80\x02" + b"]" * 20_000_000 + b".")
+        assert ask()[0] == 400 and "opcodes" in ask()[1]
+        with zipfile.ZipFile(checkpoint, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("a/data.pkl", bytes(10**8))
+        assert ask()[0] == 400 and "compressed" in ask()[1]

@@ -21,6 +21,7 @@ def state(studio: StudioDep) -> schemas.State:
         outputs=str(studio.library.outputs),
         limits=schemas.Limits(upload=security.MAX_UPLOAD_BYTES),
         mp4=importlib.util.find_spec("imageio_ffmpeg") is not None,
+        unsaved=studio.store.unsaved,
     )
 
 

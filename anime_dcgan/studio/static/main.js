@@ -132,6 +132,8 @@ async function start() {
   try {
     const [state] = await Promise.all([getServerState(), watchRuns()]);
     if (state.mp4) offerMp4();
+    byId("unsaved").hidden = state.unsaved === null;
+    byId("unsaved").textContent = state.unsaved;
   } catch (error) {
     notifyError(error);
     if (error instanceof OfflineError)

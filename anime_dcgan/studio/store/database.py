@@ -35,6 +35,8 @@ class Database:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.refusal: str | None = None
+        """Why every change is refused, or None."""
         with self._translate_errors("opened"):
             try:
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -64,6 +66,8 @@ class Database:
 
         It holds the write lock from the start, so that its reads stay valid until it writes.
         """
+        if self.refusal is not None:
+            raise UserError(self.refusal)
         with self._translate_errors("written"), self._writing.begin() as connection:
             yield connection
 

@@ -29,10 +29,14 @@ class Store:
 
     Methods raise `NotFoundError` for an unknown id, `NameTakenError` if another collection has the
     name, and `UserError` for any other invalid argument.
+
+    Parameters:
+        unsaved: the reason for which every change is refused, or None.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, unsaved: str | None = None) -> None:
         self.database = Database(path)
+        self.unsaved = self.database.refusal = unsaved
 
     def close(self) -> None:
         self.database.close()

@@ -114,7 +114,7 @@ const get = (path, signal) => json("GET", path, { signal });
  */
 const post = (path, body, options) => json("POST", path, { body, ...options });
 
-/** @returns {Promise<{ mp4: boolean }>} */
+/** @returns {Promise<{ mp4: boolean, unsaved: string | null }>} */
 export const getServerState = () => get("/api/state");
 
 /**

@@ -44,11 +44,14 @@ def prepare(config: DictConfig) -> None:
     from anime_dcgan.cleaning.judgement import judge_pictures
     from anime_dcgan.cleaning.scan import scan
     from anime_dcgan.data.manifest import write_manifest
+    from anime_dcgan.data.picture_files import describe_passed_over
     from anime_dcgan.page.review import write_review
 
     thresholds = instantiate(config.thresholds)
     finder = None if config.get("crop") is None else instantiate(config.crop)
     paths, pictures = _open_sources(config)
+    if others := pictures.passed_over():
+        log(f"{len(pictures):,} pictures; {describe_passed_over(others)}")
     names = [config.data.repo] if config.source is None else [path.name for path in paths]
     title = " and ".join(names)
     scanned = scan(pictures, out / "scan", finder, config.workers, title)

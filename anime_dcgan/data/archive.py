@@ -13,16 +13,24 @@ import tempfile
 import weakref
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from anime_dcgan.data import picture_files
 from anime_dcgan.data.decoding import Stream
-from anime_dcgan.data.picture_files import check_size, describe_error, is_picture, no_pictures
+from anime_dcgan.data.picture_files import (
+    HEAD_BYTES,
+    Selection,
+    check_size,
+    describe_error,
+    no_pictures,
+)
 from anime_dcgan.data.source import Unreadable
 from anime_dcgan.system import scratch
-from anime_dcgan.system.errors import UserError, explain_os_error, reason_of
+from anime_dcgan.system.errors import DISK_FULL, UserError, reason_of
 
 Decompressor = type[gzip.GzipFile] | type[bz2.BZ2File] | type[lzma.LZMAFile]
 
@@ -32,6 +40,13 @@ DECOMPRESSORS: dict[bytes, Decompressor] = {
     b"\xfd7zXZ\x00": lzma.LZMAFile,
 }
 """Readers of compressed tar files, by the first bytes of the file."""
+
+COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
+DEFLATE64 = 9
+"""Number of a compression of .zip that the standard library cannot read (APPNOTE 4.4.5)."""
+
+MAX_ZIP_END = 20 + 22 + 0xFFFF
+"""Max bytes of the records at the end of a .zip, with its comment."""
 
 ARCHIVE_ERRORS = (
     zipfile.BadZipFile,
@@ -53,17 +68,21 @@ class ZipPictures:
         self.path = path
         self._opened: tuple[int, zipfile.ZipFile] | None = None
         with _archive_errors(path):
+            _check_not_split(path)
             self.identity = _archive_identity("zip", path)
+            selection = Selection()
             listing = sorted(
                 (member.filename, index)
                 for index, member in enumerate(self._archive().infolist())
-                if not member.is_dir() and is_picture(member.filename)
+                if not member.is_dir()
+                and selection.admits(member.filename, partial(self._read, member, HEAD_BYTES))
             )
-        if not listing:
-            self.close()
-            raise no_pictures(path)
         self.names = [name for name, _ in listing]
         self._member_indices = [index for _, index in listing]
+        self.passed_over = selection.passed_over
+        if error := self._unusable(selection):
+            self.close()
+            raise error
 
     def __getstate__(self) -> dict[str, object]:
         return {**self.__dict__, "_opened": None}
@@ -76,13 +95,27 @@ class ZipPictures:
 
     def open(self, index: int) -> Stream:
         member = self._member(index)
-        if member.flag_bits & 0x1:
-            raise Unreadable("encrypted with a password")
+        if (problem := _problem(member)) is not None:
+            raise Unreadable(problem)
         check_size(member.file_size)
-        with self._archive().open(member) as stream:
-            data = stream.read(picture_files.MAX_FILE_BYTES + 1)
+        data = self._read(member, picture_files.MAX_FILE_BYTES + 1)
         check_size(len(data))
         return io.BytesIO(data)
+
+    def _read(self, member: zipfile.ZipInfo, max_bytes: int) -> bytes:
+        with self._archive().open(member) as stream:
+            return stream.read(max_bytes)
+
+    def _unusable(self, selection: Selection) -> UserError | None:
+        """Return why no picture at all can be read; None if some can be tried."""
+        if not self.names:
+            return no_pictures(self.path, selection)
+        problems = [_problem(self._member(index)) for index in range(len(self.names))]
+        if None in problems:
+            return None
+        return UserError(
+            f"data.path={self.path} is {problems[0]}: unpack it, and use data.path=FOLDER"
+        )
 
     def size(self, index: int) -> int:
         return self._member(index).file_size
@@ -94,6 +127,42 @@ class ZipPictures:
         if self._opened is not None:
             self._opened[1].close()
             self._opened = None
+
+
+def _problem(member: zipfile.ZipInfo) -> str | None:
+    """Return why a member cannot be read, if its entry shows that."""
+    if member.flag_bits & 0x1:
+        return "encrypted with a password"
+    if member.compress_type == DEFLATE64:
+        return "compressed with Deflate64, as by Windows Explorer beyond 2 GB"
+    if member.compress_type not in COMPRESSIONS:
+        return f"compressed with the unsupported method {member.compress_type}"
+    return None
+
+
+def _check_not_split(path: Path) -> None:
+    """Raise `UserError` if the archive is the last part of several.
+
+    The record at the end of a .zip has the number of the part that it is in (APPNOTE 4.3.16), or in
+    a large archive the number of parts (4.3.15).
+    """
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - MAX_ZIP_END))
+        end = file.read()
+    start = end.rfind(b"PK\x05\x06")
+    if start < 0 or len(end) < start + 6:
+        return
+    locator = end[max(0, start - 20) : start]
+    parts = int.from_bytes(locator[16:], "little") if locator.startswith(b"PK\x06\x07") else 1
+    if int.from_bytes(end[start + 4 : start + 6], "little") not in (0, 0xFFFF) or parts > 1:
+        raise split_archive(path, f"zip -s 0 {path.name} --out whole.zip")
+
+
+def split_archive(path: Path, join: str) -> UserError:
+    return UserError(
+        f"data.path={path} is one part of a split archive: join the parts with\n{join}, "
+        "or unpack them with 7-Zip and use data.path=FOLDER"
+    )
 
 
 class TarPictures:
@@ -109,6 +178,7 @@ class TarPictures:
         self.path = path
         self._spans: dict[str, tuple[int, int]] = {}
         self._names: list[str] = []
+        self.passed_over: Counter[str] = Counter()
         self._data_path = path
         self._delete: Callable[[], object] | None = None
         with _archive_errors(path):
@@ -147,18 +217,19 @@ class TarPictures:
             self._delete, self._spans, self._names = None, {}, []
 
     def _list(self) -> None:
+        selection = Selection()
         with _archive_errors(self.path):
             if self._decompress is None:
                 with tarfile.open(self.path, "r:") as archive:
-                    self._spans = _spans(archive, lambda member: member.offset_data)
+                    self._spans = _spans(archive, selection, lambda member, *_: member.offset_data)
             else:
-                self._unpack(self._decompress)
+                self._unpack(self._decompress, selection)
         if not self._spans:
             self.close()
-            raise no_pictures(self.path)
-        self._names = sorted(self._spans)
+            raise no_pictures(self.path, selection)
+        self._names, self.passed_over = sorted(self._spans), selection.passed_over
 
-    def _unpack(self, decompress: Decompressor) -> None:
+    def _unpack(self, decompress: Decompressor, selection: Selection) -> None:
         """Write the pictures of a compressed tar end to end to a temporary file."""
         handle, name = tempfile.mkstemp(prefix=scratch.temporary_prefix("anime_unpacked"))
         os.close(handle)
@@ -166,49 +237,55 @@ class TarPictures:
         self._delete = weakref.finalize(self, _delete_own, self._data_path, os.getpid())
         with self._data_path.open("wb") as unpacked:
 
-            def copy(member: tarfile.TarInfo) -> int:
+            def copy(member: tarfile.TarInfo, head: bytes, content: io.BufferedReader) -> int:
                 offset = unpacked.tell()
-                content = archive.extractfile(member)
-                if content is not None and member.size <= picture_files.MAX_FILE_BYTES:
-                    _append(content.read(), unpacked)
+                if member.size <= picture_files.MAX_FILE_BYTES:
+                    unpacked.write(head + content.read())
                 return offset
 
             with (
                 decompress(self.path) as stream,
                 tarfile.open(fileobj=stream, mode="r|") as archive,
             ):
-                self._spans = _spans(archive, copy)
+                self._spans = _spans(archive, selection, copy)
                 while stream.read(1 << 20):  # gzip and xz keep their checksums at the end
                     pass
 
 
+def is_tar(head: bytes) -> bool:
+    """Return True if a file that begins with `head` may be a tar, compressed or not."""
+    return head.startswith(tuple(DECOMPRESSORS)) or head[257:262] == b"ustar"
+
+
 def _spans(
-    archive: tarfile.TarFile, offset_of: Callable[[tarfile.TarInfo], int]
+    archive: tarfile.TarFile,
+    selection: Selection,
+    offset_of: Callable[[tarfile.TarInfo, bytes, io.BufferedReader], int],
 ) -> dict[str, tuple[int, int]]:
-    """Return offset and size in bytes of each picture, by name; `offset_of` locates a member.
+    """Return offset and size in bytes of each picture, by name.
 
     A hard link has the span of its target; for a name that occurs twice the last member counts, as
     in tar itself; sparse members, which no program writes for pictures, are skipped.
+
+    Parameters:
+        offset_of: locates a member, given the bytes that were read from it, and the rest.
     """
     spans: dict[str, tuple[int, int]] = {}
     for member in archive:
-        if not is_picture(member.name):
-            continue
         if member.islnk() and member.linkname in spans:
             spans[member.name] = spans[member.linkname]
         elif member.isreg() and not member.issparse():
-            spans[member.name] = (offset_of(member), member.size)
+            content, head = archive.extractfile(member), io.BytesIO()
+            assert isinstance(content, io.BufferedReader)
+            if selection.admits(member.name, partial(_read_head, content, head)):
+                spans[member.name] = (offset_of(member, head.getvalue(), content), member.size)
     return spans
 
 
-def _append(data: bytes, unpacked: io.BufferedWriter) -> None:
-    """Write to the temporary file; raise `UserError` if that fails, as on a full disk."""
-    with explain_os_error(
-        f"the archive cannot be unpacked into {tempfile.gettempdir()}",
-        "set TMPDIR to a folder with more space,\nor unpack it yourself and use data.path=FOLDER",
-    ):
-        unpacked.write(data)
-        unpacked.flush()
+def _read_head(content: io.BufferedReader, head: io.BytesIO) -> bytes:
+    """Return the first bytes, and keep them in `head`: a stream is read once only."""
+    head.write(content.read(HEAD_BYTES))
+    return head.getvalue()
 
 
 def _delete_own(path: Path, owner: int) -> None:
@@ -239,6 +316,12 @@ def _archive_errors(path: Path) -> Iterator[None]:
             f"data.path={path} cannot be read ({reason_of(error)}): make it readable"
         ) from error
     except ARCHIVE_ERRORS as error:
+        if isinstance(error, OSError) and error.errno in DISK_FULL:
+            raise UserError(
+                f"data.path={path} cannot be unpacked into {tempfile.gettempdir()} "
+                f"({reason_of(error)}): set TMPDIR to a folder with more space,\n"
+                "or unpack it yourself and use data.path=FOLDER"
+            ) from error
         raise UserError(
             f"data.path={path} is a broken archive ({describe_error(error)}): "
             "download or pack it again, or pass the folder that it was unpacked to"

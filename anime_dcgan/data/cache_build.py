@@ -1,5 +1,6 @@
 """Building a cache: decoding a source into the files of a folder."""
 
+import contextlib
 import hashlib
 import io
 import json
@@ -12,10 +13,12 @@ from pathlib import Path
 
 import numpy as np
 
-from anime_dcgan.data.cache_files import flush, publish, write_array, write_text
+from anime_dcgan.data.cache_files import UNREADABLE, flush, publish, write_array, write_text
+from anime_dcgan.data.chunks import Chunk, read_chunks, write_chunks
 from anime_dcgan.data.pool import cores, in_order, with_progress
 from anime_dcgan.data.source import Source, Unreadable
 from anime_dcgan.system import scratch
+from anime_dcgan.system.console import log
 from anime_dcgan.system.errors import UserError, explain_os_error
 from anime_dcgan.system.files import sync
 
@@ -29,17 +32,6 @@ CHUNK_BYTES = 4 * 1024**2
 STAGING = ".building"
 
 
-@dataclass(frozen=True)
-class _Chunk:
-    """A range of source indices; its readable pictures are in the file from row `start`."""
-
-    start: int
-    digests: np.ndarray
-    indices: list[int]
-    unreadable: list[tuple[str, str]]
-    """Name and reason of each unreadable picture."""
-
-
 @dataclass
 class CacheBuild:
     """A build of a cache: decoding, writing, and renaming into place."""
@@ -49,9 +41,7 @@ class CacheBuild:
     folder: Path
     made_from: dict[str, object]
     workers: int | None
-    indices: list[int] = field(default_factory=list)
-    digests: list[np.ndarray] = field(default_factory=list)
-    unreadable: list[tuple[str, str]] = field(default_factory=list)
+    chunks: list[Chunk] = field(default_factory=list)
 
     def run(self) -> None:
         count = len(self.source)
@@ -59,54 +49,68 @@ class CacheBuild:
             raise UserError(f"{self._source_name()} holds no pictures")
         staging = self._make_staging()
         try:
+            self.chunks = read_chunks(staging)
             self._write_faces(staging / "faces.npy", count)
-            if not self.indices:
+            if not any(chunk.indices for chunk in self.chunks):
                 raise self._none_readable()
             with self._storage_errors():
                 self._write_records(staging)
                 publish(staging, self.folder, self.made_from)
+        except KeyboardInterrupt:
+            self._keep(staging)
+            raise
         finally:
             shutil.rmtree(staging, ignore_errors=True)
 
+    def _keep(self, staging: Path) -> None:
+        """Keep the chunks decoded so far, for the next build of this cache."""
+        done = sum(map(_count, self.chunks))
+        if done:
+            with contextlib.suppress(OSError):
+                write_chunks(staging, self.chunks)
+                sync(staging / "faces.npy")
+                shutil.rmtree(self._stopped(), ignore_errors=True)
+                staging.rename(self._stopped())
+                count = len(self.source)
+                log(f"\n{done:,} of {count:,} pictures are decoded, and kept for the next start")
+
+    def _stopped(self) -> Path:
+        """Return the folder of a build that was stopped by Ctrl-C."""
+        return self.folder.with_name(f".stopped-{self.folder.name}")
+
     def _write_faces(self, path: Path, count: int) -> None:
         """Write each chunk where it belongs if all pictures are readable; then close the gaps."""
-        with self._storage_errors(), path.open("w+b") as faces:
+        with self._storage_errors(), path.open("r+b" if self.chunks else "w+b") as faces:
             self._write_header(faces, count)
             faces.flush()
             header = faces.tell()
-            starts = self._gather(path, header)
-            if self.unreadable:
-                self._close_gaps(faces, header, starts)
-            self._write_header(faces, len(self.indices))
+            self._gather(path, header)
+            if any(chunk.unreadable for chunk in self.chunks):
+                self._close_gaps(faces, header)
+            self._write_header(faces, sum(len(chunk.indices) for chunk in self.chunks))
             flush(faces)
 
-    def _gather(self, path: Path, header: int) -> list[tuple[int, int]]:
-        """Decode all pictures into the file; return the first row and the length of each chunk."""
-        starts = []
+    def _gather(self, path: Path, header: int) -> None:
+        """Decode the chunks that are missing into the file."""
+        total = len(self.source) - sum(map(_count, self.chunks))
+        name = self._source_name()
         with (
-            closing(self._chunks(path, header)) as chunks,
-            closing(
-                with_progress(chunks, len(self.source), "decoding", self._source_name(), _count)
-            ) as progress,
+            closing(self._decoded(path, header)) as chunks,
+            closing(with_progress(chunks, total, "decoding", name, _size)) as progress,
         ):
             for chunk in progress:
-                starts.append((chunk.start, len(chunk.indices)))
-                self.digests.append(chunk.digests)
-                self.indices += chunk.indices
-                self.unreadable += chunk.unreadable
-        return starts
+                self.chunks.append(chunk)
+        self.chunks.sort(key=lambda chunk: chunk.start)
 
-    def _close_gaps(
-        self, faces: io.BufferedRandom, header: int, starts: list[tuple[int, int]]
-    ) -> None:
+    def _close_gaps(self, faces: io.BufferedRandom, header: int) -> None:
         """Move the pictures of each chunk to the end of the chunk before it."""
         row, end = self._picture_bytes(), 0
-        for start, count in starts:
-            faces.seek(header + start * row)
-            pictures = faces.read(count * row)
+        for chunk in self.chunks:
+            faces.seek(header + chunk.start * row)
+            pictures = faces.read(len(chunk.indices) * row)
             faces.seek(header + end * row)
             faces.write(pictures)
-            end += count
+            end += len(chunk.indices)
         faces.truncate(header + end * row)
 
     def _source_name(self) -> str:
@@ -119,14 +123,20 @@ class CacheBuild:
         return len(self.source) * self._picture_bytes()
 
     def _make_staging(self) -> Path:
-        """Create an empty folder named after this machine and process; remove abandoned ones."""
+        """Create a folder named after this machine and process, or adopt that of a stopped build.
+
+        Abandoned ones are removed.
+        """
         cache_dir = self.folder.parent
         with self._storage_errors():
             cache_dir.mkdir(parents=True, exist_ok=True)
             scratch.remove_abandoned(cache_dir, STAGING)
             self._check_space(shutil.disk_usage(cache_dir).free)
             staging = cache_dir / scratch.owned_name(STAGING)
-            staging.mkdir()
+            try:
+                self._stopped().rename(staging)
+            except OSError:
+                staging.mkdir()
             return staging
 
     def _check_space(self, free: int) -> None:
@@ -155,44 +165,50 @@ class CacheBuild:
 
     def _write_records(self, staging: Path) -> None:
         """Write everything except the pictures, `source.json` last."""
-        write_array(staging / "indices.npy", np.array(self.indices, dtype=np.int64))
-        write_array(staging / "digests.npy", np.concatenate(self.digests))
-        write_text(staging / "unreadable.txt", self._unreadable_lines())
+        indices = np.concatenate([np.array(chunk.indices, np.int64) for chunk in self.chunks])
+        write_array(staging / "indices.npy", indices)
+        write_array(staging / "digests.npy", np.concatenate([each.digests for each in self.chunks]))
+        write_text(staging / UNREADABLE, self._unreadable_lines())
         record = {
             "made_from": self.made_from,
-            "shape": [len(self.indices), self.image_size, self.image_size, 3],
+            "shape": [len(indices), self.image_size, self.image_size, 3],
             "faces_bytes": (staging / "faces.npy").stat().st_size,
-            "unreadable": len(self.unreadable),
+            "unreadable": len(self._unreadable()),
         }
         write_text(staging / "source.json", json.dumps(record, indent=2) + "\n")
         sync(staging)
 
+    def _unreadable(self) -> list[tuple[str, str]]:
+        return [each for chunk in self.chunks for each in chunk.unreadable]
+
     def _unreadable_lines(self) -> str:
-        return "".join(f"{_one_line(name)}\t{reason}\n" for name, reason in self.unreadable)
+        return "".join(f"{_one_line(name)}\t{reason}\n" for name, reason in self._unreadable())
 
     def _none_readable(self) -> UserError:
         """Write the list of reasons next to the missing cache, and return the error."""
         reasons = self.folder.with_name(f"{self.folder.name}-unreadable.txt")
         with self._storage_errors():
             write_text(reasons, self._unreadable_lines())
-        first = "; ".join(f"{_one_line(name)}: {reason}" for name, reason in self.unreadable[:3])
+        unreadable = self._unreadable()
+        first = "; ".join(f"{_one_line(name)}: {reason}" for name, reason in unreadable[:3])
         return UserError(
-            f"none of {len(self.unreadable):,} pictures of {self._source_name()} could be read "
+            f"none of {len(unreadable):,} pictures of {self._source_name()} could be read "
             f"({first})\nthe reasons are in {reasons}"
         )
 
-    def _chunks(self, path: Path, header: int) -> Generator[_Chunk, None, None]:
-        """Decode the source into the file after its header, in this process or in workers."""
-        count = len(self.source)
+    def _decoded(self, path: Path, header: int) -> Generator[Chunk, None, None]:
+        """Decode the missing chunks after the file's header, in this process or in workers."""
+        count, done = len(self.source), {chunk.start for chunk in self.chunks}
         size = max(1, min(CHUNK_PICTURES, CHUNK_BYTES // self._picture_bytes()))
-        ranges = [range(start, min(start + size, count)) for start in range(0, count, size)]
+        starts = [start for start in range(0, count, size) if start not in done]
+        ranges = [range(start, min(start + size, count)) for start in starts]
         workers = cores() if self.workers is None else self.workers
         workers = workers if count >= MIN_PICTURES_FOR_WORKERS else 1
         work = partial(_decode, self.source, self.image_size, path, header)
         return in_order(work, ranges, workers, "data.workers")
 
 
-def _decode(source: Source, image_size: int, path: Path, header: int, span: range) -> _Chunk:
+def _decode(source: Source, image_size: int, path: Path, header: int, span: range) -> Chunk:
     """Decode a range of pictures into a file that other workers write to as well.
 
     Returning the pixels took longer than decoding small pictures (benchmarks/results/training.md).
@@ -210,7 +226,7 @@ def _decode(source: Source, image_size: int, path: Path, header: int, span: rang
     with path.open("r+b") as faces:
         faces.seek(header + span.start * row)
         faces.write(images.data)
-    return _Chunk(span.start, digests(images), indices, unreadable)
+    return Chunk(span.start, digests(images), indices, unreadable)
 
 
 def digests(images: np.ndarray) -> np.ndarray:
@@ -219,9 +235,14 @@ def digests(images: np.ndarray) -> np.ndarray:
     return np.frombuffer(b"".join(hashes), "<u8").astype(np.uint64)
 
 
-def _count(chunk: _Chunk) -> tuple[int, int]:
+def _count(chunk: Chunk) -> int:
+    """Return the number of pictures in a chunk, including unreadable ones."""
+    return len(chunk.indices) + len(chunk.unreadable)
+
+
+def _size(chunk: Chunk) -> tuple[int, int]:
     """Return the number of pictures in a chunk, and how many of them are unreadable."""
-    return len(chunk.indices) + len(chunk.unreadable), len(chunk.unreadable)
+    return _count(chunk), len(chunk.unreadable)
 
 
 def _one_line(text: str) -> str:

@@ -17,6 +17,9 @@ import numpy as np
 from anime_dcgan.system import scratch
 from anime_dcgan.system.files import sync
 
+UNREADABLE = "unreadable.txt"
+"""The pictures of a cache that could not be decoded, with reasons."""
+
 
 @dataclass(frozen=True, eq=False)
 class FaceCache:

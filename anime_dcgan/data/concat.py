@@ -1,6 +1,7 @@
 """Several folders and archives as one source."""
 
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterable
 from itertools import accumulate
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 from PIL import Image
 
 from anime_dcgan.data.folder import FolderFaces
-from anime_dcgan.data.source import Pictures
+from anime_dcgan.data.source import HasOtherFiles, Pictures
 from anime_dcgan.system.errors import UserError
 
 
@@ -44,6 +45,11 @@ class ConcatPictures:
     def bytes(self, index: int) -> int:
         source, own = self.locate(index)
         return self.sources[source].bytes(own)
+
+    def passed_over(self) -> Counter[str]:
+        """Return the number of files that are not pictures, by file extension."""
+        counts = [each.passed_over() for each in self.sources if isinstance(each, HasOtherFiles)]
+        return sum(counts, Counter())
 
     def identity(self) -> dict[str, object]:
         return {"kind": "joined", "sources": [source.identity() for source in self.sources]}

@@ -6,8 +6,9 @@ import lightning
 import torch
 
 from anime_dcgan.data.batches import FaceBatches
-from anime_dcgan.data.faces import Faces, open_faces
+from anime_dcgan.data.faces import Faces, describe_faces, open_faces
 from anime_dcgan.data.source import HasSplit, Source
+from anime_dcgan.system.console import log
 from anime_dcgan.system.errors import UserError
 
 MAX_RESIDENT_FRACTION = 0.25
@@ -76,7 +77,9 @@ class FacesDataModule(lightning.LightningDataModule):
 
     def prepare_data(self) -> None:
         """Build the cache if it is missing; called once per machine, before `setup`."""
-        self._open()
+        if self._faces is None:
+            self._faces = self._open()
+            log(describe_faces(self.source, self._faces))
 
     def setup(self, stage: str | None = None) -> None:
         if self._faces is None:

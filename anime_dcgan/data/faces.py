@@ -7,8 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from anime_dcgan.data.cache import open_cache
+from anime_dcgan.data.cache_files import UNREADABLE
+from anime_dcgan.data.picture_files import describe_passed_over
 from anime_dcgan.data.rows import reader
-from anime_dcgan.data.source import HasSplit, Source
+from anime_dcgan.data.source import HasOtherFiles, HasSplit, Source
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,6 +25,8 @@ class Faces:
     holdout_rows: np.ndarray
     digests: np.ndarray
     """uint64, (n,): a hash of the pixels of each picture."""
+    unreadable: int = 0
+    """Number of pictures that could not be decoded."""
 
     def fingerprint(self) -> dict[str, dict[str, int | str]]:
         """Return plain values that are equal for the same faces, wherever they are stored.
@@ -53,7 +57,17 @@ def open_faces(
     else:
         held_out = is_held_out(cache.digests, holdout or 0.0, seed)
     rows = np.flatnonzero(~held_out), np.flatnonzero(held_out)
-    return Faces(cache.folder, cache.images, *rows, cache.digests)
+    return Faces(cache.folder, cache.images, *rows, cache.digests, cache.unreadable)
+
+
+def describe_faces(source: Source, faces: Faces) -> str:
+    """Return the number of faces, and of pictures and files of the source that are not used."""
+    parts = [f"{len(faces.images):,} faces, {len(faces.holdout_rows):,} of them held out"]
+    if faces.unreadable:
+        parts.append(f"{faces.unreadable:,} unreadable ({faces.folder / UNREADABLE})")
+    if isinstance(source, HasOtherFiles) and (others := source.passed_over()):
+        parts.append(describe_passed_over(others))
+    return "; ".join(parts)
 
 
 def _fingerprint(digests: np.ndarray) -> dict[str, int | str]:

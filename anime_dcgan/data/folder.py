@@ -1,31 +1,41 @@
 """Faces from pictures in a folder or in a .zip or .tar archive: `data=folder`.
 
-Pictures are found by file extension and opened only when read. `_Folder`, `ZipPictures` and
-`TarPictures` provide names and bytes; `decoding.decode` turns the bytes into pictures.
+Pictures are found by file extension or by their first bytes, and decoded only when read. `_Folder`,
+`ZipPictures` and `TarPictures` provide names and bytes; `decoding.decode` makes pictures of them.
 """
 
 import hashlib
 import os
+import re
 import stat
+from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 from PIL import Image
 
-from anime_dcgan.data.archive import TarPictures, ZipPictures
+from anime_dcgan.data.archive import TarPictures, ZipPictures, is_tar, split_archive
 from anime_dcgan.data.decoding import Stream, decode, decode_whole
 from anime_dcgan.data.picture_files import (
+    HEAD_BYTES,
+    Selection,
     check_size,
     describe_error,
     is_junk,
-    is_picture,
     no_pictures,
 )
 from anime_dcgan.data.source import Unreadable
 from anime_dcgan.system.errors import UserError, explain_os_error
 
 Result = TypeVar("Result")
+
+PART = re.compile(r"\.(z\d\d|\d{3}|part\d*)$", re.IGNORECASE)
+"""End of the name of a part of a split archive, other than the last."""
+
+ZIP_SIGNATURES = (b"PK\3\4", b"PK\5\6", b"PK\7\10")
+TAR_NAME = re.compile(r"\.(tar|tgz|tbz2|txz|tar\.(gz|bz2|xz))$", re.IGNORECASE)
 
 
 class FolderFaces:
@@ -72,6 +82,10 @@ class FolderFaces:
         except Exception as error:  # Pillow's plugins raise almost any type on damaged bytes
             raise Unreadable(describe_error(error)) from error
 
+    def passed_over(self) -> Counter[str]:
+        """Return the number of files that are not pictures, by file extension."""
+        return self._container.passed_over if self._container.names else Counter()
+
     def identity(self) -> dict[str, object]:
         """Return kind, path, and values that change whenever the files do."""
         return self._container.identity
@@ -93,14 +107,14 @@ def _open_container(given: str | os.PathLike[str] | None) -> "_Folder | ZipPictu
     with explain_os_error(f"data.path={given} cannot be used", fix):
         mode = path.stat().st_mode
         path = path.resolve()
-    extensions = "".join(path.suffixes[-2:]).lower()
+        head = _read_head(path) if stat.S_ISREG(mode) else b""
     if stat.S_ISDIR(mode):
         return _Folder(path)
-    if stat.S_ISREG(mode) and extensions.endswith(".zip"):
+    if PART.search(path.name):
+        raise split_archive(path, f"cat {path.stem}.* > {path.stem}")
+    if head.startswith(ZIP_SIGNATURES) or (stat.S_ISREG(mode) and path.suffix.lower() == ".zip"):
         return ZipPictures(path)
-    if stat.S_ISREG(mode) and extensions.endswith((".tgz", ".tbz2", ".txz", ".tar")):
-        return TarPictures(path)
-    if stat.S_ISREG(mode) and extensions in (".tar.gz", ".tar.bz2", ".tar.xz"):
+    if is_tar(head) or (stat.S_ISREG(mode) and TAR_NAME.search(path.name)):
         return TarPictures(path)
     raise UserError(
         f"data.path={given} is neither a folder nor a supported archive\n"
@@ -108,14 +122,25 @@ def _open_container(given: str | os.PathLike[str] | None) -> "_Folder | ZipPictu
     )
 
 
+def _read_head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(HEAD_BYTES)
+
+
 class _Folder:
     """The pictures below a folder; its identity digests every name, size and modification time."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        found = sorted((name, status) for name, status in _walk(path) if is_picture(name))
+        selection = Selection()
+        found = sorted(
+            (name, status)
+            for name, status in _walk(path)
+            if selection.admits(name, partial(_read_head, path / name))
+        )
         if not found:
-            raise no_pictures(path)
+            raise no_pictures(path, selection)
+        self.passed_over = selection.passed_over
         digest = hashlib.sha256()
         for name, (size, mtime_ns) in found:
             digest.update(os.fsencode(name) + b"\0%d %d\0" % (size, mtime_ns))

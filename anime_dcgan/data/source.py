@@ -3,6 +3,7 @@
 A source is small, picklable and free of torch: worker processes unpickle it and read from it.
 """
 
+from collections import Counter
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -53,4 +54,13 @@ class HasSplit(Source, Protocol):
 
     def held_out(self, indices: np.ndarray) -> np.ndarray:
         """Return True for each held-out picture of `indices`, int64 (n,): bool, (n,)."""
+        ...
+
+
+@runtime_checkable
+class HasOtherFiles(Source, Protocol):
+    """A source that may lie among files that are not pictures."""
+
+    def passed_over(self) -> Counter[str]:
+        """Return the number of files that are not pictures, by file extension."""
         ...

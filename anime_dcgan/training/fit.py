@@ -2,7 +2,8 @@
 
 import logging
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -53,10 +54,22 @@ def fit(
     trainer = _make_trainer(config, [Provenance(plain), Position(), *callbacks], run_dir)
     if ckpt_path is not None:
         check_checkpoint(Path(ckpt_path), config, data, trainer)
-    trainer.fit(module, data, ckpt_path=ckpt_path, weights_only=True)
+    with _keyboard_interrupts():
+        trainer.fit(module, data, ckpt_path=ckpt_path, weights_only=True)
     if trainer.is_global_zero:
         write_finished(run_dir, config, module.images_seen, epoch_now(trainer))
     return module
+
+
+@contextmanager
+def _keyboard_interrupts() -> Iterator[None]:
+    """Raise Ctrl-C before the first step again: Lightning exits silently, with status 1."""
+    try:
+        yield
+    except SystemExit as end:
+        if isinstance(end.__context__, KeyboardInterrupt):
+            raise KeyboardInterrupt from None
+        raise
 
 
 def _make_trainer(config: DictConfig, extra: Sequence[Callback], run_dir: Path) -> Trainer:

@@ -12,6 +12,7 @@ import pytest
 from anime_dcgan.data import picture_files
 from anime_dcgan.data.folder import FolderFaces
 from anime_dcgan.data.source import Unreadable
+from anime_dcgan.system.errors import UserError
 from tests.data.pictures import (
     ARCHIVES,
     COLOUR,
@@ -118,16 +119,59 @@ def test_a_zip_member_with_a_false_size_is_unreadable(tmp_path: Path) -> None:
     faces.close()
 
 
-def test_an_encrypted_zip_member_is_unreadable(tmp_path: Path) -> None:
+def edit_first_entry(path: Path, offset: int, value: int) -> None:
+    """Change a byte of the first member, in the directory and before its data."""
+    data = bytearray(path.read_bytes())
+    data[data.index(b"PK\x01\x02") + offset + 2] = value
+    data[data.index(b"PK\x03\x04") + offset] = value
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize(
+    ("offset", "value", "reason"), [(6, 1, "encrypted"), (8, 9, "Deflate64"), (8, 97, "method 97")]
+)
+def test_a_zip_member_that_cannot_be_read_is_unreadable(
+    tmp_path: Path, offset: int, value: int, reason: str
+) -> None:
+    path = make_zip(tmp_path / "faces.zip", {"a.png": encoded(plain()), "b.png": encoded(plain())})
+    edit_first_entry(path, offset, value)
+    faces = FolderFaces(str(path))
+    with pytest.raises(Unreadable, match=reason):
+        faces.read(0, 8)
+    assert faces.read(1, 8).getpixel((0, 0)) == COLOUR
+    faces.close()
+    path = make_zip(path, {"a.png": encoded(plain())})
+    edit_first_entry(path, offset, value)
+    with pytest.raises(UserError, match=f"{reason}.*: unpack it, and use data.path=FOLDER"):
+        FolderFaces(str(path))
+
+
+def test_an_archive_of_archives_is_refused(tmp_path: Path) -> None:
+    inner = make_zip(tmp_path / "inner.zip", {"a.png": encoded(plain())})
+    path = make_zip(tmp_path / "outer.zip", {"deep/inner.zip": inner.read_bytes()})
+    with pytest.raises(UserError, match=r"archives such as deep/inner\.zip: unpack them"):
+        FolderFaces(str(path))
+
+
+def test_the_parts_of_a_split_zip_are_refused(tmp_path: Path) -> None:
     path = make_zip(tmp_path / "faces.zip", {"a.png": encoded(plain())})
     data = bytearray(path.read_bytes())
-    data[data.index(b"PK\x01\x02") + 8] |= 1
-    data[data.index(b"PK\x03\x04") + 6] |= 1
+    data[data.rindex(b"PK\x05\x06") + 4] = 3  # the number of this part
     path.write_bytes(data)
-    faces = FolderFaces(str(path))
-    with pytest.raises(Unreadable, match="encrypted"):
-        faces.read(0, 8)
-    faces.close()
+    for part in (path, path.rename(tmp_path / "faces.z01")):
+        path.write_bytes(data)
+        with pytest.raises(UserError, match="one part of a split archive: join the parts"):
+            FolderFaces(str(part))
+
+
+def test_a_full_disk_while_unpacking_is_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = make_archive(tmp_path / "faces.tar.gz", {"a.png": encoded(plain())})
+    monkeypatch.setattr("tempfile.mkstemp", lambda **_: (os.open("/dev/null", 0), "/dev/full"))
+    monkeypatch.setattr(Path, "unlink", lambda *_, **__: None)
+    with pytest.raises(UserError, match=r"No space left on device\): set TMPDIR"):
+        len(FolderFaces(str(path)))
 
 
 @pytest.mark.parametrize("extension", [".zip", ".tar.gz"])

@@ -290,14 +290,31 @@ def children(pid: int) -> list[str]:
 
 @pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
 @pytest.mark.parametrize("workers", [1, 2])
-def test_an_interrupt_propagates_and_leaves_no_files(tmp_path: Path, workers: int) -> None:
+def test_an_interrupt_propagates_and_keeps_the_decoded_pictures(
+    tmp_path: Path, workers: int
+) -> None:
     cache_dir = tmp_path / "caches"
     process = start_hanging_build(cache_dir, workers)
     os.killpg(process.pid, signal.SIGINT)  # like a terminal, which interrupts the workers as well
     _, errors = process.communicate(timeout=20)
     assert errors.rstrip().endswith(b"KeyboardInterrupt")
     assert errors.count(b"Traceback") == 1
-    assert caches(cache_dir) == []
+    done = int(errors.decode().split(" of 1,000 pictures are decoded")[0].split("\n")[-1])
+    assert done in (CHUNK_PICTURES, 2 * CHUNK_PICTURES)
+    assert [name.startswith(".stopped-") for name in caches(cache_dir)] == [True]
+
+    class Rest(Shades):
+        def read(self, index: int, image_size: int) -> Image.Image:
+            assert index >= done
+            return super().read(index, image_size)
+
+    stopped = next(cache_dir.iterdir())
+    cache = open_cache(Rest(1000), 8, cache_dir, workers=1)
+    assert not stopped.exists()
+    assert (cache.images[:done] == 0).all()  # of the build that was stopped
+    np.testing.assert_array_equal(cache.images[done:], expected(list(range(done, 1000))))
+    np.testing.assert_array_equal(cache.digests, digests(cache.images))
+    assert caches(cache_dir) == [cache.folder.name]
 
 
 def test_two_concurrent_builds_end_with_one_cache(

@@ -11,6 +11,8 @@ from anime_dcgan.data.source import Unreadable
 from anime_dcgan.system.errors import UserError
 from tests.data.pictures import ARCHIVES, COLOUR, encoded, make_archive, make_zip, plain
 
+BITMAP = encoded(plain(), "BMP")
+
 
 def test_a_deleted_file_is_unreadable(tmp_path: Path) -> None:
     (tmp_path / "face.png").write_bytes(encoded(plain()))
@@ -22,7 +24,8 @@ def test_a_deleted_file_is_unreadable(tmp_path: Path) -> None:
 
 def test_pictures_in_nested_folders_are_sorted_by_name(tmp_path: Path) -> None:
     names = ["b.png", "a/2.JPEG", "a/10.png", "顔/アニメ.png", "лицо.webp", "a b/é.gif", "وجه.bmp"]
-    junk = [".hidden.png", "._b.png", "__MACOSX/c.png", ".git/d.png", "notes.txt", "noextension"]
+    names += ["noextension", "wrong.txt"]
+    junk = [".hidden.png", "._b.png", "__MACOSX/c.png", ".git/d.png"]
     for name in names + junk:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(encoded(plain()))
@@ -76,9 +79,14 @@ def test_unusable_paths_are_reported(tmp_path: Path) -> None:
     (tmp_path / "text.txt").write_text("text")
     assert "neither a folder nor a supported archive" in user_error(str(tmp_path / "text.txt"))
     assert "Not a directory" in user_error(str(tmp_path / "text.txt" / "below"))
+    (tmp_path / "photo.heic").write_bytes(b"\0\0\0\x18ftypheic")
     message = user_error(str(tmp_path))
-    assert "holds no pictures" in message
-    assert ".jpg" in message
+    assert "holds no pictures; 2 other files passed over: " in message
+    assert "1 .heic" in message
+    make_zip(tmp_path / "a.zip", {})
+    assert f"archives such as a.zip: unpack them, or use data.path={tmp_path}" in user_error(
+        tmp_path
+    )
 
 
 @pytest.mark.parametrize("extension", ARCHIVES)
@@ -126,3 +134,27 @@ def test_the_identity_of_a_folder_depends_on_its_pictures(tmp_path: Path) -> Non
         assert one not in identities[:index]
     (tmp_path / "notes.txt").write_text("text")
     assert identity() == identities[-1]
+
+
+def test_files_that_are_not_pictures_are_counted_by_extension(tmp_path: Path) -> None:
+    members = {"a.png": encoded(plain()), "b": encoded(plain(), "JPEG"), "c.bin": b"P6 text"}
+    members |= {f"{name}.heic": b"\0\0\0\x18ftypheic" for name in "ab"}
+    members |= {"empty": b"", ".hidden": b"text", "BMW": b"BM is a car", "bitmap": BITMAP}
+    for name, data in members.items():
+        (tmp_path / name).write_bytes(data)
+    (tmp_path / ".packed").mkdir()
+    archives = [make_archive(tmp_path / ".packed" / f"a{each}", members) for each in ARCHIVES[:3]]
+    for path in (tmp_path, *archives):
+        faces = FolderFaces(path)
+        assert [faces.name(index) for index in range(len(faces))] == ["a.png", "b", "bitmap"]
+        assert faces.passed_over() == {"without an extension": 2, ".heic": 2, ".bin": 1}
+        assert faces.read(1, 8).size == (8, 8)
+        faces.close()
+
+
+@pytest.mark.parametrize(("name", "extension"), [("faces", ".zip"), ("faces.cbz", ".zip")])
+def test_an_archive_is_recognised_by_its_first_bytes(
+    tmp_path: Path, name: str, extension: str
+) -> None:
+    path = make_archive(tmp_path / f"a{extension}", {"a.png": encoded(plain())})
+    assert len(FolderFaces(path.rename(tmp_path / name))) == 1

@@ -108,7 +108,7 @@ def _open_sources(config: DictConfig) -> "tuple[list[Path], ConcatPictures]":
             raise UserError("data= must be a public data set: use data=anime_faces or source=...")
         return [path], ConcatPictures([source])
     given = config.source if isinstance(config.source, ListConfig) else [config.source]
-    paths = [Path(str(path)).expanduser().absolute() for path in given]
+    paths = [Path(str(path)).absolute() for path in given]
     if not paths or len(set(paths)) < len(paths) or "" in given:
         raise UserError(f"source={given} is empty or repeats a source: use source=[a/,b.zip]")
     return paths, concat_folders(paths, "source=")

@@ -20,6 +20,7 @@ from omegaconf import DictConfig
 
 from anime_dcgan.cli.checks import integer
 from anime_dcgan.cli.command import INTERRUPTED, check_run_name, command, fail, print_error
+from anime_dcgan.cli.home import expand_home
 from anime_dcgan.cli.hydra_errors import explain_hydra_error
 from anime_dcgan.cli.new_run import new_run
 from anime_dcgan.cli.overrides import (
@@ -200,6 +201,7 @@ def _run_trial(study: "Study", trial: "Trial", folder: Path, fixed: list[str]) -
 def _train(run_dir: Path, overrides: list[str], prune: Any) -> float:
     folder = [f"run_dir={quote_value(str(run_dir))}", f"run={quote_value(run_dir.name)}"]
     config = compose("train", [*overrides, *folder])
+    expand_home(config)
     check_settings(config)
     argv = [*overrides, run_override(run_dir)]
     distance = train_in(run_dir, config, argv, last_checkpoint(run_dir), [prune])

@@ -184,7 +184,7 @@ class _Cascade:
 
     def __init__(self, setting: str, given: str) -> None:
         self._setting = setting
-        self.path = Path(given).expanduser()
+        self.path = Path(given)
         try:
             self.path = self.path.resolve(strict=True)
             with self.path.open("rb") as file:

@@ -16,6 +16,7 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from anime_dcgan.cli.checks import Check, check_command
+from anime_dcgan.cli.home import expand_arguments, expand_home
 from anime_dcgan.cli.hydra_errors import FULL_ERROR, CompositionErrors
 from anime_dcgan.cli.overrides import OUTPUTS, find_invalid_run
 from anime_dcgan.cli.signatures import check_settings
@@ -42,6 +43,7 @@ def command(name: str, **checks: Check) -> Callable[[Task], Callable[[], None]]:
         def run(config: DictConfig) -> float | None:
             composition_errors.stop()
             try:
+                expand_home(config)
                 check_settings(config)
                 check_command(config, checks)
                 return task(config)
@@ -63,6 +65,7 @@ def command(name: str, **checks: Check) -> Callable[[Task], Callable[[], None]]:
         @functools.wraps(task)
         def start() -> None:
             replace_unprintable()
+            sys.argv[1:] = expand_arguments(sys.argv[1:])
             try:
                 with composition_errors.explained():
                     main()

@@ -79,7 +79,7 @@ class FacesDataModule(lightning.LightningDataModule):
         """Build the cache if it is missing; called once per machine, before `setup`."""
         if self._faces is None:
             self._faces = self._open()
-            log(describe_faces(self.source, self._faces))
+        log(describe_faces(self.source, self._faces))
 
     def setup(self, stage: str | None = None) -> None:
         if self._faces is None:

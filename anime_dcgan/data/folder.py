@@ -102,7 +102,7 @@ def _open_container(given: str | os.PathLike[str] | None) -> "_Folder | ZipPictu
             "data=folder needs the location of the pictures: "
             "add data.path=FOLDER (or a .zip, .tar, .tar.gz)"
         )
-    path = Path(str(given)).expanduser()
+    path = Path(str(given))
     fix = "use a folder or an archive of pictures"
     with explain_os_error(f"data.path={given} cannot be used", fix):
         mode = path.stat().st_mode

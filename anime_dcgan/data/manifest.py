@@ -93,7 +93,7 @@ class ManifestFaces:
                 "data=manifest needs a file: add data.manifest=FILE.csv, "
                 "which python -m anime_dcgan.prepare source=... out=... writes"
             )
-        self.path = Path(manifest).expanduser().absolute()
+        self.path = Path(manifest).absolute()
         kept = _KeptRows(self.path)
         self._pictures = concat_folders(kept.sources, f"{self.path}: source ")
         self._indices = _find_pictures(kept, self._pictures)

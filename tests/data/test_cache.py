@@ -299,6 +299,9 @@ def test_an_interrupt_propagates_and_keeps_the_decoded_pictures(
     _, errors = process.communicate(timeout=20)
     assert errors.rstrip().endswith(b"KeyboardInterrupt")
     assert errors.count(b"Traceback") == 1
+    if workers == 2 and b"are decoded" not in errors:  # the first chunk was still on its way
+        assert caches(cache_dir) == []
+        return
     done = int(errors.decode().split(" of 1,000 pictures are decoded")[0].split("\n")[-1])
     assert done in (CHUNK_PICTURES, 2 * CHUNK_PICTURES)
     assert [name.startswith(".stopped-") for name in caches(cache_dir)] == [True]

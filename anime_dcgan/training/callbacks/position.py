@@ -5,7 +5,6 @@ from typing import Any
 
 from lightning import Callback, Trainer
 
-from anime_dcgan.system.errors import UserError
 from anime_dcgan.training.gan import GAN
 
 
@@ -31,7 +30,6 @@ class Position(Callback):
     ) -> None:
         """Resume at the same fraction of an epoch if its number of batches has changed."""
         batches, before = checkpoint["batches"]["total"], checkpoint["batches"]["per_epoch"]
-        _check_epochs_left(batches / before, trainer)
         per_epoch = batches_per_epoch(trainer)
         if per_epoch != before:
             _set_position(checkpoint, max(1, round(batches * per_epoch / before)), per_epoch)
@@ -42,15 +40,6 @@ def batches_per_epoch(trainer: Trainer) -> int:
     batches = len(trainer.datamodule.train_dataloader())  # pyright: ignore[reportAttributeAccessIssue]
     limit = trainer.limit_train_batches
     return min(batches, limit) if isinstance(limit, int) else int(batches * limit)
-
-
-def _check_epochs_left(done: float, trainer: Trainer) -> None:
-    limit = trainer.max_epochs
-    if limit is not None and 0 <= limit < done:
-        raise UserError(
-            f"trainer.max_epochs={limit} is less than the {done:.4g} epochs that the checkpoint "
-            f"has: use trainer.max_epochs={2 * round(done)}, or resume from an earlier epoch"
-        )
 
 
 def _set_position(checkpoint: dict[str, Any], total: int, per_epoch: int) -> None:

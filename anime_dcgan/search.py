@@ -40,7 +40,7 @@ from anime_dcgan.cli.overrides import (
 from anime_dcgan.cli.search_space import Space, make_space, split_ranges, to_overrides
 from anime_dcgan.cli.signatures import check_settings
 from anime_dcgan.system.console import log, table_console
-from anime_dcgan.system.errors import UserError
+from anime_dcgan.system.errors import UserError, needs_extra
 from anime_dcgan.system.files import wait_for_lock, write_json
 from anime_dcgan.training.job import (
     LOCK,
@@ -266,7 +266,7 @@ def main() -> None:
     if is_sweep(argv):
         fail("a search cannot be a sweep: use ranges instead of -m or sweep=...")
     if importlib.util.find_spec("optuna") is None and not info_only:
-        fail('the search needs another package: pip install -e ".[optuna]"')
+        fail(str(needs_extra("the search", "optuna")))
     try:
         fixed, ranges = split_ranges(argv)
         space = {} if info_only else make_space(ranges)

@@ -194,7 +194,10 @@ def _has_gpu() -> bool:
         (["loss"], "loss cannot be parsed: write setting=value"),
         (["loss=wgan", "model=3"], "model=3 is not an option: use one of dcgan, radford"),
         (["~model=3"], "~model=3 is not an option: use one of dcgan, radford"),
-        (["~logger", "metric=null"], "metric=null is not an option: use one of fd, fid, none, swd"),
+        (
+            ["~logger", "metric=null"],
+            "metric=null is not an option: use one of fd, fd_efficientnet, fid, none, swd",
+        ),
         (["augment=true"], "augment=true is not an option: use one of ada, diffaugment"),
         (["=3"], "=3 cannot be parsed: write setting=value"),
     ],

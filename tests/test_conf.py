@@ -82,8 +82,8 @@ def test_every_option_composes_and_builds(group: str, option: str, tmp_path: Pat
         (tmp_path / "manifest.csv").write_text(
             f"source,name,verdict,split\n{tmp_path / 'faces'},a.ppm,keep,train\n"
         )
-    monkeypatch.setattr(extractor, "MobileNetV2", WithoutWeights)
-    monkeypatch.setattr(extractor, "Inception", WithoutWeights)
+    for name in ("MobileNetV2", "EfficientNetLite0", "Inception"):
+        monkeypatch.setattr(extractor, name, WithoutWeights)
     check_settings(config)
     assert isinstance(instantiate(config.gan), GAN)
     instantiate(config.datamodule)

@@ -57,7 +57,8 @@ NO_SETTING = re.compile(r"\.(json|csv|html|png|gif|ckpt|yaml|txt)$|^torch\.")
 """Names of files and of Python objects."""
 MEASURES = {
     **{"drawing": "alternate", "feeding": "alternate", "training": "alternate"},
-    **{"duality_gap": "find_checkpoint", "large_training": "make", "penalty": "seconds"},
+    **{"duality_gap": "find_checkpoint", "extractors": "read"},
+    **{"large_training": "make", "penalty": "seconds"},
     **{"planted_faults": "prepare", "preparing": "make", "scaling": "measure_all"},
     **{"starting": "run", "studio": "make_run", "usual_loop": "instantiate"},
 }

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from anime_dcgan.data.region import Region
-from anime_dcgan.system.errors import UserError, reason_of
+from anime_dcgan.system.errors import UserError, needs_extra, reason_of
 
 FINDER_VERSION = 1
 """Incremented whenever the same picture and settings would give different regions."""
@@ -239,13 +239,11 @@ def _opencv() -> Any:
     try:
         import cv2
     except ImportError:
-        raise UserError(
-            'crop=cascade needs another package: pip install "anime_dcgan[crop]", or use crop=none'
-        ) from None
+        raise needs_extra("crop=cascade", "crop", "use crop=none") from None
     if not hasattr(cv2, "CascadeClassifier"):
         raise UserError(
             f"crop=cascade needs OpenCV 4; OpenCV {cv2.__version__} no longer has cascades: "
-            'pip install "anime_dcgan[crop]"'
+            'pip install -e ".[crop]"'
         )
     return cv2
 

@@ -16,7 +16,7 @@ from hydra.utils import get_class
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from anime_dcgan.cli.checks import format_value
-from anime_dcgan.system.errors import UserError, first_line
+from anime_dcgan.system.errors import UserError, first_line, needs_extra
 
 EXTRAS = {"pytorch_optimizer": "optimizers"}
 """Packages that a configuration may name, and the extra that installs each."""
@@ -36,7 +36,7 @@ def check_settings(config: DictConfig) -> None:
             target = get_class(node["_target_"])
             parameters = inspect.signature(target).parameters
         except (ImportError, ValueError, TypeError) as error:
-            raise UserError(_explain_import_error(key, str(node["_target_"]), error)) from None
+            raise _explain_import_error(key, str(node["_target_"]), error) from None
         takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
         for name in map(str, node):
             setting = _join(key, name)
@@ -58,12 +58,12 @@ def _check_value(node: DictConfig, name: str, setting: str, annotation: Any) -> 
         raise UserError(f"{key}={value} must be finite: use a number")
 
 
-def _explain_import_error(key: str, target: str, error: Exception) -> str:
+def _explain_import_error(key: str, target: str, error: Exception) -> UserError:
     package = target.partition(".")[0]
     setting = f"{_join(key, '_target_')}={target}"
     if package in EXTRAS and importlib.util.find_spec(package) is None:
-        return f'{setting} needs another package: pip install -e ".[{EXTRAS[package]}]"'
-    return f"{setting} cannot be imported: {first_line(error)}"
+        return needs_extra(setting, EXTRAS[package])
+    return UserError(f"{setting} cannot be imported: {first_line(error)}")
 
 
 def _interpolated_key(node: DictConfig, name: str) -> str | None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from anime_dcgan.system.errors import UserError, first_line
+from anime_dcgan.system.errors import UserError, first_line, needs_extra
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -134,9 +134,7 @@ class Repository:
             import httpx2
             from huggingface_hub import errors
         except ImportError:
-            raise UserError(
-                'data=anime_faces needs another package: pip install "anime_dcgan[hub]"'
-            ) from None
+            raise needs_extra("data=anime_faces", "hub") from None
         try:
             yield
         except errors.RepositoryNotFoundError as error:

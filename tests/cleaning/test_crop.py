@@ -311,14 +311,14 @@ def test_a_partial_download_is_rejected(tmp_path: Path):
 
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "cv2", None)
-    with pytest.raises(UserError, match=r'pip install "anime_dcgan\[crop\]"'):
+    with pytest.raises(UserError, match=r'pip install -e "\.\[crop\]"'):
         CascadeFinder("any.xml")
 
 
 def test_an_opencv_without_cascades_is_named(monkeypatch: pytest.MonkeyPatch):
     """OpenCV 5 has no cascades."""
     monkeypatch.setitem(sys.modules, "cv2", SimpleNamespace(__version__="5.0.0"))
-    with pytest.raises(UserError, match=r'OpenCV 5\.0\.0 .* pip install "anime_dcgan\[crop\]"'):
+    with pytest.raises(UserError, match=r'OpenCV 5\.0\.0 .* pip install -e "\.\[crop\]"'):
         CascadeFinder("any.xml")
 
 

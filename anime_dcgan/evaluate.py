@@ -129,7 +129,7 @@ def _print_table(rows: list[Row], floor: dict[str, float], headline: str, run: P
     table.add_column("epoch", justify="right")
     table.add_column("images", justify="right")
     for name in floor:
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", overflow="fold")
     for row in rows:
         cells = [_format_number(row["values"][name]) for name in floor]
         style = "bold green" if row is best else None

@@ -13,7 +13,18 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, ListConfig
 
-from anime_dcgan.cli.checks import boolean, extension, integer, one_of, optional
+from anime_dcgan.cli.checks import (
+    RUN,
+    boolean,
+    epoch_name,
+    extension,
+    file_path,
+    integer,
+    node,
+    one_of,
+    optional,
+    several,
+)
 from anime_dcgan.cli.command import command, instantiate
 from anime_dcgan.run.evaluations import RESULTS, Row, add_row, find_row
 from anime_dcgan.run.runs import WEIGHTS, by_epoch, find_checkpoint, find_run
@@ -30,6 +41,11 @@ EPOCHS_LIST = re.compile(r"epochs=[^\[]*,.*")
 
 @command(
     "evaluate",
+    run=RUN,
+    outputs=file_path("outputs"),
+    epochs=several(epoch_name()),
+    metric=optional(node()),
+    manifest=optional(file_path("prepared/manifest.csv")),
     weights=one_of(*WEIGHTS),
     count=integer(1, example=2000),
     reference=one_of("train", "holdout"),
@@ -41,8 +57,6 @@ EPOCHS_LIST = re.compile(r"epochs=[^\[]*,.*")
 )
 def evaluate(config: DictConfig) -> None:
     """Print, and write to `out`, the metrics of the epochs."""
-    if isinstance(config.epochs, ListConfig) and not config.epochs:
-        raise UserError("epochs=[] is empty: use epochs=all, or epochs=5,10")
     if config.metric is None:
         raise UserError("metric=none measures nothing: use metric=swd, fd or fid")
     run = find_run(str(config.run), Path(config.outputs))

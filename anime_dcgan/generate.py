@@ -11,7 +11,16 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from anime_dcgan.cli.checks import boolean, extension, integer, one_of, optional
+from anime_dcgan.cli.checks import (
+    RUN,
+    boolean,
+    epoch_name,
+    extension,
+    file_path,
+    integer,
+    one_of,
+    optional,
+)
 from anime_dcgan.cli.command import command
 from anime_dcgan.run.runs import WEIGHTS, find_checkpoint, find_run
 from anime_dcgan.sampling.seeds import MAX_SEED
@@ -28,6 +37,9 @@ MAX_SCALE = 64
 
 @command(
     "generate",
+    run=RUN,
+    outputs=file_path("outputs"),
+    epoch=epoch_name(),
     weights=one_of(*WEIGHTS),
     seed=integer(0, MAX_SEED),
     n=integer(1, example=64),

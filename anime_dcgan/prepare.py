@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
-from anime_dcgan.cli.checks import fraction, integer, optional
+from anime_dcgan.cli.checks import file_path, fraction, integer, node, optional, several
 from anime_dcgan.cli.command import command, instantiate
 from anime_dcgan.cli.overrides import command_line, quote_value
 from anime_dcgan.system.console import log
@@ -29,6 +29,13 @@ CHOICES = "choices.json"  # all decisions so far; delete it to start over
 
 @command(
     "prepare",
+    source=optional(several(file_path("faces"))),
+    out=file_path("prepared"),
+    review=optional(file_path("review.json")),
+    thresholds=optional(node()),
+    crop=optional(node()),
+    data=optional(node()),
+    page=node(),
     holdout=fraction(example=0.05),
     seed=integer(0),
     workers=optional(integer(1)),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from anime_dcgan.cli.checks import extension, integer, optional
+from anime_dcgan.cli.checks import RUN, extension, file_path, integer, optional
 from anime_dcgan.cli.command import command
 from anime_dcgan.run.runs import find_run
 from anime_dcgan.system.console import log
@@ -17,6 +17,8 @@ MAX_GRIDS = 12
 
 @command(
     "report",
+    run=RUN,
+    outputs=file_path("outputs"),
     grids=integer(1, MAX_GRIDS, example=6),
     out=optional(extension(".html", ".htm", example="report.html")),
 )

@@ -14,14 +14,13 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hydra import compose
 from hydra.errors import HydraException
 from omegaconf import DictConfig
 
 from anime_dcgan.cli.checks import integer
 from anime_dcgan.cli.command import INTERRUPTED, check_run_name, command, fail, print_error
 from anime_dcgan.cli.home import expand_home
-from anime_dcgan.cli.hydra_errors import explain_hydra_error
+from anime_dcgan.cli.hydra_errors import compose_explained, explain_hydra_error
 from anime_dcgan.cli.new_run import new_run
 from anime_dcgan.cli.overrides import (
     INFO_FLAGS,
@@ -37,8 +36,13 @@ from anime_dcgan.cli.overrides import (
     run_override,
     training_overrides,
 )
-from anime_dcgan.cli.search_space import Space, make_space, split_ranges, to_overrides
-from anime_dcgan.cli.signatures import check_settings
+from anime_dcgan.cli.search_space import (
+    Space,
+    extreme_params,
+    make_space,
+    split_ranges,
+    to_overrides,
+)
 from anime_dcgan.system.console import log, table_console
 from anime_dcgan.system.errors import UserError, needs_extra
 from anime_dcgan.system.files import wait_for_lock, write_json
@@ -51,6 +55,7 @@ from anime_dcgan.training.job import (
     train_in,
     write_report_or_log,
 )
+from anime_dcgan.training.schema import CHECKS, check_training
 
 if TYPE_CHECKING:
     from optuna import Study, Trial
@@ -65,6 +70,7 @@ def search(config: DictConfig, argv: list[str], space: Space, fixed: list[str]) 
         fixed: the overrides that are the same in every trial.
     """
     _check(config, space)
+    _check_values(space, fixed)
     folder = Path(config.run_dir)
     with wait_for_lock(folder / LOCK):
         study = _open_study(folder, config, argv)
@@ -89,6 +95,14 @@ def _check(config: DictConfig, space: Space) -> None:
         raise UserError(
             f"trainer.devices={config.trainer.devices} must be 1, because a trial is one process: "
             "use trainer.devices=1"
+        )
+
+
+def _check_values(space: Space, fixed: list[str]) -> None:
+    """Raise `UserError` for a value that no trial can be trained with."""
+    for params in extreme_params(space):
+        check_training(
+            compose_explained("train", [*training_overrides(fixed), *to_overrides(params)])
         )
 
 
@@ -200,9 +214,9 @@ def _run_trial(study: "Study", trial: "Trial", folder: Path, fixed: list[str]) -
 
 def _train(run_dir: Path, overrides: list[str], prune: Any) -> float:
     folder = [f"run_dir={quote_value(str(run_dir))}", f"run={quote_value(run_dir.name)}"]
-    config = compose("train", [*overrides, *folder])
+    config = compose_explained("train", [*overrides, *folder])
     expand_home(config)
-    check_settings(config)
+    check_training(config)
     argv = [*overrides, run_override(run_dir)]
     distance = train_in(run_dir, config, argv, last_checkpoint(run_dir), [prune])
     if math.isinf(distance):
@@ -279,7 +293,9 @@ def main() -> None:
         log(f"resuming the search {OUTPUTS / last}; run=... with another name starts a new one")
         sys.argv.append(f"run={last}")
 
-    @command("search", trials=integer(1, example=20))
+    pruner = {"pruner.startup": integer(0, example=5), "pruner.warmup": integer(0, example=2)}
+
+    @command("search", trials=integer(1, example=20), **CHECKS, **pruner)
     def run(config: DictConfig) -> None:
         search(config, argv, space, fixed)
 

@@ -12,7 +12,6 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from anime_dcgan.cli.checks import boolean
 from anime_dcgan.cli.command import INTERRUPTED, check_run_name, command, fail, in_sweep
 from anime_dcgan.cli.new_run import new_run
 from anime_dcgan.cli.overrides import (
@@ -32,10 +31,11 @@ from anime_dcgan.system.console import is_first_process, log
 from anime_dcgan.system.errors import UserError, explain_os_error
 from anime_dcgan.system.reader import read_object
 from anime_dcgan.training.job import exclusive, last_checkpoint, train_in
+from anime_dcgan.training.schema import CHECKS
 from anime_dcgan.training.sweep import train_job
 
 
-@command("train", preview=boolean())
+@command("train", **CHECKS)
 def train(config: DictConfig) -> float:
     """Train, and return the lowest distance that was measured, for Hydra's sweepers."""
     run_dir = Path(config.run_dir)

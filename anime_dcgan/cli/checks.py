@@ -5,21 +5,32 @@ override that fixes it.
 """
 
 import math
+import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from anime_dcgan.system.errors import UserError
 
 Check = Callable[[str, Any], None]
+MAX_NAME_BYTES, MAX_PATH_BYTES = 255, 4096
+"""Limits of common file systems."""
+MAX_SHOWN = 40  # characters of a long value in a message
 
 
 def check_command(config: DictConfig, checks: Mapping[str, Check]) -> None:
     """Apply each validator to the setting that it is declared for, such as `page.limit`."""
     for key, check in checks.items():
-        check(key, OmegaConf.select(config, key))
+        group, _, name = key.rpartition(".")
+        node = OmegaConf.select(config, group) if group else config
+        if not isinstance(node, DictConfig):
+            raise UserError(f"{group}={format_value(node)} has no {name}: remove {group}=...")
+        if OmegaConf.is_missing(node, name):
+            raise UserError(f"{key}=??? has no value: use {key}=...")
+        check(key, node.get(name))
 
 
 def integer(minimum: int = 1, maximum: int | None = None, example: int | None = None) -> Check:
@@ -38,6 +49,11 @@ def integer(minimum: int = 1, maximum: int | None = None, example: int | None = 
         raise UserError(f"{key}={format_value(value)} {problem}: use {key}={suggestion}")
 
     return check
+
+
+def number(example: float) -> Check:
+    """Accept a finite number."""
+    return _number("a number", math.isfinite, example)
 
 
 def positive(example: float) -> Check:
@@ -80,18 +96,106 @@ def one_of(*choices: str) -> Check:
     return check
 
 
-def extension(*extensions: str, folder: bool = False, example: str) -> Check:
-    """Accept a path with one of these extensions in either case or, with `folder`, with none."""
+@dataclass(frozen=True)
+class Text:
+    """Accept text that is not blank; `run=3e8` and `run=true` are text as they are typed.
+
+    Attributes:
+        expected: what the text is, for the message.
+        example: value that the message suggests.
+        is_path: True if the text is the path of a file or folder.
+    """
+
+    expected: str
+    example: str
+    is_path: bool = False
+
+    def __call__(self, key: str, value: Any) -> None:
+        if not isinstance(value, str) or not value.strip():
+            raise UserError(
+                f"{key}={format_value(value)} must be {self.expected}: use {key}={self.example}"
+            )
+        if self.is_path and (problem := invalid_path(value)):
+            raise UserError(f"{key}={shorten(value)} {problem}: use {key}={self.example}")
+
+
+def file_path(example: str) -> Check:
+    """Accept the path of a file or folder, which need not exist."""
+    return Text("a path", example, is_path=True)
+
+
+def invalid_path(value: str) -> str | None:
+    """Return why no file system takes a path; None if it may."""
+    if any(ord(character) < 32 for character in value):
+        return "has a control character"
+    if any(len(os.fsencode(part)) > MAX_NAME_BYTES for part in Path(value).parts):
+        return f"has a name of more than {MAX_NAME_BYTES} bytes"
+    return "is too long" if len(os.fsencode(value)) >= MAX_PATH_BYTES else None
+
+
+def node() -> Check:
+    """Accept a group of settings."""
 
     def check(key: str, value: Any) -> None:
-        if not isinstance(value, str) or not Path(value).name:
-            kind = "a file or folder" if folder else "a file"
-            problem = f"must be the path of {kind}"
+        if not isinstance(value, DictConfig):
+            raise UserError(
+                f"{key}={format_value(value)} must be a group of settings: remove {key}=..."
+            )
+
+    return check
+
+
+def nodes() -> Check:
+    """Accept groups of settings by name, some of them null."""
+
+    def check(key: str, value: Any) -> None:
+        node()(key, value)
+        for name in value:
+            optional(node())(f"{key}.{name}", value[name])
+
+    return check
+
+
+def several(check: Check) -> Check:
+    """Accept a value, or a list of values that is not empty."""
+
+    def check_each(key: str, value: Any) -> None:
+        if isinstance(value, ListConfig) and not value:
+            raise UserError(f"{key}=[] is empty: remove {key}=...")
+        for each in value if isinstance(value, ListConfig) else [value]:
+            check(key, each)
+
+    return check_each
+
+
+def extension(*extensions: str, folder: bool = False, example: str) -> Check:
+    """Accept a path with one of these extensions in either case or, with `folder`, with none."""
+    expected = f"the path of {'a file or folder' if folder else 'a file'}"
+    check_path = Text(expected, example, is_path=True)
+
+    def check(key: str, value: Any) -> None:
+        check_path(key, value)
+        if not Path(value).name:
+            problem = f"must be {expected}"
         elif Path(value).suffix.lower() in (*extensions, *([""] if folder else [])):
             return
         else:
             problem = f"must end in {join_or(extensions)}{', or be a folder' if folder else ''}"
         raise UserError(f"{key}={format_value(value)} {problem}: use {key}={example}")
+
+    return check
+
+
+RUN = Text("latest, or the name or path of a run", "latest", is_path=True)
+
+
+def epoch_name() -> Check:
+    """Accept last, best, the number of an epoch, or the path of a checkpoint."""
+    check_path = Text("last, best, a number or the path of a checkpoint", "last", is_path=True)
+
+    def check(key: str, value: Any) -> None:
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        check_path(key, str(value) if is_number else value)
 
     return check
 
@@ -104,6 +208,15 @@ def optional(check: Check) -> Check:
             check(key, value)
 
     return check_unless_null
+
+
+def shorten(text: str) -> str:
+    """Return the beginning of a text that is too long for a message.
+
+    >>> shorten("a" * 100)
+    'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa...'
+    """
+    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}..."
 
 
 def join_or(items: Sequence[str]) -> str:

@@ -18,7 +18,7 @@ from omegaconf.errors import OmegaConfBaseException
 from anime_dcgan.cli.checks import Check, check_command
 from anime_dcgan.cli.home import expand_arguments, expand_home
 from anime_dcgan.cli.hydra_errors import FULL_ERROR, CompositionErrors
-from anime_dcgan.cli.overrides import OUTPUTS, find_invalid_run
+from anime_dcgan.cli.overrides import OUTPUTS, find_invalid_run, quote_text
 from anime_dcgan.cli.signatures import check_settings
 from anime_dcgan.system.console import replace_unprintable
 from anime_dcgan.system.errors import UserError, explain_storage_error, first_line
@@ -66,6 +66,7 @@ def command(name: str, **checks: Check) -> Callable[[Task], Callable[[], None]]:
         def start() -> None:
             replace_unprintable()
             sys.argv[1:] = expand_arguments(sys.argv[1:])
+            sys.argv[1:] = quote_text(sys.argv[1:])
             try:
                 with composition_errors.explained():
                     main()

@@ -6,11 +6,15 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from hydra import compose
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
 
-from anime_dcgan.cli.overrides import split_options
-from anime_dcgan.system.errors import UserError
+from anime_dcgan.cli.checks import shorten
+from anime_dcgan.cli.overrides import names_run, split_options
+from anime_dcgan.system.errors import UserError, first_line, reason_of
 from anime_dcgan.system.paths import CONF_DIR
 
 FULL_ERROR = "HYDRA_FULL_ERROR"
@@ -33,12 +37,11 @@ class CompositionErrors:
         os.environ[FULL_ERROR] = "1"  # so that Hydra raises them instead of printing some 20 lines
         try:
             yield
-        except HydraException as error:
-            raise UserError(explain_hydra_error(error)) from None
-        except ValueError as error:  # the one error of composition that is not a HydraException
-            if not re.match(r"Config group override.* must be a string", str(error)):
+        except Exception as error:
+            explanation = explain_composition_error(error, sys.argv[1:]) if self._active else None
+            if explanation is None:
                 raise
-            raise UserError(_explain_invalid_choice(sys.argv[1:])) from None
+            raise UserError(explanation) from None
         finally:
             self.stop()
 
@@ -46,6 +49,35 @@ class CompositionErrors:
         """Restore the environment once the configuration is composed, before the task runs."""
         if self._active:
             os.environ.pop(FULL_ERROR, None)
+        self._active = False
+
+
+def compose_explained(name: str, overrides: list[str]) -> DictConfig:
+    """Return the configuration that overrides give; raise `UserError` for those that do not fit."""
+    try:
+        return compose(name, overrides)
+    except Exception as error:
+        explanation = explain_composition_error(error, overrides)
+        if explanation is None:
+            raise
+        raise UserError(explanation) from None
+
+
+def explain_composition_error(error: Exception, argv: list[str]) -> str | None:
+    """Return why the configuration cannot be composed, or its folder not be made.
+
+    None for an error that is a bug.
+    """
+    if isinstance(error, HydraException):
+        return explain_hydra_error(error)
+    if isinstance(error, OmegaConfBaseException):
+        return first_line(error)
+    if isinstance(error, OSError) and error.filename is not None:
+        fix = "use another run=..." if names_run(argv) else "check this path"
+        return f"{shorten(str(error.filename))} cannot be used ({reason_of(error)}): {fix}"
+    if isinstance(error, ValueError | TypeError):  # from a group whose value is not a name
+        return _explain_invalid_choice(argv)
+    return None
 
 
 def explain_hydra_error(error: HydraException) -> str:
@@ -72,7 +104,7 @@ def explain_hydra_error(error: HydraException) -> str:
     return lines[0]
 
 
-def _explain_invalid_choice(argv: list[str]) -> str:
+def _explain_invalid_choice(argv: list[str]) -> str | None:
     """Explain the first override that gives a group a value that is not a name, as in model=3."""
     _, overrides = split_options(argv)
     for override in OverridesParser.create().parse_overrides(overrides):
@@ -81,7 +113,9 @@ def _explain_invalid_choice(argv: list[str]) -> str:
             return f"{override.input_line} cannot be parsed: write setting=value"
         if value is None and override.is_delete():
             continue
-        if (CONF_DIR / group).is_dir() and not isinstance(value, str | list):
+        choices = value if isinstance(value, list) else [value]
+        are_names = all(isinstance(choice, str) for choice in choices)
+        if (CONF_DIR / group).is_dir() and not are_names:
             options = sorted(path.stem for path in (CONF_DIR / group).glob("*.yaml"))
             return f"{override.input_line} is not an option: use one of {', '.join(options)}"
-    return "a config group needs the name of one of its options, as in loss=bce"
+    return None

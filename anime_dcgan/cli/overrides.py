@@ -14,6 +14,16 @@ NOT_TRAINING = ("ckpt_path=", "run=", "preview=", "trials=", "pruner.", "-", "hy
 """Prefixes of arguments that do not change what is trained."""
 RECORD = Path(".hydra") / "overrides.yaml"
 """The overrides of a run, in its folder, as Hydra writes them."""
+NOT_NAMES = ("", "null", ".", "???", "latest", "last")
+"""Values of `run=...` that name no new run; `latest` and `last` are the newest one elsewhere."""
+TEXT = frozenset(
+    {
+        *("run", "run_dir", "ckpt_path", "outputs", "folder", "out", "review", "manifest"),
+        *("source", "host", "token", "data.path", "data.manifest", "data.cache_dir", "data.repo"),
+        *("data.revision", "data.file", "data.fetch_dir", "hydra.run.dir", "hydra.sweep.dir"),
+    }
+)
+"""Settings that are text, whatever it looks like: names, paths and addresses."""
 SWEEPER_PARAMS = "hydra.sweeper.params"
 SEARCH_FILE = "search.json"
 """The training overrides of a search, in its folder."""
@@ -46,6 +56,35 @@ def split_options(argv: list[str]) -> tuple[list[str], list[str]]:
     return options, others
 
 
+def quote_text(argv: list[str]) -> list[str]:
+    """Quote the values of text settings that Hydra would read as numbers or booleans.
+
+    >>> quote_text(["run=3e8", "seed=3", "run=first", "ckpt_path=null"])
+    ['run="3e8"', 'seed=3', 'run=first', 'ckpt_path=null']
+    """
+    quoted = []
+    for argument in argv:
+        key, equals, value = argument.partition("=")
+        is_text = equals and key.lstrip("+") in TEXT and value != "null"
+        quoted.append(f"{key}={quote_value(value)}" if is_text and _is_scalar(value) else argument)
+    return quoted
+
+
+def _is_scalar(value: str) -> bool:
+    """Return True if Hydra's grammar reads a value as a number, a boolean or null.
+
+    >>> list(map(_is_scalar, ["3e8", "2026_11_28", "true", "Null", "nan", "first", "2026-11-28"]))
+    [True, True, True, True, True, False, False]
+    """
+    if value.lower() in ("true", "false", "null"):
+        return True
+    try:
+        float(value)
+    except ValueError:
+        return False
+    return True
+
+
 def is_sweep(argv: list[str]) -> bool:
     """Return True if the command line trains several runs."""
     has_recipe = any(each.startswith("sweep=") and each != "sweep=null" for each in argv)
@@ -67,11 +106,13 @@ def find_invalid_run(argv: list[str]) -> str | None:
     """
     for argument in argv:
         if argument.startswith("run="):
-            name = argument.removeprefix("run=").strip("'\"")
+            name = argument.removeprefix("run=").strip("'\" ")
             path = PurePath(name)
             is_list = name.startswith(("[", "{"))
-            if name in ("", "null", ".") or is_list or path.is_absolute() or ".." in path.parts:
+            if name in NOT_NAMES or is_list or path.is_absolute() or ".." in path.parts:
                 return argument
+        if argument.partition("=")[0] == "~run":
+            return argument
     return None
 
 
@@ -156,7 +197,7 @@ def quote_value(value: str) -> str:
     >>> print(quote_value("outputs/first"), quote_value("Zoë & co"))
     outputs/first "Zoë & co"
     """
-    if UNQUOTED.fullmatch(value):
+    if UNQUOTED.fullmatch(value) and not _is_scalar(value):
         return value
     return '"' + value.replace('"', '\\"') + '"'  # left as is by a shell's single quotes
 

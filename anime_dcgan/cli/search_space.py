@@ -1,5 +1,7 @@
 """Search spaces: ranges in Hydra's grammar as Optuna distributions."""
 
+import math
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -43,16 +45,42 @@ def _distribution(override: Override) -> "BaseDistribution":
         raise UserError(f"{override.input_line} is a glob: list the options, as in loss=bce,hinge")
     log = "log" in getattr(value, "tags", ())
     if isinstance(value, IntervalSweep):
-        assert value.start is not None and value.end is not None
+        _check_bounds(override, value.start, value.end)
         if isinstance(value.start, int) and isinstance(value.end, int):
             return IntDistribution(int(value.start), int(value.end), log)
         return FloatDistribution(value.start, value.end, log)
     if isinstance(value, RangeSweep):
+        _check_bounds(override, value.start, value.stop)
         numbers: list[Any] = sorted(override.sweep_iterator())  # pyright: ignore[reportArgumentType]
+        if not numbers:
+            raise UserError(f"{override.input_line} has no values: put the smaller bound first")
         if all(isinstance(number, int) for number in numbers):
             return IntDistribution(numbers[0], numbers[-1], log, step=int(abs(value.step)))
         return FloatDistribution(numbers[0], numbers[-1], log, step=abs(value.step))
     return CategoricalDistribution(list(override.sweep_string_iterator()))
+
+
+def _check_bounds(override: Override, *bounds: Any) -> None:
+    if not all(isinstance(bound, int | float) and math.isfinite(bound) for bound in bounds):
+        raise UserError(f"{override.input_line} must have two finite bounds, as in interval(0,1)")
+
+
+def extreme_params(space: Space) -> Iterator[dict[str, Any]]:
+    """Yield parameters with each choice, or both bounds, of one key and the first of all others."""
+    values = {key: _extremes(distribution) for key, distribution in space.items()}
+    first = {key: choices[0] for key, choices in values.items()}
+    yield first
+    for key, choices in values.items():
+        for choice in choices[1:]:
+            yield first | {key: choice}
+
+
+def _extremes(distribution: "BaseDistribution") -> list[Any]:
+    choices = getattr(distribution, "choices", None)
+    if choices is not None:
+        return list(choices)
+    bounds: Any = distribution
+    return [bounds.low, bounds.high]
 
 
 def to_overrides(params: dict[str, Any]) -> list[str]:

@@ -7,26 +7,18 @@ not imported before Hydra has accepted the overrides.
 import importlib.util
 import inspect
 import math
-import types
-import typing
 from collections.abc import Iterator
 from typing import Any
 
 from hydra.utils import get_class
-from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
+from anime_dcgan.cli import annotations
 from anime_dcgan.cli.checks import format_value
 from anime_dcgan.system.errors import UserError, first_line, needs_extra
 
 EXTRAS = {"pytorch_optimizer": "optimizers"}
 """Packages that a configuration may name, and the extra that installs each."""
-TYPE_NAMES = {
-    bool: "true or false",
-    int: "an integer",
-    float: "a number",
-    str: "a string",
-    type(None): "null",
-}
 
 
 def check_settings(config: DictConfig) -> None:
@@ -50,12 +42,17 @@ def check_settings(config: DictConfig) -> None:
 def _check_value(node: DictConfig, name: str, setting: str, annotation: Any) -> None:
     if OmegaConf.is_missing(node, name):
         return
-    value, allowed = node[name], _plain_types(annotation)
+    value = node[name]
     key = _interpolated_key(node, name) or setting
-    if allowed and not _fits(value, allowed):
-        raise UserError(f"{key}={format_value(value)} must be {_describe(allowed)}")
+    if not annotations.fits(value, annotation):
+        expected = annotations.describe(annotation)
+        fix = f": remove {key}={format_value(value)}" if expected == annotations.NODE else ""
+        raise UserError(f"{key}={format_value(value)} must be {expected}{fix}")
     if isinstance(value, float) and not math.isfinite(value):
         raise UserError(f"{key}={value} must be finite: use a number")
+    if isinstance(value, DictConfig) and "_target_" not in value:
+        for item in map(str, value):
+            _check_value(value, item, _join(setting, item), annotations.item_annotation(annotation))
 
 
 def _explain_import_error(key: str, target: str, error: Exception) -> UserError:
@@ -86,53 +83,3 @@ def _nodes_with_target(config: Any, key: str) -> Iterator[tuple[DictConfig, str]
 
 def _join(key: str, name: str) -> str:
     return f"{key}.{name}" if key else name
-
-
-def _plain_types(annotation: Any) -> tuple[Any, ...]:
-    """Return the plain types, and tuples of them, that an annotation allows.
-
-    The result is empty if it allows any other type. Tensors, which torch's optimizers accept as
-    learning rates, are ignored: no setting can be one.
-    """
-    union = typing.get_origin(annotation) in (typing.Union, types.UnionType)
-    members = typing.get_args(annotation) if union else (annotation,)
-    members = tuple(member for member in members if getattr(member, "__module__", "") != "torch")
-    return members if all(map(_is_plain, members)) else ()
-
-
-def _is_plain(kind: Any) -> bool:
-    if typing.get_origin(kind) is tuple:
-        return all(map(_plain_types, typing.get_args(kind)))
-    return kind in TYPE_NAMES
-
-
-def _describe(allowed: tuple[Any, ...]) -> str:
-    """Return the types in prose, such as "a number or [a number, a number]"."""
-    return " or ".join(map(_describe_one, allowed))
-
-
-def _describe_one(kind: Any) -> str:
-    if typing.get_origin(kind) is tuple:
-        items = (_describe(_plain_types(item)) for item in typing.get_args(kind))
-        return f"[{', '.join(items)}]"
-    return TYPE_NAMES[kind]
-
-
-def _fits(value: Any, allowed: tuple[Any, ...]) -> bool:
-    return any(_is_instance(value, kind) for kind in allowed)
-
-
-def _is_instance(value: Any, kind: Any) -> bool:
-    """Like `isinstance`, but booleans are not integers, integers are floats, and lists tuples."""
-    if typing.get_origin(kind) is tuple:
-        items = typing.get_args(kind)
-        return (
-            isinstance(value, ListConfig)
-            and len(value) == len(items)
-            and all(
-                _fits(each, _plain_types(item)) for each, item in zip(value, items, strict=True)
-            )
-        )
-    if isinstance(value, bool):
-        return kind is bool
-    return isinstance(value, kind) or (kind is float and isinstance(value, int))

@@ -13,7 +13,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from anime_dcgan.cli.checks import boolean, format_value, integer
+from anime_dcgan.cli.checks import RUN, Text, boolean, file_path, integer, optional
 from anime_dcgan.cli.command import command
 from anime_dcgan.run.runs import find_run
 from anime_dcgan.system.console import log
@@ -23,7 +23,16 @@ LOOPBACK_ADDRESSES = ("127.0.0.1", "localhost", "::1")
 MIN_TOKEN_LENGTH = 16
 
 
-@command("studio", port=integer(0, 65535, example=8765), browser=boolean())
+@command(
+    "studio",
+    run=optional(RUN),
+    outputs=file_path("outputs"),
+    folder=optional(file_path("outputs/.studio")),
+    host=Text("an address", "127.0.0.1"),
+    port=integer(0, 65535, example=8765),
+    token=optional(Text("text", "a-long-random-text")),
+    browser=boolean(),
+)
 def studio(config: DictConfig) -> None:
     """Serve the studio until Ctrl-C."""
     _check(config)
@@ -64,12 +73,7 @@ def _writable(folder: Path, is_default: bool) -> Iterator[tuple[Path, str | None
 
 
 def _check(config: DictConfig) -> None:
-    host, token = config.host, config.token
-    if not isinstance(host, str) or not host:
-        raise UserError(
-            f"host={format_value(host)} is not an address: use host=127.0.0.1 or host=0.0.0.0"
-        )
-    if token is not None and (not isinstance(token, str) or len(token) < MIN_TOKEN_LENGTH):
+    if config.token is not None and len(config.token) < MIN_TOKEN_LENGTH:
         raise UserError(f"token=... must have at least {MIN_TOKEN_LENGTH} characters")
 
 

@@ -64,6 +64,7 @@ def generate(config: DictConfig) -> None:
 
     retain_freed_memory()
     generator = load_generator(path, config.weights)
+    _check_size(config, generator)
     requested = precision.choose("cpu")[0] if config.precision == "auto" else config.precision
     with precision.autocast(requested == precision.FAST):
         _write_atomically(out, config.overwrite, lambda partial: _write(config, generator, partial))
@@ -75,6 +76,17 @@ def _check(config: DictConfig) -> None:
         raise UserError(f"seed + n is above {MAX_SEED}: use a smaller seed=... or n=...")
     if Path(config.out).suffix.lower() in FILMS and config.n < 2:
         raise UserError(f"n={config.n} is too few for a film from face to face: use n=2 or more")
+
+
+def _check_size(config: DictConfig, generator: Any) -> None:
+    """Raise `UserError` for a picture or film that is too large."""
+    from anime_dcgan.sampling import limits
+
+    suffix, side = Path(config.out).suffix.lower(), limits.face_side(generator)
+    if suffix == ".png":
+        limits.check_grid("n", config.n, side, config.columns, config.scale)
+    elif suffix in FILMS:
+        limits.check_film(config.n, config.frames_per_face, side, suffix == ".gif")
 
 
 def _check_replaceable(out: Path) -> None:
@@ -103,7 +115,7 @@ def _write(config: DictConfig, generator: Any, out: Path) -> None:
     from anime_dcgan.sampling import image, sample
 
     seeds = range(config.seed, config.seed + config.n)
-    names = [f"seed={seed:06d}.png" for seed in seeds]
+    names = (f"seed={seed:06d}.png" for seed in seeds)
     suffix = Path(config.out).suffix.lower()
     if suffix in FILMS:
         frames = sample.film(generator, seeds, config.frames_per_face)

@@ -89,7 +89,7 @@ def _check(config: DictConfig) -> None:
         raise UserError(
             "thresholds=null has no tests: disable a single test with thresholds.outlier=null"
         )
-    if config.out in (None, "") or Path(str(config.out)).is_file():
+    if Path(config.out).is_file():
         raise UserError(f"out={config.out} is not a folder: use out=prepared")
 
 
@@ -116,8 +116,8 @@ def _open_sources(config: DictConfig) -> "tuple[list[Path], ConcatPictures]":
         return [path], ConcatPictures([source])
     given = config.source if isinstance(config.source, ListConfig) else [config.source]
     paths = [Path(str(path)).absolute() for path in given]
-    if not paths or len(set(paths)) < len(paths) or "" in given:
-        raise UserError(f"source={given} is empty or repeats a source: use source=[a/,b.zip]")
+    if len(set(paths)) < len(paths):
+        raise UserError(f"source={given} repeats a source: use source=[a/,b.zip]")
     return paths, concat_folders(paths, "source=")
 
 

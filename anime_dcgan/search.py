@@ -60,6 +60,13 @@ from anime_dcgan.training.schema import CHECKS, check_training
 if TYPE_CHECKING:
     from optuna import Study, Trial
 
+SEARCH_CHECKS = {
+    **CHECKS,
+    "trials": integer(1, example=20),
+    "pruner.startup": integer(0, example=5),
+    "pruner.warmup": integer(0, example=2),
+}
+
 
 def search(config: DictConfig, argv: list[str], space: Space, fixed: list[str]) -> None:
     """Train trial after trial, and print a table of the results.
@@ -293,9 +300,7 @@ def main() -> None:
         log(f"resuming the search {OUTPUTS / last}; run=... with another name starts a new one")
         sys.argv.append(f"run={last}")
 
-    pruner = {"pruner.startup": integer(0, example=5), "pruner.warmup": integer(0, example=2)}
-
-    @command("search", trials=integer(1, example=20), **CHECKS, **pruner)
+    @command("search", **SEARCH_CHECKS)
     def run(config: DictConfig) -> None:
         search(config, argv, space, fixed)
 

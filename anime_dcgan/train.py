@@ -31,13 +31,14 @@ from anime_dcgan.system.console import is_first_process, log
 from anime_dcgan.system.errors import UserError, explain_os_error
 from anime_dcgan.system.reader import read_object
 from anime_dcgan.training.job import exclusive, last_checkpoint, train_in
-from anime_dcgan.training.schema import CHECKS
+from anime_dcgan.training.schema import CHECKS, check_sizes
 from anime_dcgan.training.sweep import train_job
 
 
 @command("train", **CHECKS)
 def train(config: DictConfig) -> float:
     """Train, and return the lowest distance that was measured, for Hydra's sweepers."""
+    check_sizes(config)
     run_dir = Path(config.run_dir)
     if config.preview:
         _preview(config, run_dir / "preview.png")

@@ -33,7 +33,7 @@ def test_damaged_files_are_noted_in_one_line(call, tmp_path: Path):
         (["run=a", "grids=0"], "grids=0 must be at least 1: use grids=6"),
         (["run=a", "grids=true"], "grids=true must be an integer"),
         (["run=a", "out=faces.png"], "must end in .html or .htm"),
-        (["run=a", "out=5"], "out=5 must be the path of a file: use out=report.html"),
+        (["run=a", "out=5"], "out=5 must end in .html or .htm: use out=report.html"),
         (["run=a", "out=/proc/page.html"], "/proc/page.html cannot be written"),
     ],
 )

@@ -4,7 +4,7 @@ import contextlib
 import functools
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -22,11 +22,15 @@ from anime_dcgan.cli.overrides import OUTPUTS, find_invalid_run, quote_text
 from anime_dcgan.cli.signatures import check_settings
 from anime_dcgan.system.console import replace_unprintable
 from anime_dcgan.system.errors import UserError, explain_storage_error, first_line
+from anime_dcgan.system.memory import is_out_of_memory
 from anime_dcgan.system.paths import CONF_DIR
 
 USER_ERROR, INTERRUPTED = 2, 130  # exit statuses
 
 Task = Callable[[DictConfig], float | None]
+
+DECLARED: dict[str, Mapping[str, Check]] = {}
+"""The validators of each command that was imported."""
 
 
 def command(name: str, **checks: Check) -> Callable[[Task], Callable[[], None]]:
@@ -36,6 +40,8 @@ def command(name: str, **checks: Check) -> Callable[[Task], Callable[[], None]]:
     command's own settings, by name.
     """
 
+    DECLARED[name] = checks
+
     def decorate(task: Task) -> Callable[[], None]:
         composition_errors = CompositionErrors()
 
@@ -44,8 +50,8 @@ def command(name: str, **checks: Check) -> Callable[[Task], Callable[[], None]]:
             composition_errors.stop()
             try:
                 expand_home(config)
-                check_settings(config)
                 check_command(config, checks)
+                check_settings(config)
                 return task(config)
             except Exception as error:
                 message = user_message(error)
@@ -70,7 +76,7 @@ def command(name: str, **checks: Check) -> Callable[[Task], Callable[[], None]]:
             try:
                 with composition_errors.explained():
                     main()
-            except (UserError, OSError) as error:  # OSError: from Hydra, which makes the folders
+            except (UserError, OSError) as error:
                 message = user_message(error)
                 if message is None or FULL_ERROR in os.environ:
                     raise
@@ -124,7 +130,7 @@ def user_message(error: Exception) -> str | None:
         return f"{key or 'the configuration'} cannot be built: {first_line(cause)}"
     if isinstance(error, OmegaConfBaseException):
         return first_line(error)
-    if isinstance(error, MemoryError):
+    if is_out_of_memory(error):
         return f"there is not enough memory ({first_line(error)}): use smaller sizes or numbers"
     return explain_storage_error(error)
 

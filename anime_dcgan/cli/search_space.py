@@ -33,6 +33,8 @@ def make_space(ranges: list[Override]) -> Space:
     """Return a distribution for each key; raise `UserError` for a range that Optuna rejects."""
     try:
         return {override.get_key_element(): _distribution(override) for override in ranges}
+    except UserError:
+        raise
     except ValueError as error:  # raised by Optuna
         raise UserError(f"a range cannot be searched: {first_line(error)}") from None
 

@@ -99,6 +99,8 @@ def _device(name: str, config: dict[str, Any]) -> tuple[torch.device, torch.dtyp
     """Return the device, and the dtype in which the generator was trained."""
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name == "cuda" and not torch.cuda.is_available():
+        raise UserError("device=cuda: torch finds no GPU here: use device=cpu or device=auto")
     trainer = config.get("trainer")
     trained = trainer.get("precision") if isinstance(trainer, dict) else None
     fast = (precision.choose(name)[0] if trained == "auto" else trained) == precision.FAST

@@ -18,8 +18,11 @@ from torch.nn import functional
 from anime_dcgan.metric.base import Description, Images, Metric
 from anime_dcgan.sampling.image import to_float
 from anime_dcgan.system.errors import UserError
+from anime_dcgan.system.memory import check_memory
 
 PATCH = 7  # px
+MAX_PROJECTIONS = 65_536  # of patches or directions; the paper uses 128 and 512
+BYTES_PER_PROJECTION = 16  # of the projection, and of its sorted copy with indices
 MIN_SIDE = 16  # px; the last level of the pyramid
 BINOMIAL = (1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16)
 
@@ -40,6 +43,11 @@ class SlicedWasserstein(Metric):
             if value < 1:
                 raise UserError(
                     f"metric.{name}={value} must be at least 1: use metric.{name}=1 or more"
+                )
+            if value > MAX_PROJECTIONS:
+                raise UserError(
+                    f"metric.{name}={value} must be at most {MAX_PROJECTIONS}: "
+                    f"use metric.{name}={MAX_PROJECTIONS}"
                 )
         self.name = "swd"
         self.headline = headline
@@ -82,6 +90,9 @@ class SlicedWasserstein(Metric):
     def _project(self, patches: Float[Tensor, "p c h w"]) -> Float[Tensor, "directions p"]:
         mean = patches.mean(dim=(0, 2, 3), keepdim=True)
         deviation = patches.std(dim=(0, 2, 3), keepdim=True).clamp_min(1e-8)
+        fix = "use a smaller metric.directions=... or metric.patches=..."
+        needed = BYTES_PER_PROJECTION * self.directions * len(patches)
+        check_memory(needed, f"metric.directions={self.directions}", fix)
         rows = ((patches - mean) / deviation).flatten(1)
         random = torch.Generator().manual_seed(self.seed)
         directions = torch.randn(self.directions, rows.shape[1], generator=random).to(rows)

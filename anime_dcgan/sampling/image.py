@@ -36,8 +36,7 @@ def grid(
     """
     pixels = pixels.repeat(scale, axis=1).repeat(scale, axis=2)
     count, height, width, _ = pixels.shape
-    across = min(count, columns or math.ceil(math.sqrt(count)))
-    down = math.ceil(count / across)
+    across, down = _cells(count, columns)
     cell = np.array([height + GRID_PADDING, width + GRID_PADDING])
     sheet_size = cell * [down, across] + GRID_PADDING
     sheet = np.full((*sheet_size, 3), 255, np.uint8)
@@ -45,6 +44,22 @@ def grid(
         top, left = cell * divmod(index, across) + GRID_PADDING
         sheet[top : top + height, left : left + width] = face
     return Image.fromarray(sheet)
+
+
+def grid_size(count: int, side: int, columns: int | None, scale: int = 1) -> tuple[int, int]:
+    """Return the width and height of the grid of `count` faces of `side` px.
+
+    >>> grid_size(64, 16, None)
+    (146, 146)
+    """
+    cell = scale * side + GRID_PADDING
+    across, down = _cells(count, columns)
+    return across * cell + GRID_PADDING, down * cell + GRID_PADDING
+
+
+def _cells(count: int, columns: int | None) -> tuple[int, int]:
+    across = min(count, columns or math.ceil(math.sqrt(count)))
+    return across, math.ceil(count / across)
 
 
 def visible_scale(face_size: int) -> int:

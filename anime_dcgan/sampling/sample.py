@@ -81,8 +81,10 @@ def film_through(
 ) -> Iterator[Pixels]:
     """Yield the frames of a film from each latent to the next and back to the first, by `slerp`."""
     for start, end in zip(latents, latents.roll(-1, dims=0), strict=True):
-        steps = [slerp(start, end, step / frames_per_face) for step in range(frames_per_face)]
-        yield from sample_images(generator, torch.stack(steps), frames_per_face)
+        for first in range(0, frames_per_face, SAMPLE_BATCH):
+            steps = range(first, min(first + SAMPLE_BATCH, frames_per_face))
+            latents_between = [slerp(start, end, step / frames_per_face) for step in steps]
+            yield from sample_images(generator, torch.stack(latents_between))
 
 
 def write_folder(pictures: Iterable[Pixels], names: Iterable[str], folder: Path) -> None:

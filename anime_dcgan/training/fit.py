@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from lightning import Callback, Trainer
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig, OmegaConf
 
@@ -17,8 +18,9 @@ from anime_dcgan.data.datamodule import FacesDataModule
 from anime_dcgan.run.outcome import write_finished
 from anime_dcgan.system import precision
 from anime_dcgan.system.console import log
-from anime_dcgan.system.errors import UserError
+from anime_dcgan.system.errors import UserError, first_line
 from anime_dcgan.system.malloc import retain_freed_memory
+from anime_dcgan.system.memory import is_out_of_memory
 from anime_dcgan.training.callbacks.interrupt import Interrupted
 from anime_dcgan.training.callbacks.periodic import epoch_now
 from anime_dcgan.training.callbacks.position import Position
@@ -45,8 +47,6 @@ def fit(
     _silence_lightning()
     retain_freed_memory()
     _check_trainer(config.trainer)
-    if not 0 <= config.seed < 2**63:
-        raise UserError(f"seed={config.seed} is outside 0..2^63-1: use seed=0")
     plain: Any = OmegaConf.to_container(config, resolve=True)
     torch.manual_seed(config.seed)  # for the initial weights; each step seeds itself
     module: GAN = instantiate(config.gan)
@@ -54,7 +54,7 @@ def fit(
     trainer = _make_trainer(config, [Provenance(plain), Position(), *callbacks], run_dir)
     if ckpt_path is not None:
         check_checkpoint(Path(ckpt_path), config, data, trainer)
-    with _keyboard_interrupts():
+    with _keyboard_interrupts(), _explained_errors(config):
         trainer.fit(module, data, ckpt_path=ckpt_path, weights_only=True)
     if trainer.is_global_zero:
         write_finished(run_dir, config, module.images_seen, epoch_now(trainer))
@@ -70,6 +70,32 @@ def _keyboard_interrupts() -> Iterator[None]:
         if isinstance(end.__context__, KeyboardInterrupt):
             raise KeyboardInterrupt from None
         raise
+
+
+@contextmanager
+def _explained_errors(config: DictConfig) -> Iterator[None]:
+    """Raise refusals of Lightning, and failed allocations, as `UserError`."""
+    try:
+        yield
+    except MisconfigurationException as error:
+        raise UserError(f"Lightning refuses these settings: {first_line(error)}") from error
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        raise UserError(_explain_out_of_memory(config, error)) from error
+
+
+def _explain_out_of_memory(config: DictConfig, error: Exception) -> str:
+    """Return the sizes that were tried, and smaller ones."""
+    size, parts = config.data.batch_size, config.gan.accumulate
+    fix = f"data.batch_size={size // 2} gan.accumulate={2 * parts}"
+    if size == 1:
+        fix = "a smaller data.image_size, or narrower networks (model.*width)"
+    return (
+        f"out of memory with data.batch_size={size}, gan.accumulate={parts}, "
+        f"gan.fakes_per_real={config.gan.fakes_per_real} and "
+        f"data.image_size={config.data.image_size} ({first_line(error):.120}): use {fix}"
+    )
 
 
 def _make_trainer(config: DictConfig, extra: Sequence[Callback], run_dir: Path) -> Trainer:

@@ -20,6 +20,10 @@ def check_checkpoint(
     It must have been trained with the same critical settings on the same faces, and not beyond the
     budget.
     """
+    if not path.is_file():  # Lightning would take "best" and "hpc" for words of its own
+        raise UserError(
+            f"ckpt_path={path} is not a file: use ckpt_path=last or the path of a checkpoint"
+        )
     contents = checkpoint.read(path)
     plain: Any = OmegaConf.to_container(config, resolve=True)
     check_resumable(contents["config"], plain)

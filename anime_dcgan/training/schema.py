@@ -1,6 +1,6 @@
 """Checks of the settings in `conf/train.yaml` that no constructor receives."""
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from anime_dcgan.cli.checks import (
     Check,
@@ -14,6 +14,7 @@ from anime_dcgan.cli.checks import (
     optional,
 )
 from anime_dcgan.cli.signatures import check_settings
+from anime_dcgan.system.errors import UserError
 
 MAX_SEED = 2**63 - 1
 
@@ -31,5 +32,23 @@ CHECKS: dict[str, Check] = {
 
 def check_training(config: DictConfig) -> None:
     """Raise `UserError` for a setting of a training that cannot be used."""
-    check_settings(config)
     check_command(config, CHECKS)
+    check_settings(config)
+    check_sizes(config)
+
+
+def check_sizes(config: DictConfig) -> None:
+    """Raise `UserError` for sizes that contradict each other."""
+    for player in ("generator", "discriminator"):
+        size = OmegaConf.select(config, f"model.{player}.image_size")
+        if size not in (None, config.data.image_size):
+            raise UserError(
+                f"model.{player}.image_size={size} differs from "
+                f"data.image_size={config.data.image_size}: set data.image_size only"
+            )
+    share, real = config.gan.fakes_per_real, config.data.batch_size
+    if share > 0 and round(min(share * real, 1)) < 1:
+        raise UserError(
+            f"gan.fakes_per_real={share} leaves no fake image per {real} real ones "
+            "(data.batch_size): use gan.fakes_per_real=1"
+        )

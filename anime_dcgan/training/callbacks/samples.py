@@ -13,6 +13,7 @@ from PIL import Image
 from anime_dcgan.run.runs import Weights, by_epoch, file_stem
 from anime_dcgan.sampling import image
 from anime_dcgan.sampling.latent import latents_of_seeds
+from anime_dcgan.sampling.limits import check_grid, face_side
 from anime_dcgan.sampling.sample import sample_images
 from anime_dcgan.system.errors import UserError
 from anime_dcgan.system.files import write_atomically, write_or_warn
@@ -50,6 +51,10 @@ class Samples(Periodic):
             )
         self.folder = Path(folder)
         self.count = count
+
+    def on_fit_start(self, trainer: Trainer, pl_module: GAN) -> None:
+        side = face_side(pl_module.generator)
+        check_grid("callbacks.samples.count", self.count, side, None, image.visible_scale(side))
 
     def act(self, trainer: Trainer, module: GAN) -> None:
         if not trainer.is_global_zero:

@@ -1,0 +1,77 @@
+"""Memory that this process may still take, and errors of allocations that failed."""
+
+import contextlib
+from pathlib import Path
+
+from anime_dcgan.system.errors import UserError
+
+GIGABYTE = 1e9
+CGROUP = Path("/sys/fs/cgroup")
+ALLOCATION_FAILED = (
+    *("out of memory", "can't allocate memory", "not enough memory", "std::bad_alloc"),
+)
+"""Parts of the messages with which torch reports a failed allocation as a plain RuntimeError."""
+
+
+def check_memory(needed: float, subject: str, fix: str) -> None:
+    """Raise `UserError` if an array would need more bytes than are free.
+
+    >>> check_memory(1e18, "n=1000", "use n=10")
+    Traceback (most recent call last):
+    anime_dcgan.system.errors.UserError: n=1000 would need 1,000,000,000.0 GB of memory, and ...
+    """
+    free = free_memory()
+    if free is not None and needed > free:
+        raise UserError(
+            f"{subject} would need {needed / GIGABYTE:,.1f} GB of memory, and "
+            f"{free / GIGABYTE:,.1f} GB are free: {fix}"
+        )
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Return True if an allocation failed, on the CPU or on a GPU."""
+    if isinstance(error, MemoryError):
+        return True
+    text = str(error).lower()
+    return isinstance(error, RuntimeError) and any(part in text for part in ALLOCATION_FAILED)
+
+
+def free_memory() -> int | None:
+    """Return the bytes that are free for this process; None where the system does not tell."""
+    limits = [_machine(), _container(), _address_space()]
+    return min((limit for limit in limits if limit is not None), default=None)
+
+
+def _machine() -> int | None:
+    return _field(Path("/proc/meminfo"), "MemAvailable:", 1024)
+
+
+def _container() -> int | None:
+    """Return what a container's limit leaves; caches of files count as free."""
+    with contextlib.suppress(OSError, ValueError):
+        limit = int((CGROUP / "memory.max").read_text())
+        used = int((CGROUP / "memory.current").read_text())
+        cached = _field(CGROUP / "memory.stat", "inactive_file", 1) or 0
+        return max(0, limit - used + cached)
+    return None
+
+
+def _address_space() -> int | None:
+    """Return what `ulimit -v` leaves."""
+    with contextlib.suppress(ImportError, OSError, ValueError):
+        import resource
+
+        limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+        used = _field(Path("/proc/self/status"), "VmSize:", 1024)
+        if limit != resource.RLIM_INFINITY and used is not None:
+            return max(0, limit - used)
+    return None
+
+
+def _field(path: Path, name: str, unit: int) -> int | None:
+    """Return a number of a file of names and numbers, in bytes."""
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        for line in path.read_text().splitlines():
+            if line.startswith(name):
+                return int(line.split()[1]) * unit
+    return None

@@ -6,7 +6,6 @@ which Hydra builds the object of any other class.
 
 import collections.abc
 import inspect
-import os
 import types
 import typing
 from typing import Any
@@ -69,7 +68,7 @@ def _origin(kind: Any) -> Any:
 
 def _is_path(kind: Any) -> bool:
     origin = _origin(kind)
-    return isinstance(origin, type) and issubclass(origin, os.PathLike)
+    return isinstance(origin, type) and hasattr(origin, "__fspath__")
 
 
 def _is_instance(value: Any, kind: Any) -> bool:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Glob, IntervalSweep, Override, RangeSweep
@@ -48,9 +48,10 @@ def _distribution(override: Override) -> "BaseDistribution":
     log = "log" in getattr(value, "tags", ())
     if isinstance(value, IntervalSweep):
         _check_bounds(override, value.start, value.end)
-        if isinstance(value.start, int) and isinstance(value.end, int):
-            return IntDistribution(int(value.start), int(value.end), log)
-        return FloatDistribution(value.start, value.end, log)
+        low, high = cast(float, value.start), cast(float, value.end)
+        if isinstance(low, int) and isinstance(high, int):
+            return IntDistribution(low, high, log)
+        return FloatDistribution(low, high, log)
     if isinstance(value, RangeSweep):
         _check_bounds(override, value.start, value.stop)
         numbers: list[Any] = sorted(override.sweep_iterator())  # pyright: ignore[reportArgumentType]

@@ -16,7 +16,7 @@ def test_a_common_grid_and_film_pass():
     [
         (1_000_000, None, 1, "use n=40261"),
         (64, None, 64, "use n=10"),
-        (4000, 4000, 8, "use n=655"),
+        (4000, 4000, 8, "use n=663"),
     ],
 )
 def test_a_grid_that_no_program_opens_is_refused(count: int, columns: int, scale: int, fix: str):

@@ -310,7 +310,6 @@ def test_a_last_checkpoint_that_cannot_be_written_is_reported(
 @pytest.mark.parametrize(
     ("setting", "fix"),
     [
-        ("seed=-1", "seed=0"),
         ("seed=9223372036854775808", "seed=0"),
         ("trainer.precision=bf16-true", "trainer.precision=bf16-mixed"),
         ("callbacks.samples.every_epochs=0", "use callbacks.samples.every_epochs=1, or null"),

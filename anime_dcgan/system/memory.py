@@ -49,8 +49,8 @@ def _machine() -> int | None:
 def _container() -> int | None:
     """Return what a container's limit leaves; caches of files count as free."""
     with contextlib.suppress(OSError, ValueError):
-        limit = int((CGROUP / "memory.max").read_text())
-        used = int((CGROUP / "memory.current").read_text())
+        limit = int((CGROUP / "memory.max").read_text(encoding="utf-8"))
+        used = int((CGROUP / "memory.current").read_text(encoding="utf-8"))
         cached = _field(CGROUP / "memory.stat", "inactive_file", 1) or 0
         return max(0, limit - used + cached)
     return None
@@ -71,7 +71,7 @@ def _address_space() -> int | None:
 def _field(path: Path, name: str, unit: int) -> int | None:
     """Return a number of a file of names and numbers, in bytes."""
     with contextlib.suppress(OSError, ValueError, IndexError):
-        for line in path.read_text().splitlines():
+        for line in path.read_text(encoding="utf-8").splitlines():
             if line.startswith(name):
                 return int(line.split()[1]) * unit
     return None

@@ -93,6 +93,7 @@ def _references(node: Any) -> list[str]:
         ({"ckpt_path": " "}, "ckpt_path=  must be a path: use ckpt_path=last"),
         ({"model.generator.image_size": 32}, "model.generator.image_size=32 differs from data.im"),
         ({"gan.fakes_per_real": 0.001}, "gan.fakes_per_real=0.001 leaves no fake image per 64"),
+        ({"seed": -1}, "seed=-1 must be at least 0: use seed=0"),
         ({"seed": 2**63}, "seed=9223372036854775808 must be at most 9223372036854775807"),
     ],
 )

@@ -43,6 +43,7 @@ from anime_dcgan.cli.search_space import (
     split_ranges,
     to_overrides,
 )
+from anime_dcgan.run.outcome import best_distance
 from anime_dcgan.system.console import log, table_console
 from anime_dcgan.system.errors import UserError, needs_extra
 from anime_dcgan.system.files import wait_for_lock, write_json
@@ -220,12 +221,18 @@ def _run_trial(study: "Study", trial: "Trial", folder: Path, fixed: list[str]) -
 
 
 def _train(run_dir: Path, overrides: list[str], prune: Any) -> float:
+    from anime_dcgan.training.fit import Unfinished
+
     folder = [f"run_dir={quote_value(str(run_dir))}", f"run={quote_value(run_dir.name)}"]
     config = compose_explained("train", [*overrides, *folder])
     expand_home(config)
     check_training(config)
     argv = [*overrides, run_override(run_dir)]
-    distance = train_in(run_dir, config, argv, last_checkpoint(run_dir), [prune])
+    try:
+        distance = train_in(run_dir, config, argv, last_checkpoint(run_dir), [prune])
+    except Unfinished as end:  # all trials may have the same trainer.max_time
+        log(f"{run_dir} {end}")
+        distance = best_distance(run_dir)
     if math.isinf(distance):
         raise UserError("no distance was measured: the reason is logged above")
     return distance

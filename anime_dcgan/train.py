@@ -26,8 +26,9 @@ from anime_dcgan.cli.overrides import (
     run_override,
     training_overrides,
 )
+from anime_dcgan.run.outcome import best_distance
 from anime_dcgan.run.runs import by_epoch
-from anime_dcgan.system.console import is_first_process, log
+from anime_dcgan.system.console import is_first_process, is_launched_in_parallel, log
 from anime_dcgan.system.errors import UserError, explain_os_error
 from anime_dcgan.system.reader import read_object
 from anime_dcgan.training.job import exclusive, last_checkpoint, train_in
@@ -43,10 +44,15 @@ def train(config: DictConfig) -> float:
     if config.preview:
         _preview(config, run_dir / "preview.png")
         return math.inf
-    from anime_dcgan.training.fit import Interrupted
+    from anime_dcgan.training.fit import Interrupted, Unfinished
 
     try:
         return train_job(run_dir, config) if in_sweep() else _train_alone(run_dir, config)
+    except Unfinished as end:
+        if in_sweep():
+            raise
+        _print_once(f"{_summarise(run_dir)}\n\n{end}\n\nResume: {_resume_command(run_dir)}")
+        return best_distance(run_dir)
     except Interrupted:
         _print_once(f"\nstopped, and saved in {run_dir}\n\nResume: {_resume_command(run_dir)}")
         raise SystemExit(INTERRUPTED) from None
@@ -157,6 +163,8 @@ def main() -> None:
     """
     argv = sys.argv[1:]
     check_run_name(argv)
+    if is_launched_in_parallel():
+        _share_folder(argv)
     if not names_run(argv) and not INFO_FLAGS & set(argv):
         if is_sweep(argv):
             _resume_sweep(argv)
@@ -169,6 +177,16 @@ def main() -> None:
     except KeyboardInterrupt:  # while a launcher waited for the jobs
         _print_once(f"\nstopped\n\nResume: {command_line(sys.argv[1:])}")
         raise SystemExit(INTERRUPTED) from None
+
+
+def _share_folder(argv: list[str]) -> None:
+    """Require a folder that all processes name alike, and let only the first one write to it."""
+    if not names_run(argv):
+        fail(
+            "torchrun and srun start several processes of one training: name its folder, run=first"
+        )
+    if not is_first_process():
+        sys.argv.append("hydra.output_subdir=null")
 
 
 def _resume_sweep(argv: list[str]) -> None:

@@ -280,7 +280,7 @@ def test_two_processes_train_together(tmp_path: Path):
     """Train data-parallel over gloo: each process has its own batches of the same epoch."""
     result = run(
         "train",
-        *(*TINY, "run=two", "trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2"),
+        *(*TINY, "run=two", "trainer.accelerator=cpu", "trainer.devices=2"),
         *("trainer.max_epochs=2", "loss=wgan_gp", "gan.critic_steps=2"),
         cwd=tmp_path,
     )
@@ -294,7 +294,7 @@ def test_two_processes_fail_together_if_nothing_can_be_saved(tmp_path: Path):
     (tmp_path / "outputs/two/checkpoints").symlink_to("/proc")  # where nobody can write
     result = run(
         "train",
-        *(*TINY, "run=two", "trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2"),
+        *(*TINY, "run=two", "trainer.accelerator=cpu", "trainer.devices=2"),
         *("trainer.max_epochs=1", "callbacks.samples=null", "metric=none"),
         cwd=tmp_path,
         status=2,

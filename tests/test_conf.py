@@ -1,5 +1,6 @@
 """Tests of conf/: every file composes, its objects can be built, and trained."""
 
+import inspect
 import itertools
 import re
 import sys
@@ -18,6 +19,7 @@ from anime_dcgan.metric import extractor
 from anime_dcgan.system.errors import UserError
 from anime_dcgan.system.paths import CONF_DIR
 from anime_dcgan.training.gan import GAN
+from anime_dcgan.training.trainer import Trainer
 from tests.conftest import Train, compose_train
 
 GROUPS = {
@@ -205,6 +207,12 @@ def test_a_missing_library_is_named_with_the_extra_that_installs_it(monkeypatch)
     monkeypatch.setitem(sys.modules, "pytorch_optimizer", None)
     with pytest.raises(UserError, match=r'AdaBelief .* pip install -e "\.\[optimizers\]"'):
         check_settings(compose_train("optimizer=adabelief", "run_dir=x"))
+
+
+def test_every_setting_of_lightnings_trainer_can_be_overridden():
+    ours = {"logger", "callbacks", "plugins", "default_root_dir", "enable_progress_bar"}
+    settings = inspect.signature(Trainer).parameters.keys() - ours
+    assert settings | {"_target_"} == compose_train("run_dir=x").trainer.keys()
 
 
 @pytest.mark.parametrize(

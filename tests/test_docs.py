@@ -49,7 +49,9 @@ APPENDED = {
     "generate": ("frames_per_face=2", "overwrite=true"),
 }
 SHOWS_ONLY = {"--help", "--cfg"}
-NOT_TRAINED = re.compile(r"trainer=(ddp|gpu|profile)|launcher=|(data|crop)=(anime_faces|cascade)")
+NOT_TRAINED = re.compile(
+    r"trainer=(ddp|gpu|profile)|trainer\.devices=2|launcher=|(data|crop)=(anime_faces|cascade)"
+)
 """Commands that are tested elsewhere, or need a GPU, a network or a file from elsewhere."""
 RECORDED_RUNS = re.compile(r"run=(?!first|latest|two)|outputs/(?!first|losses)")
 """Commands about runs that took hours."""

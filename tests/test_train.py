@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from lightning.pytorch.callbacks import Timer
 from omegaconf import DictConfig, OmegaConf
 from PIL import Image
 
@@ -20,7 +21,7 @@ from anime_dcgan.system.errors import UserError
 from anime_dcgan.training import checkpoint_io
 from anime_dcgan.training.callbacks import checkpointer
 from anime_dcgan.training.callbacks.interrupt import Interrupted
-from anime_dcgan.training.fit import fit
+from anime_dcgan.training.fit import Unfinished, fit
 from anime_dcgan.training.gan import GAN
 from tests.conftest import Train, assert_same_weights
 
@@ -175,6 +176,43 @@ def test_a_budget_in_images_ends_the_run_and_a_finished_run_stays_finished(
     assert again.images_seen == 40
 
 
+def test_a_run_that_time_ended_is_unfinished_and_resumes_to_the_same_end(
+    train: Train, tmp_path: Path, monkeypatch
+):
+    whole = train("metric=none", run="whole")
+    steps = []
+    step = GAN.training_step
+    monkeypatch.setattr(Timer, "time_elapsed", lambda *_: 3600.0 * len(steps))
+    monkeypatch.setattr(
+        GAN, "training_step", lambda self, batch, i: steps.append(i) or step(self, batch, i)
+    )
+    last = tmp_path / "parts/checkpoints/last.ckpt"
+    for images in (8, 16):
+        steps.clear()  # each command has its own time
+        with pytest.raises(Unfinished, match=f"stopped at {images} of 64 images"):
+            train(
+                *("metric=none", "trainer.max_time=00:01:00:00"),
+                run="parts",
+                ckpt_path=last if last.exists() else None,
+            )
+        assert not (tmp_path / "parts/finished.json").exists()
+    assert "Timer" not in read(last)["callbacks"]
+    assert_same_weights(whole, train("metric=none", run="parts", ckpt_path=last))
+    assert (tmp_path / "parts/finished.json").exists()
+
+
+def test_numbers_of_batches_are_those_of_discriminator_steps(train: Train, monkeypatch):
+    assert train("trainer.fast_dev_run=3", "callbacks=none").discriminator_steps == 3
+    batches = []
+    step = GAN.training_step
+    monkeypatch.setattr(
+        GAN, "training_step", lambda self, batch, i: batches.append(batch) or step(self, batch, i)
+    )
+    train("trainer.overfit_batches=2", "callbacks=none", "trainer.max_epochs=3")
+    assert len(batches) == 6
+    assert all(torch.equal(batch, batches[index % 2]) for index, batch in enumerate(batches))
+
+
 def test_resuming_with_other_settings_is_refused(train: Train, tmp_path: Path):
     train()
     last = tmp_path / "run/checkpoints/last.ckpt"
@@ -312,6 +350,10 @@ def test_a_last_checkpoint_that_cannot_be_written_is_reported(
     [
         ("seed=9223372036854775808", "seed=0"),
         ("trainer.precision=bf16-true", "trainer.precision=bf16-mixed"),
+        ("trainer.max_steps=100", "use max_kimg=0.8 for 100 batches"),
+        ("trainer.min_steps=100", "would override max_kimg"),
+        ("trainer.min_epochs=100", "would override max_kimg"),
+        ("trainer.limit_train_batches=0", "use trainer.limit_train_batches=1.0"),
         ("callbacks.samples.every_epochs=0", "use callbacks.samples.every_epochs=1, or null"),
         ("callbacks.checkpointer.every_kimg=-1", "use callbacks.checkpointer.every_kimg=1, or"),
         ("callbacks.quality.training=0", "use callbacks.quality.training=10000"),
@@ -323,7 +365,7 @@ def test_invalid_settings_are_refused_with_the_fix(train: Train, setting: str, f
         train(setting)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1])
 def test_a_signal_saves_within_the_epoch_and_resuming_gives_the_same_weights(
     train: Train, tmp_path: Path, monkeypatch, number: int
 ):

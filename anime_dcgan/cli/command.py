@@ -20,7 +20,7 @@ from anime_dcgan.cli.home import expand_arguments, expand_home
 from anime_dcgan.cli.hydra_errors import FULL_ERROR, CompositionErrors
 from anime_dcgan.cli.overrides import OUTPUTS, find_invalid_run, quote_text
 from anime_dcgan.cli.signatures import check_settings
-from anime_dcgan.system.console import replace_unprintable
+from anime_dcgan.system.console import log, replace_unprintable
 from anime_dcgan.system.errors import UserError, explain_storage_error, first_line
 from anime_dcgan.system.memory import is_out_of_memory
 from anime_dcgan.system.paths import CONF_DIR
@@ -107,7 +107,8 @@ def fail(message: str) -> NoReturn:
 
 
 def print_error(message: str) -> None:
-    print(f"error: {message}", file=sys.stderr)
+    """Print an error, once in a distributed run: all processes meet the same ones."""
+    log(f"error: {message}")
 
 
 def instantiate(config: Any, **arguments: Any) -> Any:

@@ -12,18 +12,23 @@ from anime_dcgan.data.rows import read_rows, reader
 
 
 class EpochOrder:
-    """The shuffled order of the training faces; Lightning sets the epoch."""
+    """The shuffled order of the training faces; Lightning sets the epoch.
 
-    def __init__(self, rows: np.ndarray, seed: int) -> None:
+    With `repeat`, each epoch has the order of the first one.
+    """
+
+    def __init__(self, rows: np.ndarray, seed: int, repeat: bool = False) -> None:
         self.rows = rows
         self.seed = seed
+        self.repeat = repeat
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
         self.epoch = epoch
 
     def __call__(self) -> np.ndarray:
-        return np.random.default_rng((self.seed, self.epoch)).permutation(self.rows)
+        epoch = 0 if self.repeat else self.epoch
+        return np.random.default_rng((self.seed, epoch)).permutation(self.rows)
 
 
 class FaceBatches:
@@ -35,6 +40,7 @@ class FaceBatches:
     Parameters:
         device: device that holds all faces from the first batch on and gathers the batches, so that
             no step waits for a copy; None reads each batch from disk.
+        repeat: True for the same batches in each epoch.
     """
 
     def __init__(
@@ -46,9 +52,12 @@ class FaceBatches:
         rank: int = 0,
         world_size: int = 1,
         device: torch.device | None = None,
+        repeat: bool = False,
     ) -> None:
         self.images = images
-        self.sampler = EpochOrder(rows, seed)  # Lightning looks for this name to set the epoch
+        self.sampler = EpochOrder(
+            rows, seed, repeat
+        )  # Lightning looks for this name to set the epoch
         self.batch_size = batch_size
         self.rank = rank
         self.world_size = world_size

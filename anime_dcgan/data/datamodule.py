@@ -92,10 +92,11 @@ class FacesDataModule(lightning.LightningDataModule):
 
     def train_dataloader(self) -> FaceBatches:
         faces = self.faces
-        world_size, rank, device = 1, 0, torch.device("cpu")
+        world_size, rank, device, repeat = 1, 0, torch.device("cpu"), False
         if self.trainer is not None:
             world_size, rank = self.trainer.world_size, self.trainer.global_rank
             device = self.trainer.strategy.root_device
+            repeat = bool(getattr(self.trainer, "overfit_batches", 0))
         step_size = self.batch_size * self.accumulate
         batches = FaceBatches(
             faces.images,
@@ -105,6 +106,7 @@ class FacesDataModule(lightning.LightningDataModule):
             rank,
             world_size,
             device if self._is_resident(device) else None,
+            repeat,
         )
         if len(faces.train_rows) == 0:
             raise UserError(

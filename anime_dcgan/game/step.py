@@ -61,6 +61,7 @@ class Game:
         clip_gradient_norm: max gradient norm per player; None disables clipping.
         precision: context in which the networks and their costs are computed.
         backward: computes the gradients of a scalar cost.
+        average: averages a player's gradients, and both players' statistics, over processes.
     """
 
     generator: nn.Module
@@ -75,6 +76,7 @@ class Game:
     clip_gradient_norm: float | None = None
     precision: Callable[[], AbstractContextManager[object]] = nullcontext
     backward: Callable[[Tensor], Any] = Tensor.backward
+    average: Callable[[nn.Module, nn.Module], None] | None = None
 
     def discriminator_step(
         self, real: Float[Tensor, "n ..."], draw_latents: DrawLatents, step: int
@@ -104,6 +106,8 @@ class Game:
             self.backward(weight * (cost.loss + cost.penalty))
             means.append((weight, _discriminator_metrics(self.loss, cost)))
             real_logits.append(cost.real_logits.detach())
+        if self.average is not None:
+            self.average(self.discriminator, self.generator)
         norm = self._clip_gradient("discriminator")
         self.discriminator_optimizer.step()
         self.regularizer.after_step(self.discriminator)
@@ -133,6 +137,8 @@ class Game:
                     )
                 self.backward(weight * cost)
                 means.append((weight, {"loss/generator": cost.detach()}))
+        if self.average is not None:
+            self.average(self.generator, self.discriminator)
         norm = self._clip_gradient("generator")
         self.generator_optimizer.step()
         return _batch_means(means) | norm

@@ -14,7 +14,8 @@ Fingerprint = dict[str, dict[str, Any]]
 
 RESUME_CRITICAL = (
     *("model", "loss", "regularizer", "optimizer", "schedule", "augment", "gan", "seed"),
-    *("data.image_size", "data.batch_size", "data.holdout", "trainer.limit_train_batches"),
+    *("data.image_size", "data.batch_size", "data.holdout"),
+    *("trainer.limit_train_batches", "trainer.overfit_batches"),
     *("data.source.count", "data.source.seed"),  # of drawn faces
 )
 """Settings that determine the weights. Budgets, intervals and devices may change.

@@ -9,6 +9,10 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
+RANKS = ("RANK", "SLURM_PROCID", "LOCAL_RANK", "NODE_RANK", "GROUP_RANK")
+"""Variables with the number of a process, set by torchrun, srun and Lightning."""
+
+
 def replace_unprintable() -> None:
     """Let the output replace characters that its encoding lacks, such as cp1252 or ASCII."""
     for stream in (sys.stdout, sys.stderr):
@@ -17,8 +21,14 @@ def replace_unprintable() -> None:
 
 
 def is_first_process() -> bool:
-    """Return True in the one process of a distributed run that prints and writes."""
-    return os.environ.get("LOCAL_RANK", "0") == "0" and os.environ.get("NODE_RANK", "0") == "0"
+    """Return True in the one process of a distributed run that locks, prints and writes."""
+    return all(os.environ.get(name, "0") == "0" for name in RANKS)
+
+
+def is_launched_in_parallel() -> bool:
+    """Return True if torchrun or srun started this command several times, as one training."""
+    by_torchrun = "TORCHELASTIC_RUN_ID" in os.environ and os.environ.get("WORLD_SIZE", "1") != "1"
+    return by_torchrun or os.environ.get("SLURM_STEP_NUM_TASKS", "1") != "1"
 
 
 def log(message: str) -> None:

@@ -21,16 +21,23 @@ from anime_dcgan.system.console import log
 from anime_dcgan.system.errors import UserError, first_line
 from anime_dcgan.system.malloc import retain_freed_memory
 from anime_dcgan.system.memory import is_out_of_memory
+from anime_dcgan.training.callbacks.budget import Budget, total_images
+from anime_dcgan.training.callbacks.equilibrium import Equilibrium
 from anime_dcgan.training.callbacks.interrupt import Interrupted
-from anime_dcgan.training.callbacks.periodic import epoch_now
+from anime_dcgan.training.callbacks.periodic import callbacks_of, epoch_now
 from anime_dcgan.training.callbacks.position import Position
 from anime_dcgan.training.callbacks.progress import ProgressBar
 from anime_dcgan.training.callbacks.provenance import Provenance
 from anime_dcgan.training.checkpoint_io import AtomicCheckpointIO
 from anime_dcgan.training.gan import GAN
 from anime_dcgan.training.resume import check_checkpoint
+from anime_dcgan.training.trainer import check_trainer
 
-__all__ = ["Interrupted", "fit"]
+__all__ = ["Interrupted", "Unfinished", "fit"]
+
+
+class Unfinished(UserError):
+    """The training ended before its budget, by `trainer.max_time` for instance; it is saved."""
 
 
 def fit(
@@ -42,11 +49,12 @@ def fit(
     """Train as configured and return the trained module.
 
     `callbacks` run in addition to those of the configuration. Raises `UserError` for mistakes that
-    the user can fix, and `Interrupted` after Ctrl-C.
+    the user can fix, `Interrupted` after a signal, and `Unfinished` if something else than a budget
+    or an equilibrium ended the training.
     """
     _silence_lightning()
     retain_freed_memory()
-    _check_trainer(config.trainer)
+    check_trainer(config)
     plain: Any = OmegaConf.to_container(config, resolve=True)
     torch.manual_seed(config.seed)  # for the initial weights; each step seeds itself
     module: GAN = instantiate(config.gan)
@@ -56,6 +64,8 @@ def fit(
         check_checkpoint(Path(ckpt_path), config, data, trainer)
     with _keyboard_interrupts(), _explained_errors(config):
         trainer.fit(module, data, ckpt_path=ckpt_path, weights_only=True)
+    if not _is_finished(trainer, module):
+        raise Unfinished(_describe_end(trainer, module))
     if trainer.is_global_zero:
         write_finished(run_dir, config, module.images_seen, epoch_now(trainer))
     return module
@@ -98,6 +108,23 @@ def _explain_out_of_memory(config: DictConfig, error: Exception) -> str:
     )
 
 
+def _is_finished(trainer: Trainer, module: GAN) -> bool:
+    """Return True if a budget or, on the first process, an equilibrium ended the training."""
+    epochs, images = trainer.max_epochs, module.images_seen
+    return (
+        not trainer.is_global_zero
+        or (epochs is not None and 0 <= epochs <= epoch_now(trainer))
+        or any(budget.is_spent(images) for budget in callbacks_of(trainer, Budget))
+        or any(each.ends_training for each in callbacks_of(trainer, Equilibrium))
+    )
+
+
+def _describe_end(trainer: Trainer, module: GAN) -> str:
+    total = total_images(trainer)
+    of_total = "" if total is None else f" of {total:,}"
+    return f"stopped at {module.images_seen:,}{of_total} images"
+
+
 def _make_trainer(config: DictConfig, extra: Sequence[Callback], run_dir: Path) -> Trainer:
     settings = config.trainer.copy()
     if settings.precision == "auto":
@@ -116,24 +143,10 @@ def _make_trainer(config: DictConfig, extra: Sequence[Callback], run_dir: Path) 
     )
 
 
-def _check_trainer(trainer: DictConfig) -> None:
-    """Raise `UserError` for settings of Lightning's automatic optimization, of one optimizer."""
-    clip, accumulate = trainer.get("gradient_clip_val"), trainer.get("accumulate_grad_batches", 1)
-    if clip is not None:
-        raise UserError(
-            f"trainer.gradient_clip_val={clip} applies to one optimizer, and a GAN has two: "
-            f"use gan.clip_gradient_norm={clip}"
-        )
-    if accumulate != 1:
-        raise UserError(
-            f"trainer.accumulate_grad_batches={accumulate} applies to one optimizer, and a GAN has "
-            f"two: use gan.accumulate={accumulate}"
-        )
-
-
 def _silence_lightning() -> None:
     """Silence Lightning's tips, and its warnings about choices that are deliberate here."""
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", message=".*smaller than the logging interval")
     warnings.filterwarnings("ignore", message="GPU available but not used")  # trainer=cpu
+    warnings.filterwarnings("ignore", message="You requested to overfit")  # FaceBatches repeats
     warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.*")  # its own code

@@ -26,6 +26,7 @@ from anime_dcgan.system import precision
 from anime_dcgan.system.errors import UserError, first_line
 from anime_dcgan.training import cuda_graph, ema
 from anime_dcgan.training.schedule import Schedule
+from anime_dcgan.training.strategy import PlayerStrategy
 
 MakeOptimizer = Callable[[Iterable[nn.Parameter]], Optimizer]
 
@@ -134,6 +135,7 @@ class GAN(lightning.LightningModule):
     def game(self) -> Game:
         """Return the players, Lightning's optimizers, and the rules of this training."""
         generator_optimizer, discriminator_optimizer = self._both_optimizers()
+        strategy = self.trainer.strategy
         return Game(
             self.generator,
             self.discriminator,
@@ -146,6 +148,7 @@ class GAN(lightning.LightningModule):
             self.accumulate,
             self.clip_gradient_norm,
             backward=self.manual_backward,
+            average=strategy.average if isinstance(strategy, PlayerStrategy) else None,
         )
 
     @property

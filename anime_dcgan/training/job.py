@@ -56,7 +56,7 @@ def train_in(
         callbacks: callbacks in addition to those of the configuration.
     """
     from anime_dcgan.training.callbacks.provenance import RecordStart
-    from anime_dcgan.training.fit import Interrupted, fit
+    from anime_dcgan.training.fit import Interrupted, Unfinished, fit
 
     if is_first_process() and ckpt_path is not None and ckpt_path == last_checkpoint(run_dir):
         check_same_run(run_dir, config)
@@ -64,6 +64,10 @@ def train_in(
     try:
         fit(config, run_dir, ckpt_path, [start, *callbacks])
     except Interrupted:
+        raise
+    except Unfinished:
+        if is_first_process():
+            write_report_or_log(run_dir)
         raise
     except Exception as error:
         if is_first_process() and (start.has_started or SWEEP_JOB in os.environ):

@@ -18,4 +18,5 @@ def plain_game(trainer: Trainer, module: GAN) -> Game:
         discriminator_optimizer=discriminator_optimizer,
         precision=trainer.precision_plugin.forward_context,
         backward=Tensor.backward,
+        average=None,
     )

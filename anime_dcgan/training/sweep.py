@@ -110,6 +110,8 @@ def _train_in_subprocess(run_dir: Path, argv: list[str]) -> float:
     if status:
         reason = read_failure(run_dir)
         raise UserError(reason or f"the processes of this job ended with status {status}")
+    if not (run_dir / FINISHED).exists():
+        raise UserError("stopped before its budget was spent")
     return best_distance(run_dir)
 
 

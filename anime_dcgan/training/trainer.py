@@ -5,8 +5,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import lightning
+from lightning.pytorch.strategies import StrategyRegistry
+from omegaconf import DictConfig
 
+from anime_dcgan.system.errors import UserError
 from anime_dcgan.training.callbacks.threads import Threads
+from anime_dcgan.training.strategy import PlayerStrategy
 
 
 class Trainer(lightning.Trainer):
@@ -24,8 +28,49 @@ class Trainer(lightning.Trainer):
         callbacks: Sequence[lightning.Callback] = (),
         **settings: Any,
     ) -> None:
+        # what "auto" chooses for several devices; Lightning's own fails on two networks
+        StrategyRegistry.register("ddp", PlayerStrategy, override=True)
         # first, so that the time of a step does not include that of other callbacks
         super().__init__(callbacks=[Threads(threads), *callbacks], **settings)
+        self.fit_loop.epoch_loop.max_steps = -1  # which fast_dev_run sets, counts both players
+
+
+def check_trainer(config: DictConfig) -> None:
+    """Raise `UserError` for settings of Lightning's automatic optimization, of one optimizer."""
+    trainer = config.trainer
+    clip, accumulate = trainer.get("gradient_clip_val"), trainer.get("accumulate_grad_batches", 1)
+    if clip is not None:
+        raise UserError(
+            f"trainer.gradient_clip_val={clip} applies to one optimizer, and a GAN has two: "
+            f"use gan.clip_gradient_norm={clip}"
+        )
+    if accumulate != 1:
+        raise UserError(
+            f"trainer.accumulate_grad_batches={accumulate} applies to one optimizer, and a GAN has "
+            f"two: use gan.accumulate={accumulate}"
+        )
+    _check_budget(config)
+
+
+def _check_budget(config: DictConfig) -> None:
+    """Raise `UserError` for limits that Lightning counts in steps of both players."""
+    steps = config.trainer.get("max_steps", -1)
+    if steps not in (-1, None):
+        kimg = steps * config.data.batch_size * config.gan.accumulate / 1000
+        raise UserError(
+            f"trainer.max_steps={steps} would count the steps of both players: use max_kimg="
+            f"{kimg:g} for {steps} batches of each process"
+        )
+    for name in ("min_steps", "min_epochs"):
+        if (value := config.trainer.get(name)) is not None:
+            raise UserError(
+                f"trainer.{name}={value} would override max_kimg: remove it, and set max_kimg or "
+                "trainer.max_epochs"
+            )
+    if config.trainer.get("limit_train_batches") == 0:
+        raise UserError(
+            "trainer.limit_train_batches=0 trains on nothing: use trainer.limit_train_batches=1.0"
+        )
 
 
 def _signature() -> inspect.Signature:

@@ -29,8 +29,12 @@ class Budget(Callback):
         self._stop_when_spent(trainer, pl_module)
 
     def _stop_when_spent(self, trainer: Trainer, module: GAN) -> None:
-        if self.max_kimg is not None and module.images_seen >= 1000 * self.max_kimg:
+        if self.is_spent(module.images_seen):
             trainer.should_stop = True
+
+    def is_spent(self, images: int) -> bool:
+        """Return True if the budget is at most `images` images."""
+        return self.max_kimg is not None and images >= 1000 * self.max_kimg
 
 
 def images_per_epoch(trainer: Trainer) -> int:

@@ -61,6 +61,11 @@ class Equilibrium(Callback):
         self.verdict = judge_training([], self.rules)
 
     @property
+    def ends_training(self) -> bool:
+        """True if an equilibrium is reached at which the training is to end."""
+        return self.stop and self.verdict.name == "equilibrium"
+
+    @property
     def summary(self) -> str:
         """The latest distance and the verdict, in one line."""
         since = self.verdict.since
@@ -79,10 +84,8 @@ class Equilibrium(Callback):
         self, trainer: Trainer, pl_module: GAN, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         self._handle_measurement(trainer, pl_module)
-        if self.stop:
-            reached = self.verdict.name == "equilibrium"
-            if trainer.strategy.reduce_boolean_decision(reached, all=False):
-                trainer.should_stop = True
+        if self.stop and trainer.strategy.reduce_boolean_decision(self.ends_training, all=False):
+            trainer.should_stop = True
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: GAN) -> None:
         self._handle_measurement(trainer, pl_module)

@@ -1,4 +1,4 @@
-"""Saving a checkpoint on Ctrl-C and SIGTERM."""
+"""Saving a checkpoint on Ctrl-C, SIGTERM, a closed terminal, and the warning of a batch system."""
 
 import signal
 import threading
@@ -11,7 +11,10 @@ from anime_dcgan.training.callbacks.checkpointer import Checkpointer
 from anime_dcgan.training.callbacks.periodic import callbacks_of
 from anime_dcgan.training.gan import GAN
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+IMPATIENT = (signal.SIGINT, signal.SIGTERM)
+"""Signals of which a second one ends the process at once."""
+OTHERS = ("SIGHUP", "SIGUSR1")
+"""Signals of a closed terminal, which sends several, and Slurm's warning; Windows has neither."""
 
 
 class Interrupted(Exception):
@@ -21,7 +24,8 @@ class Interrupted(Exception):
 class SaveOnInterrupt(Callback):
     """Save `last.ckpt` after the current step and raise `Interrupted`.
 
-    A second signal is not caught and ends the process at once.
+    After any signal, Ctrl-C or SIGTERM are not caught and end the process at once. Where SIGHUP is
+    ignored, as below `nohup`, it remains so.
     """
 
     def __init__(self) -> None:
@@ -31,7 +35,7 @@ class SaveOnInterrupt(Callback):
     def on_train_start(self, trainer: Trainer, pl_module: GAN) -> None:
         if threading.current_thread() is threading.main_thread():
             self._previous = {
-                number: signal.signal(number, self._handle_signal) for number in SIGNALS
+                number: signal.signal(number, self._handle_signal) for number in _caught_signals()
             }
 
     def on_train_batch_end(
@@ -51,8 +55,15 @@ class SaveOnInterrupt(Callback):
 
     def _handle_signal(self, number: int, frame: FrameType | None) -> None:
         self._signalled = True
-        self._restore()
+        self._restore(*IMPATIENT)
 
-    def _restore(self) -> None:
-        while self._previous:
-            signal.signal(*self._previous.popitem())
+    def _restore(self, *numbers: int) -> None:
+        """Restore the handlers of these signals, or of all."""
+        for number in numbers or tuple(self._previous):
+            if number in self._previous:
+                signal.signal(number, self._previous.pop(number))
+
+
+def _caught_signals() -> list[int]:
+    others = [getattr(signal, name) for name in OTHERS if hasattr(signal, name)]
+    return [*IMPATIENT, *(each for each in others if signal.getsignal(each) != signal.SIG_IGN)]

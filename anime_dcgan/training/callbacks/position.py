@@ -4,7 +4,9 @@ import sys
 from typing import Any
 
 from lightning import Callback, Trainer
+from lightning.pytorch.callbacks import Timer
 
+from anime_dcgan.training.callbacks.periodic import callbacks_of
 from anime_dcgan.training.gan import GAN
 
 
@@ -24,6 +26,8 @@ class Position(Callback):
         per_epoch = int(trainer.num_training_batches)
         checkpoint["batches"] = {"total": batches, "per_epoch": per_epoch}
         _set_position(checkpoint, batches, per_epoch)
+        for timer in callbacks_of(trainer, Timer):  # trainer.max_time is that of one command
+            checkpoint["callbacks"].pop(timer.state_key, None)
 
     def on_load_checkpoint(
         self, trainer: Trainer, pl_module: GAN, checkpoint: dict[str, Any]

@@ -116,7 +116,7 @@ class Quality(Periodic):
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: GAN) -> None:
         super().on_train_epoch_end(trainer, pl_module)
-        if trainer.current_epoch + 1 == trainer.max_epochs:
+        if epoch_now(trainer) == trainer.max_epochs:
             self.act(trainer, pl_module)
 
     def act(self, trainer: Trainer, module: GAN) -> None:

@@ -1,0 +1,36 @@
+"""One process of a distributed run speaks, whoever started it."""
+
+import pytest
+
+from anime_dcgan.system import console
+
+
+@pytest.mark.parametrize(
+    ("variables", "first"),
+    [
+        ({}, True),
+        ({"RANK": "0", "LOCAL_RANK": "0", "GROUP_RANK": "0", "WORLD_SIZE": "2"}, True),
+        ({"RANK": "1", "LOCAL_RANK": "0", "GROUP_RANK": "1", "WORLD_SIZE": "2"}, False),
+        ({"SLURM_PROCID": "1", "SLURM_LOCALID": "0", "SLURM_STEP_NUM_TASKS": "2"}, False),
+        ({"LOCAL_RANK": "1", "NODE_RANK": "0"}, False),
+    ],
+)
+def test_the_first_of_all_processes_prints(monkeypatch, capsys, variables, first):
+    for name in (*console.RANKS, "WORLD_SIZE", "SLURM_STEP_NUM_TASKS"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert console.is_first_process() == first
+    console.log("here")
+    assert bool(capsys.readouterr().err) == first
+
+
+def test_processes_of_one_training_are_recognised(monkeypatch):
+    monkeypatch.delenv("SLURM_STEP_NUM_TASKS", raising=False)
+    monkeypatch.setenv("WORLD_SIZE", "2")  # as Lightning sets it for the processes it starts
+    assert not console.is_launched_in_parallel()
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "none")
+    assert console.is_launched_in_parallel()
+    monkeypatch.delenv("TORCHELASTIC_RUN_ID")
+    monkeypatch.setenv("SLURM_STEP_NUM_TASKS", "2")
+    assert console.is_launched_in_parallel()

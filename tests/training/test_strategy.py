@@ -1,0 +1,24 @@
+"""Two processes train one pair of networks, as one process with the whole batch does."""
+
+from pathlib import Path
+
+import torch
+
+from tests.test_commands import TINY, run
+
+SETTINGS = (
+    *("optimizer=sgd", "optimizer.lr=0.5", "model.discriminator.dropout=0", "gan.critic_steps=2"),
+    *("gan.clip_gradient_norm=0.5", "gan.ema_halflife_kimg=0.1", "callbacks=none", "logger=none"),
+    *("trainer.accelerator=cpu", "trainer.max_epochs=2"),
+)
+
+
+def test_two_processes_have_the_weights_of_one_with_the_whole_batch(tmp_path: Path):
+    dump = "+callbacks.dump={_target_:tests.training.whole_latents.WholeLatents,folder:%s}"
+    tiny = (each for each in TINY if not each.startswith("callbacks."))
+    common = (*tiny, *SETTINGS, dump % tmp_path)
+    run("train", *common, "run=one", "data.batch_size=16", cwd=tmp_path)
+    run("train", *common, "run=two", "data.batch_size=8", "trainer.devices=2", cwd=tmp_path)
+    one, *two = (torch.load(tmp_path / f"{name}.pt") for name in ("0-of-1", "0-of-2", "1-of-2"))
+    assert all(torch.equal(two[0][name], two[1][name]) for name in one)
+    torch.testing.assert_close(two[0], one, rtol=1e-4, atol=1e-6)

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import lightning
+import numpy as np
 import torch
 
 from anime_dcgan.data.batches import FaceBatches
@@ -74,6 +75,13 @@ class FacesDataModule(lightning.LightningDataModule):
         """Training and hold-out faces; available after `setup`."""
         assert self._faces is not None, "call setup() first"
         return self._faces
+
+    def estimate_training_faces(self) -> int:
+        """Return the number of training faces if all pictures are readable; decodes nothing."""
+        count = len(self.source)
+        if isinstance(self.source, HasSplit):
+            return int(count - self.source.held_out(np.arange(count)).sum())
+        return round(count * (1 - (self.holdout or 0.0)))
 
     def prepare_data(self) -> None:
         """Build the cache if it is missing; called once per machine, before `setup`."""

@@ -29,6 +29,7 @@ from anime_dcgan.training.callbacks.position import Position
 from anime_dcgan.training.callbacks.progress import ProgressBar
 from anime_dcgan.training.callbacks.provenance import Provenance
 from anime_dcgan.training.checkpoint_io import AtomicCheckpointIO
+from anime_dcgan.training.forecast import log_forecast
 from anime_dcgan.training.gan import GAN
 from anime_dcgan.training.resume import check_checkpoint
 from anime_dcgan.training.trainer import check_trainer
@@ -63,6 +64,8 @@ def fit(
     if ckpt_path is not None:
         check_checkpoint(Path(ckpt_path), config, data, trainer)
     with _keyboard_interrupts(), _explained_errors(config):
+        if ckpt_path is None and trainer.progress_bar_callback is not None:
+            log_forecast(trainer, module, data)
         trainer.fit(module, data, ckpt_path=ckpt_path, weights_only=True)
     if not _is_finished(trainer, module):
         raise Unfinished(_describe_end(trainer, module))

@@ -4,9 +4,8 @@ from typing import Any
 
 from lightning import Callback, Trainer
 
-from anime_dcgan.data.batches import FaceBatches
 from anime_dcgan.system.errors import UserError
-from anime_dcgan.training.callbacks.periodic import callbacks_of
+from anime_dcgan.training.callbacks.periodic import callbacks_of, images_per_epoch
 from anime_dcgan.training.gan import GAN
 
 
@@ -37,20 +36,16 @@ class Budget(Callback):
         return self.max_kimg is not None and images >= 1000 * self.max_kimg
 
 
-def images_per_epoch(trainer: Trainer) -> int:
-    """Return the number of real images per epoch, over all processes."""
-    assert isinstance(trainer.train_dataloader, FaceBatches)
-    batch_images = trainer.train_dataloader.batch_size * trainer.world_size
-    return int(trainer.num_training_batches) * batch_images
+def total_images(trainer: Trainer, epoch_images: int | None = None) -> int | None:
+    """Return the number of images at which the training ends; None if nothing limits it.
 
-
-def total_images(trainer: Trainer) -> int | None:
-    """Return the number of images at which the training ends; None if nothing limits it."""
+    `epoch_images` is an estimate of the images per epoch, before the faces are decoded.
+    """
     ends = [
         round(1000 * budget.max_kimg)
         for budget in callbacks_of(trainer, Budget)
         if budget.max_kimg is not None
     ]
     if trainer.max_epochs is not None and trainer.max_epochs >= 0:
-        ends.append(trainer.max_epochs * images_per_epoch(trainer))
+        ends.append(trainer.max_epochs * (epoch_images or images_per_epoch(trainer)))
     return min(ends, default=None)

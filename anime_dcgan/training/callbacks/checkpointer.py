@@ -13,8 +13,8 @@ from anime_dcgan.run.runs import by_epoch, file_stem
 from anime_dcgan.system.console import log
 from anime_dcgan.system.errors import UserError, first_line
 from anime_dcgan.system.files import atomic_write, sync
-from anime_dcgan.training.callbacks.budget import images_per_epoch, total_images
-from anime_dcgan.training.callbacks.periodic import Periodic, epoch_now
+from anime_dcgan.training.callbacks.budget import total_images
+from anime_dcgan.training.callbacks.periodic import Periodic, epoch_now, images_per_epoch
 from anime_dcgan.training.gan import GAN
 
 LAST_CHECKPOINT = "last.ckpt"
@@ -35,7 +35,7 @@ class Checkpointer(Periodic):
     def __init__(
         self,
         folder: str,
-        every_epochs: int | None = 1,
+        every_epochs: int | str | None = 1,
         every_kimg: float | None = None,
         keep: int | None = None,
         last_minutes: float = 10.0,
@@ -145,19 +145,28 @@ class Checkpointer(Periodic):
 
     def _warn_if_disk_too_small(self, trainer: Trainer, module: GAN) -> None:
         """Log a warning if the checkpoints of this run will not fit on the disk."""
-        images = total_images(trainer)
-        if self.every_epochs is None or images is None:
+        images, epoch_images = total_images(trainer), images_per_epoch(trainer)
+        if images is None:
             return
-        count = (images - module.images_seen) // (images_per_epoch(trainer) * self.every_epochs)
-        size = _checkpoint_bytes(module)
-        count = min(count, self.keep or count)
-        needed, free = count * size, shutil.disk_usage(self.folder).free
+        remaining = images - module.images_seen
+        needed = self.disk_bytes(module, remaining, epoch_images, trainer.max_epochs)
+        free = shutil.disk_usage(self.folder).free
         if needed > free:
             log(
-                f"{count} checkpoints of {size / 1e6:.0f} MB need {needed / 1e9:.1f} GB, but "
+                f"the checkpoints of this run need {needed / 1e9:.1f} GB, but "
                 f"only {free / 1e9:.1f} GB are free: callbacks.checkpointer.keep=10 keeps the ten "
                 "newest"
             )
+
+    def disk_bytes(
+        self, module: GAN, images: int, epoch_images: int, max_epochs: int | None
+    ) -> int:
+        """Return the bytes that the checkpoints of this many images will take."""
+        epochs = self.interval(epoch_images, max_epochs)
+        intervals = [epoch_images * epochs] if epochs else []
+        intervals += [round(1000 * self.every_kimg)] if self.every_kimg else []
+        count = sum(images // max(1, interval) for interval in intervals)
+        return min(count, self.keep or count) * _checkpoint_bytes(module)
 
 
 def _checkpoint_bytes(module: GAN) -> int:

@@ -40,7 +40,7 @@ class Samples(Periodic):
         self,
         folder: str,
         count: int = 64,
-        every_epochs: int | None = 1,
+        every_epochs: int | str | None = 1,
         every_kimg: float | None = None,
     ) -> None:
         super().__init__(every_epochs, every_kimg)

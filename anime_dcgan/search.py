@@ -18,12 +18,19 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig
 
 from anime_dcgan.cli.checks import integer
-from anime_dcgan.cli.command import INTERRUPTED, check_run_name, command, fail, print_error
+from anime_dcgan.cli.command import (
+    INTERRUPTED,
+    check_run_name,
+    command,
+    config_dir_options,
+    fail,
+    normalise_arguments,
+    print_error,
+)
 from anime_dcgan.cli.home import expand_home
 from anime_dcgan.cli.hydra_errors import compose_explained, explain_hydra_error
 from anime_dcgan.cli.new_run import new_run
 from anime_dcgan.cli.overrides import (
-    INFO_FLAGS,
     OUTPUTS,
     SEARCH_FILE,
     command_line,
@@ -34,6 +41,7 @@ from anime_dcgan.cli.overrides import (
     quote_value,
     read_overrides,
     run_override,
+    shows_info,
     training_overrides,
 )
 from anime_dcgan.cli.search_space import (
@@ -227,7 +235,7 @@ def _train(run_dir: Path, overrides: list[str], prune: Any) -> float:
     config = compose_explained("train", [*overrides, *folder])
     expand_home(config)
     check_training(config)
-    argv = [*overrides, run_override(run_dir)]
+    argv = [*config_dir_options(), *overrides, run_override(run_dir)]
     try:
         distance = train_in(run_dir, config, argv, last_checkpoint(run_dir), [prune])
     except Unfinished as end:  # all trials may have the same trainer.max_time
@@ -278,7 +286,7 @@ def _print_table(study: "Study", folder: Path, fixed: list[str]) -> None:
         return
     if best is None:
         raise UserError(f"no trial was completed: see {folder}/*/failure.json for the reasons")
-    argv = [*training_overrides(fixed), *to_overrides(best.params)]
+    argv = [*config_dir_options(), *training_overrides(fixed), *to_overrides(best.params)]
     print(f"\nbest   {_run_dir(folder, best.number)}\nTrain: {command_line(argv)}")
 
 
@@ -288,8 +296,9 @@ def _format_param(value: Any) -> str:
 
 def main() -> None:
     """Run the console script; without `run=...`, resume the last search of the same command."""
+    normalise_arguments()
     argv = sys.argv[1:]
-    info_only = INFO_FLAGS & set(argv)
+    info_only = shows_info(argv)
     check_run_name(argv)
     if is_sweep(argv):
         fail("a search cannot be a sweep: use ranges instead of -m or sweep=...")
@@ -305,7 +314,7 @@ def main() -> None:
     sys.argv[1:] = fixed
     if not names_run(argv) and not info_only and (last := find_last_search(argv)):
         log(f"resuming the search {OUTPUTS / last}; run=... with another name starts a new one")
-        sys.argv.append(f"run={last}")
+        sys.argv.append(f"run={quote_value(last)}")
 
     @command("search", **SEARCH_CHECKS)
     def run(config: DictConfig) -> None:

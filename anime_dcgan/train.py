@@ -12,10 +12,17 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from anime_dcgan.cli.command import INTERRUPTED, check_run_name, command, fail, in_sweep
+from anime_dcgan.cli.command import (
+    INTERRUPTED,
+    check_run_name,
+    command,
+    config_dir_options,
+    fail,
+    in_sweep,
+    normalise_arguments,
+)
 from anime_dcgan.cli.new_run import new_run
 from anime_dcgan.cli.overrides import (
-    INFO_FLAGS,
     OUTPUTS,
     command_line,
     find_last_run,
@@ -24,6 +31,7 @@ from anime_dcgan.cli.overrides import (
     names_run,
     quote_value,
     run_override,
+    shows_info,
     training_overrides,
 )
 from anime_dcgan.run.outcome import best_distance
@@ -117,9 +125,8 @@ def _print_once(message: str) -> None:
 def _resume_command(run_dir: Path) -> str:
     if in_sweep():
         return command_line(sys.argv[1:])
-    return command_line(
-        [*training_overrides(sys.argv[1:]), run_override(run_dir), "ckpt_path=last"]
-    )
+    argv = [*config_dir_options(), *training_overrides(sys.argv[1:])]
+    return command_line([*argv, run_override(run_dir), "ckpt_path=last"])
 
 
 def _summarise(run_dir: Path) -> str:
@@ -135,7 +142,7 @@ def _summarise(run_dir: Path) -> str:
         if path.exists():
             lines.append(f"{label:12} {path}")
     if (run_dir / "tensorboard").is_dir():
-        lines.append(f"curves       tensorboard --logdir {run_dir}")
+        lines.append(f"curves       tensorboard --logdir {shlex.quote(str(run_dir))}")
     if (run_dir / "report.html").exists():
         lines.append(f"report       {run_dir / 'report.html'}")
     if last_checkpoint(run_dir) is not None:
@@ -161,11 +168,12 @@ def main() -> None:
     Without `run=...`, `ckpt_path=last` resumes the last run of the same command, and a sweep
     resumes the last sweep of the same command.
     """
+    normalise_arguments()
     argv = sys.argv[1:]
     check_run_name(argv)
     if is_launched_in_parallel():
         _share_folder(argv)
-    if not names_run(argv) and not INFO_FLAGS & set(argv):
+    if not names_run(argv) and not shows_info(argv):
         if is_sweep(argv):
             _resume_sweep(argv)
         elif "ckpt_path=last" in argv:
@@ -193,7 +201,7 @@ def _resume_sweep(argv: list[str]) -> None:
     sweep = find_last_sweep(argv)
     if sweep is not None:
         log(f"resuming the sweep {OUTPUTS / sweep}; run=... with another name starts a new one")
-        sys.argv.append(f"run={sweep}")
+        sys.argv.append(f"run={quote_value(sweep)}")
 
 
 def _resume_run(argv: list[str]) -> None:
@@ -203,13 +211,13 @@ def _resume_run(argv: list[str]) -> None:
             f"ckpt_path=last: this command started no run in {OUTPUTS}/ that has a checkpoint: "
             "use run=... with the name of one"
         )
-    sys.argv.append(f"run={run}")
+    sys.argv.append(f"run={quote_value(run)}")
 
 
 def _check_outputs(argv: list[str]) -> None:
     """Exit with an error if the run's folder cannot be written; Hydra would raise a traceback."""
     elsewhere = any(each.startswith("hydra.") and ".dir=" in each for each in argv)
-    if elsewhere or INFO_FLAGS & set(argv):
+    if elsewhere or shows_info(argv):
         return
     problem = f"{OUTPUTS.absolute()} cannot be written"
     try:

@@ -190,7 +190,7 @@ def _has_gpu() -> bool:
         (["-m", "loss=bce,wgann"], "loss=wgann is not an option: use one of bce, hinge, lsgan"),
         (["loss=bce,wgan"], "loss=bce,wgan has several values: add -m to run them all"),
         (["data.path=my faces,2"], "data.path=my faces,2 has several values"),
-        (["data.path=[faces"], "data.path=[faces cannot be parsed: write setting=value"),
+        (["data.path=[faces"], "data.path=[faces cannot be parsed at [: quote the value"),
         (["loss"], "loss cannot be parsed: write setting=value"),
         (["loss=wgan", "model=3"], "model=3 is not an option: use one of dcgan, radford"),
         (["~model=3"], "~model=3 is not an option: use one of dcgan, radford"),

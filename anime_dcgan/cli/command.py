@@ -3,8 +3,9 @@
 import contextlib
 import functools
 import os
+import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -15,17 +16,25 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
+from anime_dcgan import __version__
 from anime_dcgan.cli.checks import Check, check_command
+from anime_dcgan.cli.help import help_text
 from anime_dcgan.cli.home import expand_arguments, expand_home
 from anime_dcgan.cli.hydra_errors import FULL_ERROR, CompositionErrors
-from anime_dcgan.cli.overrides import OUTPUTS, find_invalid_run, quote_text
+from anime_dcgan.cli.overrides import (
+    OUTPUTS,
+    find_invalid_run,
+    quote_text,
+    shows_info,
+    split_options,
+)
 from anime_dcgan.cli.signatures import check_settings
 from anime_dcgan.system.console import log, replace_unprintable
 from anime_dcgan.system.errors import UserError, explain_storage_error, first_line
 from anime_dcgan.system.memory import is_out_of_memory
 from anime_dcgan.system.paths import CONF_DIR
 
-USER_ERROR, INTERRUPTED = 2, 130  # exit statuses
+USER_ERROR, INTERRUPTED, BROKEN_PIPE = 2, 130, 141  # exit statuses
 
 Task = Callable[[DictConfig], float | None]
 
@@ -53,6 +62,8 @@ def command(name: str, **checks: Check) -> Callable[[Task], Callable[[], None]]:
                 check_command(config, checks)
                 check_settings(config)
                 return task(config)
+            except BrokenPipeError:
+                _stop_printing()
             except Exception as error:
                 message = user_message(error)
                 if message is None or FULL_ERROR in os.environ:
@@ -71,11 +82,18 @@ def command(name: str, **checks: Check) -> Callable[[Task], Callable[[], None]]:
         @functools.wraps(task)
         def start() -> None:
             replace_unprintable()
-            sys.argv[1:] = expand_arguments(sys.argv[1:])
-            sys.argv[1:] = quote_text(sys.argv[1:])
+            normalise_arguments()
+            if {"--version"} & set(sys.argv):
+                print(f"anime_dcgan {__version__}")
+                return
+            if {"--help", "-h"} & set(sys.argv):
+                print(help_text(name))
+                return
             try:
-                with composition_errors.explained():
+                with _closed_pipes_end(shows_info(sys.argv[1:])), composition_errors.explained():
                     main()
+            except BrokenPipeError:
+                _stop_printing()
             except (UserError, OSError) as error:
                 message = user_message(error)
                 if message is None or FULL_ERROR in os.environ:
@@ -85,6 +103,39 @@ def command(name: str, **checks: Check) -> Callable[[Task], Callable[[], None]]:
         return start
 
     return decorate
+
+
+def normalise_arguments() -> None:
+    """Put options first, expand `~/`, and quote text, in `sys.argv`."""
+    options, others = split_options(sys.argv[1:])
+    sys.argv[1:] = [*options, *quote_text(expand_arguments(others))]
+
+
+def config_dir_options() -> list[str]:
+    """Return the option `--config-dir` of this command, if it has one."""
+    sources = HydraConfig.get().runtime.config_sources if HydraConfig.initialized() else []
+    paths = [source.path for source in sources if source.provider == "command-line"]
+    return [part for path in paths for part in ("--config-dir", path)]
+
+
+@contextlib.contextmanager
+def _closed_pipes_end(active: bool) -> Iterator[None]:
+    """End this process silently if the reader of its output does, as in `--info | head`."""
+    if not active or not hasattr(signal, "SIGPIPE"):
+        yield
+        return
+    before = signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGPIPE, before)
+
+
+def _stop_printing() -> NoReturn:
+    """Exit after the reader of a pipe, such as `head`, has read enough."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    raise SystemExit(BROKEN_PIPE) from None
 
 
 def _remove_empty_folder() -> None:

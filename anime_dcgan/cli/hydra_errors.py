@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from anime_dcgan.cli.checks import shorten
-from anime_dcgan.cli.overrides import names_run, split_options
+from anime_dcgan.cli.overrides import names_run, quote_value, split_options
 from anime_dcgan.system.errors import UserError, first_line, reason_of
 from anime_dcgan.system.paths import CONF_DIR
 
@@ -86,11 +87,7 @@ def explain_hydra_error(error: HydraException) -> str:
         group, _, choice = error.missing_cfg_file.rpartition("/")
         return f"{group}={choice} is not an option: use one of {', '.join(error.options)}"
     if isinstance(error, OverrideParseException):
-        return (
-            f"{error.override} cannot be parsed: write setting=value, and quote a value that has "
-            "one of ,=[]{}() or a space in it\nonce for Hydra and once for the shell, as in "
-            "'data.path=\"my faces\"'"
-        )
+        return _explain_unparsable(str(error.override))
     lines = str(error).splitlines() or [type(error).__name__]
     unknown = re.fullmatch(
         r"Could not override '(.+)'\.(?: No match in the defaults list\.?)?", lines[0]
@@ -102,6 +99,17 @@ def explain_hydra_error(error: HydraException) -> str:
     if several:
         return f"{several[1]} has several values: add -m to run them all"
     return lines[0]
+
+
+def _explain_unparsable(override: str) -> str:
+    """Return the sign that Hydra's grammar does not accept, and the override quoted for a shell."""
+    key, equals, value = override.partition("=")
+    if not equals or not re.fullmatch(r"[~+]*[\w./@]+", key):
+        return f"{override} cannot be parsed: write setting=value"
+    sign = re.search(r"[^\w/.+:@%*?|\\ -]", value, re.ASCII)
+    at = f" at {sign[0]}" if sign else ""
+    quoted = shlex.quote(f"{key}={quote_value(value)}")
+    return f"{override} cannot be parsed{at}: quote the value, as in {quoted}"
 
 
 def _explain_invalid_choice(argv: list[str]) -> str | None:

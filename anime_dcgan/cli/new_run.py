@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from anime_dcgan.cli.overrides import INFO_FLAGS, OUTPUTS, names_run
+from anime_dcgan.cli.overrides import OUTPUTS, names_run, shows_info
 from anime_dcgan.system.console import is_first_process
 
 TIME_FORMAT = "%Y-%m-%d_%H-%M-%S"
@@ -21,7 +21,7 @@ def new_run() -> Iterator[None]:
     nothing in it.
     """
     argv = sys.argv[1:]
-    if names_run(argv) or INFO_FLAGS & set(argv) or not is_first_process():
+    if names_run(argv) or shows_info(argv) or not is_first_process():
         yield
         return
     folder = _make_folder()

@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import sys
 from collections.abc import Iterable
 from pathlib import Path, PurePath
 from typing import Any
@@ -29,15 +30,26 @@ SEARCH_FILE = "search.json"
 """The training overrides of a search, in its folder."""
 UNQUOTED = re.compile(r"[\w./+-]+", re.ASCII)
 """Values that Hydra's grammar accepts without quotes."""
-INFO_FLAGS = {"--cfg", "-c", "--help", "-h", "--info", "-i"}
+INFO_FLAGS = frozenset(
+    {"--cfg", "-c", "--help", "-h", "--info", "-i", "--version", "--hydra-help", "-sc"}
+) | {"--shell-completion"}
 """Options with which a command prints something and exits."""
+VALUE_OPTIONS = frozenset(
+    {
+        *("--cfg", "-c", "--info", "-i", "--package", "-p", "--experimental-rerun"),
+        *("--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-cd"),
+    }
+)
+"""Options that are followed by a value."""
+LITERAL = re.compile(r"[^\s,\[\](){}'\"$\\](?:[^,\[\](){}'\"$\\]*[^\s,\[\](){}'\"$\\])?")
+"""Text without any sign that has a meaning in Hydra's grammar, such as that of lists and sweeps."""
 
 
 def training_overrides(argv: list[str]) -> list[str]:
     """Return the arguments that decide what is trained."""
     return [
         argument
-        for argument in argv
+        for argument in split_options(argv)[1]
         if argument.startswith(SWEEPER_PARAMS) or not argument.startswith(NOT_TRAINING)
     ]
 
@@ -45,28 +57,38 @@ def training_overrides(argv: list[str]) -> list[str]:
 def split_options(argv: list[str]) -> tuple[list[str], list[str]]:
     """Split off Hydra's options with their values from all other arguments.
 
-    >>> split_options(["--cfg", "job", "seed=1", "outputs/a"])
-    (['--cfg', 'job'], ['seed=1', 'outputs/a'])
+    >>> split_options(["--cfg", "job", "loss=bce", "-m", "seed=0,1", "outputs/a"])
+    (['--cfg', 'job', '-m'], ['loss=bce', 'seed=0,1', 'outputs/a'])
     """
     options: list[str] = []
     others: list[str] = []
     for previous, argument in zip(["", *argv], argv, strict=False):
-        is_value = previous.startswith("-") and "=" not in argument
+        is_value = previous in VALUE_OPTIONS and "=" not in argument
         (options if argument.startswith("-") or is_value else others).append(argument)
     return options, others
 
 
+def shows_info(argv: list[str]) -> bool:
+    """Return True if the command only prints something."""
+    return any(argument.partition("=")[0] in INFO_FLAGS for argument in argv)
+
+
 def quote_text(argv: list[str]) -> list[str]:
-    """Quote the values of text settings that Hydra would read as numbers or booleans.
+    """Quote the values of text settings that Hydra would read as numbers, or not at all.
+
+    Lists, sweeps and quoted values stay as they are.
 
     >>> quote_text(["run=3e8", "seed=3", "run=first", "ckpt_path=null"])
     ['run="3e8"', 'seed=3', 'run=first', 'ckpt_path=null']
+    >>> quote_text(["run=a&b", "run=a,b", "data.path=[a#b]"])
+    ['run="a&b"', 'run=a,b', 'data.path=[a#b]']
     """
     quoted = []
     for argument in argv:
         key, equals, value = argument.partition("=")
         is_text = equals and key.lstrip("+") in TEXT and value != "null"
-        quoted.append(f"{key}={quote_value(value)}" if is_text and _is_scalar(value) else argument)
+        is_literal = is_text and LITERAL.fullmatch(value) is not None
+        quoted.append(f"{key}={quote_value(value)}" if is_literal else argument)
     return quoted
 
 
@@ -199,13 +221,25 @@ def quote_value(value: str) -> str:
     """
     if UNQUOTED.fullmatch(value) and not _is_scalar(value):
         return value
-    return '"' + value.replace('"', '\\"') + '"'  # left as is by a shell's single quotes
+    escaped = re.sub(r'(\\*)("|$)', _escape_quote, value).replace("${", "\\${")
+    return f'"{escaped}"'  # left as is by a shell's single quotes
 
 
-def command_line(argv: list[str], command: str = "train") -> str:
+def _escape_quote(match: re.Match[str]) -> str:
+    """Double the backslashes before a quote and at the end, as Hydra halves them there."""
+    backslashes, quote = match.groups()
+    return 2 * backslashes + ('\\"' if quote else "")
+
+
+def command_line(argv: list[str], command: str = "train", interpreter: str | None = None) -> str:
     """Return the line to type into a shell.
 
-    >>> command_line(["seed=1", "loss=bce,wgan"])
+    >>> command_line(["seed=1", "loss=bce,wgan"], interpreter="python")
     'python -m anime_dcgan.train seed=1 loss=bce,wgan'
+
+    Parameters:
+        interpreter: None is that of this process as it was called, such as `.venv/bin/python`.
     """
-    return shlex.join(["python", "-m", f"anime_dcgan.{command}", *argv])
+    if interpreter is None:
+        interpreter = next(iter(sys.orig_argv), "python")
+    return shlex.join([interpreter, "-m", f"anime_dcgan.{command}", *argv])

@@ -155,7 +155,7 @@ def record_failure(run_dir: Path, error: Exception) -> str:
 def _record_start(run_dir: Path, config: DictConfig, argv: list[str]) -> None:
     record_settings(run_dir, config, argv)
     with _writing_to(run_dir), open_to_append(run_dir / "command.txt") as file:
-        file.write(f"{command_line(argv)}\n".encode(errors="replace"))
+        file.write(f"{command_line(argv, interpreter='python')}\n".encode(errors="replace"))
 
 
 def record_settings(run_dir: Path, config: DictConfig, argv: list[str]) -> None:

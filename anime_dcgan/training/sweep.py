@@ -20,7 +20,7 @@ from hydra.core.utils import JobReturn, JobStatus
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 
-from anime_dcgan.cli.command import INTERRUPTED, in_sweep, print_error
+from anime_dcgan.cli.command import INTERRUPTED, config_dir_options, in_sweep, print_error
 from anime_dcgan.cli.overrides import quote_value, run_override, training_overrides
 from anime_dcgan.run.outcome import FAILURE, FINISHED, best_distance, is_finished, read_failure
 from anime_dcgan.run.settings import CONFIG
@@ -60,7 +60,7 @@ def train_job(run_dir: Path, config: DictConfig) -> float:
         return _train_in_subprocess(run_dir, argv)
     start = config.ckpt_path if config.ckpt_path != "last" else None
     argv = [override for override in argv if not override.startswith("sweep=")]
-    argv.append(run_override(run_dir))
+    argv = [*config_dir_options(), *argv, run_override(run_dir)]
     with exclusive(run_dir):
         return train_in(run_dir, config, argv, last_checkpoint(run_dir) or start)
 
@@ -96,7 +96,8 @@ def _read_text(path: Path) -> str:
 
 def _train_in_subprocess(run_dir: Path, argv: list[str]) -> float:
     """Train by a separate command, which Lightning can rerun to start the other processes."""
-    argv = [*argv, f"hydra.run.dir={quote_value(str(run_dir))}", "hydra.mode=RUN"]
+    folder = f"hydra.run.dir={quote_value(str(run_dir))}"
+    argv = [*config_dir_options(), *argv, folder, "hydra.mode=RUN"]
     if last_checkpoint(run_dir):
         argv.append("ckpt_path=last")
     command = [sys.executable, "-m", "anime_dcgan.train", *argv]

@@ -81,7 +81,7 @@ def command_after(label: str, output: str) -> list[str]:
     """Return the overrides of the command that is printed after a label."""
     (line,) = (line for line in output.splitlines() if line.startswith(label))
     argv = shlex.split(line.removeprefix(label))
-    assert argv[:2] == ["python", "-m"]
+    assert argv[1] == "-m"
     return argv[3:]
 
 

@@ -5,6 +5,7 @@ import json
 import math
 import os
 import pickle
+import shlex
 import signal
 import subprocess
 import sys
@@ -175,7 +176,8 @@ def test_the_same_command_resumes_a_stopped_sweep(call: Call, tmp_path: Path):
     folder = found[0].parent.parent.parent
     assert names(folder) == ["seed=0"]  # the whole sweep is stopped
     assert process.returncode == 130
-    assert "Resume: python -m anime_dcgan.train -m seed=0,1" in out.decode()
+    interpreter = shlex.quote(sys.executable)
+    assert f"Resume: {interpreter} -m anime_dcgan.train -m seed=0,1" in out.decode()
     end = int(epochs(folder / "seed=0")) + 1
     more = (f"trainer.max_epochs={end}", f"run={folder.name}")
     result = call("train", *argv, *more, cwd=tmp_path)

@@ -348,7 +348,6 @@ def test_a_last_checkpoint_that_cannot_be_written_is_reported(
 @pytest.mark.parametrize(
     ("setting", "fix"),
     [
-        ("seed=9223372036854775808", "seed=0"),
         ("trainer.precision=bf16-true", "trainer.precision=bf16-mixed"),
         ("trainer.max_steps=100", "use max_kimg=0.8 for 100 batches"),
         ("trainer.min_steps=100", "would override max_kimg"),

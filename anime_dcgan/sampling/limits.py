@@ -17,7 +17,9 @@ COPIES = 3
 
 def face_side(generator: Generator) -> int:
     """Return the height and width of a generator's faces, px."""
-    return sample_images(generator, torch.zeros(1, generator.latent_dim)).shape[1]
+    return sample_images(
+        generator, torch.zeros(1, generator.latent_dim, dtype=next(generator.parameters()).dtype)
+    ).shape[1]
 
 
 def check_grid(setting: str, count: int, side: int, columns: int | None, scale: int) -> None:

@@ -409,7 +409,8 @@ def test_two_commands_do_not_train_in_one_folder(tmp_path: Path):
     finally:
         first.kill()
         first.communicate()
-    run("train", *endless, "ckpt_path=last", "max_kimg=0.01", cwd=tmp_path)
+    budget = f"max_kimg={read(last)['images_seen'] / 1000 + 0.01}"
+    run("train", *endless, "ckpt_path=last", budget, cwd=tmp_path)
 
 
 def test_a_damaged_last_checkpoint_is_explained_with_the_remaining_ones(

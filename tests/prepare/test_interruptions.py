@@ -2,7 +2,6 @@
 
 import os
 import signal
-import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import pytest
 
 from anime_dcgan.cleaning import scan
+from anime_dcgan.system import files
 from tests.prepare.pile import (
     SOURCE,
     Call,
@@ -24,6 +24,7 @@ SLOW_SCAN = """
 import time
 from anime_dcgan.cleaning import outliers
 from anime_dcgan.cleaning import scan
+from anime_dcgan.system import files
 
 scan.CHUNK = 8
 outliers.features = lambda faces: outliers._shape(outliers.luminance(faces))
@@ -112,11 +113,18 @@ def test_a_full_disk_during_the_scan_is_reported_and_the_scan_resumes(
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_a_full_disk_at_the_end_leaves_the_previous_manifest(
-    call: Call, pile: Path, prepared: Path
+    call: Call, pile: Path, prepared: Path, monkeypatch: pytest.MonkeyPatch
 ):
     before = (prepared / "manifest.csv").read_bytes()
-    writer = f"{os.getpid()}.{threading.get_ident()}"
-    (prepared / f".partial.{writer}-manifest.csv").symlink_to("/dev/full")
+    temporary = files._partial_name
+
+    def on_a_full_disk(path: Path) -> Path:
+        name = temporary(path)
+        if path.name == "manifest.csv":
+            name.symlink_to("/dev/full")
+        return name
+
+    monkeypatch.setattr(files, "_partial_name", on_a_full_disk)
     settings = (SOURCE, f"out={prepared}", "thresholds.outlier=null")
     line = error_line(call("prepare", *settings, cwd=pile, status=2))
     assert line.startswith(f"out={prepared} cannot be used (No space left on device)")

@@ -201,9 +201,7 @@ def test_a_public_set_is_prepared_in_its_download_folder(
         f"{location}/{FACES[0]}": encoded(DRAWN.read(0, 64)) for location in ("images", "again")
     }
     archive = make_zip(archive_info.path(tmp_path), faces | {"b.png": encoded(DRAWN.read(1, 64))})
-    monkeypatch.setattr(
-        hub, "fetch_archive", lambda repository, cache_dir: (tmp_path, archive_info)
-    )
+    monkeypatch.setattr(hub, "fetch_archive", lambda *_: (tmp_path, archive_info))
     call("prepare", "data=anime_faces", "thresholds.outlier=null", cwd=tmp_path)
     rows = rows_of(tmp_path / "prepared")
     assert list(rows) == ["again/000.png", "b.png"]

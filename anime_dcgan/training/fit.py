@@ -1,6 +1,7 @@
 """Run one training: build everything from the configuration, then fit."""
 
 import logging
+import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,7 +19,7 @@ from anime_dcgan.data.datamodule import FacesDataModule
 from anime_dcgan.run.outcome import write_finished
 from anime_dcgan.system import precision
 from anime_dcgan.system.console import log
-from anime_dcgan.system.errors import UserError, first_line
+from anime_dcgan.system.errors import UserError, explain_os_error, first_line
 from anime_dcgan.system.malloc import retain_freed_memory
 from anime_dcgan.system.memory import is_out_of_memory
 from anime_dcgan.training.callbacks.budget import Budget, total_images
@@ -61,10 +62,10 @@ def fit(
     module: GAN = instantiate(config.gan)
     data: FacesDataModule = instantiate(config.datamodule)
     trainer = _make_trainer(config, [Provenance(plain), Position(), *callbacks], run_dir)
-    if ckpt_path is not None:
-        check_checkpoint(Path(ckpt_path), config, data, trainer)
     with _keyboard_interrupts(), _explained_errors(config):
-        if ckpt_path is None and trainer.progress_bar_callback is not None:
+        if ckpt_path is not None:
+            check_checkpoint(Path(ckpt_path), config, data, trainer, module)
+        elif trainer.progress_bar_callback is not None:
             log_forecast(trainer, module, data)
         trainer.fit(module, data, ckpt_path=ckpt_path, weights_only=True)
     if not _is_finished(trainer, module):
@@ -136,6 +137,8 @@ def _make_trainer(config: DictConfig, extra: Sequence[Callback], run_dir: Path) 
     nodes = (config.callbacks or {}).values()  # an experiment may set keys of absent callbacks
     callbacks = [instantiate(node) for node in nodes if node and "_target_" in node]
     loggers: list[Logger] = [instantiate(node) for node in (config.logger or {}).values() if node]
+    for each in loggers:
+        _check_log_folder(each)
     return instantiate(
         settings,
         callbacks=[*callbacks, *extra],
@@ -144,6 +147,17 @@ def _make_trainer(config: DictConfig, extra: Sequence[Callback], run_dir: Path) 
         default_root_dir=str(run_dir),
         enable_progress_bar=any(isinstance(callback, ProgressBar) for callback in callbacks),
     )
+
+
+def _check_log_folder(logger: Logger) -> None:
+    """Raise `UserError` if a logger cannot write: TensorBoard's thread would print a traceback."""
+    if folder := logger.log_dir or logger.save_dir:
+        existing = next(path for path in (Path(folder), *Path(folder).parents) if path.exists())
+        with (
+            explain_os_error(f"{folder} cannot be written", "use another run=..., or logger=none"),
+            tempfile.TemporaryFile(dir=existing),
+        ):
+            pass
 
 
 def _silence_lightning() -> None:

@@ -99,7 +99,7 @@ class GAN(lightning.LightningModule):
     def training_step(self, batch: UInt8[Tensor, "n h w 3"], batch_idx: int) -> Metrics:
         """Take a discriminator step, and after every `critic_steps` of them a generator step."""
         self._seed_step()
-        self._set_lrs()
+        self.set_lrs(self.trainer.optimizers)
         updates_generator = self._updates_generator
         metrics = self._take_step(self._kind_of_step(), self._steps, batch, self._next_optimizers())
         images = len(batch) * self.trainer.world_size
@@ -162,6 +162,12 @@ class GAN(lightning.LightningModule):
             group["initial_lr"] = group["lr"]
         return optimizers
 
+    def set_lrs(self, optimizers: Iterable[Optimizer]) -> None:
+        """Set the learning rates by the images seen so far, the only state of a schedule."""
+        factor = self.schedule.factor(self.images_seen)
+        for group in _groups(optimizers):
+            group["lr"] = factor * group["initial_lr"]
+
     def on_fit_start(self) -> None:
         if self.dtype != torch.float32:
             raise UserError(
@@ -195,12 +201,6 @@ class GAN(lightning.LightningModule):
             return self.make_optimizer[player](getattr(self, player).parameters())
         except (TypeError, ValueError) as error:
             raise UserError(f"optimizer.{player} cannot be built: {first_line(error)}") from error
-
-    def _set_lrs(self) -> None:
-        """Set the learning rates by the images seen so far, the only state of a schedule."""
-        factor = self.schedule.factor(self.images_seen)
-        for group in _groups(self.trainer.optimizers):
-            group["lr"] = factor * group["initial_lr"]
 
     def _both_optimizers(self) -> list[Any]:
         optimizers = self.optimizers()

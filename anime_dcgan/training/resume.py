@@ -1,24 +1,42 @@
 """Checks of a checkpoint, before a training that resumes from it changes any file."""
 
+import copy
 from pathlib import Path
 from typing import Any
 
+import torch
 from lightning import Trainer
 from omegaconf import DictConfig, OmegaConf
+from torch import Tensor
+from torch.optim import Optimizer
 
 from anime_dcgan.data.datamodule import FacesDataModule
 from anime_dcgan.run import checkpoint
 from anime_dcgan.run.settings import check_resumable, check_same_faces
-from anime_dcgan.system.errors import UserError
+from anime_dcgan.system.errors import UserError, describe
+from anime_dcgan.system.memory import is_out_of_memory
+from anime_dcgan.training.gan import GAN
+
+STATE = {
+    **dict.fromkeys(("epoch", "global_step", "images_seen", "discriminator_steps"), int),
+    **{"batches": dict, "callbacks": dict, "optimizer_states": list, "lr_schedulers": list},
+}
+"""The parts of a checkpoint that a training resumes from, and their types."""
+
+KERNELS = {"foreach", "fused", "capturable"}
+"""Settings of optimizers that choose how the same step is computed."""
+
+MAX_COUNT = 2**53
+"""Integers up to this one are exact as floats."""
 
 
 def check_checkpoint(
-    path: Path, config: DictConfig, data: FacesDataModule, trainer: Trainer
+    path: Path, config: DictConfig, data: FacesDataModule, trainer: Trainer, module: GAN
 ) -> None:
     """Raise `UserError` if the training cannot resume from a checkpoint.
 
     It must have been trained with the same critical settings on the same faces, and not beyond the
-    budget.
+    budget, and its state must fit the networks and optimizers.
     """
     if not path.is_file():  # Lightning would take "best" and "hpc" for words of its own
         raise UserError(
@@ -30,6 +48,14 @@ def check_checkpoint(
     _check_budget(contents, config, data.batch_size * data.accumulate * trainer.world_size)
     data.setup()
     check_same_faces(checkpoint.faces_of(contents), data.faces.fingerprint())
+    try:
+        _check_counts(contents)
+        _rehearse(contents, trainer, module)
+    except Exception as error:  # whatever a hostile state makes torch and Lightning raise
+        if is_out_of_memory(error):
+            raise
+        reason = str(error) if isinstance(error, ValueError) else describe(error)
+        raise UserError(f"{path} cannot be resumed: {reason}") from None
 
 
 def _check_budget(contents: dict[str, Any], config: DictConfig, step_images: int) -> None:
@@ -53,3 +79,63 @@ def _number(contents: dict[str, Any], name: str) -> float:
     """Return a number of a checkpoint, which may be a stranger's; 0 if it has none."""
     value = contents.get(name)
     return value if isinstance(value, int | float) else 0
+
+
+def _check_counts(contents: dict[str, Any]) -> None:
+    """Raise ValueError unless the checkpoint has a position that a training can have."""
+    missing = [key for key, kind in STATE.items() if type(contents.get(key)) is not kind]
+    if missing:
+        raise ValueError(f"it lacks {', '.join(missing)}")
+    batches, per_epoch = (contents["batches"].get(key) for key in ("total", "per_epoch"))
+    counts = [batches, per_epoch, *(contents[key] for key in STATE if STATE[key] is int)]
+    if not all(type(count) is int and 0 <= count < MAX_COUNT for count in counts):
+        raise ValueError("its counts of steps, batches and images are invalid")
+    if 0 in (batches, per_epoch) or contents["epochs_done"] != round(batches / per_epoch, 3):
+        raise ValueError("its number of batches does not fit its number of epochs")
+
+
+def _rehearse(contents: dict[str, Any], trainer: Trainer, module: GAN) -> None:
+    """Load the state into copies, and take a step of the optimizers there. Raises if any fails."""
+    _check_weights(contents["state_dict"], module.state_dict())
+    for callback in trainer.callbacks:  # pyright: ignore[reportAttributeAccessIssue]
+        if state := contents["callbacks"].get(callback.state_key):
+            copy.copy(callback).load_state_dict(state)
+    module = copy.deepcopy(module)
+    module.load_state_dict(contents["state_dict"])
+    module.on_load_checkpoint(contents)
+    optimizers = module.configure_optimizers()
+    for optimizer, state in zip(optimizers, contents["optimizer_states"], strict=True):
+        optimizer.load_state_dict(state)
+        _use_checked_kernels(optimizer)
+    module.set_lrs(optimizers)
+    for parameter in module.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    for optimizer in optimizers:
+        optimizer.step()
+
+
+def _check_weights(saved: dict[str, Tensor], expected: dict[str, Tensor]) -> None:
+    for name in {**saved, **expected}:
+        shapes = [state[name].shape if name in state else None for state in (saved, expected)]
+        if shapes[0] != shapes[1]:
+            raise ValueError(f"the weights {name!r:.80} do not fit the networks")
+        if not saved[name].isfinite().all():
+            raise ValueError("its weights are not finite, because the training diverged")
+
+
+def _use_checked_kernels(optimizer: Optimizer) -> None:
+    """Choose the implementation that checks all shapes: fused kernels read beyond small tensors.
+
+    Raises ValueError for a state that even shapes do not protect, because its elements overlap.
+    """
+    for group in optimizer.param_groups:
+        for flag in KERNELS & group.keys():
+            if not isinstance(group[flag], bool | None):
+                raise ValueError(f"the optimizer has {flag}={group[flag]!r:.40}")
+            group[flag] = False
+    for parameter, state in optimizer.state.items():
+        for value in state.values():
+            if isinstance(value, Tensor) and not (
+                value.is_contiguous() or value.stride() == parameter.stride()
+            ):
+                raise ValueError("the optimizer's state has no valid layout")

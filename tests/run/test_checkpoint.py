@@ -12,7 +12,6 @@ import torch
 from anime_dcgan.model import dcgan
 from anime_dcgan.run.checkpoint import load_generator, read
 from anime_dcgan.system.errors import UserError
-from anime_dcgan.training.checkpoint_io import AtomicCheckpointIO
 
 SETTINGS = {"latent_dim": 4, "width": 3, "image_size": 16}
 
@@ -233,11 +232,6 @@ def test_weights_that_are_not_finite_are_refused(tmp_path: Path, value: float):
     weights["generator_ema.project.bias"][0] = value
     with pytest.raises(UserError, match="not finite.*earlier epoch"):
         load_generator(save(tmp_path / "a.ckpt", contents(state_dict=weights)))
-
-
-def test_a_checkpoint_without_the_state_of_a_training_is_not_resumed(tmp_path: Path):
-    with pytest.raises(UserError, match="cannot be resumed: it lacks epoch, global_step, "):
-        AtomicCheckpointIO().load_checkpoint(save(tmp_path / "a.ckpt", contents()))
 
 
 def test_huge_images_and_weights_of_other_types_are_refused(tmp_path: Path):

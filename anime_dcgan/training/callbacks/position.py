@@ -32,11 +32,16 @@ class Position(Callback):
     def on_load_checkpoint(
         self, trainer: Trainer, pl_module: GAN, checkpoint: dict[str, Any]
     ) -> None:
-        """Resume at the same fraction of an epoch if its number of batches has changed."""
+        """Replace the state of the loops, so that nothing else in the checkpoint determines it.
+
+        If the number of batches per epoch has changed, resume at the same fraction of an epoch.
+        """
         batches, before = checkpoint["batches"]["total"], checkpoint["batches"]["per_epoch"]
         per_epoch = batches_per_epoch(trainer)
         if per_epoch != before:
-            _set_position(checkpoint, max(1, round(batches * per_epoch / before)), per_epoch)
+            batches = max(1, round(batches * per_epoch / before))
+        checkpoint["loops"] = {"fit_loop": trainer.fit_loop.state_dict()}
+        _set_position(checkpoint, batches, per_epoch)
 
 
 def batches_per_epoch(trainer: Trainer) -> int:
@@ -57,6 +62,11 @@ def _set_position(checkpoint: dict[str, Any], total: int, per_epoch: int) -> Non
         "total": _progress(total, total),
         "current": _progress(batch, batch),
         "is_last_batch": is_last,
+    }
+    steps = {"ready": checkpoint["global_step"], "completed": checkpoint["global_step"]}
+    loops["epoch_loop.manual_optimization.optim_step_progress"] |= {
+        "total": steps,
+        "current": steps,
     }
     loops["epoch_progress"] |= {
         "total": _progress(epoch + 1, epoch),

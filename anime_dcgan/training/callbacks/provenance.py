@@ -38,8 +38,8 @@ class RecordStart(Callback):
     def record(self) -> None:
         """Write the files, unless they were written already."""
         if not self.has_started:
-            self.has_started = True
             self._record()
+            self.has_started = True
 
     def on_train_start(self, trainer: Trainer, pl_module: GAN) -> None:
         if trainer.is_global_zero:

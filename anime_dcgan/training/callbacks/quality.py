@@ -87,7 +87,10 @@ class Quality(Periodic):
         return {"hours": self.hours}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self._hours_before = state_dict["hours"]
+        hours = state_dict["hours"]
+        if not isinstance(hours, int | float | None):
+            raise ValueError(f"hours={hours!r:.40} is not a number")
+        self._hours_before = hours
 
     def on_train_start(self, trainer: Trainer, pl_module: GAN) -> None:
         self._started = time.monotonic()

@@ -42,7 +42,16 @@ class Scalars(Periodic):
         return {"values": values, "latest": self._latest}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self._resumed, self._latest = state_dict["values"], state_dict["latest"]
+        values, latest = state_dict["values"], state_dict["latest"]
+        if not all(isinstance(name, str) for name in (*values, *latest)) or not (
+            all(
+                value.ndim == 1 and len(value) and value.is_floating_point()
+                for value in values.values()
+            )
+            and all(isinstance(value, int | float) for value in latest.values())
+        ):
+            raise ValueError("the scalars are not numbers")
+        self._resumed, self._latest = values, latest
 
     def on_train_start(self, trainer: Trainer, pl_module: GAN) -> None:
         images = pl_module.images_seen

@@ -81,6 +81,7 @@ class Threads(Callback):
             )
         self.threads = threads
         self._max_threads = 1
+        self._resumed: int | None = None  # the number in the checkpoint that was resumed
         self._speed: Speed | None = None  # since the latest trial
         self._tried_at = 0.0
         self._trial_seconds = 0.0
@@ -92,12 +93,20 @@ class Threads(Callback):
         return {"threads": torch.get_num_threads()}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        if self.threads == "auto":
-            torch.set_num_threads(min(state_dict["threads"], self._max_threads))
+        threads = state_dict["threads"]
+        if not isinstance(threads, int) or threads < 1:
+            raise ValueError(f"threads={threads!r:.40} is not a number of threads")
+        self._resumed = threads
 
     def on_train_start(self, trainer: Trainer, pl_module: GAN) -> None:
+        self._use_first()
+
+    def _use_first(self) -> None:
+        """Use the number that is set, or that of the checkpoint."""
         if isinstance(self.threads, int):
             torch.set_num_threads(self.threads)
+        elif self._resumed is not None:
+            torch.set_num_threads(min(self._resumed, self._max_threads))
 
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: GAN, batch: Tensor, batch_idx: int

@@ -129,10 +129,11 @@ def _use_checked_kernels(optimizer: Optimizer) -> None:
     Raises ValueError for a state that even shapes do not protect, because its elements overlap.
     """
     for group in optimizer.param_groups:
-        for flag in KERNELS & group.keys():
-            if not isinstance(group[flag], bool | None):
-                raise ValueError(f"the optimizer has {flag}={group[flag]!r:.40}")
-            group[flag] = False
+        for name, default in optimizer.defaults.items():
+            is_flag = name in KERNELS or isinstance(default, bool)
+            if is_flag and not isinstance(group[name], bool | None if name in KERNELS else bool):
+                raise ValueError(f"the optimizer has {name}={group[name]!r:.40}")
+        group |= dict.fromkeys(KERNELS & group.keys(), False)
     for parameter, state in optimizer.state.items():
         for value in state.values():
             if isinstance(value, Tensor) and not (

@@ -41,6 +41,7 @@ REFUSED = [
     put(torch.zeros(3), *ADAM, "state", 0, "exp_avg"),
     put("a", *ADAM, "param_groups", 0, "initial_lr"),
     put("a", *ADAM, "param_groups", 0, "fused"),
+    put(None, *ADAM, "param_groups", 0, "maximize"),
     put([0], *ADAM, "param_groups", 0, "params"),
 ]
 

@@ -229,7 +229,7 @@ def _run_trial(study: "Study", trial: "Trial", folder: Path, fixed: list[str]) -
 
 
 def _train(run_dir: Path, overrides: list[str], prune: Any) -> float:
-    from anime_dcgan.training.fit import Unfinished
+    from anime_dcgan.training.fit import Incomplete, Unfinished
 
     folder = [f"run_dir={quote_value(str(run_dir))}", f"run={quote_value(run_dir.name)}"]
     config = compose_explained("train", [*overrides, *folder])
@@ -238,7 +238,7 @@ def _train(run_dir: Path, overrides: list[str], prune: Any) -> float:
     argv = [*config_dir_options(), *overrides, run_override(run_dir)]
     try:
         distance = train_in(run_dir, config, argv, last_checkpoint(run_dir), [prune])
-    except Unfinished as end:  # all trials may have the same trainer.max_time
+    except (Incomplete, Unfinished) as end:  # all trials may have the same trainer.max_time
         log(f"{run_dir} {end}")
         distance = best_distance(run_dir)
     if math.isinf(distance):

@@ -5,6 +5,7 @@ processes that decode pictures import it, too, and a mistyped override fails at 
 """
 
 import math
+import os
 import shlex
 import sys
 import tempfile
@@ -39,7 +40,7 @@ from anime_dcgan.run.runs import by_epoch
 from anime_dcgan.system.console import is_first_process, is_launched_in_parallel, log
 from anime_dcgan.system.errors import UserError, explain_os_error
 from anime_dcgan.system.reader import read_object
-from anime_dcgan.training.job import exclusive, last_checkpoint, train_in
+from anime_dcgan.training.job import SWEEP_JOB, exclusive, last_checkpoint, train_in
 from anime_dcgan.training.schema import CHECKS, check_sizes
 from anime_dcgan.training.sweep import train_job
 
@@ -52,10 +53,16 @@ def train(config: DictConfig) -> float:
     if config.preview:
         _preview(config, run_dir / "preview.png")
         return math.inf
-    from anime_dcgan.training.fit import Interrupted, Unfinished
+    from anime_dcgan.training.fit import Incomplete, Interrupted, Unfinished
 
     try:
         return train_job(run_dir, config) if in_sweep() else _train_alone(run_dir, config)
+    except Incomplete as end:
+        if not in_sweep() and SWEEP_JOB not in os.environ:
+            _print_once(_summarise(run_dir))
+            raise
+        log(str(end))
+        return best_distance(run_dir)
     except Unfinished as end:
         if in_sweep():
             raise

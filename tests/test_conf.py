@@ -39,7 +39,6 @@ PREPARE = {"crop": r"anime_dcgan\.cleaning\.crop\."}
 LIBRARIES = {
     "trainer": r"(anime_dcgan\.training\.trainer|lightning\.pytorch\.profilers)\.",
     "optimizer": r"(torch\.optim|pytorch_optimizer)\.",
-    "logger": r"lightning\.",
 }
 """Groups whose targets are in a library; those of other groups are in the module of that name."""
 

@@ -32,14 +32,19 @@ from anime_dcgan.training.callbacks.provenance import Provenance
 from anime_dcgan.training.checkpoint_io import AtomicCheckpointIO
 from anime_dcgan.training.forecast import log_forecast
 from anime_dcgan.training.gan import GAN
+from anime_dcgan.training.logger import missing_logs
 from anime_dcgan.training.resume import check_checkpoint
 from anime_dcgan.training.trainer import check_trainer
 
-__all__ = ["Interrupted", "Unfinished", "fit"]
+__all__ = ["Incomplete", "Interrupted", "Unfinished", "fit"]
 
 
 class Unfinished(UserError):
     """The training ended before its budget, by `trainer.max_time` for instance; it is saved."""
+
+
+class Incomplete(UserError):
+    """The training is finished and saved, but its logs have gaps."""
 
 
 def fit(
@@ -51,8 +56,8 @@ def fit(
     """Train as configured and return the trained module.
 
     `callbacks` run in addition to those of the configuration. Raises `UserError` for mistakes that
-    the user can fix, `Interrupted` after a signal, and `Unfinished` if something else than a budget
-    or an equilibrium ended the training.
+    the user can fix, `Interrupted` after a signal, `Unfinished` if something else than a budget or
+    an equilibrium ended the training, and `Incomplete` after a training whose logs have gaps.
     """
     _silence_lightning()
     retain_freed_memory()
@@ -72,6 +77,11 @@ def fit(
         raise Unfinished(_describe_end(trainer, module))
     if trainer.is_global_zero:
         write_finished(run_dir, config, module.images_seen, epoch_now(trainer))
+        if missing := missing_logs(trainer):
+            raise Incomplete(
+                f"the training is finished and saved, but logs have gaps: {', '.join(missing)}. "
+                "The report and scalars.jsonl do not need them; logger=none writes none"
+            )
     return module
 
 

@@ -56,7 +56,7 @@ def train_in(
         callbacks: callbacks in addition to those of the configuration.
     """
     from anime_dcgan.training.callbacks.provenance import RecordStart
-    from anime_dcgan.training.fit import Interrupted, Unfinished, fit
+    from anime_dcgan.training.fit import Incomplete, Interrupted, Unfinished, fit
 
     if is_first_process() and ckpt_path is not None and ckpt_path == last_checkpoint(run_dir):
         check_same_run(run_dir, config)
@@ -65,7 +65,7 @@ def train_in(
         fit(config, run_dir, ckpt_path, [start, *callbacks])
     except Interrupted:
         raise
-    except Unfinished:
+    except (Incomplete, Unfinished):
         if is_first_process():
             write_report_or_log(run_dir)
         raise

@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from lightning import Callback, Trainer
-from lightning.pytorch.loggers import TensorBoardLogger
 from torch import Tensor
 
 from anime_dcgan.data.faces import Faces
@@ -24,6 +23,7 @@ from anime_dcgan.training.callbacks.periodic import callbacks_of
 from anime_dcgan.training.callbacks.quality import Quality, Row
 from anime_dcgan.training.callbacks.scalars import log_scalars
 from anime_dcgan.training.gan import GAN
+from anime_dcgan.training.logger import write_events
 from anime_dcgan.training.plain_game import plain_game
 
 
@@ -165,10 +165,9 @@ class Equilibrium(Callback):
         scalars = {f"equilibrium/{name}": row[name] for name in names}
         scalars["equilibrium/reached"] = float(self.verdict.name == "equilibrium")
         log_scalars(trainer, scalars, row["images"])
-        for logger in trainer.loggers:
-            if changed and isinstance(logger, TensorBoardLogger):
-                text = f"{self.verdict.name}: {'; '.join(self.verdict.reasons)}"
-                logger.experiment.add_text("verdict", text, row["images"])
+        if changed:
+            text = f"{self.verdict.name}: {'; '.join(self.verdict.reasons)}"
+            write_events(trainer, lambda writer: writer.add_text("verdict", text, row["images"]))
 
 
 def _unseen_rows(faces: Faces, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

@@ -1,10 +1,9 @@
 """The run's settings and measured distances, for TensorBoard's HParams tab."""
 
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 from lightning import Callback, Trainer
-from lightning.pytorch.loggers import TensorBoardLogger
 from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
 
@@ -13,6 +12,7 @@ from anime_dcgan.training.callbacks.periodic import callbacks_of
 from anime_dcgan.training.callbacks.provenance import Provenance
 from anime_dcgan.training.callbacks.quality import Quality
 from anime_dcgan.training.gan import GAN
+from anime_dcgan.training.logger import TensorBoardLogger
 
 FOLDER = "hparams"  # in the logger's folder
 
@@ -26,16 +26,16 @@ class HParams(Callback):
     """
 
     def __init__(self) -> None:
-        self._writers: list[SummaryWriter] = []
+        self._loggers: list[TensorBoardLogger] = []
         self._written = -1  # images seen at the last measurement written
 
     def on_train_start(self, trainer: Trainer, pl_module: GAN) -> None:
         for logger in trainer.loggers:
             if isinstance(logger, TensorBoardLogger) and trainer.is_global_zero:
-                writer = SummaryWriter(str(Path(logger.log_dir) / FOLDER))
+                own = TensorBoardLogger(logger.log_dir, name=FOLDER, version="")
                 _, start, _ = hparams(_settings(trainer), {})
-                _add(writer, start)
-                self._writers.append(writer)
+                own.write(partial(_add, summary=start))
+                self._loggers.append(own)
         self._write(trainer)
 
     def on_train_batch_end(
@@ -45,13 +45,13 @@ class HParams(Callback):
 
     def on_train_end(self, trainer: Trainer, pl_module: GAN) -> None:
         self._write(trainer)
-        for writer in self._writers:
+        for logger in self._loggers:
             _, _, end = hparams({}, {})
-            _add(writer, end)
+            logger.write(partial(_add, summary=end))
 
     def teardown(self, trainer: Trainer, pl_module: GAN, stage: str) -> None:
-        while self._writers:
-            self._writers.pop().close()
+        while self._loggers:
+            self._loggers.pop().finalize(stage)
 
     def _write(self, trainer: Trainer) -> None:
         """Write the latest measurement once."""
@@ -60,10 +60,11 @@ class HParams(Callback):
                 continue
             self._written = images = quality.rows[-1]["images"]
             distances = [quality.headline(row) for row in quality.rows]
-            for writer in self._writers:
-                writer.add_scalar("distance/last", distances[-1], images)
-                writer.add_scalar("distance/best", min(distances), images)
-                writer.flush()
+            for logger in self._loggers:
+                logger.log_metrics(
+                    {"distance/last": distances[-1], "distance/best": min(distances)}, images
+                )
+                logger.write(SummaryWriter.flush)
 
 
 def _settings(trainer: Trainer) -> dict[str, Any]:

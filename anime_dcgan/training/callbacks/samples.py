@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from lightning import Trainer
-from lightning.pytorch.loggers import TensorBoardLogger
 from PIL import Image
 
 from anime_dcgan.run.runs import Weights, by_epoch, file_stem
@@ -20,6 +19,7 @@ from anime_dcgan.system.files import write_atomically, write_or_warn
 from anime_dcgan.system.reader import open_regular
 from anime_dcgan.training.callbacks.periodic import Periodic, epoch_now
 from anime_dcgan.training.gan import GAN
+from anime_dcgan.training.logger import write_events
 
 MAX_FRAMES = 150  # of the animation; longer runs are subsampled evenly
 FRAMES_PER_SECOND = 8
@@ -65,7 +65,7 @@ class Samples(Periodic):
             faces = sample_images(generator, latents)
             sheet = image.grid(faces, scale=image.visible_scale(faces.shape[1]))
             _write(self._path(trainer, weights), partial(sheet.save, format="PNG"))
-            self._log(trainer, f"samples/{weights}", sheet, module.images_seen)
+            _log(trainer, f"samples/{weights}", sheet, module.images_seen)
 
     def on_train_end(self, trainer: Trainer, pl_module: GAN) -> None:
         if not trainer.is_global_zero:
@@ -84,11 +84,10 @@ class Samples(Periodic):
     def _path(self, trainer: Trainer, weights: Weights) -> Path:
         return self.folder / weights / f"{file_stem(epoch_now(trainer))}.png"
 
-    def _log(self, trainer: Trainer, tag: str, sheet: Image.Image, images_seen: int) -> None:
-        for logger in trainer.loggers:
-            if isinstance(logger, TensorBoardLogger):
-                pixels = np.asarray(sheet)
-                logger.experiment.add_image(tag, pixels, images_seen, dataformats="HWC")
+
+def _log(trainer: Trainer, tag: str, sheet: Image.Image, images: int) -> None:
+    pixels = np.asarray(sheet)
+    write_events(trainer, lambda writer: writer.add_image(tag, pixels, images, dataformats="HWC"))
 
 
 def _write(path: Path, write: Callable[[Path], None]) -> None:

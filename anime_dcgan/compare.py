@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @command(
     "compare",
-    paths=optional(several(file_path("outputs"))),
+    paths=optional(several(file_path("outputs"), "outputs")),
     outputs=file_path("outputs"),
     distance=optional(Text("the name of a distance", "swd/mean")),
     kimg=optional(positive(example=100)),

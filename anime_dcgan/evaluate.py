@@ -43,7 +43,7 @@ EPOCHS_LIST = re.compile(r"epochs=[^\[]*,.*")
     "evaluate",
     run=RUN,
     outputs=file_path("outputs"),
-    epochs=several(epoch_name()),
+    epochs=several(epoch_name(), "all"),
     metric=optional(node()),
     manifest=optional(file_path("prepared/manifest.csv")),
     weights=one_of(*WEIGHTS),

@@ -29,7 +29,7 @@ CHOICES = "choices.json"  # all decisions so far; delete it to start over
 
 @command(
     "prepare",
-    source=optional(several(file_path("faces"))),
+    source=optional(several(file_path("faces"), "faces")),
     out=file_path("prepared"),
     review=optional(file_path("review.json")),
     thresholds=optional(node()),

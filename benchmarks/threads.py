@@ -7,6 +7,7 @@ the trials of threads. The other work is none, a process that computes on one co
 training with the same setting. Other arguments are overrides of `train`.
 """
 
+import contextlib
 import io
 import multiprocessing
 import sys
@@ -21,7 +22,7 @@ from typing import Any
 import torch
 from lightning import Callback, Trainer
 
-from anime_dcgan.training.fit import fit
+from anime_dcgan.training.fit import Unfinished, fit
 from anime_dcgan.training.gan import GAN
 from benchmarks.measure import alternate, compose_train, in_new_process, machine, ratio
 
@@ -50,7 +51,8 @@ def train(overrides: list[str], seconds: float, cache: str) -> float:
     watch = Stopwatch(seconds)
     with tempfile.TemporaryDirectory() as folder, redirect_stderr(io.StringIO()):
         argv = [*RECIPE, f"run_dir={folder}", f"data.cache_dir={cache}", "trainer.max_epochs=-1"]
-        fit(compose_train([*argv, *overrides]), Path(folder), callbacks=[watch])
+        with contextlib.suppress(Unfinished):
+            fit(compose_train([*argv, *overrides]), Path(folder), callbacks=[watch])
     return watch.speed
 
 

@@ -156,12 +156,12 @@ def nodes() -> Check:
     return check
 
 
-def several(check: Check) -> Check:
+def several(check: Check, example: str) -> Check:
     """Accept a value, or a list of values that is not empty."""
 
     def check_each(key: str, value: Any) -> None:
         if isinstance(value, ListConfig) and not value:
-            raise UserError(f"{key}=[] is empty: remove {key}=...")
+            raise UserError(f"{key}=[] is empty: use {key}={example}")
         for each in value if isinstance(value, ListConfig) else [value]:
             check(key, each)
 

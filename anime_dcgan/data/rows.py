@@ -7,6 +7,7 @@ random faces of a million (170 MB) took 4 GB of memory and five times as long.
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from io import FileIO
 from pathlib import Path
 
 import numpy as np
@@ -24,12 +25,17 @@ def read_rows(images: UInt8[np.ndarray, "total h w 3"], rows: np.ndarray) -> np.
 
 @contextmanager
 def reader(images: UInt8[np.ndarray, "total h w 3"]) -> Iterator[Gather]:
-    """Return a function that gathers rows into a new array, bypassing a memory map."""
-    if not (isinstance(images, np.memmap) and images.filename and hasattr(os, "preadv")):
-        yield lambda rows: images[rows]
+    """Return a function that gathers rows into a new array, bypassing a memory map.
+
+    The map of a file that was deleted meanwhile remains readable, and is used then.
+    """
+    file = _open(images)
+    if file is None:
+        yield lambda rows: np.asarray(images)[rows]
         return
+    assert isinstance(images, np.memmap)
     name, offset = images.filename, images.offset
-    with Path(name).open("rb", buffering=0) as file:
+    with file:
 
         def gather(rows: np.ndarray) -> np.ndarray:
             gathered = np.empty((len(rows), *images.shape[1:]), dtype=np.uint8)
@@ -40,3 +46,13 @@ def reader(images: UInt8[np.ndarray, "total h w 3"]) -> Iterator[Gather]:
             return gathered
 
         yield gather
+
+
+def _open(images: np.ndarray) -> FileIO | None:
+    """Open the file of a memory map; return None if there is none that can be read."""
+    if not (isinstance(images, np.memmap) and images.filename and hasattr(os, "preadv")):
+        return None
+    try:
+        return Path(images.filename).open("rb", buffering=0)
+    except OSError:
+        return None

@@ -30,6 +30,13 @@ def test_rows_equal_those_of_the_map_in_the_requested_order(images: np.ndarray):
     assert read_rows(images, rows[:0]).shape == (0, 32, 32, 3)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="mapped files cannot be deleted there")
+def test_rows_of_a_deleted_cache_are_read_from_the_map(images: np.ndarray, tmp_path: Path):
+    expected = images[[7, 3]].copy()
+    (tmp_path / "faces.npy").unlink()
+    assert np.array_equal(read_rows(images, np.array([7, 3])), expected)
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="resident pages are read from /proc")
 def test_no_page_of_the_map_becomes_resident(images: np.ndarray, tmp_path: Path):
     rows = np.random.default_rng(1).permutation(COUNT)[:500]

@@ -80,7 +80,7 @@ def fit(
         if missing := missing_logs(trainer):
             raise Incomplete(
                 f"the training is finished and saved, but logs have gaps: {', '.join(missing)}. "
-                "The report and scalars.jsonl do not need them; logger=none writes none"
+                "free some space, or use logger=none: the report reads scalars.jsonl instead"
             )
     return module
 

@@ -12,6 +12,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.summary.writer.record_writer import RecordWriter
 
 from anime_dcgan.run.runs import by_epoch
+from anime_dcgan.system.errors import UserError
 from anime_dcgan.training.fit import Incomplete, fit
 from anime_dcgan.training.logger import CSVLogger, TensorBoardLogger
 from tests.conftest import Train, assert_same_weights
@@ -102,8 +103,8 @@ def test_a_file_at_the_place_of_the_folder_changes_no_weights(
     assert_same_weights(whole, resumed)
 
 
-def test_a_folder_that_cannot_be_made_ends_no_training(train: Train, tmp_path: Path):
+def test_a_folder_that_cannot_be_made_is_refused_before_the_training(train: Train, tmp_path: Path):
     (tmp_path / "run").mkdir()
     (tmp_path / "run/tensorboard").touch()
-    with pytest.raises(Incomplete, match="run/tensorboard "):
+    with pytest.raises(UserError, match="run/tensorboard/ cannot be written .* or logger=none"):
         train(*OFTEN, "logger=tensorboard", "max_kimg=0.016")

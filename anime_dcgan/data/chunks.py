@@ -27,7 +27,7 @@ def write_chunks(folder: Path, chunks: list[Chunk]) -> None:
 
 
 def read_chunks(folder: Path) -> list[Chunk]:
-    """Return the chunks that a stopped build recorded, once; none if there is no whole record."""
+    """Return the chunks that a stopped build recorded, once; none without a complete record."""
     path = folder / CHUNKS
     try:
         content = json.loads(path.read_text(encoding="utf-8"))

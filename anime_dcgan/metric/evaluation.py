@@ -22,7 +22,7 @@ from anime_dcgan.system import precision
 from anime_dcgan.system.errors import UserError
 
 Contents = dict[str, Any]
-"""What `checkpoint.read` returns."""
+"""The contents of a checkpoint, from `checkpoint.read`."""
 
 
 class Evaluation:

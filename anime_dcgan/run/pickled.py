@@ -112,7 +112,7 @@ def _read_with_stand_ins(content: bytes, sizes: dict[str, int]) -> Any:
 
 
 class _StandInUnpickler(pickle.Unpickler):
-    """Calls nothing but the three functions below."""
+    """Calls only the three functions below."""
 
     def __init__(self, file: io.BytesIO, sizes: dict[str, int]) -> None:
         super().__init__(file)

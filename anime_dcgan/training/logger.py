@@ -23,7 +23,7 @@ class _Persistent(loggers.Logger):
     """A logger that reports its first failure, and tries again with each call."""
 
     failure: str | None = None
-    """Why something is missing from the files."""
+    """The reason for a gap in the files."""
 
     _has_warned = False
 

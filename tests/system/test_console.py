@@ -1,4 +1,4 @@
-"""One process of a distributed run speaks, whoever started it."""
+"""The first process of a distributed run prints, whichever launcher started it."""
 
 import pytest
 

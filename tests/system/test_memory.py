@@ -1,4 +1,4 @@
-"""What needs more memory than there is is refused, and failed allocations are recognised."""
+"""Requests beyond the free memory are refused, and failed allocations are recognised."""
 
 import pytest
 import torch

@@ -36,7 +36,7 @@ class Database:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.refusal: str | None = None
-        """Why every change is refused, or None."""
+        """The reason for which every change is refused, or None."""
         with self._translate_errors("opened"):
             try:
                 path.parent.mkdir(parents=True, exist_ok=True)

@@ -77,7 +77,7 @@ def test_a_run_that_is_killed_at_any_moment_resumes_to_the_same_states_and_files
 def test_an_epoch_of_more_batches_resumes_at_the_same_fraction(
     train: Train, tmp_path: Path, monkeypatch
 ):
-    """As after a change of `trainer.devices`."""
+    """The number of batches changes with `trainer.devices`."""
     for check in ("check_resumable", "check_same_faces"):
         monkeypatch.setattr(resume, check, lambda *_: None)
     train("callbacks.checkpointer.every_kimg=0.016", "max_kimg=0.048")

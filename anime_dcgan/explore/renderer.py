@@ -18,7 +18,12 @@ from anime_dcgan.explore.face import Face, check_run, decode_latent, encode_late
 from anime_dcgan.model.base import Generator
 from anime_dcgan.run.checkpoint import load_generator
 from anime_dcgan.run.runs import Weights, find_checkpoint
-from anime_dcgan.sampling.latent import latent_of_seed, latents_of_seeds
+from anime_dcgan.sampling.latent import (
+    latent_of_seed,
+    latents_of_seeds,
+    noise_of_seed,
+    noise_of_seeds,
+)
 from anime_dcgan.sampling.sample import BLOCK, sample_images
 from anime_dcgan.sampling.sample import faces as faces_of_seeds
 from anime_dcgan.system import precision
@@ -51,6 +56,12 @@ class Model:
         """Return the input of the generator for a face: its latent, truncated and moved."""
         return _base_latent(face, self.generator) * face.truncation + self.shift(face)
 
+    def noise(self, face: Face) -> Float[Tensor, " noise_dim"]:
+        """Return the noise of a face: that of its seed, or a fixed one."""
+        if face.seed is None:
+            return self.generator.fixed_noise()[0]
+        return noise_of_seed(face.seed, self.generator)
+
     def shift(self, face: Face) -> Float[Tensor, " d"]:
         """Return the sum of the steps along directions that a face adds to its latent."""
         total = torch.zeros(self.generator.latent_dim)
@@ -68,10 +79,12 @@ class Model:
         """Return the faces of the `BLOCK` seeds from `first`, from an LRU cache."""
         key = (first, template.truncation, str(template.moves))
         if key not in self._blocks:
-            latents = latents_of_seeds(range(first, first + BLOCK), self.generator.latent_dim)
+            seeds = range(first, first + BLOCK)
+            latents = latents_of_seeds(seeds, self.generator.latent_dim)
+            noise = noise_of_seeds(seeds, self.generator)
             latents = template.truncation * latents + self.shift(template)
             with precision.autocast(fast):
-                self._blocks[key] = sample_images(self.generator, latents, BLOCK)
+                self._blocks[key] = sample_images(self.generator, latents, BLOCK, noise)
             while len(self._blocks) > MAX_BLOCKS:
                 self._blocks.popitem(last=False)
         self._blocks.move_to_end(key)
@@ -133,6 +146,10 @@ class Renderer:
         """Return the input of each face's generator: its latent, truncated and moved."""
         return torch.stack([self.model(*face.generator).latent(face) for face in faces])
 
+    def noise(self, faces: Sequence[Face]) -> Float[Tensor, "n noise_dim"]:
+        """Return the noise of each face."""
+        return torch.stack([self.model(*face.generator).noise(face) for face in faces])
+
     def render(self, faces: Sequence[Face]) -> Pixels:
         """Return the pictures of faces of equal size, in the order given."""
         pictures: list[np.ndarray] = []
@@ -157,8 +174,10 @@ def _render(model: Model, faces: list[Face]) -> list[np.ndarray]:
             seeds = [face.seed for face in group if face.seed is not None]
             pictures += faces_of_seeds(model.generator, seeds)
         else:
-            latents = (model.latent(face)[None] for face in group)
-            pictures += (sample_images(model.generator, latent)[0] for latent in latents)
+            inputs = ((model.latent(face)[None], model.noise(face)[None]) for face in group)
+            pictures += (
+                sample_images(model.generator, latent, noise=noise)[0] for latent, noise in inputs
+            )
     return pictures
 
 

@@ -101,7 +101,7 @@ def value(
 def copy_game(game: Game) -> Game:
     """Return the game with copies of the players and of their optimizers."""
     memo: dict[int, object] = {}  # shared, so that an optimizer's copy refers to copied weights
-    copies: dict[str, Any] = {}
+    copies: dict[str, Any] = {"generator_regularizer": copy.deepcopy(game.generator_regularizer)}
     for name in PLAYERS:
         original = getattr(game, name)
         copies[name] = copy.deepcopy(original, memo)

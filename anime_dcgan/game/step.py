@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_
 
 from anime_dcgan.game.augment import Augment
+from anime_dcgan.game.generator_regularizer import GeneratorRegularizer
 from anime_dcgan.game.loss import AdversarialLoss
 from anime_dcgan.game.objective import DiscriminatorCost, discriminator_cost, generator_cost
 from anime_dcgan.game.regularizer import Regularizer
@@ -61,7 +62,7 @@ class Game:
         clip_gradient_norm: max gradient norm per player; None disables clipping.
         precision: context in which the networks and their costs are computed.
         backward: computes the gradients of a scalar cost.
-        average: averages a player's gradients, and both players' statistics, over processes.
+        average: averages a player's gradients, and the statistics of all modules, over processes.
     """
 
     generator: nn.Module
@@ -76,7 +77,8 @@ class Game:
     clip_gradient_norm: float | None = None
     precision: Callable[[], AbstractContextManager[object]] = nullcontext
     backward: Callable[[Tensor], Any] = Tensor.backward
-    average: Callable[[nn.Module, nn.Module], None] | None = None
+    average: Callable[..., None] | None = None
+    generator_regularizer: GeneratorRegularizer = field(default_factory=GeneratorRegularizer)
 
     def discriminator_step(
         self, real: Float[Tensor, "n ..."], draw_latents: DrawLatents, step: int
@@ -107,23 +109,27 @@ class Game:
             means.append((weight, _discriminator_metrics(self.loss, cost)))
             real_logits.append(cost.real_logits.detach())
         if self.average is not None:
-            self.average(self.discriminator, self.generator)
+            self.average(self.discriminator, self.generator, self.generator_regularizer)
         norm = self._clip_gradient("discriminator")
         self.discriminator_optimizer.step()
         self.regularizer.after_step(self.discriminator)
         return _batch_means(means) | norm, torch.cat(real_logits)
 
-    def generator_step(self, real: Float[Tensor, "n ..."], draw_latents: DrawLatents) -> Metrics:
+    def generator_step(
+        self, real: Float[Tensor, "n ..."], draw_latents: DrawLatents, step: int = 0
+    ) -> Metrics:
         """Update the generator once; the discriminator is not changed.
 
         Parameters:
             real: batch of real samples; it sets the number of fakes, and a relativistic loss
                 compares the fakes with it.
+            step: index of this generator step, from 0; lazy regularizers depend on it.
 
         Returns:
             Means over the batch by name.
         """
         means: list[tuple[float, Metrics]] = []
+        regularizer = self.generator_regularizer.at(step)
         self.generator_optimizer.zero_grad()
         latents = draw_latents(round(self.fakes_per_real * len(real)))
         reals = cycle(microbatches(real, self.accumulate))
@@ -135,10 +141,11 @@ class Game:
                     cost = generator_cost(
                         self.discriminator, self.loss, self.augment, some_real, fake
                     )
-                self.backward(weight * cost)
-                means.append((weight, {"loss/generator": cost.detach()}))
+                    penalty = regularizer.penalty(self.generator, some_latents)
+                self.backward(weight * (cost + penalty))
+                means.append((weight, _generator_metrics(cost, penalty)))
         if self.average is not None:
-            self.average(self.generator, self.discriminator)
+            self.average(self.generator, self.discriminator, self.generator_regularizer)
         norm = self._clip_gradient("generator")
         self.generator_optimizer.step()
         return _batch_means(means) | norm
@@ -176,6 +183,13 @@ def _discriminator_metrics(loss: AdversarialLoss, cost: DiscriminatorCost) -> Me
         "accuracy/real": on_real,
         "accuracy/fake": on_fake,
     }
+
+
+def _generator_metrics(cost: Tensor, penalty: Tensor | float) -> Metrics:
+    metrics = {"loss/generator": cost.detach()}
+    if isinstance(penalty, Tensor):
+        metrics["loss/generator_penalty"] = penalty.detach()
+    return metrics
 
 
 def _batch_means(means: list[tuple[float, Metrics]]) -> Metrics:

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from anime_dcgan.model.base import Generator
 from anime_dcgan.sampling import image
-from anime_dcgan.sampling.latent import latents_of_seeds, slerp
+from anime_dcgan.sampling.latent import latents_of_seeds, noise_of_seeds, slerp
 from anime_dcgan.system.errors import needs_extra
 
 SAMPLE_BATCH = 64  # images per forward pass
@@ -32,18 +32,46 @@ Pixels = UInt8[np.ndarray, "h w 3"]
 
 @torch.inference_mode()
 def sample_images(
-    generator: Generator, latents: Float[Tensor, "n latent_dim"], batch_size: int = SAMPLE_BATCH
+    generator: Generator,
+    latents: Float[Tensor, "n latent_dim"],
+    batch_size: int = SAMPLE_BATCH,
+    noise: Float[Tensor, "n noise_dim"] | None = None,
+    truncation: float = 1.0,
 ) -> UInt8[np.ndarray, "n h w 3"]:
     """Return the images of `latents` as pixels, computed on the generator's device.
 
     The generator runs in evaluation mode, `batch_size` images per forward pass; its mode and the
     random state are restored, so that sampling never changes a training. The precision is float32,
     or that of the autocast context around the call.
+
+    Parameters:
+        noise: noise of a generator that takes any; None takes `Generator.fixed_noise`.
+        truncation: see `Generator.truncate`.
     """
     device = next(generator.parameters()).device
+    batches: list[np.ndarray] = []
     with _evaluation_mode(generator, device):
-        batches = [generator(batch.to(device)) for batch in latents.split(batch_size)]
-        return np.concatenate([image.to_uint8(images) for images in batches])
+        for start in range(0, len(latents), batch_size):
+            rows = range(start, min(start + batch_size, len(latents)))
+            some = slice(rows.start, rows.stop)
+            some_noise = generator.fixed_noise(rows) if noise is None else noise[some]
+            images = _synthesise(
+                generator, latents[some].to(device), some_noise.to(device), truncation
+            )
+            batches.append(image.to_uint8(images))
+        return np.concatenate(batches)
+
+
+def _synthesise(
+    generator: Generator,
+    latents: Float[Tensor, "n latent_dim"],
+    noise: Float[Tensor, "n noise_dim"],
+    truncation: float,
+) -> Float[Tensor, "n 3 h w"]:
+    styles = generator.styles(latents)
+    if truncation != 1:
+        styles = generator.truncate(styles, truncation)
+    return generator.synthesise(styles, noise)
 
 
 @contextlib.contextmanager
@@ -57,7 +85,7 @@ def _evaluation_mode(generator: Generator, device: torch.device) -> Iterator[Non
             generator.train(training)
 
 
-def faces(generator: Generator, seeds: Sequence[int]) -> Iterator[Pixels]:
+def faces(generator: Generator, seeds: Sequence[int], truncation: float = 1.0) -> Iterator[Pixels]:
     """Yield the face of each seed, in order.
 
     The same seed gives the same face bit by bit, whatever the other seeds are: it is always
@@ -66,25 +94,44 @@ def faces(generator: Generator, seeds: Sequence[int]) -> Iterator[Pixels]:
     for number, members in groupby(seeds, key=lambda seed: seed // BLOCK):
         block_seeds = range(number * BLOCK, (number + 1) * BLOCK)
         latents = latents_of_seeds(block_seeds, generator.latent_dim)
-        block = sample_images(generator, latents, BLOCK)
+        noise = noise_of_seeds(block_seeds, generator)
+        block = sample_images(generator, latents, BLOCK, noise, truncation)
         for seed in members:
             yield block[seed % BLOCK]
 
 
-def film(generator: Generator, seeds: Sequence[int], frames_per_face: int) -> Iterator[Pixels]:
+def film(
+    generator: Generator, seeds: Sequence[int], frames_per_face: int, truncation: float = 1.0
+) -> Iterator[Pixels]:
     """Yield the frames of a film from the face of each seed to the next and back to the first."""
-    return film_through(generator, latents_of_seeds(seeds, generator.latent_dim), frames_per_face)
+    latents = latents_of_seeds(seeds, generator.latent_dim)
+    noise = noise_of_seeds(seeds, generator)
+    return film_through(generator, latents, frames_per_face, noise, truncation)
 
 
 def film_through(
-    generator: Generator, latents: Float[Tensor, "n latent_dim"], frames_per_face: int
+    generator: Generator,
+    latents: Float[Tensor, "n latent_dim"],
+    frames_per_face: int,
+    noise: Float[Tensor, "n noise_dim"] | None = None,
+    truncation: float = 1.0,
 ) -> Iterator[Pixels]:
-    """Yield the frames of a film from each latent to the next and back to the first, by `slerp`."""
-    for start, end in zip(latents, latents.roll(-1, dims=0), strict=True):
-        for first in range(0, frames_per_face, SAMPLE_BATCH):
-            steps = range(first, min(first + SAMPLE_BATCH, frames_per_face))
-            latents_between = [slerp(start, end, step / frames_per_face) for step in steps]
-            yield from sample_images(generator, torch.stack(latents_between))
+    """Yield the frames of a film from each latent to the next and back to the first, by `slerp`.
+
+    The noise is interpolated like the latents; None takes the same noise for all frames.
+    """
+    if noise is None:
+        noise = generator.fixed_noise().expand(len(latents), -1)
+    for first in range(len(latents)):
+        second = (first + 1) % len(latents)
+        for start in range(0, frames_per_face, SAMPLE_BATCH):
+            steps = range(start, min(start + SAMPLE_BATCH, frames_per_face))
+            fractions = [step / frames_per_face for step in steps]
+            between = [
+                torch.stack([slerp(values[first], values[second], each) for each in fractions])
+                for values in (latents, noise)
+            ]
+            yield from sample_images(generator, between[0], SAMPLE_BATCH, between[1], truncation)
 
 
 def write_folder(pictures: Iterable[Pixels], names: Iterable[str], folder: Path) -> None:

@@ -92,6 +92,7 @@ def _game(trainer: Trainer, module: GAN) -> Game:
         module.accumulate,
         module.clip_gradient_norm,
         precision=trainer.precision_plugin.forward_context,
+        generator_regularizer=module.generator_regularizer,
     )
     return copy_game(game)
 

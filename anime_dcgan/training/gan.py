@@ -17,6 +17,7 @@ from torch.optim import Optimizer
 
 from anime_dcgan.game.augment import Augment
 from anime_dcgan.game.compatibility import check_compatibility
+from anime_dcgan.game.generator_regularizer import GeneratorRegularizer
 from anime_dcgan.game.loss import AdversarialLoss
 from anime_dcgan.game.regularizer import Regularizer
 from anime_dcgan.game.step import Game, Metrics
@@ -51,6 +52,7 @@ class GAN(lightning.LightningModule):
         seed: each step derives its randomness from (seed, rank, step) alone, so that a resumed run
             continues exactly and nothing outside the training can change it.
         augment: applied to all images that the discriminator sees; None disables it.
+        generator_regularizer: penalty in the generator's cost; None disables it.
         cuda_graphs: True launches steps as CUDA graphs, None does so where that is supported.
     """
 
@@ -69,6 +71,7 @@ class GAN(lightning.LightningModule):
         accumulate: int = 1,
         seed: int = 0,
         augment: Augment | None = None,
+        generator_regularizer: GeneratorRegularizer | None = None,
         cuda_graphs: bool | None = None,
     ) -> None:
         super().__init__()
@@ -82,6 +85,7 @@ class GAN(lightning.LightningModule):
         self.generator_ema = copy.deepcopy(self.generator).requires_grad_(False)
         self.loss = loss
         self.regularizer = regularizer
+        self.generator_regularizer = generator_regularizer or GeneratorRegularizer()
         self.augment = augment
         self.make_optimizer = optimizer
         self.critic_steps = critic_steps
@@ -130,7 +134,7 @@ class GAN(lightning.LightningModule):
 
     def generator_step(self, real: Float[Tensor, "n 3 h w"]) -> Metrics:
         """Update the generator once; the discriminator stays as it is."""
-        return self.game().generator_step(real, self._draw_latents)
+        return self.game().generator_step(real, self._draw_latents, self.generator_steps)
 
     def game(self) -> Game:
         """Return the players, Lightning's optimizers, and the rules of this training."""
@@ -149,7 +153,13 @@ class GAN(lightning.LightningModule):
             self.clip_gradient_norm,
             backward=self.manual_backward,
             average=strategy.average if isinstance(strategy, PlayerStrategy) else None,
+            generator_regularizer=self.generator_regularizer,
         )
+
+    @property
+    def generator_steps(self) -> int:
+        """Number of generator steps before the next discriminator step."""
+        return self.discriminator_steps // self.critic_steps
 
     @property
     def _updates_generator(self) -> bool:
@@ -212,9 +222,13 @@ class GAN(lightning.LightningModule):
         assert isinstance(gathered, Tensor)
         return gathered
 
-    def _kind_of_step(self) -> tuple[bool, type[Regularizer]]:
+    def _kind_of_step(self) -> tuple[bool, type[Regularizer], type[GeneratorRegularizer]]:
         """Return a key that is the same for steps that run the same kernels."""
-        return self._updates_generator, type(self.regularizer.at(self.discriminator_steps))
+        return (
+            self._updates_generator,
+            type(self.regularizer.at(self.discriminator_steps)),
+            type(self.generator_regularizer.at(self.generator_steps)),
+        )
 
     def _next_optimizers(self) -> list[Any]:
         """Return the optimizers of the next step, in the order in which they step."""

@@ -8,8 +8,8 @@ from torch import nn
 class PlayerStrategy(DDPStrategy):
     """DDP without torch's wrapper, which expects every step to use all parameters.
 
-    The step of a player ends with one all-reduce of its gradients and of the statistics of both
-    networks' batch normalisation, so that all processes have the same weights after each step.
+    The step of a player ends with one all-reduce of its gradients and of all statistics, such as
+    those of batch normalisation, so that all processes have the same weights after each step.
     """
 
     def configure_ddp(self) -> None:
@@ -18,11 +18,14 @@ class PlayerStrategy(DDPStrategy):
         for tensor in (*self.model.parameters(), *self.model.buffers()):
             torch.distributed.broadcast(tensor.detach(), src=0)
 
-    def average(self, player: nn.Module, other: nn.Module) -> None:
-        """Average the player's gradients and both networks' statistics over all processes."""
+    def average(self, player: nn.Module, *others: nn.Module) -> None:
+        """Average the player's gradients and all modules' statistics over all processes."""
         gradients = [each.grad for each in player.parameters() if each.grad is not None]
         buffers = [
-            each for net in (player, other) for each in net.buffers() if each.is_floating_point()
+            each
+            for module in (player, *others)
+            for each in module.buffers()
+            if each.is_floating_point()
         ]
         tensors = [*gradients, *buffers]
         flat = torch.cat([tensor.detach().flatten() for tensor in tensors])

@@ -160,7 +160,8 @@ def _frames(
     renderer: Renderer, faces: list[Face], frames_per_face: int, scale: int, job: Job
 ) -> Iterator[np.ndarray]:
     generator = renderer.model(*faces[0].generator).generator
-    frames = sample.film_through(generator, renderer.latents(faces), frames_per_face)
+    latents, noise = renderer.latents(faces), renderer.noise(faces)
+    frames = sample.film_through(generator, latents, frames_per_face, noise)
     for number, pixels in enumerate(frames, 1):
         yield pixels.repeat(scale, axis=0).repeat(scale, axis=1)
         job.report_progress(number, len(faces) * frames_per_face)

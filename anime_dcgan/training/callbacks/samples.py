@@ -11,7 +11,7 @@ from PIL import Image
 
 from anime_dcgan.run.runs import Weights, by_epoch, file_stem
 from anime_dcgan.sampling import image
-from anime_dcgan.sampling.latent import latents_of_seeds
+from anime_dcgan.sampling.latent import latents_of_seeds, noise_of_seeds
 from anime_dcgan.sampling.limits import check_grid, face_side
 from anime_dcgan.sampling.sample import sample_images
 from anime_dcgan.system.errors import UserError
@@ -60,9 +60,10 @@ class Samples(Periodic):
         if not trainer.is_global_zero:
             return
         latents = latents_of_seeds(range(self.count), module.generator.latent_dim)
+        noise = noise_of_seeds(range(self.count), module.generator)
         for weights in self.weights:
             generator = module.generator_ema if weights == "ema" else module.generator
-            faces = sample_images(generator, latents)
+            faces = sample_images(generator, latents, noise=noise)
             sheet = image.grid(faces, scale=image.visible_scale(faces.shape[1]))
             _write(self._path(trainer, weights), partial(sheet.save, format="PNG"))
             _log(trainer, f"samples/{weights}", sheet, module.images_seen)

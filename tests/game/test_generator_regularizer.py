@@ -1,0 +1,88 @@
+"""Penalties of the generator: when they are due, and how they enter its step."""
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from anime_dcgan.game.generator_regularizer import GeneratorRegularizer, LazyPenalty
+from anime_dcgan.game.loss import BCE
+from anime_dcgan.game.regularizer import Regularizer
+from anime_dcgan.game.step import Game
+from anime_dcgan.model.base import Generator
+from anime_dcgan.system.errors import UserError
+
+
+class WeightDecay(LazyPenalty):
+    """weight * |w|^2; counts its calls in a buffer."""
+
+    calls: Tensor
+
+    def __init__(self, weight: float, interval: int = 1) -> None:
+        super().__init__(weight, interval)
+        self.register_buffer("calls", torch.zeros(()))
+
+    def penalty(self, generator: nn.Module, latents: Tensor) -> Tensor:
+        self.calls += 1
+        squares = [weights.square().sum() for weights in generator.parameters()]
+        return self.weight * torch.stack(squares).sum()
+
+
+class Line(Generator):
+    def __init__(self) -> None:
+        super().__init__(latent_dim=2)
+        self.scale = nn.Parameter(torch.tensor([2.0, -1.0]))
+
+    def forward(self, latents: Tensor) -> Tensor:
+        return self.scale * latents
+
+
+class Blind(nn.Module):
+    """A discriminator whose logits depend on its weight alone, so that the loss has no gradient."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(()))
+
+    def forward(self, images: Tensor) -> Tensor:
+        return 0 * images.sum(1) + self.weight
+
+
+def game(regularizer: GeneratorRegularizer) -> Game:
+    generator, discriminator = Line(), Blind()
+    return Game(
+        generator,
+        discriminator,
+        torch.optim.SGD(generator.parameters(), lr=0.1),
+        torch.optim.SGD(discriminator.parameters(), lr=0.1),
+        BCE(),
+        Regularizer(),
+        accumulate=2,
+        generator_regularizer=regularizer,
+    )
+
+
+def draw(count: int) -> Tensor:
+    return torch.randn(count, 2)
+
+
+def test_a_lazy_penalty_is_due_every_interval_steps_and_weighs_as_much_on_average():
+    regularizer = WeightDecay(0.5, interval=4)
+    played = game(regularizer)
+    real = torch.zeros(8, 2)
+    (weight,) = played.generator.parameters()
+    weights = [weight.detach().clone()]
+    for step in range(8):
+        metrics = played.generator_step(real, draw, step)
+        assert ("loss/generator_penalty" in metrics) == (step % 4 == 0)
+        weights.append(weight.detach().clone())
+    factor = 1 - 0.1 * 2 * (4 * 0.5)  # one step of SGD on 4 * 0.5 * |w|^2
+    torch.testing.assert_close(weights[1], factor * weights[0])
+    assert all(torch.equal(weight, weights[1]) for weight in weights[1:5])
+    torch.testing.assert_close(weights[5], factor * weights[1])
+    assert regularizer.calls == 4  # two microbatches in each of two steps: the state is shared
+
+
+@pytest.mark.parametrize("settings", [{"weight": -1.0}, {"weight": 1.0, "interval": 0}])
+def test_settings_that_are_no_penalty_are_refused(settings: dict[str, float]):
+    with pytest.raises(UserError, match="use generator_regularizer"):
+        LazyPenalty(**settings)  # type: ignore[arg-type]

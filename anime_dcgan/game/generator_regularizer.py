@@ -1,7 +1,6 @@
 """Regularizers of the generator: penalties that are added to its cost."""
 
 import copy
-from typing import Self
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -55,7 +54,7 @@ class LazyPenalty(GeneratorRegularizer):
             return self
         return GeneratorRegularizer() if step % self.interval else self._weighted()
 
-    def _weighted(self) -> Self:
+    def _weighted(self) -> "LazyPenalty":
         """Return this regularizer at `interval` times its weight; both share their state."""
         weighted = copy.copy(self)
         weighted.weight = self.interval * self.weight

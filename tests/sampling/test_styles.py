@@ -58,7 +58,6 @@ def test_the_face_of_a_seed_has_its_own_noise_whatever_the_other_seeds_are():
 
 def test_truncation_moves_styles_towards_their_mean():
     generator = Styled()
-    generator.noise_dim = SIDE * SIDE
     (mean,) = sample_images(generator, torch.randn(1, 3), truncation=0.0)
     expected = as_pixels(MEAN + 0.1 * generator.fixed_noise().view(1, 1, SIDE, SIDE))[0]
     np.testing.assert_array_equal(mean, np.broadcast_to(expected, mean.shape))

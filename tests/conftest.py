@@ -7,7 +7,6 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 import torch
@@ -17,6 +16,8 @@ from omegaconf import DictConfig
 from anime_dcgan.system.paths import CONF_DIR
 from anime_dcgan.training.fit import fit
 from anime_dcgan.training.gan import GAN
+from tests.processes import TINY, Result
+from tests.processes import run as run_command
 
 SMALL = (
     "data.count=40",
@@ -88,13 +89,6 @@ def assert_same_weights(one: torch.nn.Module, other: torch.nn.Module) -> None:
     assert not different
 
 
-class Result(NamedTuple):
-    """Output of a command."""
-
-    stdout: str
-    stderr: str
-
-
 @pytest.fixture(scope="session")
 def call() -> Callable[..., Result]:
     """Return a function that runs a command in this process, where the libraries are loaded."""
@@ -117,3 +111,13 @@ def call() -> Callable[..., Result]:
         return Result(out.getvalue(), err.getvalue())
 
     return run
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder whose outputs/ has a run `a` of three epochs, which tests must not change."""
+    folder = tmp_path_factory.mktemp("finished")
+    result = run_command("train", *TINY, "trainer.max_epochs=3", "run=a", cwd=folder)
+    for text in ("samples/ema/epoch=0003.png", "checkpoints", "tensorboard --logdir"):
+        assert text in result.stdout
+    return folder

@@ -18,7 +18,7 @@ from anime_dcgan.metric.evaluation import Evaluation, open_data
 from anime_dcgan.run.trusted import build
 from anime_dcgan.system import precision
 from anime_dcgan.system.errors import UserError
-from tests.conftest import Result
+from tests.processes import Result
 
 Call = Callable[..., Result]
 TINY = (

@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 
 from anime_dcgan.run.checkpoint import read
-from tests.conftest import Result
-from tests.test_commands import TINY, run
+from tests.processes import TINY, Result, run
 
 pytest.importorskip("optuna")
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution

@@ -14,8 +14,8 @@ from PIL import Image, ImageFilter
 
 from anime_dcgan.data.drawn import DrawnFaces
 from anime_dcgan.system.paths import CONF_DIR
-from tests.conftest import Result
 from tests.data.pictures import encoded
+from tests.processes import Result
 
 Call = Callable[..., Result]
 Row = dict[str, str]

@@ -1,4 +1,4 @@
-"""A studio of small untrained runs, and its client."""
+"""A studio of small untrained runs, its client, and a browser that shows it."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +8,9 @@ from fastapi.testclient import TestClient
 
 from anime_dcgan.studio.app import Settings, create_app
 from tests.checkpoints import make_checkpoint
+from tests.chromium import chromedriver
 from tests.run_folder import make_full_run, row, write_quality
+from tests.studio.window import Server, Window
 
 CHANGE = {"X-Studio": "1"}
 
@@ -38,3 +40,39 @@ def client(outputs: Path, tmp_path: Path) -> Iterator[TestClient]:
     app = create_app(Settings(outputs, tmp_path / "studio"))
     with TestClient(app, base_url="http://127.0.0.1", headers=CHANGE) as made:
         yield made
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_outputs(tmp_path_factory.mktemp("browser") / "outputs")
+
+
+@pytest.fixture(scope="module")
+def server(runs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    server = Server(runs, tmp_path_factory.mktemp("saved"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def window(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Window]:
+    with chromedriver() as port:
+        window = Window(port, tmp_path_factory.mktemp("downloads"), server)
+        yield window
+        window.close()
+
+
+@pytest.fixture
+def page(window: Window) -> Iterator[Window]:
+    """The browser; fails if the console shows an error or another host was contacted."""
+    for path in window.downloads.iterdir():
+        path.unlink()
+    window.emulate(1280)
+    window.console()
+    yield window
+    other_hosts = (
+        "performance.getEntriesByType('resource').map(one => one.name)"
+        ".filter(name => !name.startsWith(location.origin) && !name.startsWith('blob:'))"
+    )
+    assert window.run(other_hosts) == []
+    assert window.console() == []

@@ -1,83 +1,29 @@
-"""The studio in Chromium, with real keys and clicks, a real server and small generators."""
+"""The studio in Chromium, with real keys and clicks: runs, walls of faces, and saved faces."""
 
 import json
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import quote
 
 import pytest
 from PIL import Image
 
 from tests.checkpoints import make_checkpoint
 from tests.chromium import (
-    CONTROL,
     DOWN,
     ENTER,
     ESCAPE,
     LEFT,
     MISSING,
     RIGHT,
-    SHIFT,
     UP,
-    chromedriver,
 )
-from tests.studio.conftest import make_outputs
-from tests.studio.window import Server, Window
+from tests.studio.addresses import HOSTILE, WALL, A, face
+from tests.studio.window import Window
 
 pytestmark = pytest.mark.skipif(MISSING, reason="no Chromium with its chromedriver on PATH")
 
-A = "run=a&epoch=2&weights=ema"
-WALL = f"#/wall?{A}&seed=0"
+
 ALL_RUNS = "[...document.querySelectorAll('.run')]"
-HOSTILE = '<img src=x onerror="document.title=1"><script>alert(1)</script>'
-
-
-@pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_outputs(tmp_path_factory.mktemp("browser") / "outputs")
-
-
-@pytest.fixture(scope="module")
-def server(runs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    server = Server(runs, tmp_path_factory.mktemp("saved"))
-    yield server
-    server.stop()
-
-
-@pytest.fixture(scope="module")
-def window(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Window]:
-    with chromedriver() as port:
-        window = Window(port, tmp_path_factory.mktemp("downloads"), server)
-        yield window
-        window.close()
-
-
-@pytest.fixture
-def page(window: Window) -> Iterator[Window]:
-    """The browser; fails if the console shows an error or another host was contacted."""
-    for path in window.downloads.iterdir():
-        path.unlink()
-    window.emulate(1280)
-    window.console()
-    yield window
-    other_hosts = (
-        "performance.getEntriesByType('resource').map(one => one.name)"
-        ".filter(name => !name.startsWith(location.origin) && !name.startsWith('blob:'))"
-    )
-    assert window.run(other_hosts) == []
-    assert window.console() == []
-
-
-def face(seed: int) -> str:
-    return f"{A}&seed={seed}"
-
-
-def parents(*seeds: int) -> str:
-    return "parents=" + quote(" ".join(face(seed) for seed in seeds))
-
-
-# 1. Runs and epochs
 
 
 def test_runs_are_listed_with_verdict_and_progress(page: Window):
@@ -135,9 +81,6 @@ def test_a_running_training_is_followed(page: Window, runs: Path):
     make_checkpoint(runs / "live" / "checkpoints" / "epoch=0003.ckpt", seed=33)
     page.wait("document.querySelector('.epoch-slider input').max == 2")
     assert "epoch=2" in page.hash
-
-
-# 2. Faces
 
 
 def test_the_wall_is_endless_and_navigated_by_keys(page: Window):
@@ -268,142 +211,6 @@ def test_a_wall_is_downloaded_as_grid_and_zip(page: Window):
     page.wait("!document.querySelector('.job')")
 
 
-# 3. Mix and edit
-
-
-def test_children_are_bred_and_shown_as_a_family(page: Window):
-    page.open(f"#/mix?{parents(1, 2)}")
-    page.painted(8 + 24)
-    page.choose(".parent input", "0.2")
-    page.wait("document.querySelector('.result img').naturalWidth == 16")
-    page.click("[aria-label=Children] .tile", 3)
-    page.wait("document.querySelectorAll('.tile[aria-pressed=true]').length == 1")
-    page.press_button("Breed selected (1)")
-    page.wait("document.querySelectorAll('.parent').length == 1")
-    page.painted(24)
-    page.click("[aria-label=Children] .tile", 5)
-    page.until(".head .primary", "Breed selected (1)")
-    page.open("#/saved")
-    page.wait(
-        "[...document.querySelectorAll('.saved-grid .tile')].some(t => t.saved.how == 'breed')"
-    )
-    page.click(".saved-grid .tile")
-    page.until(".lineage", "1 parent")
-    page.click(".lineage a")
-    page.wait("document.querySelectorAll('.tree .tile').length == 4")
-    assert page.count(".tree path") == 3
-    page.wait("document.activeElement.getAttribute('aria-current') == 'true'")
-    page.press(UP, UP)
-    assert page.focused.startswith("seed 1")
-    page.press(RIGHT)
-    assert page.focused.startswith("seed 2")
-    page.press(ENTER)
-    page.at("#/face?", "seed=2")
-
-
-def edit(page: Window, one: str) -> None:
-    """Edit a face and wait for the SeFa sliders, which may load after those of PCA."""
-    page.open(f"#/edit?{one}")
-    page.has('.slider[data-id="sefa.0"]')
-
-
-def test_moves_along_directions_are_undone_and_redone(page: Window):
-    edit(page, face(3))
-    page.focus(".slider input")
-    page.press(RIGHT, RIGHT)
-    page.at("moves=sefa.0:")
-    first = page.hash
-    page.press("z", holding=CONTROL)
-    page.press("z", holding=CONTROL)
-    page.wait("!location.hash.includes('moves')")
-    assert page.run("document.querySelector('.slider input').value") == "0"
-    page.press("z", "z", holding=CONTROL + SHIFT)
-    assert page.hash == first
-    page.press_button("Undo")
-    page.wait(f"decodeURIComponent(location.hash) != {json.dumps(first)}")
-    page.press_button("Redo")
-    page.at(first)
-    page.click(".about .primary")
-    page.until("#notice", "Face saved")
-    page.open(first)
-    page.wait("document.querySelector('[data-id=\"sefa.0\"] input').value != 0")
-
-
-def test_a_dragged_slider_requests_one_face_at_a_time_and_the_last(page: Window):
-    edit(page, face(4))
-    page.run(
-        "(() => { window.requests = []; window.maxActive = 0; let active = 0; const plain = fetch;"
-        " window.fetch = async (path, how) => { if (!String(path).includes('face.png'))"
-        " return plain(path, how); requests.push(path); maxActive = Math.max(maxActive, ++active);"
-        " try { return await plain(path, how) } finally { active-- } };"
-        " const one = document.querySelector('.slider input');"
-        " for (let step = 1; step <= 60; step++) setTimeout(() => { one.value = step / 20;"
-        " one.dispatchEvent(new Event('input')); if (step == 60)"
-        " one.dispatchEvent(new Event('change')) }, step * 10) })()"
-    )
-    page.at("sefa.0:3")
-    page.wait("requests.at(-1).includes('sefa.0:3')")
-    assert page.run("maxActive") == 1
-    assert page.run("requests.length") >= 6  # within 0.6 s: 10 frames a second
-
-
-def test_a_direction_is_renamed(page: Window):
-    edit(page, face(3))
-    page.click(".slider .name", 1)
-    page.type(".slider input[type=text]", "smile")
-    page.press(ENTER)
-    page.until("#live", "Name saved")
-    edit(page, face(9))
-    page.until(".slider .named", "smile")
-
-
-def test_a_film_is_created(page: Window):
-    page.open(f"#/film?{parents(1, 2, 3)}")
-    page.painted(3)
-    page.choose(".form input", "4")
-    page.choose(".form select", "gif")
-    page.press_button("Create film")
-    page.until(".job", "done")
-    page.press_button("Download", ".job")
-    with Image.open(page.downloaded(".gif")) as film:
-        assert getattr(film, "n_frames", 1) >= 8 and film.size == (64, 64)
-
-
-# 4. Projection
-
-
-def test_a_picture_is_projected_and_edited(page: Window, tmp_path: Path):
-    Image.new("RGB", (40, 30), "orange").save(tmp_path / "orange.png")
-    page.open(f"#/projection?{A}")
-    page.choose(".bar input[type=range]", "50")
-    page.type("#picture-file", str(tmp_path / "orange.png"))
-    page.at("job=")
-    page.wait("[...document.querySelectorAll('.pair img')].every(i => i.naturalWidth == 16)")
-    page.press_button("Edit")
-    page.at("#/edit?", "latent=")
-    page.wait("document.querySelector('.big img').naturalWidth == 16")
-
-
-DROP = f"""fetch('/api/face.png?{A}&seed=5').then(answer => answer.blob()).then(blob => {{
-    const dataTransfer = new DataTransfer();
-    dataTransfer.items.add(new File([blob], 'face.png', {{type: 'image/png'}}));
-    const how = {{dataTransfer, bubbles: true, cancelable: true}};
-    document.querySelector('.drop').dispatchEvent(new DragEvent('drop', how)) }})"""
-
-
-def test_the_projection_of_a_dropped_picture_is_cancelled(page: Window):
-    page.open(f"#/projection?{A}")
-    page.choose(".bar input[type=range]", "1000")
-    page.run(DROP)
-    page.press_button("Cancel")
-    page.until("#view [role=status]", "cancelled")
-    page.press_button("Another picture")
-    page.has(".drop")
-
-
-# 5. Saved faces
-
-
 def test_collections_are_created_filled_exported_and_imported(page: Window):
     page.open(f"#/face?{face(21)}")
     page.wait("document.querySelector('.big img').naturalWidth == 16")
@@ -453,107 +260,3 @@ def test_favourites_are_listed_and_marked(page: Window):
     page.wait("document.querySelectorAll('.tile.favourite').length >= 1")
     label = page.run("document.querySelectorAll('.tile')[3].getAttribute('aria-label')")
     assert label == "seed 3, favourite"
-
-
-# 6. Usability
-
-
-def test_shortcuts_open_every_view_and_are_listed(page: Window):
-    page.open(WALL)
-    page.painted(64)
-    page.press("?")
-    page.wait("document.querySelector('dialog').open")
-    page.press(ESCAPE)
-    for key, view in enumerate(("epochs", "mix", "projection", "saved", "runs"), start=2):
-        page.press(str(key))
-        page.at(f"#/{view}")
-        assert page.attribute("#navigation [aria-current]", "data-view") == view
-    page.run("history.back()")
-    page.at("#/saved")
-
-
-def test_the_appearance_is_stored(page: Window):
-    page.open(WALL)
-    ground = "getComputedStyle(document.body).backgroundColor"
-    light = page.run(ground)
-    page.click("#theme")
-    page.click("#theme")
-    assert page.run(ground) != light
-    page.press("s")
-    page.open(WALL)
-    page.painted(64)
-    assert page.run(ground) != light
-    assert page.run("getComputedStyle(document.querySelector('.tile')).imageRendering") == "auto"
-    assert page.run("Object.keys(localStorage)") == ["anime_dcgan.appearance"]
-    page.run("localStorage.clear()")
-
-
-ADDRESSES = [
-    *(WALL, f"#/face?{face(1)}", f"#/edit?{face(1)}", f"#/epochs?{A}&seed=0"),
-    f"#/epochs?{A}&seed=0&run2=sweep/b&epoch2=1&weights2=ema",
-    *(
-        f"#/mix?{parents(1, 2)}",
-        f"#/film?{parents(1, 2)}",
-        f"#/projection?{A}",
-        "#/saved",
-        "#/runs",
-    ),
-]
-
-
-OVERFLOWING = """[...document.querySelectorAll('body *')].filter(one =>
-    !one.closest('#navigation, .skip, #live') && one.checkVisibility()
-    && (one.getBoundingClientRect().right > innerWidth + 1
-    || one.getBoundingClientRect().left < -1)).map(one => one.outerHTML)"""
-UNNAMED = """[...document.querySelectorAll('button, a, input, select, textarea')].filter(one =>
-    one.checkVisibility() && !(one.textContent.trim() || one.getAttribute('aria-label')
-    || one.labels?.length || one.querySelector('img[alt]:not([alt=""])')))
-    .map(one => one.outerHTML)"""
-
-
-@pytest.mark.parametrize("width", [360, 1280])
-def test_nothing_overflows_and_every_control_has_a_name(page: Window, width: int):
-    page.emulate(width, dark=width == 360, touch=width == 360)
-    page.open()
-    for address in ADDRESSES:
-        page.run(f"location.hash = {address!r}")
-        name = address.removeprefix("#/").partition("?")[0]
-        page.wait(f"document.querySelector('#view.view-{name}')?.childElementCount")
-        assert page.run(OVERFLOWING) == [], address
-        assert page.run(UNNAMED) == [], address
-        page.run("document.querySelectorAll('details').forEach(one => { one.open = true })")
-        assert page.run(OVERFLOWING) == [], address
-        assert page.run("document.documentElement.scrollWidth <= innerWidth"), address
-
-
-def test_a_rejected_request_shows_a_message(page: Window):
-    page.open("#/face?run=nowhere&epoch=1&weights=ema&seed=0")
-    page.wait("!document.getElementById('notice').hidden")
-    assert page.run("document.getElementById('notice').textContent.length") > 10
-    assert all("404" in line for line in page.console())
-
-
-def test_a_lost_connection_is_shown_and_restored(page: Window):
-    page.open(WALL)
-    page.painted(64)
-    page.server.stop()
-    page.wait("!document.getElementById('connection').hidden")
-    page.server.start()
-    page.wait("document.getElementById('connection').hidden")
-    page.press("r")
-    page.painted(64)
-    assert all("ERR_CONNECTION" in line for line in page.console())
-
-
-def test_an_empty_folder_explains_how_to_train(window: Window, tmp_path: Path):
-    server = Server(tmp_path, tmp_path / "studio")
-    try:
-        window.load(server.address)
-        window.until("#view", "python -m anime_dcgan.train")
-        make_checkpoint(tmp_path / "first" / "checkpoints" / "epoch=0001.ckpt")
-        (tmp_path / "first" / "config.yaml").write_text("data: {image_size: 16}\n")
-        window.at("run=first")
-        window.painted(64)
-        window.load("about:blank")
-    finally:
-        server.stop()

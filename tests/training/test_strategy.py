@@ -1,10 +1,11 @@
-"""Two processes train one pair of networks, as one process with the whole batch does."""
+"""Two processes train one pair of networks."""
 
 from pathlib import Path
 
 import torch
 
-from tests.test_commands import TINY, run
+from anime_dcgan.run.checkpoint import read
+from tests.processes import TINY, run
 
 SETTINGS = (
     *("optimizer=sgd", "optimizer.lr=0.5", "model.discriminator.dropout=0", "gan.critic_steps=2"),
@@ -22,3 +23,30 @@ def test_two_processes_have_the_weights_of_one_with_the_whole_batch(tmp_path: Pa
     one, *two = (torch.load(tmp_path / f"{name}.pt") for name in ("0-of-1", "0-of-2", "1-of-2"))
     assert all(torch.equal(two[0][name], two[1][name]) for name in one)
     torch.testing.assert_close(two[0], one, rtol=1e-4, atol=1e-6)
+
+
+def test_two_processes_train_together(tmp_path: Path):
+    """Train data-parallel over gloo: each process has its own batches of the same epoch."""
+    result = run(
+        "train",
+        *(*TINY, "run=two", "trainer.accelerator=cpu", "trainer.devices=2"),
+        *("trainer.max_epochs=2", "loss=wgan_gp", "gan.critic_steps=2"),
+        cwd=tmp_path,
+    )
+    assert result.stdout.count("Generate:") == 1
+    contents = read(tmp_path / "outputs/two/checkpoints/last.ckpt")
+    assert contents["images_seen"] == 2 * 2 * 16  # 38 faces are 2 batches of 16 over both
+
+
+def test_two_processes_fail_together_if_nothing_can_be_saved(tmp_path: Path):
+    (tmp_path / "outputs/two").mkdir(parents=True)
+    (tmp_path / "outputs/two/checkpoints").symlink_to("/proc")  # where nobody can write
+    result = run(
+        "train",
+        *(*TINY, "run=two", "trainer.accelerator=cpu", "trainer.devices=2"),
+        *("trainer.max_epochs=1", "callbacks.samples=null", "metric=none"),
+        cwd=tmp_path,
+        status=2,
+    )
+    assert "error: the end of this run could not be saved" in result.stderr
+    assert "Traceback" not in result.stderr

@@ -21,8 +21,7 @@ from anime_dcgan.run import outcome
 from anime_dcgan.run.checkpoint import read
 from anime_dcgan.system.paths import CONF_DIR
 from anime_dcgan.training.sweep import MAX_NAME_BYTES, SweepCallback, file_name, varied_keys
-from tests.conftest import Result
-from tests.test_commands import TINY, run
+from tests.processes import TINY, Result, run
 
 Call = Callable[..., Result]
 ONE_EPOCH = (*TINY, "trainer.max_epochs=1", "metric=none", "logger=none")

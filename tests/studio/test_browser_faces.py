@@ -1,0 +1,147 @@
+"""The studio in Chromium: faces bred, edited, filmed and projected."""
+
+import json
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests.chromium import (
+    CONTROL,
+    ENTER,
+    MISSING,
+    RIGHT,
+    SHIFT,
+    UP,
+)
+from tests.studio.addresses import A, face, parents
+from tests.studio.window import Window
+
+pytestmark = pytest.mark.skipif(MISSING, reason="no Chromium with its chromedriver on PATH")
+
+
+def test_children_are_bred_and_shown_as_a_family(page: Window):
+    page.open(f"#/mix?{parents(1, 2)}")
+    page.painted(8 + 24)
+    page.choose(".parent input", "0.2")
+    page.wait("document.querySelector('.result img').naturalWidth == 16")
+    page.click("[aria-label=Children] .tile", 3)
+    page.wait("document.querySelectorAll('.tile[aria-pressed=true]').length == 1")
+    page.press_button("Breed selected (1)")
+    page.wait("document.querySelectorAll('.parent').length == 1")
+    page.painted(24)
+    page.click("[aria-label=Children] .tile", 5)
+    page.until(".head .primary", "Breed selected (1)")
+    page.open("#/saved")
+    page.wait(
+        "[...document.querySelectorAll('.saved-grid .tile')].some(t => t.saved.how == 'breed')"
+    )
+    page.click(".saved-grid .tile")
+    page.until(".lineage", "1 parent")
+    page.click(".lineage a")
+    page.wait("document.querySelectorAll('.tree .tile').length == 4")
+    assert page.count(".tree path") == 3
+    page.wait("document.activeElement.getAttribute('aria-current') == 'true'")
+    page.press(UP, UP)
+    assert page.focused.startswith("seed 1")
+    page.press(RIGHT)
+    assert page.focused.startswith("seed 2")
+    page.press(ENTER)
+    page.at("#/face?", "seed=2")
+
+
+def edit(page: Window, one: str) -> None:
+    """Edit a face and wait for the SeFa sliders, which may load after those of PCA."""
+    page.open(f"#/edit?{one}")
+    page.has('.slider[data-id="sefa.0"]')
+
+
+def test_moves_along_directions_are_undone_and_redone(page: Window):
+    edit(page, face(3))
+    page.focus(".slider input")
+    page.press(RIGHT, RIGHT)
+    page.at("moves=sefa.0:")
+    first = page.hash
+    page.press("z", holding=CONTROL)
+    page.press("z", holding=CONTROL)
+    page.wait("!location.hash.includes('moves')")
+    assert page.run("document.querySelector('.slider input').value") == "0"
+    page.press("z", "z", holding=CONTROL + SHIFT)
+    assert page.hash == first
+    page.press_button("Undo")
+    page.wait(f"decodeURIComponent(location.hash) != {json.dumps(first)}")
+    page.press_button("Redo")
+    page.at(first)
+    page.click(".about .primary")
+    page.until("#notice", "Face saved")
+    page.open(first)
+    page.wait("document.querySelector('[data-id=\"sefa.0\"] input').value != 0")
+
+
+def test_a_dragged_slider_requests_one_face_at_a_time_and_the_last(page: Window):
+    edit(page, face(4))
+    page.run(
+        "(() => { window.requests = []; window.maxActive = 0; let active = 0; const plain = fetch;"
+        " window.fetch = async (path, how) => { if (!String(path).includes('face.png'))"
+        " return plain(path, how); requests.push(path); maxActive = Math.max(maxActive, ++active);"
+        " try { return await plain(path, how) } finally { active-- } };"
+        " const one = document.querySelector('.slider input');"
+        " for (let step = 1; step <= 60; step++) setTimeout(() => { one.value = step / 20;"
+        " one.dispatchEvent(new Event('input')); if (step == 60)"
+        " one.dispatchEvent(new Event('change')) }, step * 10) })()"
+    )
+    page.at("sefa.0:3")
+    page.wait("requests.at(-1).includes('sefa.0:3')")
+    assert page.run("maxActive") == 1
+    assert page.run("requests.length") >= 6  # within 0.6 s: 10 frames a second
+
+
+def test_a_direction_is_renamed(page: Window):
+    edit(page, face(3))
+    page.click(".slider .name", 1)
+    page.type(".slider input[type=text]", "smile")
+    page.press(ENTER)
+    page.until("#live", "Name saved")
+    edit(page, face(9))
+    page.until(".slider .named", "smile")
+
+
+def test_a_film_is_created(page: Window):
+    page.open(f"#/film?{parents(1, 2, 3)}")
+    page.painted(3)
+    page.choose(".form input", "4")
+    page.choose(".form select", "gif")
+    page.press_button("Create film")
+    page.until(".job", "done")
+    page.press_button("Download", ".job")
+    with Image.open(page.downloaded(".gif")) as film:
+        assert getattr(film, "n_frames", 1) >= 8 and film.size == (64, 64)
+
+
+def test_a_picture_is_projected_and_edited(page: Window, tmp_path: Path):
+    Image.new("RGB", (40, 30), "orange").save(tmp_path / "orange.png")
+    page.open(f"#/projection?{A}")
+    page.choose(".bar input[type=range]", "50")
+    page.type("#picture-file", str(tmp_path / "orange.png"))
+    page.at("job=")
+    page.wait("[...document.querySelectorAll('.pair img')].every(i => i.naturalWidth == 16)")
+    page.press_button("Edit")
+    page.at("#/edit?", "latent=")
+    page.wait("document.querySelector('.big img').naturalWidth == 16")
+
+
+DROP = f"""fetch('/api/face.png?{A}&seed=5').then(answer => answer.blob()).then(blob => {{
+    const dataTransfer = new DataTransfer();
+    dataTransfer.items.add(new File([blob], 'face.png', {{type: 'image/png'}}));
+    const how = {{dataTransfer, bubbles: true, cancelable: true}};
+    document.querySelector('.drop').dispatchEvent(new DragEvent('drop', how)) }})"""
+
+
+def test_the_projection_of_a_dropped_picture_is_cancelled(page: Window):
+    page.open(f"#/projection?{A}")
+    page.choose(".bar input[type=range]", "1000")
+    page.run(DROP)
+    page.press_button("Cancel")
+    page.until("#view [role=status]", "cancelled")
+    page.press_button("Another picture")
+    page.has(".drop")

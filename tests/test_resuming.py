@@ -1,0 +1,120 @@
+"""Trainings that were stopped, killed or damaged, resumed by their command."""
+
+import shlex
+import shutil
+import signal
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+from anime_dcgan.run.checkpoint import read
+from tests.processes import TINY, run, start
+
+TENTH = "outputs/*/checkpoints/epoch=0010.ckpt"
+
+
+def has_last(checkpoint: Path) -> bool:
+    """Return True if last.ckpt has been written after the epoch's checkpoint."""
+    last = checkpoint.with_name("last.ckpt")
+    return last.stat().st_mtime_ns >= checkpoint.stat().st_mtime_ns
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_stopped_and_killed_runs_resume_with_the_same_command(tmp_path: Path, number: int):
+    settings = [*TINY, "trainer.max_epochs=400", "callbacks.checkpointer.every_epochs=5"]
+    process = start("train", *settings, cwd=tmp_path)
+    deadline = time.monotonic() + 60
+    while not (found := [path for path in tmp_path.glob(TENTH) if has_last(path)]):
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.02)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    last = found[0].parent / "last.ckpt"
+    images_seen = read(last)["images_seen"]
+    if number == signal.SIGINT:
+        assert process.returncode == 130, err
+        (command,) = (line for line in out.splitlines() if line.startswith("Resume: "))
+        assert "ckpt_path=last" in command and "run=" in command
+    assert images_seen >= 10 * 32
+    settings[settings.index("trainer.max_epochs=400")] = (
+        f"trainer.max_epochs={images_seen // 32 + 2}"
+    )
+    assert len(list((tmp_path / "outputs").glob("*/checkpoints"))) == 1
+    result = run(
+        "train", *settings, f"run={last.parent.parent.name}", "ckpt_path=last", cwd=tmp_path
+    )
+    assert f"{(images_seen // 32 + 2) * 32}/" in result.stderr
+    again = run("train", *settings, "ckpt_path=last", cwd=tmp_path)
+    assert str(last.parent.parent) in again.stdout
+
+
+def test_a_run_with_damaged_settings_resumes_from_its_checkpoint(finished: Path, tmp_path: Path):
+    outputs = shutil.copytree(finished / "outputs", tmp_path / "outputs")
+    for damaged in ("", "loss:\n  _target_: anime_dcgan.game.loss.BCE\nse", "a: [1"):
+        (outputs / "a/config.yaml").write_text(damaged)
+        again = ("run=a", "trainer.max_epochs=3", "ckpt_path=last")
+        run("train", *TINY, *again, cwd=tmp_path)
+        assert "model" in yaml.safe_load((outputs / "a/config.yaml").read_text())
+
+
+def test_a_run_without_its_last_checkpoint_is_not_overwritten(finished: Path, tmp_path: Path):
+    outputs = shutil.copytree(finished / "outputs", tmp_path / "outputs")
+    (outputs / "a/checkpoints/last.ckpt").unlink()
+    stderr = run("train", *TINY, "trainer.max_epochs=3", "run=a", cwd=tmp_path, status=2).stderr
+    assert "but not its last.ckpt" in stderr
+    arguments = shlex.split(stderr.rpartition("resume with ")[2])
+    run("train", *TINY, "trainer.max_epochs=4", "run=a", *arguments, cwd=tmp_path)
+
+
+def test_damaged_records_of_a_run_do_not_stop_it(finished: Path, tmp_path: Path):
+    outputs = shutil.copytree(finished / "outputs", tmp_path / "outputs")
+    for verdict in ("{bro", '{"verdict": 1}'):  # the run is finished, so nothing is trained
+        (outputs / "a/equilibrium.json").write_text(verdict)
+        run("train", *TINY, "trainer.max_epochs=3", "run=a", "ckpt_path=last", cwd=tmp_path)
+    (outputs / "a/quality.json").write_text("{bro")
+    again = ("trainer.max_epochs=4", "run=a", "ckpt_path=last")
+    stderr = run("train", *TINY, *again, cwd=tmp_path).stderr
+    assert "quality.json is damaged and was renamed to" in stderr
+    assert (outputs / "a/quality-damaged.json").read_text() == "{bro"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no file locks")
+def test_two_commands_do_not_train_in_one_folder(tmp_path: Path):
+    endless = (*TINY, "run=a", "trainer.max_epochs=-1", "metric=none", "callbacks.samples=null")
+    first = start("train", *endless, cwd=tmp_path)
+    try:
+        last = tmp_path / "outputs/a/checkpoints/last.ckpt"
+        deadline = time.monotonic() + 60
+        while not last.exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        stderr = run("train", *endless, "ckpt_path=last", cwd=tmp_path, status=2).stderr
+        assert "is being trained by another command" in stderr
+    finally:
+        first.kill()
+        first.communicate()
+    budget = f"max_kimg={read(last)['images_seen'] / 1000 + 0.01}"
+    run("train", *endless, "ckpt_path=last", budget, cwd=tmp_path)
+
+
+def test_a_damaged_last_checkpoint_is_explained_with_the_remaining_ones(
+    call, finished: Path, tmp_path: Path
+):
+    outputs = shutil.copytree(finished / "outputs", tmp_path / "outputs")
+    last = outputs / "a/checkpoints/last.ckpt"
+    whole = last.read_bytes()
+    for content in (b"", whole[: len(whole) // 2], b"no checkpoint"):
+        last.unlink()
+        last.write_bytes(content)
+        for command in (("train", *TINY, "ckpt_path=last"), ("generate", "out=a.png")):
+            stderr = call(*command, "run=a", cwd=tmp_path, status=2).stderr
+            assert "such as that of an epoch" in stderr or "is refused: it is damaged" in stderr
+            assert "mmap" not in stderr and stderr.count("error: ") == 1
+    last.unlink()
+    stderr = call("train", *TINY, "run=a", "ckpt_path=last", cwd=tmp_path, status=2).stderr
+    assert "epoch=0003.ckpt" in stderr
+    stderr = call("train", *TINY, "run=b", "ckpt_path=last", cwd=tmp_path, status=2).stderr
+    assert "remove ckpt_path=last to start it" in stderr

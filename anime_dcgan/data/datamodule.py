@@ -76,7 +76,35 @@ class FacesDataModule(lightning.LightningDataModule):
         assert self._faces is not None, "call setup() first"
         return self._faces
 
-    def estimate_training_faces(self) -> int:
+    @property
+    def step_size(self) -> int:
+        """Number of faces per batch of the loader."""
+        return self.batch_size * self.accumulate
+
+    def batches_per_epoch(self, world_size: int) -> int:
+        """Return the number of full batches of each process; before `setup`, an estimate.
+
+        Raises `UserError` after `setup` if the faces do not fill one.
+        """
+        if self._faces is None:
+            return self._estimate_training_faces() // (self.step_size * world_size)
+        if len(self.faces.train_rows) == 0:
+            raise UserError(
+                f"all {len(self.faces.holdout_rows)} faces are held out; copies of one picture are "
+                "not split: use data.holdout=0, or more faces"
+            )
+        count = len(self.faces.train_rows)
+        batches = count // (self.step_size * world_size)
+        if batches == 0:
+            largest = count // (world_size * self.accumulate)
+            fix = f"data.batch_size={largest}" if largest else "data.batch_size=1 gan.accumulate=1"
+            raise UserError(
+                f"{count} training faces do not fill a batch of {self.step_size * world_size}: "
+                f"use {fix}, or more faces"
+            )
+        return batches
+
+    def _estimate_training_faces(self) -> int:
         """Return the number of training faces if all pictures are readable; decodes nothing."""
         count = len(self.source)
         if isinstance(self.source, HasSplit):
@@ -105,31 +133,17 @@ class FacesDataModule(lightning.LightningDataModule):
             world_size, rank = self.trainer.world_size, self.trainer.global_rank
             device = self.trainer.strategy.root_device
             repeat = bool(getattr(self.trainer, "overfit_batches", 0))
-        step_size = self.batch_size * self.accumulate
-        batches = FaceBatches(
+        self.batches_per_epoch(world_size)
+        return FaceBatches(
             faces.images,
             faces.train_rows,
-            step_size,
+            self.step_size,
             self.seed,
             rank,
             world_size,
             device if self._is_resident(device) else None,
             repeat,
         )
-        if len(faces.train_rows) == 0:
-            raise UserError(
-                f"all {len(faces.holdout_rows)} faces are held out; copies of one picture are not "
-                "split: use data.holdout=0, or more faces"
-            )
-        if len(batches) == 0:
-            count = len(faces.train_rows)
-            largest = count // (world_size * self.accumulate)
-            fix = f"data.batch_size={largest}" if largest else "data.batch_size=1 gan.accumulate=1"
-            raise UserError(
-                f"{count} training faces do not fill a batch of {step_size * world_size}: "
-                f"use {fix}, or more faces"
-            )
-        return batches
 
     def _is_resident(self, device: torch.device) -> bool:
         if self.resident is not None:

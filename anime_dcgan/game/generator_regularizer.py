@@ -14,6 +14,9 @@ class GeneratorRegularizer(nn.Module):
     It is a module because it may have state, which belongs in checkpoints.
     """
 
+    interval: int = 1
+    """Number of steps from one penalty to the next."""
+
     def at(self, step: int) -> "GeneratorRegularizer":
         """Return the regularizer for the generator's step of this index, from 0."""
         return self

@@ -29,6 +29,9 @@ class Regularizer:
     bounds: ClassVar[bool] = False
     """True if it bounds a discriminator whose loss rewards ever larger logits."""
 
+    interval: int = 1
+    """Number of steps from one penalty to the next."""
+
     def at(self, step: int) -> "Regularizer":
         """Return the regularizer for the discriminator's step of this index, from 0."""
         return self

@@ -18,6 +18,9 @@ class AtomicCheckpointIO(TorchCheckpointIO):
     Saving raises `OSError`; loading raises `UserError` if the file is unsafe or damaged.
     """
 
+    checked: dict[str, Any] | None = None
+    """Contents that were read and checked before the training, which loads them once."""
+
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None
     ) -> None:
@@ -36,5 +39,6 @@ class AtomicCheckpointIO(TorchCheckpointIO):
 
         Other versions differ in their loops, whose state `Position` replaces.
         """
-        contents = reader.read(Path(path), mmap=False)  # the optimizers keep the tensors
+        contents, self.checked = self.checked, None
+        contents = contents or reader.read(Path(path), mmap=False)  # the optimizers keep tensors
         return contents | {"pytorch-lightning_version": lightning.__version__}

@@ -1,21 +1,15 @@
 """How long a training will take and how much disk it needs, before its pictures are decoded."""
 
-import copy
-import time
-from collections.abc import Callable
-
 import torch
 from lightning import Trainer
-from torch import Tensor
 
 from anime_dcgan.data.datamodule import FacesDataModule
-from anime_dcgan.game.duality import copy_game
-from anime_dcgan.game.step import Game
 from anime_dcgan.system.console import log
-from anime_dcgan.training.callbacks.budget import total_images
 from anime_dcgan.training.callbacks.checkpointer import Checkpointer
-from anime_dcgan.training.callbacks.periodic import callbacks_of
+from anime_dcgan.training.callbacks.epochs import Epochs
+from anime_dcgan.training.callbacks.threads import Threads, trial_steps
 from anime_dcgan.training.gan import GAN
+from anime_dcgan.training.length import callbacks_of, images_per_epoch, total_images
 
 LONG_HOURS = 2.0
 MUCH_DISK = 5e9
@@ -25,37 +19,56 @@ FEW_IMAGES = 50_000
 
 def log_forecast(trainer: Trainer, module: GAN, data: FacesDataModule) -> None:
     """Log a line about the whole training, and settings that shorten one of many hours."""
-    if not trainer.is_global_zero:
+    (epochs,) = callbacks_of(trainer, Epochs)
+    epochs.resolve(trainer, data)
+    epoch_images, images = images_per_epoch(trainer, data), total_images(trainer, data)
+    if not images or not epoch_images or not trainer.is_global_zero:
         return
-    epoch_images = _images_per_epoch(trainer, data)
-    images = total_images(trainer, epoch_images) if epoch_images else None
-    if not images:
-        return
-    hours = _hours(trainer, module, data, images)
+    seconds = _seconds_per_step(trainer, module, data)
+    steps = images / (data.step_size * trainer.world_size)
+    hours = None if seconds is None else steps * seconds / 3600
     needed = sum(
-        each.disk_bytes(module, images, epoch_images, trainer.max_epochs)
+        each.disk_bytes(module, images, epoch_images, images)
         for each in callbacks_of(trainer, Checkpointer)
     )
-    log(describe(images, hours, needed))
+    raised = trainer.max_epochs if epochs.is_raised(trainer) else None
+    log(describe(images, hours, needed, raised, trainer.strategy.root_device.type == "cuda"))
 
 
-def describe(images: int, hours: float | None, disk_bytes: int) -> str:
+def describe(
+    images: int,
+    hours: float | None,
+    disk_bytes: int,
+    raised_epochs: int | None = None,
+    is_bound: bool = False,
+) -> str:
     """Return the forecast, with the settings that change it.
+
+    Parameters:
+        raised_epochs: the number of epochs if it was chosen because there are few faces.
+        is_bound: the training may be faster, because it launches its steps as CUDA graphs.
 
     >>> describe(9_600, 0.2, 2_000_000_000)
     '9,600 images take about 12 minutes and 2.0 GB of checkpoints; they are few for a GAN: \
-trainer.max_epochs=-1 max_kimg=300 trains longer'
+trainer.max_epochs=auto max_kimg=300 trains longer'
     """
-    costs = [] if hours is None else [f"about {_format_hours(hours)}"]
+    costs = (
+        [] if hours is None else [f"{'at most' if is_bound else 'about'} {_format_hours(hours)}"]
+    )
     costs += [f"{disk_bytes / 1e9:.1f} GB of checkpoints"] if disk_bytes >= 1e8 else []
     advice = []
+    if raised_epochs is not None:
+        advice.append(
+            f"these are {raised_epochs:,} epochs, because the faces are few: trainer.max_epochs=N "
+            "or max_kimg=N changes that"
+        )
     if hours is not None and hours > LONG_HOURS:
         kimg = max(1, round(images / hours / 1000))
         advice.append(f"max_kimg={kimg} takes an hour, experiment=quickstart a few minutes")
     if disk_bytes > MUCH_DISK:
         advice.append("callbacks.checkpointer.keep=10 keeps the ten newest checkpoints")
     if images < FEW_IMAGES:
-        advice.append("they are few for a GAN: trainer.max_epochs=-1 max_kimg=300 trains longer")
+        advice.append("they are few for a GAN: trainer.max_epochs=auto max_kimg=300 trains longer")
     return "; ".join([f"{images:,} images take {' and '.join(costs) or 'little'}", *advice])
 
 
@@ -65,62 +78,22 @@ def _format_hours(hours: float) -> str:
     return f"{60 * hours:.0f} minutes" if hours < LONG_HOURS else f"{hours:.0f} hours"
 
 
-def _images_per_epoch(trainer: Trainer, data: FacesDataModule) -> int:
-    step_images = data.batch_size * data.accumulate * trainer.world_size
-    steps, limit = data.estimate_training_faces() // step_images, trainer.limit_train_batches
-    return step_images * (int(steps * limit) if isinstance(limit, float) else min(steps, limit))
+def _seconds_per_step(trainer: Trainer, module: GAN, data: FacesDataModule) -> float | None:
+    """Time steps on copies of the networks, with the number of threads that the training will use.
 
-
-def _hours(trainer: Trainer, module: GAN, data: FacesDataModule, images: int) -> float | None:
-    """Time steps on copies of the networks, on the CPU; None on other devices."""
-    if trainer.strategy.root_device.type != "cpu":
+    Returns None if that fails on another device than the CPU: this must not end the training.
+    """
+    device = trainer.strategy.root_device
+    (threads,) = callbacks_of(trainer, Threads)
+    on_gpu = device.type == "cuda"
+    try:
+        real = torch.zeros(data.step_size, 3, data.image_size, data.image_size, device=device)
+        with torch.random.fork_rng(devices=[device] if on_gpu else []):
+            return threads.choose(trial_steps(trainer, module, real))
+    except Exception:
+        if device.type == "cpu":
+            raise
         return None
-    step_images = data.batch_size * data.accumulate
-    real = torch.zeros(step_images, 3, data.image_size, data.image_size)
-    with torch.random.fork_rng(devices=[]):
-        seconds = seconds_per_step(_game(trainer, module), real, module)
-    return images / (step_images * trainer.world_size) * seconds / 3600
-
-
-def _game(trainer: Trainer, module: GAN) -> Game:
-    generator_optimizer, discriminator_optimizer = module.configure_optimizers()
-    rules = copy.deepcopy((module.loss, module.regularizer, module.augment))
-    game = Game(
-        *(module.generator, module.discriminator, generator_optimizer, discriminator_optimizer),
-        *rules,
-        module.fakes_per_real,
-        module.accumulate,
-        module.clip_gradient_norm,
-        precision=trainer.precision_plugin.forward_context,
-        generator_regularizer=module.generator_regularizer,
-    )
-    return copy_game(game)
-
-
-def seconds_per_step(game: Game, real: Tensor, module: GAN) -> float:
-    """Return the time of a step with one or with all threads, whichever is faster."""
-
-    def draw_latents(count: int) -> Tensor:
-        return torch.randn(count, module.generator.latent_dim)
-
-    def discriminator_steps() -> None:  # a lazy penalty is due in the first of two
-        for step in (0, 1):
-            game.discriminator_step(real, draw_latents, step)
-
-    def generator_step() -> None:
-        game.generator_step(real, draw_latents)
-
-    generator_step()  # libraries choose their kernels
-    threads, best = torch.get_num_threads(), float("inf")
-    for number in {1, threads}:
-        torch.set_num_threads(number)
-        seconds = _time(discriminator_steps) / 2 + _time(generator_step) / module.critic_steps
-        best = min(best, seconds)
-    torch.set_num_threads(threads)
-    return best
-
-
-def _time(work: Callable[[], None]) -> float:
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
+    finally:
+        if on_gpu:
+            torch.cuda.empty_cache()

@@ -5,6 +5,7 @@ Lightning's `global_step` counts the steps of every optimizer.
 """
 
 import copy
+import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -29,6 +30,7 @@ from anime_dcgan.training import cuda_graph, ema
 from anime_dcgan.training.schedule import Schedule
 from anime_dcgan.training.strategy import PlayerStrategy
 
+PLAYERS = ("generator", "discriminator")
 MakeOptimizer = Callable[[Iterable[nn.Parameter]], Optimizer]
 
 
@@ -138,8 +140,19 @@ class GAN(lightning.LightningModule):
 
     def game(self) -> Game:
         """Return the players, Lightning's optimizers, and the rules of this training."""
-        generator_optimizer, discriminator_optimizer = self._both_optimizers()
         strategy = self.trainer.strategy
+        return self._game(
+            *self._both_optimizers(),
+            backward=self.manual_backward,
+            average=strategy.average if isinstance(strategy, PlayerStrategy) else None,
+        )
+
+    def plain_game(self, trainer: lightning.Trainer) -> Game:
+        """Return the game with torch's own optimizers, for copies to play; also before training."""
+        optimizers = trainer.optimizers or self.configure_optimizers()
+        return self._game(*optimizers, precision=trainer.precision_plugin.forward_context)
+
+    def _game(self, generator_optimizer: Any, discriminator_optimizer: Any, **how: Any) -> Game:
         return Game(
             self.generator,
             self.discriminator,
@@ -151,9 +164,8 @@ class GAN(lightning.LightningModule):
             self.fakes_per_real,
             self.accumulate,
             self.clip_gradient_norm,
-            backward=self.manual_backward,
-            average=strategy.average if isinstance(strategy, PlayerStrategy) else None,
             generator_regularizer=self.generator_regularizer,
+            **how,
         )
 
     @property
@@ -167,7 +179,7 @@ class GAN(lightning.LightningModule):
         return (self.discriminator_steps + 1) % self.critic_steps == 0
 
     def configure_optimizers(self) -> list[Optimizer]:
-        optimizers = [self._optimizer("generator"), self._optimizer("discriminator")]
+        optimizers = [self._optimizer(player) for player in PLAYERS]
         for group in _groups(optimizers):
             group["initial_lr"] = group["lr"]
         return optimizers
@@ -209,8 +221,19 @@ class GAN(lightning.LightningModule):
         """Create the optimizer of the "generator" or the "discriminator"."""
         try:
             return self.make_optimizer[player](getattr(self, player).parameters())
-        except (TypeError, ValueError) as error:
-            raise UserError(f"optimizer.{player} cannot be built: {first_line(error)}") from error
+        except Exception as error:  # of any optimizer of any library
+            raise UserError(self.refuse_optimizer(player, "be built", error)) from error
+
+    def refuse_optimizer(self, player: str, action: str, error: Exception) -> str:
+        """Return why an optimizer cannot be used, and the setting that changes it."""
+        make, reason = self.make_optimizer[player], first_line(error).rstrip(".")
+        settings = make.keywords if isinstance(make, functools.partial) else {}
+        flags = [name for name, value in settings.items() if value is True]
+        named = [flag for flag in flags if flag in reason]
+        fix = f"use optimizer.{player}.{flags[-1]}=false" if flags else "use optimizer=adam"
+        if action == "be built" and not named:
+            return f"optimizer.{player} cannot be built: {reason}"
+        return f"optimizer.{player} cannot {action}: {reason}; {fix}"
 
     def _both_optimizers(self) -> list[Any]:
         optimizers = self.optimizers()

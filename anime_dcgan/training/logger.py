@@ -14,9 +14,13 @@ from tensorboard.compat import tf
 from torch.utils.tensorboard import SummaryWriter
 
 from anime_dcgan.system.console import log
-from anime_dcgan.system.errors import reason_of
+from anime_dcgan.system.errors import UserError, explain_os_error, reason_of
 
 PROBE_BYTES = 1 << 16
+
+
+class Incomplete(UserError):
+    """The training is finished and saved, but its logs have gaps."""
 
 
 class _Persistent(loggers.Logger):
@@ -106,13 +110,29 @@ def write_events(trainer: Trainer, write: Callable[[SummaryWriter], None]) -> No
             logger.write(write)
 
 
-def missing_logs(trainer: Trainer) -> list[str]:
-    """Return the folders whose logs have gaps, each with the reason."""
-    return [
+def check_complete(trainer: Trainer) -> None:
+    """Raise `Incomplete` if logs have gaps."""
+    missing = [
         f"{Path(str(logger.log_dir))} ({logger.failure})"
         for logger in trainer.loggers
         if isinstance(logger, _Persistent) and logger.failure is not None
     ]
+    if missing:
+        raise Incomplete(
+            f"the training is finished and saved, but logs have gaps: {', '.join(missing)}. "
+            "free some space, or use logger=none: the report reads scalars.jsonl instead"
+        )
+
+
+def check_folder(logger: loggers.Logger) -> None:
+    """Raise `UserError` if a logger cannot write: TensorBoard's thread would print a traceback."""
+    if folder := logger.log_dir or logger.save_dir:
+        existing = next(path for path in (Path(folder), *Path(folder).parents) if path.exists())
+        with (
+            explain_os_error(f"{folder} cannot be written", "use another run=..., or logger=none"),
+            tempfile.TemporaryFile(dir=existing),
+        ):
+            pass
 
 
 def _experiment_of(logger: _Persistent, open_writer: Callable[[], Any]) -> Any:

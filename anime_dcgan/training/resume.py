@@ -4,7 +4,6 @@ import copy
 from pathlib import Path
 from typing import Any
 
-import torch
 from lightning import Trainer
 from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
@@ -13,9 +12,14 @@ from torch.optim import Optimizer
 from anime_dcgan.data.datamodule import FacesDataModule
 from anime_dcgan.run import checkpoint
 from anime_dcgan.run.settings import check_resumable, check_same_faces
+from anime_dcgan.system import precision
 from anime_dcgan.system.errors import UserError, describe
 from anime_dcgan.system.memory import is_out_of_memory
+from anime_dcgan.training.callbacks.epochs import Epochs
+from anime_dcgan.training.checkpoint_io import AtomicCheckpointIO
 from anime_dcgan.training.gan import GAN
+from anime_dcgan.training.length import callbacks_of
+from anime_dcgan.training.optimizers import take_step
 
 STATE = {
     **dict.fromkeys(("epoch", "global_step", "images_seen", "discriminator_steps"), int),
@@ -36,17 +40,19 @@ def check_checkpoint(
     """Raise `UserError` if the training cannot resume from a checkpoint.
 
     It must have been trained with the same critical settings on the same faces, and not beyond the
-    budget, and its state must fit the networks and optimizers.
+    budget, and its state must fit the networks and optimizers. The trainer loads what was checked.
     """
     if not path.is_file():  # Lightning would take "best" and "hpc" for words of its own
         raise UserError(
             f"ckpt_path={path} is not a file: use ckpt_path=last or the path of a checkpoint"
         )
-    contents = checkpoint.read(path)
+    contents = checkpoint.read(path, mmap=False)
     plain: Any = OmegaConf.to_container(config, resolve=True)
     check_resumable(contents["config"], plain)
-    _check_budget(contents, config, data.batch_size * data.accumulate * trainer.world_size)
     data.setup()
+    for epochs in callbacks_of(trainer, Epochs):
+        epochs.resolve(trainer, data)
+    _check_budget(contents, trainer, config.max_kimg, data.step_size * trainer.world_size)
     check_same_faces(checkpoint.faces_of(contents), data.faces.fingerprint())
     try:
         _check_counts(contents)
@@ -56,16 +62,19 @@ def check_checkpoint(
             raise
         reason = str(error) if isinstance(error, ValueError) else describe(error)
         raise UserError(f"{path} cannot be resumed: {reason}") from None
+    if isinstance(trainer.strategy.checkpoint_io, AtomicCheckpointIO):
+        trainer.strategy.checkpoint_io.checked = contents
 
 
-def _check_budget(contents: dict[str, Any], config: DictConfig, step_images: int) -> None:
+def _check_budget(
+    contents: dict[str, Any], trainer: Trainer, max_kimg: float | None, step_images: int
+) -> None:
     """Raise `UserError` if the run has more epochs or images than it may have.
 
     The last step may exceed a budget in images.
     """
     epochs, images = (_number(contents, name) for name in ("epochs_done", "images_seen"))
-    max_epochs, max_kimg = config.trainer.max_epochs, config.max_kimg
-    if max_epochs is not None and 0 <= max_epochs < epochs:
+    if trainer.max_epochs is not None and 0 <= trainer.max_epochs < epochs:
         raise UserError(
             f"this run has {epochs:g} epochs already: set trainer.max_epochs above that"
         )
@@ -104,14 +113,20 @@ def _rehearse(contents: dict[str, Any], trainer: Trainer, module: GAN) -> None:
     module.load_state_dict(contents["state_dict"])
     module.on_load_checkpoint(contents)
     optimizers = module.configure_optimizers()
-    for optimizer, state in zip(optimizers, contents["optimizer_states"], strict=True):
-        optimizer.load_state_dict(state)
+    take_step(module, optimizers)
+    may_be_empty = precision.scales_gradients(trainer.precision_plugin)  # which skips some steps
+    for optimizer, state, steps in zip(
+        optimizers,
+        contents["optimizer_states"],
+        (module.generator_steps, module.discriminator_steps),
+        strict=True,
+    ):
+        if state["state"] or (steps and not may_be_empty):
+            _check_complete(state["state"], optimizer.state_dict()["state"])
+        optimizer.load_state_dict(copy.deepcopy(state))  # steps change the tensors it is given
         _use_checked_kernels(optimizer)
     module.set_lrs(optimizers)
-    for parameter in module.parameters():
-        parameter.grad = torch.zeros_like(parameter)
-    for optimizer in optimizers:
-        optimizer.step()
+    take_step(module, optimizers)
 
 
 def _check_weights(saved: dict[str, Tensor], expected: dict[str, Tensor]) -> None:
@@ -121,6 +136,14 @@ def _check_weights(saved: dict[str, Tensor], expected: dict[str, Tensor]) -> Non
             raise ValueError(f"the weights {name!r:.80} do not fit the networks")
         if not saved[name].isfinite().all():
             raise ValueError("its weights are not finite, because the training diverged")
+
+
+def _check_complete(state: dict[int, Any], expected: dict[int, dict[str, Any]]) -> None:
+    """Raise ValueError if the state of a parameter is missing or lacks a part."""
+    for index, parts in expected.items():
+        if missing := parts.keys() - state.get(index, {}).keys():
+            names = ", ".join(sorted(missing))
+            raise ValueError(f"the optimizer's state of parameter {index} lacks {names}")
 
 
 def _use_checked_kernels(optimizer: Optimizer) -> None:

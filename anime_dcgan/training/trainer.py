@@ -1,4 +1,4 @@
-"""Lightning's trainer, with the number of CPU threads as one more setting."""
+"""Lightning's trainer, which also chooses the number of CPU threads and of epochs."""
 
 import inspect
 from collections.abc import Sequence
@@ -9,15 +9,17 @@ from lightning.pytorch.strategies import StrategyRegistry
 from omegaconf import DictConfig
 
 from anime_dcgan.system.errors import UserError
+from anime_dcgan.training.callbacks.epochs import Epochs
 from anime_dcgan.training.callbacks.threads import Threads
 from anime_dcgan.training.strategy import PlayerStrategy
 
 
 class Trainer(lightning.Trainer):
-    """`lightning.Trainer` that also chooses the number of CPU threads.
+    """`lightning.Trainer` that also chooses the number of CPU threads and of epochs.
 
     Parameters:
         threads: number of threads of each process; "auto" chooses the fastest (`Threads`).
+        max_epochs: number of epochs; "auto" is 150, or more with few faces (`Epochs`).
         settings: as in `lightning.Trainer`.
     """
 
@@ -25,13 +27,16 @@ class Trainer(lightning.Trainer):
         self,
         *,
         threads: int | str = "auto",
+        max_epochs: int | str = "auto",
         callbacks: Sequence[lightning.Callback] = (),
         **settings: Any,
     ) -> None:
         # what "auto" chooses for several devices; Lightning's own fails on two networks
         StrategyRegistry.register("ddp", PlayerStrategy, override=True)
         # first, so that the time of a step does not include that of other callbacks
-        super().__init__(callbacks=[Threads(threads), *callbacks], **settings)
+        first = [Threads(threads), Epochs(max_epochs)]
+        epochs = max_epochs if isinstance(max_epochs, int) else -1
+        super().__init__(callbacks=[*first, *callbacks], max_epochs=epochs, **settings)
         self.fit_loop.epoch_loop.max_steps = -1  # which fast_dev_run sets, counts both players
 
 
@@ -47,7 +52,12 @@ def check_trainer(config: DictConfig) -> None:
     if accumulate != 1:
         raise UserError(
             f"trainer.accumulate_grad_batches={accumulate} applies to one optimizer, and a GAN has "
-            f"two: use gan.accumulate={accumulate}"
+            f"two: use gan.accumulate={max(1, accumulate)}"
+        )
+    if (interval := trainer.get("val_check_interval")) is not None:
+        raise UserError(
+            f"trainer.val_check_interval={interval} is the interval of a validation, which a GAN "
+            "does not have: use callbacks.quality.every_kimg=20"
         )
     _check_budget(config)
 
@@ -74,10 +84,11 @@ def _check_budget(config: DictConfig) -> None:
 
 
 def _signature() -> inspect.Signature:
-    """Return Lightning's signature with `threads`: settings are checked against it."""
-    own = inspect.signature(Trainer.__init__).parameters["threads"]
-    parameters = inspect.signature(lightning.Trainer).parameters.values()
-    return inspect.Signature([*parameters, own])
+    """Return Lightning's signature with our parameters: settings are checked against it."""
+    own = inspect.signature(Trainer.__init__).parameters
+    parameters = dict(inspect.signature(lightning.Trainer).parameters)
+    parameters |= {name: own[name] for name in ("threads", "max_epochs")}
+    return inspect.Signature(list(parameters.values()))
 
 
 Trainer.__signature__ = _signature()  # type: ignore[attr-defined]

@@ -11,7 +11,6 @@ from anime_dcgan.game import duality
 from anime_dcgan.game.step import Game
 from anime_dcgan.system.paths import CONF_DIR
 from anime_dcgan.training.gan import GAN
-from anime_dcgan.training.plain_game import plain_game
 from tests.conftest import Train
 
 RECIPES = sorted(path.stem for path in (CONF_DIR / "experiment").glob("*.yaml"))
@@ -40,7 +39,7 @@ def responses(module: GAN, real: Tensor, monkeypatch: pytest.MonkeyPatch) -> lis
     with monkeypatch.context() as patch:
         patch.setattr(duality, "value", lambda game, *_: games.append(game) or 0.0)
         torch.manual_seed(0)
-        game = plain_game(module.trainer, module)
+        game = module.plain_game(module.trainer)
         duality.duality_gap(
             game, [real], lambda count: draw(module, count), real, module.discriminator_steps
         )

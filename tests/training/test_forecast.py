@@ -2,6 +2,8 @@
 
 import pytest
 
+from anime_dcgan.system.errors import UserError
+from anime_dcgan.training.callbacks import epochs
 from anime_dcgan.training.callbacks.periodic import Periodic
 from anime_dcgan.training.forecast import describe
 from tests.conftest import Train
@@ -24,9 +26,30 @@ def test_a_long_training_names_settings_that_shorten_it():
 
 
 @pytest.mark.parametrize(
-    ("epoch_images", "max_epochs", "interval"),
-    [(64, 150, 15), (64, -1, 79), (2000, 150, 3), (19_000, 150, 1), (64, 3, 1)],
+    ("epoch_images", "total", "interval"),
+    [(64, 9600, 15), (64, None, 156), (64, 300_000, 156), (2000, 300_000, 5), (64, 192, 1)],
 )
-def test_few_faces_are_saved_less_often(epoch_images: int, max_epochs: int, interval: int):
-    assert Periodic("auto").interval(epoch_images, max_epochs) == interval
-    assert Periodic(2).interval(epoch_images, max_epochs) == 2
+def test_few_faces_are_saved_less_often(epoch_images: int, total: int | None, interval: int):
+    assert Periodic("auto").interval(epoch_images, total) == interval
+    assert Periodic(2).interval(epoch_images, total) == 2
+    assert Periodic("auto").interval(19_000, 150 * 19_000) == 1
+
+
+def test_few_faces_are_trained_for_more_epochs(train: Train, monkeypatch, capsys):
+    """The report's 150 epochs are 32 images each here; any number that is set is obeyed."""
+    auto = ("trainer.max_epochs=auto", "metric=none", "callbacks.checkpointer.every_epochs=null")
+    monkeypatch.setattr(epochs, "REPORT_EPOCHS", 2)
+    monkeypatch.setattr(epochs, "MIN_IMAGES", 90)
+    assert train(*auto, run="few").images_seen == 96
+    assert "96 images take" in (line := capsys.readouterr().err) and "these are 3 epochs" in line
+    assert train(*auto, "max_kimg=0.16", run="budget").images_seen == 160
+    assert train(*auto, "trainer.max_epochs=1", run="one").images_seen == 32
+    assert "these are" not in capsys.readouterr().err
+    monkeypatch.setattr(epochs, "MIN_IMAGES", 10)
+    assert train(*auto, run="many").images_seen == 64
+
+
+@pytest.mark.parametrize("value", ["0", "-3", "many"])
+def test_other_numbers_of_epochs_are_refused(train: Train, value: str):
+    with pytest.raises(UserError, match=f"trainer.max_epochs={value} must be auto, a number"):
+        train(f"trainer.max_epochs={value}")

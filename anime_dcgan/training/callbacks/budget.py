@@ -5,7 +5,6 @@ from typing import Any
 from lightning import Callback, Trainer
 
 from anime_dcgan.system.errors import UserError
-from anime_dcgan.training.callbacks.periodic import callbacks_of, images_per_epoch
 from anime_dcgan.training.gan import GAN
 
 
@@ -34,18 +33,3 @@ class Budget(Callback):
     def is_spent(self, images: int) -> bool:
         """Return True if the budget is at most `images` images."""
         return self.max_kimg is not None and images >= 1000 * self.max_kimg
-
-
-def total_images(trainer: Trainer, epoch_images: int | None = None) -> int | None:
-    """Return the number of images at which the training ends; None if nothing limits it.
-
-    `epoch_images` is an estimate of the images per epoch, before the faces are decoded.
-    """
-    ends = [
-        round(1000 * budget.max_kimg)
-        for budget in callbacks_of(trainer, Budget)
-        if budget.max_kimg is not None
-    ]
-    if trainer.max_epochs is not None and trainer.max_epochs >= 0:
-        ends.append(trainer.max_epochs * (epoch_images or images_per_epoch(trainer)))
-    return min(ends, default=None)

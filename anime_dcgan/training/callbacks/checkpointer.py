@@ -13,9 +13,9 @@ from anime_dcgan.run.runs import by_epoch, file_stem
 from anime_dcgan.system.console import log
 from anime_dcgan.system.errors import UserError, first_line
 from anime_dcgan.system.files import atomic_write, sync
-from anime_dcgan.training.callbacks.budget import total_images
-from anime_dcgan.training.callbacks.periodic import Periodic, epoch_now, images_per_epoch
+from anime_dcgan.training.callbacks.periodic import Periodic
 from anime_dcgan.training.gan import GAN
+from anime_dcgan.training.length import epoch_now, images_per_epoch, total_images
 
 LAST_CHECKPOINT = "last.ckpt"
 
@@ -149,7 +149,7 @@ class Checkpointer(Periodic):
         if images is None:
             return
         remaining = images - module.images_seen
-        needed = self.disk_bytes(module, remaining, epoch_images, trainer.max_epochs)
+        needed = self.disk_bytes(module, remaining, epoch_images, images)
         free = shutil.disk_usage(self.folder).free
         if needed > free:
             log(
@@ -158,11 +158,9 @@ class Checkpointer(Periodic):
                 "newest"
             )
 
-    def disk_bytes(
-        self, module: GAN, images: int, epoch_images: int, max_epochs: int | None
-    ) -> int:
-        """Return the bytes that the checkpoints of this many images will take."""
-        epochs = self.interval(epoch_images, max_epochs)
+    def disk_bytes(self, module: GAN, images: int, epoch_images: int, total: int) -> int:
+        """Return the bytes that the checkpoints of this many images of the total will take."""
+        epochs = self.interval(epoch_images, total)
         intervals = [epoch_images * epochs] if epochs else []
         intervals += [round(1000 * self.every_kimg)] if self.every_kimg else []
         count = sum(images // max(1, interval) for interval in intervals)

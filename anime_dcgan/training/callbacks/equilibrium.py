@@ -19,12 +19,11 @@ from anime_dcgan.sampling.image import to_float
 from anime_dcgan.system.errors import UserError
 from anime_dcgan.system.files import write_json, write_or_warn
 from anime_dcgan.system.reader import read_list
-from anime_dcgan.training.callbacks.periodic import callbacks_of
 from anime_dcgan.training.callbacks.quality import Quality, Row
 from anime_dcgan.training.callbacks.scalars import log_scalars
 from anime_dcgan.training.gan import GAN
+from anime_dcgan.training.length import callbacks_of
 from anime_dcgan.training.logger import write_events
-from anime_dcgan.training.plain_game import plain_game
 
 
 class Equilibrium(Callback):
@@ -144,7 +143,7 @@ class Equilibrium(Callback):
         with torch.random.fork_rng(devices=devices):
             torch.manual_seed(int(random.integers(2**32)))
             batches = [real(response_rows, size) for _ in range(self.steps)]
-            game = plain_game(trainer, module)
+            game = module.plain_game(trainer)
             evaluated = real(value_rows, self.count)
             return duality_gap(game, batches, latents, evaluated, module.discriminator_steps)
 

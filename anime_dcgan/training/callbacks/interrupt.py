@@ -8,8 +8,8 @@ from typing import Any
 from lightning import Callback, Trainer
 
 from anime_dcgan.training.callbacks.checkpointer import Checkpointer
-from anime_dcgan.training.callbacks.periodic import callbacks_of
 from anime_dcgan.training.gan import GAN
+from anime_dcgan.training.length import callbacks_of
 
 IMPATIENT = (signal.SIGINT, signal.SIGTERM)
 """Signals of which a second one ends the process at once."""

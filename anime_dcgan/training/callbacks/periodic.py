@@ -1,18 +1,15 @@
 """Base of callbacks that act at intervals of epochs or of images seen."""
 
-import math
-from typing import Any, TypeVar
+from typing import Any
 
 from lightning import Callback, Trainer
 
-from anime_dcgan.data.batches import FaceBatches
 from anime_dcgan.system.errors import UserError
 from anime_dcgan.training.gan import GAN
+from anime_dcgan.training.length import epoch_now, images_per_epoch, total_images
 
-AUTO_IMAGES = 5000
+AUTO_IMAGES = 10_000
 """Images between two actions with `every_epochs=auto`, if an epoch has fewer."""
-
-AnyCallback = TypeVar("AnyCallback", bound=Callback)
 
 
 class Periodic(Callback):
@@ -20,7 +17,7 @@ class Periodic(Callback):
 
     Parameters:
         every_epochs: interval in epochs; None disables it. "auto" is 1, or with few faces as many
-            epochs as `AUTO_IMAGES` take, but at most a tenth of the training.
+            epochs as `AUTO_IMAGES` or a tenth of the training take, whichever is less.
         every_kimg: interval in thousands of images, for data with long epochs; None disables it.
     """
 
@@ -51,36 +48,17 @@ class Periodic(Callback):
             self.act(trainer, pl_module)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: GAN) -> None:
-        interval = self.interval(images_per_epoch(trainer), trainer.max_epochs)
+        interval = self.interval(images_per_epoch(trainer), total_images(trainer))
         if interval is not None and epoch_now(trainer) % interval == 0:
             self.act(trainer, pl_module)
 
-    def interval(self, epoch_images: int, max_epochs: int | None) -> int | None:
-        """Return the interval in epochs, for epochs of this many images.
+    def interval(self, epoch_images: int, total: int | None) -> int | None:
+        """Return the interval in epochs, for epochs of this many images, and this many in total.
 
-        >>> Periodic("auto").interval(64, 150), Periodic("auto").interval(20_000, 150)
-        (15, 1)
+        >>> Periodic("auto").interval(64, 300_000), Periodic("auto").interval(20_000, 3_000_000)
+        (156, 1)
         """
         if not isinstance(self.every_epochs, str):
             return self.every_epochs
-        epochs = math.ceil(AUTO_IMAGES / epoch_images)
-        return epochs if max_epochs in (None, -1) else min(epochs, max(1, max_epochs // 10))
-
-
-def images_per_epoch(trainer: Trainer) -> int:
-    """Return the number of real images per epoch, over all processes."""
-    assert isinstance(trainer.train_dataloader, FaceBatches)
-    batch_images = trainer.train_dataloader.batch_size * trainer.world_size
-    return int(trainer.num_training_batches) * batch_images
-
-
-def callbacks_of(trainer: Trainer, kind: type[AnyCallback]) -> list[AnyCallback]:
-    """Return the callbacks of one class, in order."""
-    callbacks = trainer.callbacks  # pyright: ignore[reportAttributeAccessIssue]
-    return [callback for callback in callbacks if isinstance(callback, kind)]
-
-
-def epoch_now(trainer: Trainer) -> float:
-    """Return the epochs done: 70 at the end of the 70th, 70.25 after a quarter of the next."""
-    batches = trainer.fit_loop.epoch_loop.total_batch_idx + 1
-    return round(batches / trainer.num_training_batches, 3)
+        images = AUTO_IMAGES if total is None else min(AUTO_IMAGES, total // 10)
+        return max(1, images // epoch_images)

@@ -6,8 +6,8 @@ from typing import Any
 from lightning import Callback, Trainer
 from lightning.pytorch.callbacks import Timer
 
-from anime_dcgan.training.callbacks.periodic import callbacks_of
 from anime_dcgan.training.gan import GAN
+from anime_dcgan.training.length import batches_per_epoch, callbacks_of
 
 
 class Position(Callback):
@@ -42,13 +42,6 @@ class Position(Callback):
             batches = max(1, round(batches * per_epoch / before))
         checkpoint["loops"] = {"fit_loop": trainer.fit_loop.state_dict()}
         _set_position(checkpoint, batches, per_epoch)
-
-
-def batches_per_epoch(trainer: Trainer) -> int:
-    """Return the batches per epoch of each process, also before the loops are set up."""
-    batches = len(trainer.datamodule.train_dataloader())  # pyright: ignore[reportAttributeAccessIssue]
-    limit = trainer.limit_train_batches
-    return min(batches, limit) if isinstance(limit, int) else int(batches * limit)
 
 
 def _set_position(checkpoint: dict[str, Any], total: int, per_epoch: int) -> None:

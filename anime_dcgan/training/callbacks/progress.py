@@ -17,10 +17,9 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from anime_dcgan.training.callbacks.budget import total_images
 from anime_dcgan.training.callbacks.equilibrium import Equilibrium
-from anime_dcgan.training.callbacks.periodic import callbacks_of, epoch_now
 from anime_dcgan.training.gan import GAN
+from anime_dcgan.training.length import callbacks_of, epoch_now, total_images
 
 SECONDS_BETWEEN_LINES = 30.0  # without a terminal, lines are printed instead of a bar
 SHOWN = {

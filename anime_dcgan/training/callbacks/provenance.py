@@ -6,8 +6,8 @@ from typing import Any
 from lightning import Callback, Trainer
 
 from anime_dcgan.run.settings import Fingerprint
-from anime_dcgan.training.callbacks.periodic import epoch_now
 from anime_dcgan.training.gan import GAN
+from anime_dcgan.training.length import epoch_now
 
 
 class Provenance(Callback):

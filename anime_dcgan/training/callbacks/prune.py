@@ -6,12 +6,11 @@ from typing import Any
 
 from lightning import Callback, Trainer
 
-from anime_dcgan.training.callbacks.budget import total_images
 from anime_dcgan.training.callbacks.checkpointer import Checkpointer
 from anime_dcgan.training.callbacks.interrupt import Interrupted
-from anime_dcgan.training.callbacks.periodic import callbacks_of
 from anime_dcgan.training.callbacks.quality import Quality
 from anime_dcgan.training.gan import GAN
+from anime_dcgan.training.length import callbacks_of, total_images
 
 
 class Pruned(Interrupted):

@@ -16,9 +16,10 @@ from anime_dcgan.system.errors import UserError
 from anime_dcgan.system.files import write_atomically, write_json, write_or_warn
 from anime_dcgan.system.reader import has_numbers, read_json
 from anime_dcgan.training.callbacks.checkpointer import Checkpointer
-from anime_dcgan.training.callbacks.periodic import Periodic, callbacks_of, epoch_now
+from anime_dcgan.training.callbacks.periodic import Periodic
 from anime_dcgan.training.callbacks.scalars import log_scalars
 from anime_dcgan.training.gan import GAN
+from anime_dcgan.training.length import callbacks_of, epoch_now
 
 Row = dict[str, Any]
 

@@ -17,8 +17,9 @@ from anime_dcgan.sampling.sample import sample_images
 from anime_dcgan.system.errors import UserError
 from anime_dcgan.system.files import write_atomically, write_or_warn
 from anime_dcgan.system.reader import open_regular
-from anime_dcgan.training.callbacks.periodic import Periodic, epoch_now
+from anime_dcgan.training.callbacks.periodic import Periodic
 from anime_dcgan.training.gan import GAN
+from anime_dcgan.training.length import epoch_now
 from anime_dcgan.training.logger import write_events
 
 MAX_FRAMES = 150  # of the animation; longer runs are subsampled evenly

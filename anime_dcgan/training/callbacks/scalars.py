@@ -12,8 +12,9 @@ from torch import Tensor
 
 from anime_dcgan.run.scalars import append_scalars, remove_scalars_beyond
 from anime_dcgan.system.files import write_or_warn
-from anime_dcgan.training.callbacks.periodic import Periodic, callbacks_of
+from anime_dcgan.training.callbacks.periodic import Periodic
 from anime_dcgan.training.gan import GAN
+from anime_dcgan.training.length import callbacks_of
 
 
 class Scalars(Periodic):

@@ -1,0 +1,61 @@
+"""The length of a training: batches and images per epoch and in total, and the epochs done."""
+
+from typing import Any, TypeVar
+
+from lightning import Callback, Trainer
+
+from anime_dcgan.data.datamodule import FacesDataModule
+from anime_dcgan.system.errors import UserError
+from anime_dcgan.training.callbacks.budget import Budget
+
+AnyCallback = TypeVar("AnyCallback", bound=Callback)
+
+
+def callbacks_of(trainer: Trainer, kind: type[AnyCallback]) -> list[AnyCallback]:
+    """Return the callbacks of one class, in order."""
+    callbacks = trainer.callbacks  # pyright: ignore[reportAttributeAccessIssue]
+    return [callback for callback in callbacks if isinstance(callback, kind)]
+
+
+def batches_per_epoch(trainer: Any, data: FacesDataModule | None = None) -> int:
+    """Return the batches per epoch of each process; an estimate before the faces are decoded.
+
+    `data` is that of the trainer, which does not know it before the training. Raises `UserError`
+    if the faces fill no batch, or the trainer's limit leaves none.
+    """
+    data = data or trainer.datamodule
+    assert isinstance(data, FacesDataModule)
+    batches, limit = data.batches_per_epoch(trainer.world_size), trainer.limit_train_batches
+    limited = int(batches * limit) if isinstance(limit, float) else min(batches, limit)
+    if batches and not limited:
+        name = "overfit" if trainer.overfit_batches else "limit_train"
+        raise UserError(
+            f"trainer.{name}_batches={limit} of {batches} batches is less than one: "
+            f"use trainer.{name}_batches=1 for one batch per epoch"
+        )
+    return limited
+
+
+def images_per_epoch(trainer: Any, data: FacesDataModule | None = None) -> int:
+    """Return the number of real images per epoch, over all processes; see `batches_per_epoch`."""
+    data = data or trainer.datamodule
+    assert isinstance(data, FacesDataModule)
+    return batches_per_epoch(trainer, data) * data.step_size * trainer.world_size
+
+
+def total_images(trainer: Trainer, data: FacesDataModule | None = None) -> int | None:
+    """Return the number of images at which the training ends; None if nothing limits it."""
+    ends = [
+        round(1000 * budget.max_kimg)
+        for budget in callbacks_of(trainer, Budget)
+        if budget.max_kimg is not None
+    ]
+    if trainer.max_epochs is not None and trainer.max_epochs >= 0:
+        ends.append(trainer.max_epochs * images_per_epoch(trainer, data))
+    return min(ends, default=None)
+
+
+def epoch_now(trainer: Trainer) -> float:
+    """Return the epochs done: 70 at the end of the 70th, 70.25 after a quarter of the next."""
+    batches = trainer.fit_loop.epoch_loop.total_batch_idx + 1
+    return round(batches / trainer.num_training_batches, 3)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig, ListConfig
 
-from anime_dcgan.cli.checks import Text, extension, file_path, one_of, optional, positive, several
+from anime_dcgan.cli.checks import Several, Text, extension, file_path, one_of, optional, positive
 from anime_dcgan.cli.command import command
 from anime_dcgan.cli.overrides import quote_value, split_options
 from anime_dcgan.system.console import log, table_console
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @command(
     "compare",
-    paths=optional(several(file_path("outputs"), "outputs")),
+    paths=Several(file_path("outputs"), "outputs", or_null=True),
     outputs=file_path("outputs"),
     distance=optional(Text("the name of a distance", "swd/mean")),
     kimg=optional(positive(example=100)),

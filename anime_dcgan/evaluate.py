@@ -5,8 +5,6 @@ Torch is imported after the settings are checked; Lightning is not imported at a
 
 import contextlib
 import csv
-import re
-import sys
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,15 +13,16 @@ from omegaconf import DictConfig, ListConfig
 
 from anime_dcgan.cli.checks import (
     RUN,
+    Several,
     boolean,
     epoch_name,
     extension,
     file_path,
     integer,
+    interval,
     node,
     one_of,
     optional,
-    several,
 )
 from anime_dcgan.cli.command import command, instantiate
 from anime_dcgan.run.evaluations import RESULTS, Row, add_row, find_row
@@ -36,17 +35,17 @@ if TYPE_CHECKING:
     from anime_dcgan.metric.evaluation import Evaluation
 
 MIN_TRAINING = 2  # a nearest neighbour's distance is relative to that of another training face
-EPOCHS_LIST = re.compile(r"epochs=[^\[]*,.*")
 
 
 @command(
     "evaluate",
     run=RUN,
     outputs=file_path("outputs"),
-    epochs=several(epoch_name(), "all"),
+    epochs=Several(epoch_name(), "all"),
     metric=optional(node()),
     manifest=optional(file_path("prepared/manifest.csv")),
     weights=one_of(*WEIGHTS),
+    truncation=Several(interval(0.0, 1.0, example=0.7), "0.7"),
     count=integer(1, example=2000),
     reference=one_of("train", "holdout"),
     training=integer(MIN_TRAINING, example=10_000),
@@ -62,7 +61,8 @@ def evaluate(config: DictConfig) -> None:
     run = find_run(str(config.run), Path(config.outputs))
     paths = _checkpoints(run, config.epochs)
     evaluation = _open(paths, config)
-    rows = _measure(evaluation, paths, run, config.neighbours)
+    truncations = [float(each) for each in _as_list(config.truncation)]
+    rows = _measure(evaluation, paths, truncations, run, config.neighbours)
     _print_table(rows, evaluation.floor, evaluation.headline, run)
     if config.out is not None:
         _write(rows, evaluation.floor, Path(config.out))
@@ -73,8 +73,11 @@ def _checkpoints(run: Path, epochs: Any) -> list[Path]:
     if epochs == "all":
         paths = by_epoch(run / "checkpoints", ".ckpt")
         return paths or [find_checkpoint(run, "last")]
-    requested = epochs if isinstance(epochs, ListConfig) else [epochs]
-    return [find_checkpoint(run, str(epoch)) for epoch in requested]
+    return [find_checkpoint(run, str(epoch)) for epoch in _as_list(epochs)]
+
+
+def _as_list(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, ListConfig) else [value]
 
 
 def _open(paths: list[Path], config: DictConfig) -> "Evaluation":
@@ -88,10 +91,16 @@ def _open(paths: list[Path], config: DictConfig) -> "Evaluation":
     raise _none_left(paths)
 
 
-def _measure(evaluation: "Evaluation", paths: list[Path], run: Path, neighbours: bool) -> list[Row]:
-    """Return a row for each checkpoint that still exists, from the run's file if it has it.
+def _measure(
+    evaluation: "Evaluation",
+    paths: list[Path],
+    truncations: list[float],
+    run: Path,
+    neighbours: bool,
+) -> list[Row]:
+    """Return the rows of each checkpoint that still exists, from the run's file if it has them.
 
-    With `neighbours`, write the picture of the last one's faces too.
+    With `neighbours`, write the picture of the last faces too.
     """
     from rich.progress import track
 
@@ -101,23 +110,27 @@ def _measure(evaluation: "Evaluation", paths: list[Path], run: Path, neighbours:
     for path in track(paths, description="measuring", console=_console(), transient=True):
         with contextlib.suppress(NotFoundError):
             contents = checkpoint.read(path)
-            rows.append(_measure_one(evaluation, contents, path, run))
-    if len(rows) < len(paths):
-        log(f"left out {len(paths) - len(rows)} of {len(paths)} epochs, deleted meanwhile")
+            rows += [_measure_one(evaluation, contents, path, each, run) for each in truncations]
+    gone = len(paths) - len(rows) // len(truncations)
+    if gone:
+        log(f"left out {gone} of {len(paths)} epochs, deleted meanwhile")
     if contents is None:
         raise _none_left(paths)
     if neighbours:
-        sheet = evaluation.evaluator.neighbour_sheet(evaluation.faces(contents, paths[-1]))
+        faces = evaluation.faces(contents, paths[-1], truncations[-1])
+        sheet = evaluation.evaluator.neighbour_sheet(faces)
         out = run / "neighbours.png"
         write_or_warn(lambda: write_atomically(out, sheet.save), out)
     return rows
 
 
-def _measure_one(evaluation: "Evaluation", contents: dict[str, Any], path: Path, run: Path) -> Row:
-    key = evaluation.key(contents)
+def _measure_one(
+    evaluation: "Evaluation", contents: dict[str, Any], path: Path, truncation: float, run: Path
+) -> Row:
+    key = evaluation.key(contents, truncation)
     row = find_row(run, key)
     if row is None:
-        row = {"key": key, **evaluation.measure(contents, path)}
+        row = {"key": key, **evaluation.measure(contents, path, truncation)}
         write = partial(add_row, run, row)
         write_or_warn(write, run / RESULTS, "these results will be measured again")
     return row
@@ -139,18 +152,27 @@ def _print_table(rows: list[Row], floor: dict[str, float], headline: str, run: P
     from rich.table import Table
 
     best = min(rows, key=lambda row: row["values"][headline])
+    shows_truncation = any(_truncation(row) != 1 for row in rows)
     table = Table(title=f"{run}: the lowest {headline} is highlighted")
     table.add_column("epoch", justify="right")
     table.add_column("images", justify="right")
+    if shows_truncation:
+        table.add_column("truncation", justify="right")
     for name in floor:
         table.add_column(name, justify="right", overflow="fold")
     for row in rows:
-        cells = [_format_number(row["values"][name]) for name in floor]
-        style = "bold green" if row is best else None
-        table.add_row(f"{row['epoch']:g}", f"{row['images']:,}", *cells, style=style)
+        cells = [f"{row['epoch']:g}", f"{row['images']:,}"]
+        cells += [f"{_truncation(row):g}"] if shows_truncation else []
+        cells += [_format_number(row["values"][name]) for name in floor]
+        table.add_row(*cells, style="bold green" if row is best else None)
     table.add_section()
-    table.add_row("real", "", *(_format_number(value) for value in floor.values()))
+    empty = [""] * (2 if shows_truncation else 1)
+    table.add_row("real", *empty, *(_format_number(value) for value in floor.values()))
     table_console().print(table)
+
+
+def _truncation(row: Row) -> float:
+    return row["metric"].get("truncation", 1.0)
 
 
 def _format_number(value: float) -> str:
@@ -171,22 +193,16 @@ def _as_csv(rows: list[Row], floor: dict[str, float]) -> str:
 
     file = io.StringIO()
     table = csv.writer(file)
-    table.writerow(["epoch", "images", "weights", *floor])
+    table.writerow(["epoch", "images", "weights", "truncation", *floor])
     for row in rows:
         values = (row["values"][name] for name in floor)
-        table.writerow([f"{row['epoch']:g}", row["images"], row["weights"], *values])
-    table.writerow(["real", "", "", *floor.values()])
+        epoch, truncation = f"{row['epoch']:g}", f"{_truncation(row):g}"
+        table.writerow([epoch, row["images"], row["weights"], truncation, *values])
+    table.writerow(["real", "", "", "", *floor.values()])
     return file.getvalue()
 
 
-def main() -> None:
-    """Run the console script, where several epochs need no brackets: `epochs=10,20,best`."""
-    sys.argv[1:] = [
-        f"epochs=[{each.removeprefix('epochs=')}]" if EPOCHS_LIST.fullmatch(each) else each
-        for each in sys.argv[1:]
-    ]
-    evaluate()
-
+main = evaluate
 
 if __name__ == "__main__":
     main()

@@ -9,15 +9,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, ListConfig
 
 from anime_dcgan.cli.checks import (
     RUN,
+    Several,
     boolean,
     epoch_name,
     extension,
     file_path,
     integer,
+    interval,
     one_of,
     optional,
 )
@@ -32,7 +34,15 @@ from anime_dcgan.system.malloc import retain_freed_memory
 FILMS = (".gif", ".mp4")
 FILES = (".png", ".zip", *FILMS)
 FACE = re.compile(r"seed=\d+\.png")
+LAYERS = re.compile(r"(\d{1,3})(?:-(\d{1,3}))?")
 MAX_SCALE = 64
+
+
+def layer_range(key: str, value: Any) -> None:
+    """Accept one or several consecutive style layers, such as 4-9."""
+    match = LAYERS.fullmatch(str(value))
+    if not match or int(match[2] or match[1]) < int(match[1]):
+        raise UserError(f"{key}={value} is not a range of style layers: use {key}=4-9")
 
 
 @command(
@@ -47,7 +57,11 @@ MAX_SCALE = 64
     columns=optional(integer(1)),
     scale=integer(1, MAX_SCALE),
     precision=one_of("32-true", "bf16-mixed", "auto"),
+    truncation=interval(0.0, 1.0, example=0.7),
+    mix=Several(integer(0, MAX_SEED, example=100), "100,101", or_null=True),
+    layers=optional(layer_range),
     frames_per_face=integer(1, example=24),
+    space=one_of("latent", "style"),
     frames_per_second=integer(1, example=24),
     overwrite=boolean(),
 )
@@ -76,6 +90,10 @@ def _check(config: DictConfig) -> None:
         raise UserError(f"seed + n is above {MAX_SEED}: use a smaller seed=... or n=...")
     if Path(config.out).suffix.lower() in FILMS and config.n < 2:
         raise UserError(f"n={config.n} is too few for a film from face to face: use n=2 or more")
+    if config.mix is not None and Path(config.out).suffix.lower() != ".png":
+        raise UserError(f"out={config.out} must be a .png for mix=...: use out=mixing.png")
+    if config.layers is not None and config.mix is None:
+        raise UserError(f"layers={config.layers} needs the seeds of styles: use mix=1,2")
 
 
 def _check_size(config: DictConfig, generator: Any) -> None:
@@ -83,7 +101,10 @@ def _check_size(config: DictConfig, generator: Any) -> None:
     from anime_dcgan.sampling import limits
 
     suffix, side = Path(config.out).suffix.lower(), limits.face_side(generator)
-    if suffix == ".png":
+    if config.mix is not None:
+        across = len(_mix(config)) + 1
+        limits.check_grid("n", (config.n + 1) * across, side, across, config.scale)
+    elif suffix == ".png":
         limits.check_grid("n", config.n, side, config.columns, config.scale)
     elif suffix in FILMS:
         limits.check_film(config.n, config.frames_per_face, side, suffix == ".gif")
@@ -110,18 +131,56 @@ def _find_checkpoint(config: DictConfig) -> Path:
 
 
 def _write(config: DictConfig, generator: Any, out: Path) -> None:
+    suffix = Path(config.out).suffix.lower()
+    if config.mix is not None:
+        _write_mixing_sheet(config, generator, out)
+    elif suffix in FILMS:
+        _write_film(config, generator, out)
+    else:
+        _write_faces(config, generator, out, suffix)
+
+
+def _seeds(config: DictConfig) -> range:
+    return range(config.seed, config.seed + config.n)
+
+
+def _write_mixing_sheet(config: DictConfig, generator: Any, out: Path) -> None:
+    from anime_dcgan.sampling import image
+    from anime_dcgan.sampling.mixing import mixing_sheet
+
+    sources = [int(seed) for seed in _mix(config)]
+    layers = None
+    if config.layers is not None:
+        first, _, last = str(config.layers).partition("-")
+        layers = range(int(first), int(last or first) + 1)
+    sheet = mixing_sheet(generator, _seeds(config), sources, layers, config.truncation)
+    image.grid(sheet, len(sources) + 1, config.scale).save(out)
+
+
+def _mix(config: DictConfig) -> list[Any]:
+    return list(config.mix) if isinstance(config.mix, ListConfig) else [config.mix]
+
+
+def _write_film(config: DictConfig, generator: Any, out: Path) -> None:
+    from anime_dcgan.sampling import film
+
+    frames = film.film(
+        generator,
+        _seeds(config),
+        config.frames_per_face,
+        config.truncation,
+        in_style_space=config.space == "style",
+    )
+    film.write_film(frames, out, config.frames_per_second)
+
+
+def _write_faces(config: DictConfig, generator: Any, out: Path, suffix: str) -> None:
     import numpy as np
 
     from anime_dcgan.sampling import image, sample
 
-    seeds = range(config.seed, config.seed + config.n)
-    names = (f"seed={seed:06d}.png" for seed in seeds)
-    suffix = Path(config.out).suffix.lower()
-    if suffix in FILMS:
-        frames = sample.film(generator, seeds, config.frames_per_face)
-        sample.write_film(frames, out, config.frames_per_second)
-        return
-    faces = sample.faces(generator, seeds)
+    names = (f"seed={seed:06d}.png" for seed in _seeds(config))
+    faces = sample.faces(generator, _seeds(config), config.truncation)
     if suffix == ".png":
         image.grid(np.stack(list(faces)), config.columns, config.scale).save(out)
     elif suffix == ".zip":

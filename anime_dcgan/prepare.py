@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
-from anime_dcgan.cli.checks import file_path, fraction, integer, node, optional, several
+from anime_dcgan.cli.checks import Several, file_path, fraction, integer, node, optional
 from anime_dcgan.cli.command import command, instantiate
 from anime_dcgan.cli.overrides import command_line, quote_value
 from anime_dcgan.system.console import log
@@ -29,7 +29,7 @@ CHOICES = "choices.json"  # all decisions so far; delete it to start over
 
 @command(
     "prepare",
-    source=optional(several(file_path("faces"), "faces")),
+    source=Several(file_path("faces"), "faces", or_null=True),
     out=file_path("prepared"),
     review=optional(file_path("review.json")),
     thresholds=optional(node()),

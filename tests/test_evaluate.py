@@ -77,6 +77,20 @@ def test_a_list_of_epochs_needs_no_brackets(call: Call, fresh: Path):
     assert content["floor"]["swd/mean"] > 0
 
 
+def test_several_truncations_are_measured_by_one_command(call: Call, fresh: Path):
+    arguments = ("run=a", "epochs=1,3", "truncation=0,0.5,1", "neighbours=false")
+    result = call("evaluate", *arguments, "out=curve.csv", cwd=fresh)
+    assert "truncation" in result.stdout
+    with (fresh / "curve.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["truncation"] for row in rows] == ["0", "0.5", "1", "0", "0.5", "1", ""]
+    varieties = [float(row["diversity"]) for row in rows]
+    assert varieties[0] < 1e-3 < varieties[1] < varieties[2]  # 0 gives the mean face only
+    call("evaluate", "run=a", "epochs=1", "out=full.csv", cwd=fresh)
+    with (fresh / "full.csv").open() as file:
+        assert next(csv.DictReader(file))["swd/16"] == rows[2]["swd/16"]
+
+
 def test_the_values_equal_those_measured_in_training(call: Call, fresh: Path):
     call("evaluate", "run=a", cwd=fresh)
     trained = json.loads((fresh / "outputs/a/quality.json").read_text())
@@ -126,10 +140,10 @@ def test_epochs_that_the_training_deletes_meanwhile_are_left_out(
     (copy / "evaluations.json").unlink(missing_ok=True)
     real = Evaluation.measure
 
-    def measure(self: Evaluation, contents: Any, path: Path) -> Any:
+    def measure(self: Evaluation, contents: Any, path: Path, truncation: float) -> Any:
         for epoch in ("epoch=0001.ckpt", "epoch=0002.ckpt"):  # the first is open already
             (copy / "checkpoints" / epoch).unlink(missing_ok=True)
-        return real(self, contents, path)
+        return real(self, contents, path, truncation)
 
     monkeypatch.setattr(Evaluation, "measure", measure)
     result = call("evaluate", "run=a", cwd=tmp_path)

@@ -66,6 +66,12 @@ def fraction(example: float) -> Check:
     return _number("a number in [0, 1)", lambda value: 0 <= value < 1, example)
 
 
+def interval(low: float, high: float, example: float) -> Check:
+    """Accept a number in [low, high]."""
+    expected = f"a number from {low:g} to {high:g}"
+    return _number(expected, lambda value: low <= value <= high, example)
+
+
 def _number(expected: str, is_valid: Callable[[float], bool], example: float) -> Check:
     def check(key: str, value: Any) -> None:
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
@@ -156,16 +162,27 @@ def nodes() -> Check:
     return check
 
 
-def several(check: Check, example: str) -> Check:
-    """Accept a value, or a list of values that is not empty."""
+@dataclass(frozen=True)
+class Several:
+    """Accept a value, or a list of values that is not empty.
 
-    def check_each(key: str, value: Any) -> None:
+    Attributes:
+        check: validator of each value.
+        example: value that the message suggests.
+        or_null: accept null, too.
+    """
+
+    check: Check
+    example: str
+    or_null: bool = False
+
+    def __call__(self, key: str, value: Any) -> None:
+        if value is None and self.or_null:
+            return
         if isinstance(value, ListConfig) and not value:
-            raise UserError(f"{key}=[] is empty: use {key}={example}")
+            raise UserError(f"{key}=[] is empty: use {key}={self.example}")
         for each in value if isinstance(value, ListConfig) else [value]:
-            check(key, each)
-
-    return check_each
+            self.check(key, each)
 
 
 def extension(*extensions: str, folder: bool = False, example: str) -> Check:

@@ -5,7 +5,7 @@ import functools
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -17,12 +17,13 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from anime_dcgan import __version__
-from anime_dcgan.cli.checks import Check, check_command
+from anime_dcgan.cli.checks import Check, Several, check_command
 from anime_dcgan.cli.help import help_text
 from anime_dcgan.cli.home import expand_arguments, expand_home
 from anime_dcgan.cli.hydra_errors import FULL_ERROR, CompositionErrors
 from anime_dcgan.cli.overrides import (
     OUTPUTS,
+    add_brackets,
     find_invalid_run,
     quote_text,
     shows_info,
@@ -46,10 +47,11 @@ def command(name: str, **checks: Check) -> Callable[[Task], Callable[[], None]]:
     """Make a task the command that `conf/<name>.yaml` configures.
 
     The task's return value is what Hydra's sweepers minimise. `checks` are validators of the
-    command's own settings, by name.
+    command's own settings, by name; lists of a setting that takes several values need no brackets.
     """
 
     DECLARED[name] = checks
+    lists = [key for key, check in checks.items() if isinstance(check, Several)]
 
     def decorate(task: Task) -> Callable[[], None]:
         composition_errors = CompositionErrors()
@@ -82,7 +84,7 @@ def command(name: str, **checks: Check) -> Callable[[Task], Callable[[], None]]:
         @functools.wraps(task)
         def start() -> None:
             replace_unprintable()
-            normalise_arguments()
+            normalise_arguments(lists)
             if {"--version"} & set(sys.argv):
                 print(f"anime_dcgan {__version__}")
                 return
@@ -105,10 +107,11 @@ def command(name: str, **checks: Check) -> Callable[[Task], Callable[[], None]]:
     return decorate
 
 
-def normalise_arguments() -> None:
-    """Put options first, expand `~/`, and quote text, in `sys.argv`."""
+def normalise_arguments(lists: Sequence[str] = ()) -> None:
+    """Put options first, expand `~/`, quote text, and put lists in brackets, in `sys.argv`."""
     options, others = split_options(sys.argv[1:])
-    sys.argv[1:] = [*options, *quote_text(expand_arguments(others))]
+    others = add_brackets(quote_text(expand_arguments(others)), lists)
+    sys.argv[1:] = [*options, *others]
 
 
 def config_dir_options() -> list[str]:

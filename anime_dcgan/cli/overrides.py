@@ -73,6 +73,16 @@ def shows_info(argv: list[str]) -> bool:
     return any(argument.partition("=")[0] in INFO_FLAGS for argument in argv)
 
 
+def add_brackets(argv: list[str], lists: Iterable[str]) -> list[str]:
+    """Put several values of a setting in brackets, so that Hydra does not read them as a sweep.
+
+    >>> add_brackets(["epochs=10,best", "epochs=[1,2]", "n=4"], ["epochs"])
+    ['epochs=[10,best]', 'epochs=[1,2]', 'n=4']
+    """
+    several = re.compile(rf"({'|'.join(map(re.escape, lists)) or '(?!)'})=([^\[]*,.*)")
+    return [several.sub(r"\1=[\2]", argument) for argument in argv]
+
+
 def quote_text(argv: list[str]) -> list[str]:
     """Quote the values of text settings that Hydra would read as numbers, or not at all.
 

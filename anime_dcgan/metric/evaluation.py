@@ -53,46 +53,55 @@ class Evaluation:
             device=self.device,
         )
         self.headline = metric.headline
-        self._last_faces: tuple[Contents, Pixels] | None = None  # with their checkpoint
+        self._last_faces: tuple[Contents, float, Pixels] | None = None
+        """Faces with their checkpoint and truncation."""
 
     @property
     def floor(self) -> Values:
         """Values of an equally large set of other real faces."""
         return self.evaluator.references.floor
 
-    def key(self, contents: Contents) -> str:
+    def key(self, contents: Contents, truncation: float = 1.0) -> str:
         """Return a key that differs whenever the values may differ."""
-        settings = {**self.evaluator.settings, "weights": self.weights, "dtype": str(self.dtype)}
+        settings = {**self._settings(truncation), "weights": self.weights, "dtype": str(self.dtype)}
         digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
         return f"{contents['images_seen']}-{digest[:16]}"
 
-    def measure(self, contents: Contents, path: Path) -> dict[str, Any]:
+    def measure(self, contents: Contents, path: Path, truncation: float = 1.0) -> dict[str, Any]:
         """Return the values of one checkpoint, with its epoch and the settings of the metric.
 
         Parameters:
             contents: what `checkpoint.read` returned for `path`, which may have changed since.
+            truncation: see `model.base.Generator.truncate`.
         """
         return {
             "images": contents["images_seen"],
             "epoch": contents["epochs_done"],
             "weights": self.weights,
-            "metric": self.evaluator.settings,
-            "values": self.evaluator.measure(self.faces(contents, path)),
+            "metric": self._settings(truncation),
+            "values": self.evaluator.measure(self.faces(contents, path, truncation)),
         }
 
-    def faces(self, contents: Contents, path: Path) -> Pixels:
-        """Return the generated faces of a checkpoint that are measured."""
-        if self._last_faces is None or self._last_faces[0] is not contents:
-            self._last_faces = (contents, self._sample(contents, path))
-        return self._last_faces[1]
+    def _settings(self, truncation: float) -> dict[str, Any]:
+        """Return the settings of a measurement; those without truncation need not name it."""
+        truncated = {} if truncation == 1 else {"truncation": truncation}
+        return {**self.evaluator.settings, **truncated}
 
-    def _sample(self, contents: Contents, path: Path) -> Pixels:
+    def faces(self, contents: Contents, path: Path, truncation: float = 1.0) -> Pixels:
+        """Return the generated faces of a checkpoint that are measured."""
+        last = self._last_faces
+        if last is None or last[0] is not contents or last[1] != truncation:
+            last = (contents, truncation, self._sample(contents, path, truncation))
+            self._last_faces = last
+        return last[2]
+
+    def _sample(self, contents: Contents, path: Path, truncation: float) -> Pixels:
         generator = checkpoint.build_generator(contents, self.weights, path)
         generator = generator.to(self.device).to(memory_format=torch.channels_last)
         latents = self.evaluator.latents(generator.latent_dim)
         fast = self.dtype == torch.bfloat16
         with precision.autocast(fast, self.device.type):
-            return sample_images(generator, latents)
+            return sample_images(generator, latents, truncation=truncation)
 
 
 def _device(name: str, config: dict[str, Any]) -> tuple[torch.device, torch.dtype]:

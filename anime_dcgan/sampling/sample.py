@@ -15,8 +15,7 @@ from torch import Tensor
 
 from anime_dcgan.model.base import Generator
 from anime_dcgan.sampling import image
-from anime_dcgan.sampling.latent import latents_of_seeds, noise_of_seeds, slerp
-from anime_dcgan.system.errors import needs_extra
+from anime_dcgan.sampling.latent import latents_of_seeds, noise_of_seeds
 
 SAMPLE_BATCH = 64  # images per forward pass
 BLOCK = 16  # neighbouring seeds that always share a forward pass
@@ -25,12 +24,9 @@ ENCODE_BATCH = 128
 times as fast as one by one; batches of 16 are 1.0 to 1.07 times as fast, because the threads of the
 forward pass spin for a while after it (benchmarks/results/training.md)."""
 
-MAX_GIF_FRAMES_PER_SECOND = 50  # viewers slow down faster animations
-
 Pixels = UInt8[np.ndarray, "h w 3"]
 
 
-@torch.inference_mode()
 def sample_images(
     generator: Generator,
     latents: Float[Tensor, "n latent_dim"],
@@ -48,30 +44,43 @@ def sample_images(
         noise: noise of a generator that takes any; None takes `Generator.fixed_noise`.
         truncation: see `Generator.truncate`.
     """
+    styles = styles_of(generator, latents, truncation, batch_size)
+    return sample_styles(generator, styles, batch_size, noise)
+
+
+@torch.inference_mode()
+def styles_of(
+    generator: Generator,
+    latents: Float[Tensor, "n latent_dim"],
+    truncation: float = 1.0,
+    batch_size: int = SAMPLE_BATCH,
+) -> Float[Tensor, "n style_layers style_dim"]:
+    """Return the styles of `latents`, on the generator's device; see `sample_images`."""
+    device = next(generator.parameters()).device
+    with _evaluation_mode(generator, device):
+        batches = latents.split(batch_size)
+        styles = torch.cat([generator.styles(batch.to(device)) for batch in batches])
+        return styles if truncation == 1 else generator.truncate(styles, truncation)
+
+
+@torch.inference_mode()
+def sample_styles(
+    generator: Generator,
+    styles: Float[Tensor, "n style_layers style_dim"],
+    batch_size: int = SAMPLE_BATCH,
+    noise: Float[Tensor, "n noise_dim"] | None = None,
+) -> UInt8[np.ndarray, "n h w 3"]:
+    """Return the images of `styles` as pixels; see `sample_images`."""
     device = next(generator.parameters()).device
     batches: list[np.ndarray] = []
     with _evaluation_mode(generator, device):
-        for start in range(0, len(latents), batch_size):
-            rows = range(start, min(start + batch_size, len(latents)))
+        for first in range(0, len(styles), batch_size):
+            rows = range(first, min(first + batch_size, len(styles)))
             some = slice(rows.start, rows.stop)
             some_noise = generator.fixed_noise(rows) if noise is None else noise[some]
-            images = _synthesise(
-                generator, latents[some].to(device), some_noise.to(device), truncation
-            )
+            images = generator.synthesise(styles[some].to(device), some_noise.to(device))
             batches.append(image.to_uint8(images))
-        return np.concatenate(batches)
-
-
-def _synthesise(
-    generator: Generator,
-    latents: Float[Tensor, "n latent_dim"],
-    noise: Float[Tensor, "n noise_dim"],
-    truncation: float,
-) -> Float[Tensor, "n 3 h w"]:
-    styles = generator.styles(latents)
-    if truncation != 1:
-        styles = generator.truncate(styles, truncation)
-    return generator.synthesise(styles, noise)
+    return np.concatenate(batches)
 
 
 @contextlib.contextmanager
@@ -100,40 +109,6 @@ def faces(generator: Generator, seeds: Sequence[int], truncation: float = 1.0) -
             yield block[seed % BLOCK]
 
 
-def film(
-    generator: Generator, seeds: Sequence[int], frames_per_face: int, truncation: float = 1.0
-) -> Iterator[Pixels]:
-    """Yield the frames of a film from the face of each seed to the next and back to the first."""
-    latents = latents_of_seeds(seeds, generator.latent_dim)
-    noise = noise_of_seeds(seeds, generator)
-    return film_through(generator, latents, frames_per_face, noise, truncation)
-
-
-def film_through(
-    generator: Generator,
-    latents: Float[Tensor, "n latent_dim"],
-    frames_per_face: int,
-    noise: Float[Tensor, "n noise_dim"] | None = None,
-    truncation: float = 1.0,
-) -> Iterator[Pixels]:
-    """Yield the frames of a film from each latent to the next and back to the first, by `slerp`.
-
-    The noise is interpolated like the latents; None takes the same noise for all frames.
-    """
-    if noise is None:
-        noise = generator.fixed_noise().expand(len(latents), -1)
-    for first in range(len(latents)):
-        second = (first + 1) % len(latents)
-        for start in range(0, frames_per_face, SAMPLE_BATCH):
-            steps = range(start, min(start + SAMPLE_BATCH, frames_per_face))
-            fractions = [step / frames_per_face for step in steps]
-            between = [
-                torch.stack([slerp(values[first], values[second], each) for each in fractions])
-                for values in (latents, noise)
-            ]
-            yield from sample_images(generator, between[0], SAMPLE_BATCH, between[1], truncation)
-
-
 def write_folder(pictures: Iterable[Pixels], names: Iterable[str], folder: Path) -> None:
     """Write one PNG per face into `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -159,29 +134,3 @@ def write_archive(contents: Iterable[bytes], names: Iterable[str], path: Path) -
     with zipfile.ZipFile(path, "w") as archive:
         for name, content in zip(names, contents, strict=True):
             archive.writestr(name, content)
-
-
-def write_film(frames: Iterable[Pixels], path: Path, frames_per_second: int) -> None:
-    """Write a looping GIF or an MP4 (H.264), by the file extension of `path`."""
-    if path.suffix.lower() == ".gif":
-        frames_per_second = min(frames_per_second, MAX_GIF_FRAMES_PER_SECOND)
-        image.write_gif((Image.fromarray(pixels) for pixels in frames), path, frames_per_second)
-    else:
-        _write_mp4(frames, path, frames_per_second)
-
-
-def _write_mp4(frames: Iterable[Pixels], path: Path, frames_per_second: int) -> None:
-    try:
-        import imageio_ffmpeg
-    except ImportError:
-        raise needs_extra("an MP4", "video", "use out=film.gif") from None
-    iterator = iter(frames)
-    first = next(iterator)
-    size = (first.shape[1], first.shape[0])
-    writer = imageio_ffmpeg.write_frames(str(path), size, fps=frames_per_second, quality=8)
-    writer.send(None)
-    try:
-        for frame in (first, *iterator):
-            writer.send(np.ascontiguousarray(frame))
-    finally:
-        writer.close()

@@ -11,6 +11,7 @@ from PIL import Image
 
 from anime_dcgan.model import dcgan, radford
 from anime_dcgan.sampling import sample
+from anime_dcgan.sampling.film import film, write_film
 from anime_dcgan.sampling.latent import latent_of_seed, latents_of_seeds
 
 
@@ -62,7 +63,7 @@ def test_a_face_is_the_image_of_the_latent_of_its_seed(generator):
 
 
 def test_a_film_passes_through_the_faces_and_loops(generator):
-    frames = list(sample.film(generator, [3, 8, 5], frames_per_face=4))
+    frames = list(film(generator, [3, 8, 5], frames_per_face=4))
     assert len(frames) == 12
     for frame, seed in ((0, 3), (4, 8), (8, 5)):
         (face,) = sample.faces(generator, [seed])
@@ -96,7 +97,7 @@ def test_faces_keep_their_order_across_batches_of_encoding(tmp_path: Path):
 def test_films_are_written_as_gif_and_as_mp4(generator, tmp_path: Path):
     imageio_ffmpeg = pytest.importorskip("imageio_ffmpeg")
     for name in ("a.gif", "a.mp4"):
-        sample.write_film(sample.film(generator, [1, 2], 5), tmp_path / name, 20)
+        write_film(film(generator, [1, 2], 5), tmp_path / name, 20)
     with Image.open(tmp_path / "a.gif") as animation:
         assert animation.n_frames == 10  # type: ignore[attr-defined]
         assert animation.size == (32, 32)

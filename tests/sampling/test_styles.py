@@ -1,13 +1,17 @@
 """Faces of generators with a style space and noise: seeds, truncation, films."""
 
 import numpy as np
+import pytest
 import torch
 from torch import Tensor
 
 from anime_dcgan.model import dcgan
 from anime_dcgan.model.base import Generator
+from anime_dcgan.sampling.film import film
 from anime_dcgan.sampling.latent import latents_of_seeds, noise_of_seeds
-from anime_dcgan.sampling.sample import faces, film, sample_images
+from anime_dcgan.sampling.mixing import mixing_sheet
+from anime_dcgan.sampling.sample import faces, sample_images
+from anime_dcgan.system.errors import UserError
 
 MEAN = 0.25
 SIDE = 8
@@ -88,3 +92,41 @@ def test_images_without_a_seed_have_fixed_noise_that_varies_from_row_to_row():
     np.testing.assert_array_equal(together, sample_images(generator, latents, batch_size=5))
     np.testing.assert_array_equal(together[0], sample_images(generator, latents[:1])[0])
     assert len(np.unique(together.reshape(5, -1), axis=0)) == 5
+
+
+def test_a_film_in_style_space_moves_on_straight_lines():
+    generator = Styled()
+    frames = list(film(generator, [5, 9], 2, in_style_space=True))
+    with torch.no_grad():
+        styles = generator.styles(latents_of_seeds([5, 9], 3)).mean(0, keepdim=True)
+    middle = 127.5 * (styles.mean(1).numpy() + 1)
+    noise = noise_of_seeds([5, 9], generator)
+    spread = frames[1].mean((0, 1)) - middle
+    assert np.abs(spread).max() < 127.5 * 0.1 * float(noise.abs().mean())
+
+
+def test_a_mixing_sheet_has_the_styles_of_the_source_in_the_chosen_layers():
+    generator = Styled()
+    sheet = mixing_sheet(generator, [1, 2], [7, 8, 9], range(1, 2)).reshape(3, 4, SIDE, SIDE, 3)
+    assert (sheet[0, 0] == 255).all()
+    np.testing.assert_array_equal(sheet[0, 1:], np.stack(list(faces(generator, [7, 8, 9]))))
+    np.testing.assert_array_equal(sheet[1:, 0], np.stack(list(faces(generator, [1, 2]))))
+    with torch.no_grad():
+        styles = generator.styles(latents_of_seeds([2, 9], 3))
+        mixed = torch.stack([styles[0, 0], styles[1, 1]])[None]
+        child = generator.synthesise(mixed, noise_of_seeds([2], generator))
+    np.testing.assert_array_equal(sheet[2, 3], as_pixels(child)[0])
+
+
+@pytest.mark.parametrize(
+    ("generator", "layers", "message"),
+    [
+        (Styled(), range(1, 5), "has the style layers 0-1"),
+        (dcgan.Generator(4, 4, 8), None, "model=stylegan2 or model=biggan"),
+    ],
+)
+def test_layers_that_do_not_exist_are_refused(
+    generator: Generator, layers: range | None, message: str
+):
+    with pytest.raises(UserError, match=message):
+        mixing_sheet(generator, [1], [2], layers)

@@ -17,6 +17,7 @@ from anime_dcgan.explore.face import Face
 from anime_dcgan.explore.renderer import Renderer, face_from_latent
 from anime_dcgan.run.runs import Weights
 from anime_dcgan.sampling import image, sample
+from anime_dcgan.sampling.film import film_through, write_film
 from anime_dcgan.studio import pictures, schemas
 from anime_dcgan.studio.context import Studio, StudioDep, require_same_generator, to_faces
 from anime_dcgan.studio.jobs import Job
@@ -42,7 +43,7 @@ def film(studio: StudioDep, body: schemas.FilmRequest) -> schemas.JobModel:
     def work(job: Job) -> None:
         path = job.folder / f"film.{body.format}"
         frames = _frames(studio.renderer, faces, body.frames_per_face, body.scale, job)
-        sample.write_film(frames, path, body.frames_per_second)
+        write_film(frames, path, body.frames_per_second)
         job.file = path
 
     return schemas.JobModel.of(studio.jobs.submit("film", work))
@@ -161,7 +162,7 @@ def _frames(
 ) -> Iterator[np.ndarray]:
     generator = renderer.model(*faces[0].generator).generator
     latents, noise = renderer.latents(faces), renderer.noise(faces)
-    frames = sample.film_through(generator, latents, frames_per_face, noise)
+    frames = film_through(generator, latents, frames_per_face, noise)
     for number, pixels in enumerate(frames, 1):
         yield pixels.repeat(scale, axis=0).repeat(scale, axis=1)
         job.report_progress(number, len(faces) * frames_per_face)

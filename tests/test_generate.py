@@ -51,6 +51,16 @@ def test_generate_writes_a_film_from_the_path_of_a_checkpoint(call, finished: Pa
         assert film.n_frames == 15  # type: ignore[attr-defined]
 
 
+def test_truncation_makes_faces_more_alike(call, finished: Path):
+    spread = {}
+    for number, truncation in enumerate(("0", "0.5", "1")):
+        out = finished / f"truncated-{number}"
+        call("generate", "run=a", "n=8", f"truncation={truncation}", f"out={out}/", cwd=finished)
+        faces = [np.asarray(Image.open(file)) for file in out.iterdir()]
+        spread[truncation] = np.std(faces, axis=0).mean()
+    assert spread["0"] == 0 < spread["0.5"] < spread["1"]
+
+
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
@@ -62,6 +72,11 @@ def test_generate_writes_a_film_from_the_path_of_a_checkpoint(call, finished: Pa
         (["run=a", "out=outputs"], "out=outputs exists"),
         (["run=a", "out=/proc/faces.png"], "cannot be written"),
         (["run=a", "weights=best"], "weights=ema or weights=raw"),
+        (["run=a", "mix=1,2", "out=mixing.zip"], "use out=mixing.png"),
+        (["run=a", "mix=1,2"], "model=stylegan2 or model=biggan"),
+        (["run=a", "layers=1-2"], "use mix=1,2"),
+        (["run=a", "mix=1,2", "layers=3-1"], "use layers=4-9"),
+        (["run=a", "truncation=1.5"], "truncation=1.5 must be a number from 0 to 1"),
         (
             ["run=a", "precision=16"],
             "use precision=32-true, precision=bf16-mixed or precision=auto",

@@ -9,7 +9,7 @@ import importlib.util
 import math
 import random
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -63,7 +63,9 @@ from anime_dcgan.training.job import (
     record_failure,
     train_in,
     write_report_or_log,
+    writing_to,
 )
+from anime_dcgan.training.outputs import Incomplete
 from anime_dcgan.training.schema import CHECKS, check_training
 
 if TYPE_CHECKING:
@@ -88,15 +90,18 @@ def search(config: DictConfig, argv: list[str], space: Space, fixed: list[str]) 
     _check(config, space)
     _check_values(space, fixed)
     folder = Path(config.run_dir)
-    with wait_for_lock(folder / LOCK):
+    with writing_to(folder), wait_for_lock(folder / LOCK):
         study = _open_study(folder, config, argv)
     trials = Trials(study, space, folder, config)
+    missing: list[str] = []
     while True:
         with trials.next() as trial:
             if trial is None:
                 break
-            _run_trial(study, trial, folder, fixed)
+            missing += _run_trial(study, trial, folder, fixed)
     _print_table(study, folder, fixed)
+    if missing:
+        raise Incomplete(missing)
 
 
 def _check(config: DictConfig, space: Space) -> None:
@@ -201,7 +206,8 @@ def _run_dir(folder: Path, number: int) -> Path:
     return folder / f"trial={number:04d}"
 
 
-def _run_trial(study: "Study", trial: "Trial", folder: Path, fixed: list[str]) -> None:
+def _run_trial(study: "Study", trial: "Trial", folder: Path, fixed: list[str]) -> Sequence[str]:
+    """Train a trial, record its outcome, and return the files that could not be written."""
     from optuna.trial import TrialState
 
     from anime_dcgan.training.callbacks.prune import Prune, Pruned
@@ -210,10 +216,13 @@ def _run_trial(study: "Study", trial: "Trial", folder: Path, fixed: list[str]) -
     run_dir = _run_dir(folder, trial.number)
     params = to_overrides(trial.params)
     log(f"{run_dir}: {' '.join(params)}")
+    missing: Sequence[str] = ()
     try:
-        distance = _train(run_dir, [*training_overrides(fixed), *params], Prune(_reporter(trial)))
-    except Pruned:
-        write_report_or_log(run_dir)
+        distance, missing = _train(
+            run_dir, [*training_overrides(fixed), *params], Prune(_reporter(trial))
+        )
+    except Pruned as end:
+        missing = [*end.missing, *write_report_or_log(run_dir)]
         log(f"{run_dir} is worse than the median: pruned")
         study.tell(trial, state=TrialState.PRUNED)
     except Interrupted:
@@ -226,24 +235,27 @@ def _run_trial(study: "Study", trial: "Trial", folder: Path, fixed: list[str]) -
         study.tell(trial, state=TrialState.FAIL)
     else:
         study.tell(trial, distance)
+    return missing
 
 
-def _train(run_dir: Path, overrides: list[str], prune: Any) -> float:
-    from anime_dcgan.training.fit import Incomplete, Unfinished
+def _train(run_dir: Path, overrides: list[str], prune: Any) -> tuple[float, Sequence[str]]:
+    """Return the lowest distance, and the files that could not be written."""
+    from anime_dcgan.training.fit import Unfinished
 
     folder = [f"run_dir={quote_value(str(run_dir))}", f"run={quote_value(run_dir.name)}"]
     config = compose_explained("train", [*overrides, *folder])
     expand_home(config)
     check_training(config)
     argv = [*config_dir_options(), *overrides, run_override(run_dir)]
+    missing: Sequence[str] = ()
     try:
         distance = train_in(run_dir, config, argv, last_checkpoint(run_dir), [prune])
     except (Incomplete, Unfinished) as end:  # all trials may have the same trainer.max_time
         log(f"{run_dir} {end}")
-        distance = best_distance(run_dir)
+        distance, missing = best_distance(run_dir), end.missing
     if math.isinf(distance):
         raise UserError("no distance was measured: the reason is logged above")
-    return distance
+    return distance, missing
 
 
 def _reporter(trial: "Trial") -> Any:

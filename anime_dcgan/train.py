@@ -8,7 +8,6 @@ import math
 import os
 import shlex
 import sys
-import tempfile
 from pathlib import Path
 
 from omegaconf import DictConfig
@@ -38,9 +37,10 @@ from anime_dcgan.cli.overrides import (
 from anime_dcgan.run.outcome import best_distance
 from anime_dcgan.run.runs import by_epoch
 from anime_dcgan.system.console import is_first_process, is_launched_in_parallel, log
-from anime_dcgan.system.errors import UserError, explain_os_error
-from anime_dcgan.system.reader import read_object
+from anime_dcgan.system.errors import UserError
+from anime_dcgan.system.reader import is_regular, modified, read_object
 from anime_dcgan.training.job import SWEEP_JOB, exclusive, last_checkpoint, train_in
+from anime_dcgan.training.outputs import Incomplete
 from anime_dcgan.training.schema import CHECKS, check_sizes
 from anime_dcgan.training.sweep import train_job
 
@@ -53,7 +53,7 @@ def train(config: DictConfig) -> float:
     if config.preview:
         _preview(config, run_dir / "preview.png")
         return math.inf
-    from anime_dcgan.training.fit import Incomplete, Interrupted, Unfinished
+    from anime_dcgan.training.fit import Interrupted, Unfinished
 
     try:
         return train_job(run_dir, config) if in_sweep() else _train_alone(run_dir, config)
@@ -67,9 +67,13 @@ def train(config: DictConfig) -> float:
         if in_sweep():
             raise
         _print_once(f"{_summarise(run_dir)}\n\n{end}\n\nResume: {_resume_command(run_dir)}")
+        if end.missing:
+            raise Incomplete(end.missing) from None
         return best_distance(run_dir)
-    except Interrupted:
+    except Interrupted as end:
         _print_once(f"\nstopped, and saved in {run_dir}\n\nResume: {_resume_command(run_dir)}")
+        if end.missing:
+            log(str(Incomplete(end.missing)))
         raise SystemExit(INTERRUPTED) from None
 
 
@@ -146,11 +150,11 @@ def _summarise(run_dir: Path) -> str:
         ("profile", run_dir / "profile"),
         ("checkpoints", run_dir / "checkpoints"),
     ):
-        if path.exists():
+        if modified(path):
             lines.append(f"{label:12} {path}")
-    if (run_dir / "tensorboard").is_dir():
+    if modified(run_dir / "tensorboard"):
         lines.append(f"curves       tensorboard --logdir {shlex.quote(str(run_dir))}")
-    if (run_dir / "report.html").exists():
+    if is_regular(run_dir / "report.html"):
         lines.append(f"report       {run_dir / 'report.html'}")
     if last_checkpoint(run_dir) is not None:
         name = run_dir.name if run_dir.parent.name == OUTPUTS.name else run_dir
@@ -185,7 +189,6 @@ def main() -> None:
             _resume_sweep(argv)
         elif "ckpt_path=last" in argv:
             _resume_run(argv)
-    _check_outputs(argv)
     try:
         with new_run():
             train()
@@ -219,21 +222,6 @@ def _resume_run(argv: list[str]) -> None:
             "use run=... with the name of one"
         )
     sys.argv.append(f"run={quote_value(run)}")
-
-
-def _check_outputs(argv: list[str]) -> None:
-    """Exit with an error if the run's folder cannot be written; Hydra would raise a traceback."""
-    elsewhere = any(each.startswith("hydra.") and ".dir=" in each for each in argv)
-    if elsewhere or shows_info(argv):
-        return
-    problem = f"{OUTPUTS.absolute()} cannot be written"
-    try:
-        with explain_os_error(problem, "start in another folder, or use hydra.run.dir=..."):
-            OUTPUTS.mkdir(exist_ok=True)
-            with tempfile.TemporaryFile(dir=OUTPUTS):
-                pass
-    except UserError as error:
-        fail(str(error))
 
 
 if __name__ == "__main__":

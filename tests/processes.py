@@ -20,6 +20,7 @@ class Result(NamedTuple):
 
     stdout: str
     stderr: str
+    status: int = 0
 
 
 def start(command: str, *overrides: str, cwd: Path) -> subprocess.Popen[str]:

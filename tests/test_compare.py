@@ -80,6 +80,30 @@ def test_folders_are_separated_from_overrides(call, tmp_path: Path):
     assert (tmp_path / "outputs" / "compare.html").exists()
 
 
+def test_runs_that_only_evaluate_measured_are_ranked(call, tmp_path: Path):
+    sweep = make_sweep(tmp_path / "outputs" / "losses")
+    for file in sweep.glob("*/quality.json"):  # as if trained with metric=none
+        content = json.loads(file.read_text())
+        rest = {key: content[key] for key in ("metric", "floor")}
+        rows = [{"key": str(n), **rest, **each} for n, each in enumerate(content["rows"])]
+        file.with_name("evaluations.json").write_text(json.dumps({"rows": rows}))
+        file.unlink()
+    result = call("compare", "outputs/losses", cwd=tmp_path)
+    assert result.stdout.index("loss=hinge") < result.stdout.index("loss=bce")
+    assert "10.5" in result.stdout and "3.00" in result.stdout  # the floor
+
+
+def test_a_second_metric_measured_afterwards_changes_no_ranking(call, tmp_path: Path):
+    sweep = make_sweep(tmp_path / "outputs" / "losses")
+    for file in sweep.glob("*/quality.json"):
+        metric = {"name": "zzz", "headline": "zzz/all"}
+        content = {**row(2.0), "key": "a", "metric": metric, "values": {"zzz/all": 1.0}}
+        file.with_name("evaluations.json").write_text(json.dumps({"rows": [content]}))
+    assert "swd/all within" in call("compare", "outputs/losses", cwd=tmp_path).stdout
+    other = call("compare", "outputs/losses", "distance=zzz/all", cwd=tmp_path)
+    assert "zzz/all within" in other.stdout
+
+
 def test_damaged_runs_are_skipped_and_named(call, tmp_path: Path):
     sweep = make_sweep(tmp_path / "outputs" / "losses")
     (sweep / "loss=bce,seed=0" / "config.yaml").write_text("[1, 2")

@@ -3,7 +3,7 @@
 import importlib.util
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -146,14 +146,14 @@ def test_several_commands_share_the_trials_of_a_search(call: Call, tmp_path: Pat
     argv = (*SMALL, "optimizer.lr=interval(1e-4,1e-3)")
     run_trial = search._run_trial
 
-    def run_beside_another(*arguments: Any) -> None:
+    def run_beside_another(*arguments: Any) -> Sequence[str]:
         monkeypatch.setattr(search, "_run_trial", run_trial)
         result = run("search", *argv, "trials=2", cwd=tmp_path)  # in a process of its own
         assert "trial=0000 is trained by another command" in result.stderr
         assert "still trained by other commands: 1" in result.stdout
         states = [trial.state for trial in trials(tmp_path / "outputs/a")]
         assert states == [TrialState.RUNNING, TrialState.COMPLETE]
-        run_trial(*arguments)
+        return run_trial(*arguments)
 
     monkeypatch.setattr(search, "_run_trial", run_beside_another)
     call("search", *argv, "trials=2", cwd=tmp_path)

@@ -6,8 +6,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from anime_dcgan.cli.command import fail
 from anime_dcgan.cli.overrides import OUTPUTS, names_run, shows_info
 from anime_dcgan.system.console import is_first_process
+from anime_dcgan.system.errors import reason_of
 
 TIME_FORMAT = "%Y-%m-%d_%H-%M-%S"
 SWEEP_RECORD = "multirun.yaml"
@@ -33,6 +35,7 @@ def new_run() -> Iterator[None]:
 
 
 def _make_folder() -> Path:
+    """Make a folder; exit with an error if it cannot be made."""
     name, number = time.strftime(TIME_FORMAT), 1
     while True:
         folder = OUTPUTS / (name if number == 1 else f"{name}-{number}")
@@ -41,6 +44,11 @@ def _make_folder() -> Path:
             return folder
         except FileExistsError:
             number += 1
+        except OSError as error:
+            fail(
+                f"{OUTPUTS.absolute()} cannot be written ({reason_of(error)}): start in another "
+                "folder, or use hydra.run.dir=..."
+            )
 
 
 def _remove_unused(folder: Path) -> None:

@@ -78,7 +78,8 @@ class Evaluation:
             "images": contents["images_seen"],
             "epoch": contents["epochs_done"],
             "weights": self.weights,
-            "metric": self._settings(truncation),
+            "metric": {**self._settings(truncation), "headline": self.headline},
+            "floor": self.floor,
             "values": self.evaluator.measure(self.faces(contents, path, truncation)),
         }
 

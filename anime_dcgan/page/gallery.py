@@ -15,6 +15,7 @@ from anime_dcgan.page.sheets import (
 )
 from anime_dcgan.run.record import RunRecord
 from anime_dcgan.run.runs import by_epoch, epoch_of
+from anime_dcgan.system.reader import is_regular
 
 MAX_PICTURE_BYTES = 4_000_000  # PNG on a page; base64 adds a third
 MAX_GRID_BYTES = 2_400_000  # the part of it for the grids side by side
@@ -135,7 +136,7 @@ def _read_all(paths: Mapping[float, Path], notes: list[str]) -> dict[float, Face
 
 def _raw(path: Path, side: int) -> Picture | None:
     """Return the grid of the raw generator; None if it is missing or damaged."""
-    if not path.is_file():
+    if not is_regular(path):
         return None
     try:
         return mosaic(read_faces(path), side, side)
@@ -170,7 +171,7 @@ def _between(
 
 
 def _neighbours(path: Path, notes: list[str]) -> Picture | None:
-    if not path.is_file():
+    if not is_regular(path):
         return None
     try:
         return shrink_to_fit(read_sheet(path), MAX_NEIGHBOURS_BYTES)

@@ -22,12 +22,13 @@ def write_report(run: Path, out: Path, grids: int = GRIDS) -> list[str]:
     `grids` epochs are shown side by side. Damaged files of the folder are left out and named on
     the page and in the returned notes. Raises `UserError` if `out` cannot be written.
     """
-    page, notes = _render(run, grids)
+    page, notes = render_report(run, grids)
     write_page(out, page)
     return notes
 
 
-def _render(run: Path, grids: int) -> tuple[str, list[str]]:
+def render_report(run: Path, grids: int = GRIDS) -> tuple[str, list[str]]:
+    """Return the page that `write_report` writes, and its notes."""
     from markupsafe import Markup
 
     record = read_record(run)

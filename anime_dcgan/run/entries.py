@@ -14,7 +14,8 @@ from anime_dcgan.run.outcome import FINISHED, read_failure
 from anime_dcgan.run.record import (
     EquilibriumRecord,
     Measurement,
-    parse_measurement,
+    QualityRecord,
+    parse_quality,
     read_equilibrium,
     read_json,
     read_quality,
@@ -45,7 +46,10 @@ class Entry:
     """Measurements of the averaged generator, by images."""
     floors: dict[Method, dict[str, float]]
     """Values of real faces, measured in the same way."""
-    headline: str | None
+    headlines: dict[Method, str]
+    """The distance by which each method ranks."""
+    trained_with: Method | None
+    """The method of the training's own measurements."""
     equilibrium: EquilibriumRecord | None
     state: Literal["finished", "failed", "unfinished"]
     failure: str | None = None
@@ -112,11 +116,15 @@ def read_entry(run: Path, notes: list[str]) -> Entry | None:
     quality = read_quality(run, run_notes)
     measured: dict[Method, list[Measurement]] = {}
     floors: dict[Method, dict[str, float]] = {}
+    headlines: dict[Method, str] = {}
+    method = None
     if quality is not None:
         method = measurement_method(quality.settings)
         measured[method] = [each for each in quality.measurements if each.weights == "ema"]
         floors[method] = quality.floor
-    _add_evaluations(run, measured, run_notes)
+        headlines[method] = quality.headline
+    for evaluated in read_json(run / RESULTS, _parse_evaluations, run_notes) or ():
+        _add_evaluation(evaluated, measured, floors, headlines)
     failure = read_failure(run)
     finished = "finished" if (run / FINISHED).exists() else "unfinished"
     entry = Entry(
@@ -125,7 +133,8 @@ def read_entry(run: Path, notes: list[str]) -> Entry | None:
         overrides=_recipe_overrides(run),
         measured=measured,
         floors=floors,
-        headline=quality.headline if quality else None,
+        headlines=headlines,
+        trained_with=method,
         equilibrium=read_equilibrium(run, run_notes),
         state=finished if failure is None else "failed",
         failure=failure,
@@ -140,23 +149,30 @@ def measurement_method(settings: dict[str, Any]) -> Method:
     return tuple(sorted((key, json.dumps(value)) for key, value in kept.items()))
 
 
-def _add_evaluations(
-    run: Path, measured: dict[Method, list[Measurement]], notes: list[str]
+def _add_evaluation(
+    evaluated: QualityRecord,
+    measured: dict[Method, list[Measurement]],
+    floors: dict[Method, dict[str, float]],
+    headlines: dict[Method, str],
 ) -> None:
-    """Add the measurements of `evaluate` where the training has none."""
-    for measurement, settings in read_json(run / RESULTS, _parse_evaluations, notes) or ():
-        method = measurement_method(settings)
-        measurements = measured.setdefault(method, [])
-        is_new = measurement.images not in {each.images for each in measurements}
-        if measurement.weights == "ema" and is_new:
-            measurements.append(measurement)
-            measurements.sort(key=lambda each: each.images)
+    """Add the measurement of an `evaluate` where the training has none."""
+    (measurement,) = evaluated.measurements
+    method = measurement_method(evaluated.settings)
+    measurements = measured.setdefault(method, [])
+    is_new = measurement.images not in {each.images for each in measurements}
+    if measurement.weights == "ema" and is_new:
+        measurements.append(measurement)
+        measurements.sort(key=lambda each: each.images)
+    floors.setdefault(method, evaluated.floor)
+    headlines.setdefault(method, evaluated.headline)
 
 
-def _parse_evaluations(raw: Any) -> list[tuple[Measurement, dict[str, Any]]]:
-    return [
-        (parse_measurement(row), require(row, "metric", dict)) for row in require(raw, "rows", list)
-    ]
+def _parse_evaluations(raw: Any) -> list[QualityRecord]:
+    """Return a record of a single measurement for each row of `evaluate`."""
+    rows = require(raw, "rows", list)
+    if not all(isinstance(row, dict) for row in rows):
+        raise ValueError("a row is not an object")
+    return [parse_quality({**row, "rows": [row]}) for row in rows]
 
 
 def _recipe_overrides(run: Path) -> list[str]:
@@ -165,11 +181,16 @@ def _recipe_overrides(run: Path) -> list[str]:
 
 
 def choose_criterion(entries: list[Entry], distance: str | None = None) -> Criterion | None:
-    """Return the criterion shared by most runs: a headline distance, or `distance` if given."""
+    """Return the criterion shared by most runs: a headline distance, or `distance` if given.
+
+    Of two that are shared by equally many, the one that more trainings measured is returned.
+    """
     counts: Counter[Criterion] = Counter()
+    trained: Counter[Criterion] = Counter()
     for entry in entries:
         for method, measurements in entry.measured.items():
-            candidates = {distance} if distance else {entry.headline}
-            measured = {name for each in measurements for name in each.values}
-            counts.update(Criterion(name, method) for name in candidates & measured if name)
-    return max(counts, key=lambda each: (counts[each], each.distance), default=None)
+            name = distance or entry.headlines.get(method)
+            if name is not None and any(name in each.values for each in measurements):
+                counts[Criterion(name, method)] += 1
+                trained[Criterion(name, method)] += method == entry.trained_with
+    return max(counts, key=lambda each: (counts[each], trained[each], each.distance), default=None)

@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +15,32 @@ FINISHED, FAILURE = "finished.json", "failure.json"
 
 
 def write_finished(run_dir: Path, config: DictConfig, images: int, epochs: float) -> None:
-    """Record that the training finished, and delete the record of an earlier failure."""
+    """Record that the training finished, and delete the record of an earlier failure.
+
+    Raises OSError.
+    """
     content = {
         "images": images,
         "epochs": epochs,
         "max_kimg": config.max_kimg,
         "max_epochs": config.trainer.max_epochs,
     }
-    path = run_dir / FINISHED
-    write_or_warn(lambda: write_json(path, content), path, "a sweep would resume this run")
+    write_json(run_dir / FINISHED, content)
     (run_dir / FAILURE).unlink(missing_ok=True)
+
+
+def write_missing(run_dir: Path, missing: Sequence[str]) -> None:
+    """Record which files of a finished run are missing or have gaps, each with the reason."""
+    path = run_dir / FINISHED
+    if content := read_object(path):
+        content["missing"] = list(missing)
+        write_or_warn(lambda: write_json(path, content), path)
+
+
+def read_missing(run_dir: Path) -> list[str]:
+    """Return the files of a finished run that are missing or have gaps, each with the reason."""
+    missing = read_object(run_dir / FINISHED).get("missing")
+    return [str(each) for each in missing] if isinstance(missing, list) else []
 
 
 def is_finished(run_dir: Path, config: DictConfig) -> bool:

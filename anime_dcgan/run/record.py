@@ -97,7 +97,7 @@ def read_record(run: Path) -> RunRecord:
 
 def read_quality(run: Path, notes: list[str]) -> QualityRecord | None:
     """Return the run's quality.json; None if it is missing, or damaged, which is noted."""
-    return read_json(run / "quality.json", _parse_quality, notes)
+    return read_json(run / "quality.json", parse_quality, notes)
 
 
 def read_equilibrium(run: Path, notes: list[str]) -> EquilibriumRecord | None:
@@ -131,8 +131,9 @@ def _read_text(path: Path, notes: list[str]) -> str:
     return content.decode("utf-8", errors="replace").strip()
 
 
-def _parse_quality(raw: Any) -> QualityRecord:
-    measurements = map(parse_measurement, require(raw, "rows", list))
+def parse_quality(raw: Any) -> QualityRecord:
+    """Return the content of a quality.json. Raises ValueError if it is damaged."""
+    measurements = map(_parse_measurement, require(raw, "rows", list))
     return QualityRecord(
         headline=require(require(raw, "metric", dict), "headline", str),
         floor=_finite_numbers(raw.get("floor") or {}),
@@ -141,7 +142,7 @@ def _parse_quality(raw: Any) -> QualityRecord:
     )
 
 
-def parse_measurement(raw: Any) -> Measurement:
+def _parse_measurement(raw: Any) -> Measurement:
     """Return one row of a file of measurements. Raises ValueError if it is damaged."""
     return Measurement(
         images=require(raw, "images", float),

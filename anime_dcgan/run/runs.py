@@ -27,8 +27,14 @@ def epoch_of(path: Path) -> float:
 
 
 def by_epoch(folder: Path, suffix: str) -> list[Path]:
-    """Return the files of a folder whose stem is a `file_stem`, earliest epoch first."""
-    named = (path for path in folder.glob(f"epoch=*{suffix}") if STEM.fullmatch(path.stem))
+    """Return the files of a folder whose stem is a `file_stem`, earliest epoch first.
+
+    A folder that cannot be listed has none.
+    """
+    try:
+        named = [path for path in folder.glob(f"epoch=*{suffix}") if STEM.fullmatch(path.stem)]
+    except PermissionError:
+        return []
     return sorted(named, key=epoch_of)
 
 

@@ -2,18 +2,18 @@
 
 import logging
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
-from lightning import Callback, Trainer
-from lightning.pytorch.loggers import Logger
+from lightning import Callback
 from omegaconf import DictConfig, OmegaConf
 
 from anime_dcgan.cli.command import instantiate
 from anime_dcgan.data.datamodule import FacesDataModule
-from anime_dcgan.run.outcome import write_finished
+from anime_dcgan.run.outcome import FINISHED, write_finished
 from anime_dcgan.system import precision
 from anime_dcgan.system.console import log
 from anime_dcgan.system.errors import UserError
@@ -30,16 +30,25 @@ from anime_dcgan.training.errors import explained_errors, explained_refusals, ke
 from anime_dcgan.training.forecast import log_forecast
 from anime_dcgan.training.gan import GAN
 from anime_dcgan.training.length import callbacks_of, epoch_now, total_images
-from anime_dcgan.training.logger import Incomplete, check_complete, check_folder
+from anime_dcgan.training.logger import check_folder
 from anime_dcgan.training.optimizers import check_optimizers
+from anime_dcgan.training.outputs import Incomplete, Outputs
+from anime_dcgan.training.records import Records, make_loggers
 from anime_dcgan.training.resume import check_checkpoint
-from anime_dcgan.training.trainer import check_trainer
+from anime_dcgan.training.trainer import Trainer, check_trainer
 
 __all__ = ["Incomplete", "Interrupted", "Unfinished", "fit"]
 
 
 class Unfinished(UserError):
-    """The training ended before its budget, by `trainer.max_time` for instance; it is saved."""
+    """The training ended before its budget, by `trainer.max_time` for instance; it is saved.
+
+    `missing` are the files that could not be written.
+    """
+
+    def __init__(self, end: str, missing: Sequence[str] = ()) -> None:
+        super().__init__(end)
+        self.missing = list(missing)
 
 
 def fit(
@@ -52,7 +61,8 @@ def fit(
 
     `callbacks` run in addition to those of the configuration. Raises `UserError` for mistakes that
     the user can fix, `Interrupted` after a signal, `Unfinished` if something else than a budget or
-    an equilibrium ended the training, and `Incomplete` after a training whose logs have gaps.
+    an equilibrium ended the training, and `Incomplete` after a training that could not write all of
+    its files.
     """
     _silence_lightning()
     retain_freed_memory()
@@ -62,7 +72,12 @@ def fit(
     module: GAN = instantiate(config.gan)
     data: FacesDataModule = instantiate(config.datamodule)
     trainer = _make_trainer(config, [Provenance(plain), Position(), *callbacks], run_dir)
-    with restored_threads(), keyboard_interrupts(), explained_errors(config):
+    with (
+        restored_threads(),
+        keyboard_interrupts(),
+        explained_errors(config),
+        _missing_after(trainer.outputs),
+    ):
         check_optimizers(module, trainer.strategy.root_device)
         if ckpt_path is not None:
             check_checkpoint(Path(ckpt_path), config, data, trainer, module)
@@ -70,11 +85,32 @@ def fit(
             log_forecast(trainer, module, data)
         trainer.fit(module, data, ckpt_path=ckpt_path, weights_only=True)
     if not _is_finished(trainer, module):
-        raise Unfinished(_describe_end(trainer, module))
+        raise Unfinished(_describe_end(trainer, module), trainer.outputs.missing)
     if trainer.is_global_zero:
-        write_finished(run_dir, config, module.images_seen, epoch_now(trainer))
-        check_complete(trainer)
+        _finish(config, run_dir, trainer, module)
     return module
+
+
+def _finish(config: DictConfig, run_dir: Path, trainer: Trainer, module: GAN) -> None:
+    """Record that the training finished; raise `Incomplete` if a file could not be written."""
+    outputs, images, epochs = trainer.outputs, module.images_seen, epoch_now(trainer)
+    outputs.attempt(
+        run_dir / FINISHED,
+        lambda: write_finished(run_dir, config, images, epochs),
+        consequence="a sweep would resume this run",
+    )
+    if outputs.missing:
+        raise Incomplete(outputs.missing)
+
+
+@contextmanager
+def _missing_after(outputs: Outputs) -> Iterator[None]:
+    """Give `Interrupted` the list of what could not be written."""
+    try:
+        yield
+    except Interrupted as end:
+        end.missing = outputs.missing
+        raise
 
 
 def _is_finished(trainer: Trainer, module: GAN) -> bool:
@@ -101,13 +137,13 @@ def _make_trainer(config: DictConfig, extra: Sequence[Callback], run_dir: Path) 
         log(f"precision {settings.precision}: {reason}")
     nodes = (config.callbacks or {}).values()  # an experiment may set keys of absent callbacks
     callbacks = [instantiate(node) for node in nodes if node and "_target_" in node]
-    loggers: list[Logger] = [instantiate(node) for node in (config.logger or {}).values() if node]
+    loggers = make_loggers(config.logger, run_dir)
     for each in loggers:
         check_folder(each)
     with explained_refusals(config.trainer):
         return instantiate(
             settings,
-            callbacks=[*callbacks, *extra],
+            callbacks=[*callbacks, Records(run_dir), *extra],
             logger=loggers,
             plugins=[AtomicCheckpointIO()],
             default_root_dir=str(run_dir),

@@ -14,11 +14,12 @@ from omegaconf import DictConfig, OmegaConf
 
 from anime_dcgan.cli.command import instantiate, user_message
 from anime_dcgan.cli.overrides import RECORD, command_line, split_options
-from anime_dcgan.run.outcome import best_distance, write_failure
+from anime_dcgan.run.outcome import best_distance, write_failure, write_missing
 from anime_dcgan.run.settings import CONFIG, check_resumable, check_same_faces, read_settings
-from anime_dcgan.system.console import is_first_process, log
+from anime_dcgan.system.console import is_first_process
 from anime_dcgan.system.errors import RefusedFileError, UserError, describe, explain_os_error
 from anime_dcgan.system.files import open_to_append, remove_abandoned_partials, try_lock, write_text
+from anime_dcgan.training.outputs import Incomplete, Outputs
 
 if TYPE_CHECKING:
     from lightning import Callback
@@ -49,33 +50,40 @@ def train_in(
 ) -> float:
     """Train in a folder that is locked by `exclusive`, and return the best distance.
 
-    Until the training begins, no file of an earlier run in this folder is changed.
+    Until the training begins, no file of an earlier run in this folder is changed. Raises as `fit`
+    does; a report that cannot be written makes a run `Incomplete` too.
 
     Parameters:
         argv: overrides that start this run, for its `command.txt`.
         callbacks: callbacks in addition to those of the configuration.
     """
     from anime_dcgan.training.callbacks.provenance import RecordStart
-    from anime_dcgan.training.fit import Incomplete, Interrupted, Unfinished, fit
+    from anime_dcgan.training.fit import Interrupted, Unfinished, fit
 
     if is_first_process() and ckpt_path is not None and ckpt_path == last_checkpoint(run_dir):
         check_same_run(run_dir, config)
+    missing: list[str] = []
     start = RecordStart(lambda: _record_start(run_dir, config, argv))
     try:
         fit(config, run_dir, ckpt_path, [start, *callbacks])
     except Interrupted:
         raise
-    except (Incomplete, Unfinished):
+    except Unfinished as end:
         if is_first_process():
-            write_report_or_log(run_dir)
+            end.missing += write_report_or_log(run_dir)
         raise
+    except Incomplete as end:
+        missing = end.missing
     except Exception as error:
         if is_first_process() and (start.has_started or SWEEP_JOB in os.environ):
             record_failure(run_dir, error)
         raise
     if is_first_process():
         start.record()  # of a run that needed no more training
-        write_report_or_log(run_dir)
+        missing += write_report_or_log(run_dir)
+    if missing:
+        write_missing(run_dir, missing)
+        raise Incomplete(missing)
     return best_distance(run_dir)
 
 
@@ -90,7 +98,7 @@ def exclusive(run_dir: Path) -> Iterator[None]:
         return
     with ExitStack() as stack:
         mark_start(run_dir)
-        with _writing_to(run_dir):
+        with writing_to(run_dir):
             locked = stack.enter_context(try_lock(run_dir / LOCK))
         if not locked:
             raise FolderInUseError(
@@ -106,15 +114,15 @@ def exclusive(run_dir: Path) -> Iterator[None]:
 
 def mark_start(run_dir: Path) -> None:
     """Set the time of the folder's lock file: a command begins with this run."""
-    with _writing_to(run_dir):
+    with writing_to(run_dir):
         run_dir.mkdir(parents=True, exist_ok=True)
         (run_dir / LOCK).touch()
 
 
 def _remove_unused(run_dir: Path) -> None:
-    if [path.name for path in run_dir.iterdir()] == [LOCK]:
-        (run_dir / LOCK).unlink(missing_ok=True)
-        with suppress(OSError):  # another command has begun
+    with suppress(OSError):  # another command has begun, or the folder was deleted meanwhile
+        if [path.name for path in run_dir.iterdir()] == [LOCK]:
+            (run_dir / LOCK).unlink(missing_ok=True)
             run_dir.rmdir()
 
 
@@ -154,27 +162,26 @@ def record_failure(run_dir: Path, error: Exception) -> str:
 
 def _record_start(run_dir: Path, config: DictConfig, argv: list[str]) -> None:
     record_settings(run_dir, config, argv)
-    with _writing_to(run_dir), open_to_append(run_dir / "command.txt") as file:
+    with writing_to(run_dir), open_to_append(run_dir / "command.txt") as file:
         file.write(f"{command_line(argv, interpreter='python')}\n".encode(errors="replace"))
 
 
 def record_settings(run_dir: Path, config: DictConfig, argv: list[str]) -> None:
     """Write the resolved configuration, and the overrides by which `ckpt_path=last` finds it."""
-    with _writing_to(run_dir):
+    with writing_to(run_dir):
         write_text(run_dir / CONFIG, OmegaConf.to_yaml(config, resolve=True))
         write_text(run_dir / RECORD, OmegaConf.to_yaml(split_options(argv)[1]))
 
 
-def _writing_to(run_dir: Path) -> AbstractContextManager[None]:
+def writing_to(run_dir: Path) -> AbstractContextManager[None]:
     """Raise `UserError` if the folder cannot be written to."""
     return explain_os_error(f"{run_dir} cannot be written to", "use another run=...")
 
 
-def write_report_or_log(run_dir: Path) -> None:
-    """Write `report.html`, or log why that failed."""
-    from anime_dcgan.page.report import write_report
+def write_report_or_log(run_dir: Path) -> list[str]:
+    """Write `report.html`; if that fails, log why, and return the file and the reason."""
+    from anime_dcgan.page.report import render_report
 
-    try:
-        write_report(run_dir, run_dir / "report.html")
-    except UserError as error:
-        log(str(error))
+    outputs, path = Outputs(), run_dir / "report.html"
+    outputs.attempt(path, lambda: write_text(path, render_report(run_dir)[0]), consequence="")
+    return outputs.missing

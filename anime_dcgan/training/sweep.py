@@ -20,9 +20,22 @@ from hydra.core.utils import JobReturn, JobStatus
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 
-from anime_dcgan.cli.command import INTERRUPTED, config_dir_options, in_sweep, print_error
+from anime_dcgan.cli.command import (
+    INTERRUPTED,
+    USER_ERROR,
+    config_dir_options,
+    in_sweep,
+    print_error,
+)
 from anime_dcgan.cli.overrides import quote_value, run_override, training_overrides
-from anime_dcgan.run.outcome import FAILURE, FINISHED, best_distance, is_finished, read_failure
+from anime_dcgan.run.outcome import (
+    FAILURE,
+    FINISHED,
+    best_distance,
+    is_finished,
+    read_failure,
+    read_missing,
+)
 from anime_dcgan.run.settings import CONFIG
 from anime_dcgan.system.console import log
 from anime_dcgan.system.errors import RefusedFileError, UserError
@@ -158,8 +171,8 @@ class SweepCallback(Callback):
         folder = Path(config.hydra.sweep.dir)
         after = _job_times(folder)
         changed = {run: times for run, times in after.items() if times != self._before.get(run)}
-        if _print_summary(folder, changed, self._before):
-            raise SystemExit(SOME_FAILED)
+        if status := _print_summary(folder, changed, self._before):
+            raise SystemExit(status)
 
 
 def varied_keys(config: DictConfig) -> frozenset[str]:
@@ -192,14 +205,17 @@ def file_name(text: str) -> str:
 
 def _job_times(folder: Path) -> dict[Path, tuple[int, int]]:
     """Return when each job was last started and when it finished, in ns; 0 if it did not."""
-    runs = sorted(file.parent for file in folder.glob(f"[!.]*/{LOCK}"))
+    try:
+        runs = sorted(file.parent for file in folder.glob(f"[!.]*/{LOCK}"))
+    except OSError:  # the sweep itself explains why the folder cannot be used
+        return {}
     return {run: (modified(run / LOCK), modified(run / FINISHED)) for run in runs}
 
 
 def _print_summary(
     folder: Path, now: dict[Path, tuple[int, int]], before: dict[Path, tuple[int, int]]
-) -> list[Path]:
-    """Print the results of the jobs, and return the folders of those that failed."""
+) -> int:
+    """Print the results of the jobs, and return the exit status."""
     failed = [run for run in now if (run / FAILURE).exists() or not (run / FINISHED).exists()]
     finished = [run for run in now if run not in failed]
     ends_before = {end for _, end in before.values()}
@@ -210,9 +226,15 @@ def _print_summary(
     )
     for run in failed:
         print(f"failed  {run.name}: {read_failure(run) or 'it was interrupted'}")
+    incomplete = {
+        run: missing for run in finished if run not in skipped and (missing := read_missing(run))
+    }
+    for run, missing in incomplete.items():
+        print(f"incomplete  {run.name}: {', '.join(missing)}")
     best = min(finished, key=best_distance, default=None)
     if best is not None and math.isfinite(best_distance(best)):
         print(f"lowest  {best.name}: distance {best_distance(best):.4g}")
     if failed:
         print("\nRun the same command again to retry the failed jobs.")
-    return failed
+        return SOME_FAILED
+    return USER_ERROR if incomplete else 0

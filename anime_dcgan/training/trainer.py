@@ -11,11 +11,15 @@ from omegaconf import DictConfig
 from anime_dcgan.system.errors import UserError
 from anime_dcgan.training.callbacks.epochs import Epochs
 from anime_dcgan.training.callbacks.threads import Threads
+from anime_dcgan.training.logger import Persistent
+from anime_dcgan.training.outputs import Outputs
 from anime_dcgan.training.strategy import PlayerStrategy
 
 
 class Trainer(lightning.Trainer):
     """`lightning.Trainer` that also chooses the number of CPU threads and of epochs.
+
+    It records the files that could not be written, as `outputs`.
 
     Parameters:
         threads: number of threads of each process; "auto" chooses the fastest (`Threads`).
@@ -37,6 +41,10 @@ class Trainer(lightning.Trainer):
         first = [Threads(threads), Epochs(max_epochs)]
         epochs = max_epochs if isinstance(max_epochs, int) else -1
         super().__init__(callbacks=[*first, *callbacks], max_epochs=epochs, **settings)
+        self.outputs = Outputs()
+        for logger in self.loggers:
+            if isinstance(logger, Persistent):
+                logger.outputs = self.outputs
         self.fit_loop.epoch_loop.max_steps = -1  # which fast_dev_run sets, counts both players
 
 

@@ -36,7 +36,8 @@ def entry(
         overrides=["max_kimg=60", f"loss={recipe}"],
         measured={METHOD: measurements},
         floors={METHOD: {"swd/all": 3.0}},
-        headline="swd/all",
+        headlines={METHOD: "swd/all"},
+        trained_with=METHOD,
         equilibrium=None,
         state=state,
     )

@@ -3,6 +3,8 @@
 import os
 import shutil
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +13,12 @@ from torch import nn
 
 from anime_dcgan.run.runs import by_epoch, file_stem
 from anime_dcgan.system.console import log
-from anime_dcgan.system.errors import UserError, first_line
+from anime_dcgan.system.errors import UserError
 from anime_dcgan.system.files import atomic_write, sync
 from anime_dcgan.training.callbacks.periodic import Periodic
 from anime_dcgan.training.gan import GAN
 from anime_dcgan.training.length import epoch_now, images_per_epoch, total_images
+from anime_dcgan.training.outputs import TRY_AGAIN, outputs_of
 
 LAST_CHECKPOINT = "last.ckpt"
 
@@ -90,7 +93,7 @@ class Checkpointer(Periodic):
         if self._failure is not None:
             raise UserError(
                 f"the end of this run could not be saved to {self.folder}: {self._failure}. "
-                "Free disk space there, then resume with ckpt_path=last"
+                "Free disk space there, or give yourself access, then resume with ckpt_path=last"
             )
 
     def save_last(self, trainer: Trainer, module: GAN) -> None:
@@ -105,38 +108,32 @@ class Checkpointer(Periodic):
 
     def _save(self, trainer: Trainer, module: GAN, name: str) -> bool:
         """Save as `name` and as `last.ckpt`; return True, on every rank, if both were written."""
-        failure = None
-        try:
-            trainer.save_checkpoint(self.folder / name, weights_only=False)
-        except OSError as error:
-            failure = first_line(error)
-            trainer.strategy.barrier("Trainer.save_checkpoint")  # the other ranks wait there
-        else:
-            if name != LAST_CHECKPOINT and trainer.is_global_zero:
-                failure = self._link_as_last(name)
+        save = partial(trainer.save_checkpoint, self.folder / name, weights_only=False)
+        failure = self._attempt(trainer, name, save)
         if failure is not None:
-            log(
-                f"{name} could not be saved ({failure}); earlier checkpoints are untouched, "
-                "training continues and will try again"
-            )
+            trainer.strategy.barrier("Trainer.save_checkpoint")  # the other ranks wait there
+        elif name != LAST_CHECKPOINT and trainer.is_global_zero:
+            failure = self._attempt(trainer, LAST_CHECKPOINT, partial(self._link_as_last, name))
         self._failure = trainer.strategy.broadcast(failure)
         if self._failure is None:
             self._saved_images = module.images_seen
         self._saved_at = time.monotonic()
         return self._failure is None
 
-    def _link_as_last(self, name: str) -> str | None:
-        """Make `last.ckpt` a link to, or a copy of, `name`; return the error, or None."""
-        try:
-            with atomic_write(self.folder / LAST_CHECKPOINT) as partial:
-                try:
-                    os.link(self.folder / name, partial)
-                except OSError:  # a file system without hard links
-                    shutil.copyfile(self.folder / name, partial)
-                    sync(partial)
-        except OSError as error:
-            return first_line(error)
-        return None
+    def _attempt(self, trainer: Trainer, name: str, write: Callable[[], None]) -> str | None:
+        """Call `write`; return why the file could not be written, or None."""
+        path, outputs = self.folder / name, outputs_of(trainer)
+        outputs.rewrite(path, write, self.folder, f"earlier checkpoints are untouched, {TRY_AGAIN}")
+        return outputs.failure(path, self.folder)
+
+    def _link_as_last(self, name: str) -> None:
+        """Make `last.ckpt` a link to, or a copy of, `name`."""
+        with atomic_write(self.folder / LAST_CHECKPOINT) as temporary:
+            try:
+                os.link(self.folder / name, temporary)
+            except OSError:  # a file system without hard links
+                shutil.copyfile(self.folder / name, temporary)
+                sync(temporary)
 
     def _drop_old(self, trainer: Trainer) -> None:
         if self.keep is not None and trainer.is_global_zero:

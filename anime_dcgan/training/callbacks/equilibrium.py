@@ -17,13 +17,14 @@ from anime_dcgan.game.duality import DualityGap, duality_gap
 from anime_dcgan.metric.verdict import Observation, Rules, judge_training
 from anime_dcgan.sampling.image import to_float
 from anime_dcgan.system.errors import UserError
-from anime_dcgan.system.files import write_json, write_or_warn
+from anime_dcgan.system.files import write_json
 from anime_dcgan.system.reader import read_list
 from anime_dcgan.training.callbacks.quality import Quality, Row
 from anime_dcgan.training.callbacks.scalars import log_scalars
 from anime_dcgan.training.gan import GAN
 from anime_dcgan.training.length import callbacks_of
 from anime_dcgan.training.logger import write_events
+from anime_dcgan.training.outputs import Outputs, outputs_of
 
 
 class Equilibrium(Callback):
@@ -118,7 +119,7 @@ class Equilibrium(Callback):
         )
         before = self.verdict.name
         self._update_verdict()
-        self._write()
+        self._write(outputs_of(trainer))
         self._log(trainer, changed=before != self.verdict.name or len(self.history) == 1)
 
     def _update_verdict(self) -> None:
@@ -147,7 +148,7 @@ class Equilibrium(Callback):
             evaluated = real(value_rows, self.count)
             return duality_gap(game, batches, latents, evaluated, module.discriminator_steps)
 
-    def _write(self) -> None:
+    def _write(self, outputs: Outputs) -> None:
         since = self.verdict.since
         content = {
             "verdict": self.verdict.name,
@@ -156,7 +157,7 @@ class Equilibrium(Callback):
             "images": since and since.images,
             "history": self.history,
         }
-        write_or_warn(lambda: write_json(self.file, content), self.file, "training continues")
+        outputs.rewrite(self.file, lambda: write_json(self.file, content))
 
     def _log(self, trainer: Trainer, changed: bool) -> None:
         row = self.history[-1]

@@ -13,6 +13,7 @@ from anime_dcgan.training.callbacks.quality import Quality
 from anime_dcgan.training.gan import GAN
 from anime_dcgan.training.length import callbacks_of
 from anime_dcgan.training.logger import TensorBoardLogger
+from anime_dcgan.training.outputs import outputs_of
 
 FOLDER = "hparams"  # in the logger's folder
 
@@ -33,6 +34,7 @@ class HParams(Callback):
         for logger in trainer.loggers:
             if isinstance(logger, TensorBoardLogger) and trainer.is_global_zero:
                 own = TensorBoardLogger(logger.log_dir, name=FOLDER, version="")
+                own.outputs = outputs_of(trainer)
                 _, start, _ = hparams(_settings(trainer), {})
                 own.write(partial(_add, summary=start))
                 self._loggers.append(own)

@@ -2,6 +2,7 @@
 
 import signal
 import threading
+from collections.abc import Sequence
 from types import FrameType
 from typing import Any
 
@@ -19,6 +20,9 @@ OTHERS = ("SIGHUP", "SIGUSR1")
 
 class Interrupted(Exception):
     """The user stopped the training; its last checkpoint is saved."""
+
+    missing: Sequence[str] = ()
+    """The files that could not be written."""
 
 
 class SaveOnInterrupt(Callback):

@@ -1,6 +1,5 @@
 """Measuring sample quality during training, and keeping the best checkpoint."""
 
-import contextlib
 import time
 from functools import partial
 from pathlib import Path
@@ -13,13 +12,14 @@ from anime_dcgan.metric.evaluator import Evaluator, Pixels, TooFewFaces, Values
 from anime_dcgan.sampling.sample import sample_images
 from anime_dcgan.system.console import log
 from anime_dcgan.system.errors import UserError
-from anime_dcgan.system.files import write_atomically, write_json, write_or_warn
+from anime_dcgan.system.files import write_atomically, write_json
 from anime_dcgan.system.reader import has_numbers, read_json
 from anime_dcgan.training.callbacks.checkpointer import Checkpointer
 from anime_dcgan.training.callbacks.periodic import Periodic
 from anime_dcgan.training.callbacks.scalars import log_scalars
 from anime_dcgan.training.gan import GAN
 from anime_dcgan.training.length import callbacks_of, epoch_now
+from anime_dcgan.training.outputs import Outputs, outputs_of
 
 Row = dict[str, Any]
 
@@ -109,7 +109,7 @@ class Quality(Periodic):
         except TooFewFaces as error:
             log(f"sample quality is not measured: {error}")
         else:
-            self.rows = self._read_rows(pl_module.images_seen, self._evaluator)
+            self.rows = self._read_rows(pl_module.images_seen, self._evaluator, outputs_of(trainer))
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: GAN, outputs: Any, batch: Any, batch_idx: int
@@ -140,7 +140,7 @@ class Quality(Periodic):
     def _add_row(self, evaluator: Evaluator, trainer: Trainer, module: GAN) -> None:
         row = self._measure(evaluator, trainer, module)
         self.rows.append(row)
-        self._write(evaluator)
+        self._write(evaluator, outputs_of(trainer))
         self._log(trainer, row, evaluator.references.floor)
 
     def on_train_end(self, trainer: Trainer, pl_module: GAN) -> None:
@@ -150,7 +150,7 @@ class Quality(Periodic):
             self._faces = self._draw(self._evaluator, trainer, pl_module)
         sheet = self._evaluator.neighbour_sheet(self._faces)
         write = partial(write_atomically, self.neighbours, sheet.save)
-        write_or_warn(write, self.neighbours)
+        outputs_of(trainer).rewrite(self.neighbours, write, consequence="")
 
     def _measure(self, evaluator: Evaluator, trainer: Trainer, module: GAN) -> Row:
         start, hours = time.monotonic(), self.hours
@@ -172,15 +172,15 @@ class Quality(Periodic):
         with trainer.precision_plugin.forward_context():
             return sample_images(module.generator_ema, latents)
 
-    def _write(self, evaluator: Evaluator) -> None:
+    def _write(self, evaluator: Evaluator, outputs: Outputs) -> None:
         floor = evaluator.references.floor
         content = {"metric": self._settings(evaluator), "floor": floor, "rows": self.rows}
-        write_or_warn(lambda: write_json(self.file, content), self.file, "training continues")
+        outputs.rewrite(self.file, lambda: write_json(self.file, content))
 
     def _settings(self, evaluator: Evaluator) -> dict[str, Any]:
         return {**evaluator.settings, "headline": self.metric.headline}
 
-    def _read_rows(self, images: int, evaluator: Evaluator) -> list[Row]:
+    def _read_rows(self, images: int, evaluator: Evaluator, outputs: Outputs) -> list[Row]:
         """Return the rows that this run measured up to `images`, to resume from them.
 
         Rows measured with other settings are not comparable; their file is renamed and kept.
@@ -191,14 +191,13 @@ class Quality(Periodic):
                 rows = map(self._check_row, content["rows"])
                 return [row for row in rows if row["images"] <= images]
             kept = self.file.with_stem(f"{self.file.stem}-until-{images}")
-            self.file.replace(kept)
-            log(f"the metric settings have changed: earlier values are kept in {kept}")
+            if outputs.attempt(kept, lambda: self.file.replace(kept)):
+                log(f"the metric settings have changed: earlier values are kept in {kept}")
         except FileNotFoundError:
             pass  # nothing measured yet
         except (ValueError, KeyError, TypeError, AttributeError):
             kept = self.file.with_stem(f"{self.file.stem}-damaged")
-            with contextlib.suppress(OSError):
-                self.file.replace(kept)
+            if outputs.attempt(kept, lambda: self.file.replace(kept)):
                 log(f"{self.file} is damaged and was renamed to {kept}; measuring starts over")
         return []
 

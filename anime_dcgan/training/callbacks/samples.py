@@ -1,10 +1,8 @@
 """Grids of samples from latents that are fixed for the whole run, and their animation."""
 
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import torch
 from lightning import Trainer
 from PIL import Image
@@ -15,19 +13,20 @@ from anime_dcgan.sampling.latent import latents_of_seeds, noise_of_seeds
 from anime_dcgan.sampling.limits import check_grid, face_side
 from anime_dcgan.sampling.sample import sample_images
 from anime_dcgan.system.errors import UserError
-from anime_dcgan.system.files import write_atomically, write_or_warn
-from anime_dcgan.system.reader import open_regular
+from anime_dcgan.system.files import write_atomically
+from anime_dcgan.system.reader import is_regular, open_regular
 from anime_dcgan.training.callbacks.periodic import Periodic
 from anime_dcgan.training.gan import GAN
 from anime_dcgan.training.length import epoch_now
-from anime_dcgan.training.logger import write_events
+from anime_dcgan.training.logger import log_picture
+from anime_dcgan.training.outputs import outputs_of
 
 MAX_FRAMES = 150  # of the animation; longer runs are subsampled evenly
 FRAMES_PER_SECOND = 8
 
 
 class Samples(Periodic):
-    """Write `<folder>/ema/epoch=0070.png` and `<folder>/raw/...`, and log them to TensorBoard.
+    """Write `<folder>/ema/epoch=0070.png` and `<folder>/raw/...`, and log them to the loggers.
 
     Parameters:
         folder: folder of the grids.
@@ -66,35 +65,29 @@ class Samples(Periodic):
             generator = module.generator_ema if weights == "ema" else module.generator
             faces = sample_images(generator, latents, noise=noise)
             sheet = image.grid(faces, scale=image.visible_scale(faces.shape[1]))
-            _write(self._path(trainer, weights), partial(sheet.save, format="PNG"))
-            _log(trainer, f"samples/{weights}", sheet, module.images_seen)
+            path = self._path(trainer, weights)
+            write = partial(write_atomically, path, partial(sheet.save, format="PNG"))
+            outputs_of(trainer).rewrite(path, write, series=self.folder)
+            log_picture(trainer, f"samples/{weights}", sheet, module.images_seen)
 
     def on_train_end(self, trainer: Trainer, pl_module: GAN) -> None:
         if not trainer.is_global_zero:
             return
-        if pl_module.images_seen and not self._path(trainer, "ema").exists():
+        if pl_module.images_seen and not is_regular(self._path(trainer, "ema")):
             self.act(trainer, pl_module)
         frames = by_epoch(self.folder / "ema", ".png")
         if len(frames) > 1:
-            indices = torch.linspace(0, len(frames) - 1, min(len(frames), MAX_FRAMES)).round()
-            pictures = (_open(frames[int(index)]) for index in indices)
-            _write(
-                self.folder / "ema.gif",
-                lambda file: image.write_gif(pictures, file, FRAMES_PER_SECOND),
-            )
+            film = self.folder / "ema.gif"
+            outputs_of(trainer).rewrite(film, partial(_write_film, frames, film), consequence="")
 
     def _path(self, trainer: Trainer, weights: Weights) -> Path:
         return self.folder / weights / f"{file_stem(epoch_now(trainer))}.png"
 
 
-def _log(trainer: Trainer, tag: str, sheet: Image.Image, images: int) -> None:
-    pixels = np.asarray(sheet)
-    write_events(trainer, lambda writer: writer.add_image(tag, pixels, images, dataformats="HWC"))
-
-
-def _write(path: Path, write: Callable[[Path], None]) -> None:
-    """Write a picture atomically, or warn: a failure never ends the training."""
-    write_or_warn(lambda: write_atomically(path, write), path, "training continues")
+def _write_film(frames: list[Path], film: Path) -> None:
+    indices = torch.linspace(0, len(frames) - 1, min(len(frames), MAX_FRAMES)).round()
+    pictures = (_open(frames[int(index)]) for index in indices)
+    write_atomically(film, lambda file: image.write_gif(pictures, file, FRAMES_PER_SECOND))
 
 
 def _open(path: Path) -> Image.Image:

@@ -1,8 +1,8 @@
 """Losses, logits, accuracy, learning rates and speed, on an axis of images seen."""
 
-import contextlib
 import time
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +11,11 @@ from lightning import Trainer
 from torch import Tensor
 
 from anime_dcgan.run.scalars import append_scalars, remove_scalars_beyond
-from anime_dcgan.system.files import write_or_warn
 from anime_dcgan.training.callbacks.periodic import Periodic
 from anime_dcgan.training.gan import GAN
 from anime_dcgan.training.length import callbacks_of
+from anime_dcgan.training.logger import folder_of
+from anime_dcgan.training.outputs import Outputs, outputs_of
 
 
 class Scalars(Periodic):
@@ -35,7 +36,6 @@ class Scalars(Periodic):
         self._resumed: dict[str, Tensor] = {}  # the values in the checkpoint that was resumed
         self._latest: dict[str, float] = {}
         self._last_point = (time.perf_counter(), 0)  # seconds, images
-        self._reported_failure = False
 
     def state_dict(self) -> dict[str, Any]:
         """Return the values since the last point, so that a resumed run logs the same means."""
@@ -61,9 +61,8 @@ class Scalars(Periodic):
         }
         self._last_point = (time.perf_counter(), images)
         _show(trainer, self._latest)
-        self._reported_failure = False
         if trainer.is_global_zero:
-            write_or_warn(lambda: remove_scalars_beyond(self.file, images), self.file)
+            outputs_of(trainer).attempt(self.file, lambda: remove_scalars_beyond(self.file, images))
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: GAN, outputs: Any, batch: Any, batch_idx: int
@@ -91,21 +90,9 @@ class Scalars(Periodic):
         _show(trainer, scalars)
         log_scalars(trainer, scalars, images)
 
-    def append(self, images: int, scalars: Mapping[str, float]) -> None:
-        """Append a point to the file; a full disk is reported once and never ends the training."""
-        written = False
-
-        def write() -> None:
-            nonlocal written
-            append_scalars(self.file, images, scalars)
-            written = True
-
-        if self._reported_failure:
-            with contextlib.suppress(OSError):
-                write()
-        else:
-            write_or_warn(write, self.file, "training continues, and the curves have a gap")
-        self._reported_failure = not written
+    def append(self, images: int, scalars: Mapping[str, float], outputs: Outputs) -> None:
+        """Append a point to the file."""
+        outputs.attempt(self.file, lambda: append_scalars(self.file, images, scalars))
 
 
 def _show(trainer: Trainer, scalars: Mapping[str, float]) -> None:
@@ -116,7 +103,8 @@ def _show(trainer: Trainer, scalars: Mapping[str, float]) -> None:
 def log_scalars(trainer: Trainer, scalars: Mapping[str, float], images: int) -> None:
     """Log `scalars` at `images` seen, to every logger and to `scalars.jsonl`."""
     for logger in trainer.loggers:
-        logger.log_metrics(dict(scalars), step=images)
+        write = partial(logger.log_metrics, dict(scalars), step=images)
+        outputs_of(trainer).attempt(folder_of(logger), write)
     if trainer.is_global_zero:
         for callback in callbacks_of(trainer, Scalars):
-            callback.append(images, scalars)
+            callback.append(images, scalars, outputs_of(trainer))

@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lightning import Trainer
 
 from anime_dcgan.run.scalars import read_scalars
 from anime_dcgan.training.callbacks import scalars as module
 from anime_dcgan.training.callbacks.scalars import Scalars, log_scalars
+from anime_dcgan.training.fit import Incomplete
+from anime_dcgan.training.trainer import Trainer
 from tests.conftest import Train
 
 SCALARS = ("callbacks.scalars.every_kimg=0.016", "metric=none")
@@ -78,7 +79,8 @@ def test_a_full_disk_is_reported_once_and_training_continues(
         append(path, images, scalars)
 
     monkeypatch.setattr(module, "append_scalars", full_at_first)
-    assert train(*SCALARS).images_seen == 64
+    with pytest.raises(Incomplete, match="scalars.jsonl .no space left"):
+        train(*SCALARS)
     assert calls == [16, 32, 48, 64]
     assert [line["images"] for line in lines(tmp_path / "run")] == [48, 64]
     message = "scalars.jsonl cannot be written (no space left)"
@@ -92,7 +94,9 @@ def test_scalars_that_cannot_be_removed_do_not_end_the_training(
         raise OSError("no space left")
 
     monkeypatch.setattr(module, "remove_scalars_beyond", full)
-    assert train(*SCALARS).images_seen == 64
+    with pytest.raises(Incomplete, match="scalars.jsonl .no space left"):
+        train(*SCALARS)
+    assert [line["images"] for line in lines(tmp_path / "run")] == [16, 32, 48, 64]
     assert "scalars.jsonl cannot be written (no space left)" in capsys.readouterr().err
 
 

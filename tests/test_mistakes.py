@@ -58,8 +58,8 @@ def _has_gpu() -> bool:
         (["data.path=my faces,2"], "data.path=my faces,2 has several values"),
         (["data.path=[faces"], "data.path=[faces cannot be parsed at [: quote the value"),
         (["loss"], "loss cannot be parsed: write setting=value"),
-        (["loss=wgan", "model=3"], "model=3 is not an option: use one of dcgan, radford"),
-        (["~model=3"], "~model=3 is not an option: use one of dcgan, radford"),
+        (["loss=wgan", "model=3"], "model=3 is not an option: use one of dcgan, r3gan"),
+        (["~model=3"], "~model=3 is not an option: use one of dcgan, r3gan"),
         (
             ["~logger", "metric=null"],
             "metric=null is not an option: use one of fd, fd_efficientnet, fid, none, swd",
@@ -77,7 +77,8 @@ def test_invalid_overrides_are_explained_in_one_line(call, tmp_path: Path, argum
 
 def test_values_of_options_are_not_taken_for_overrides(call, tmp_path: Path):
     result = call("train", "--cfg", "job", "model=3", cwd=tmp_path, status=2)
-    assert result.stderr == "error: model=3 is not an option: use one of dcgan, radford\n"
+    assert result.stderr.startswith("error: model=3 is not an option: use one of dcgan, ")
+    assert len(result.stderr.splitlines()) == 1
 
 
 def test_hydra_full_error_shows_the_traceback_of_an_invalid_override(

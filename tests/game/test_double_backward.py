@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from anime_dcgan.game.double_backward import input_gradient, outputs_and_input_gradient
-from anime_dcgan.model import dcgan, radford
+from anime_dcgan.model import dcgan, r3gan, radford
 from benchmarks.penalty import torch_gradient
 
 SIZE = 16
@@ -77,6 +77,13 @@ class Unbatched(nn.Module):
         return torch.stack([self.first(image).square().sum() for image in images])
 
 
+def initialised(network: nn.Module) -> nn.Module:
+    """Give weights that start at 0, and whose gradient then vanishes, other values."""
+    for parameter in network.parameters():
+        nn.init.normal_(parameter, 0.0, 0.2)
+    return network
+
+
 CRITICS: dict[str, Callable[[], nn.Module]] = {
     "dcgan": lambda: dcgan.Discriminator(width=8, dropout=0.0, image_size=SIZE),
     "radford": lambda: radford.Discriminator(width=8, batch_norm=False, image_size=SIZE),
@@ -87,6 +94,7 @@ CRITICS: dict[str, Callable[[], nn.Module]] = {
     "minibatch_std": lambda: radford.Discriminator(
         width=8, batch_norm=False, image_size=SIZE, minibatch_std=4
     ),
+    "r3gan": lambda: initialised(r3gan.Discriminator(8, group_size=4, image_size=SIZE)),
     "mixed": MixedLayers,
     "weights_from_input": WeightsFromInput,
     "ignored_value": IgnoredValue,

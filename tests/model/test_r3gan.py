@@ -1,6 +1,7 @@
 """Tests of R3GAN's networks against the paper's sizes and a plain implementation."""
 
 import math
+from typing import TypeVar
 
 import pytest
 import torch
@@ -44,10 +45,11 @@ def test_the_imagenet_pair_has_equal_widths_and_groups_of_32():
         assert millions(Discriminator(**sizes)) == pytest.approx(103.3, abs=0.05)
 
 
+Network = TypeVar("Network", bound=nn.Module)
 SMALL = {"width": 8, "narrow_above": 8, "group_size": 4, "blocks": 2, "image_size": 16}
 
 
-def perturbed(network: nn.Module) -> nn.Module:
+def perturbed(network: Network) -> Network:
     """Return a network in double precision whose blocks and biases are not 0."""
     torch.manual_seed(0)
     for parameter in network.parameters():
@@ -80,9 +82,14 @@ def plain_block(block: ResidualBlock, maps: Tensor) -> Tensor:
         return torch.where(x > 0, x, 0.2 * x)
 
     x = leaky(F.conv2d(maps, block.widen.weight, block.widen.bias))
-    groups = zip(x.split(4, 1), block.mix.weight.split(4), block.mix.bias.split(4), strict=True)
+    groups = zip(x.split(4, 1), block.mix.weight.split(4), bias(block.mix).split(4), strict=True)
     x = torch.cat([F.conv2d(part, *layer, padding=1) for part, *layer in groups], dim=1)
     return maps + F.conv2d(leaky(x), block.narrow.weight)
+
+
+def bias(layer: nn.Conv2d) -> Tensor:
+    assert layer.bias is not None
+    return layer.bias
 
 
 def blocks_by_stage(network: nn.Module) -> list[list[ResidualBlock]]:
@@ -149,7 +156,7 @@ def test_weights_start_with_the_gains_of_the_fix_up_initialisation():
                 assert_std(block.widen.weight, gain / math.sqrt(width))
                 assert_std(block.mix.weight, gain / math.sqrt(9 * 16))
                 assert not block.narrow.weight.any()
-                assert not torch.cat([block.widen.bias, block.mix.bias]).any()
+                assert not torch.cat([bias(block.widen), bias(block.mix)]).any()
     assert_std(generator.project.weight, 1 / math.sqrt(64))
     assert_std(generator.basis, 1.0)
     assert_std(generator.to_rgb.weight, 1 / math.sqrt(64), rel=0.2)

@@ -82,8 +82,8 @@ def plain_block(block: ResidualBlock, maps: Tensor) -> Tensor:
         return torch.where(x > 0, x, 0.2 * x)
 
     x = leaky(F.conv2d(maps, block.widen.weight, block.widen.bias))
-    groups = zip(x.split(4, 1), block.mix.weight.split(4), bias(block.mix).split(4), strict=True)
-    x = torch.cat([F.conv2d(part, *layer, padding=1) for part, *layer in groups], dim=1)
+    parts = zip(x.split(4, 1), block.mix.weight.split(4), bias(block.mix).split(4), strict=True)
+    x = torch.cat([F.conv2d(part, weight, b, padding=1) for part, weight, b in parts], dim=1)
     return maps + F.conv2d(leaky(x), block.narrow.weight)
 
 

@@ -62,7 +62,8 @@ MEASURES = {
     **{"duality_gap": "find_checkpoint", "extractors": "read"},
     **{"large_training": "make", "penalty": "seconds"},
     **{"planted_faults": "prepare", "preparing": "make", "scaling": "measure_all"},
-    **{"starting": "run", "studio": "make_run", "usual_loop": "instantiate"},
+    **{"starting": "run", "studio": "make_run", "threads": "in_new_process"},
+    **{"usual_loop": "instantiate"},
 }
 """The function of each benchmark that starts its measurement."""
 SKIPPED = {"drawing": ["train"], "training": ["write_faces", "instantiate"]}

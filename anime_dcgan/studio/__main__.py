@@ -51,7 +51,7 @@ def studio(config: DictConfig) -> None:
 
 @contextlib.contextmanager
 def _writable(folder: Path, is_default: bool) -> Iterator[tuple[Path, str | None]]:
-    """Yield the folder, or a temporary one with the reason why nothing can be saved.
+    """Yield the folder, or a temporary one with the reason why nothing can be saved there.
 
     A folder that the user named is never replaced.
     """
@@ -59,6 +59,9 @@ def _writable(folder: Path, is_default: bool) -> Iterator[tuple[Path, str | None
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             pass
+        for database in folder.glob("*.sqlite"):
+            with database.open("ab"):
+                pass
     except OSError as error:
         if is_default:
             unsaved = (

@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from anime_dcgan.studio.__main__ import _writable
 from tests.checkpoints import make_checkpoint
+from tests.privileges import unprivileged
 
 
 @pytest.fixture
@@ -111,6 +113,19 @@ def test_an_unwritable_folder_is_reported(folder: Path):
     command = [sys.executable, "-m", "anime_dcgan.studio", "browser=false", "port=0"]
     ended = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120)
     assert ended.returncode == 2 and "folder=" in ended.stderr
+
+
+def test_faces_are_drawn_where_the_database_cannot_be_written(tmp_path: Path):
+    database = tmp_path / "studio.sqlite"
+    for mode in (0, 0o444):
+        database.touch()
+        database.chmod(mode)
+        with unprivileged(), _writable(tmp_path, is_default=True) as (folder, unsaved):
+            assert folder != tmp_path and unsaved is not None
+            assert "Permission denied" in unsaved and "not saved" in unsaved
+    database.chmod(0o644)
+    with unprivileged(), _writable(tmp_path, is_default=True) as (folder, unsaved):
+        assert (folder, unsaved) == (tmp_path, None)
 
 
 def test_faces_are_drawn_where_nothing_can_be_saved(start: Start, folder: Path):

@@ -74,10 +74,11 @@ def generate(config: DictConfig) -> None:
         raise UserError(f"out={out} exists: use another out=..., or overwrite=true")
     _check_replaceable(out)
     from anime_dcgan.run.checkpoint import load_generator
+    from anime_dcgan.sampling.standing import with_standing_statistics
     from anime_dcgan.system import precision
 
     retain_freed_memory()
-    generator = load_generator(path, config.weights)
+    generator = with_standing_statistics(load_generator(path, config.weights), config.truncation)
     _check_size(config, generator)
     requested = precision.choose("cpu")[0] if config.precision == "auto" else config.precision
     with precision.autocast(requested == precision.FAST):

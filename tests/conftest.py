@@ -34,6 +34,7 @@ NARROW = {
     "dcgan": ("model.generator.width=3", "model.discriminator.width=3"),
     "radford": ("model.width=3",),
     "r3gan": ("model.width=8", "model.group_size=4", "model.blocks=1"),
+    "biggan": ("model.width=2",),
 }
 
 

@@ -6,7 +6,10 @@ from pathlib import Path
 import pytest
 from hydra.errors import MissingConfigException
 
+from anime_dcgan.system.paths import CONF_DIR
 from tests.processes import TINY
+
+MODELS = ", ".join(sorted(path.stem for path in (CONF_DIR / "model").glob("*.yaml")))
 
 
 @pytest.mark.parametrize(
@@ -58,8 +61,8 @@ def _has_gpu() -> bool:
         (["data.path=my faces,2"], "data.path=my faces,2 has several values"),
         (["data.path=[faces"], "data.path=[faces cannot be parsed at [: quote the value"),
         (["loss"], "loss cannot be parsed: write setting=value"),
-        (["loss=wgan", "model=3"], "model=3 is not an option: use one of dcgan, r3gan"),
-        (["~model=3"], "~model=3 is not an option: use one of dcgan, r3gan"),
+        (["loss=wgan", "model=3"], f"model=3 is not an option: use one of {MODELS}"),
+        (["~model=3"], f"~model=3 is not an option: use one of {MODELS}"),
         (
             ["~logger", "metric=null"],
             "metric=null is not an option: use one of fd, fd_efficientnet, fid, none, swd",
@@ -77,8 +80,7 @@ def test_invalid_overrides_are_explained_in_one_line(call, tmp_path: Path, argum
 
 def test_values_of_options_are_not_taken_for_overrides(call, tmp_path: Path):
     result = call("train", "--cfg", "job", "model=3", cwd=tmp_path, status=2)
-    assert result.stderr.startswith("error: model=3 is not an option: use one of dcgan, ")
-    assert len(result.stderr.splitlines()) == 1
+    assert result.stderr == f"error: model=3 is not an option: use one of {MODELS}\n"
 
 
 def test_hydra_full_error_shows_the_traceback_of_an_invalid_override(

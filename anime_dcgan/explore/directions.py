@@ -55,9 +55,9 @@ def find(generator: Generator, method: Method, count: int = 10) -> list[Directio
 def sefa(generator: Generator) -> tuple[Float[Tensor, "k d"], Float[Tensor, " k"]]:
     """Closed-form factorization (SeFa): Shen & Zhou 2021, arXiv 2007.06600, equation 6.
 
-    Returns the eigenvectors of A^T A, where A is the weight of the layer that receives the latent.
+    Returns the eigenvectors of A^T A, where A is the weight of the layers that receive the latent.
     """
-    weight = _first_weight(generator).double()
+    weight = _weight_of_latents(generator).double()
     values, vectors = torch.linalg.eigh(weight.T @ weight)  # ascending
     return _fix_signs(vectors.T.flip(0)).float(), (values.flip(0) / values.sum()).float()
 
@@ -109,11 +109,35 @@ def _layers(generator: Generator) -> list[Layer]:
     return layers
 
 
-def _first_weight(generator: Generator) -> Float[Tensor, "features d"]:
-    """Return the weight of the layer that receives the latent, as a matrix."""
+def _weight_of_latents(generator: Generator) -> Float[Tensor, "features d"]:
+    """Return the weights of the layers that receive the latent, as a matrix.
+
+    This is the first layer, or, if the styles are chunks of the latent, the layers of each chunk.
+    """
     first = _layers(generator)[0]
     axis = 0 if isinstance(first, nn.ConvTranspose2d) else 1  # input channels
-    return first.weight.movedim(axis, -1).reshape(-1, generator.latent_dim)
+    weight = first.weight.movedim(axis, -1).flatten(0, -2)
+    return weight if weight.shape[1] == generator.latent_dim else _weights_of_chunks(generator)
+
+
+def _weights_of_chunks(generator: Generator) -> Float[Tensor, "features d"]:
+    """Return the weights of all linear layers whose input is a chunk, found by a forward pass."""
+    generator = copy.deepcopy(generator)  # other threads may render with it
+    latent = _balanced_latents(generator.latent_dim)[:1]
+    styles = generator.styles(latent)
+    if styles.numel() != generator.latent_dim:
+        raise UserError("this generator has no layer that receives the whole latent: use pca")
+    weights: list[list[Tensor]] = [[] for _ in styles[0]]
+
+    def note(layer: nn.Linear, inputs: tuple[Tensor, ...]) -> None:
+        for chunk, found in zip(styles[0], weights, strict=True):
+            if torch.equal(inputs[0], chunk[None]):
+                found.append(layer.weight)
+
+    for layer in _layers(generator):
+        layer.register_forward_pre_hook(note)
+    generator.synthesise(styles)
+    return torch.block_diag(*map(torch.cat, weights))
 
 
 class _Captured(Exception):

@@ -26,10 +26,12 @@ from anime_dcgan.sampling.latent import (
 )
 from anime_dcgan.sampling.sample import BLOCK, sample_images
 from anime_dcgan.sampling.sample import faces as faces_of_seeds
+from anime_dcgan.sampling.standing import with_standing_statistics
 from anime_dcgan.system import precision
 from anime_dcgan.system.errors import NotFoundError, UserError
 
 MAX_MODELS = 4  # generators in memory
+MAX_TRUNCATIONS = 32  # per generator: copies of the statistics of batch normalisation
 MAX_BLOCKS = 32  # cached wall blocks per generator: 6 MB at 64 px
 
 
@@ -43,6 +45,7 @@ class Model:
     generator: Generator
     _directions: dict[str, list[Direction]] = field(default_factory=dict)
     _blocks: OrderedDict[tuple[int, float, str], np.ndarray] = field(default_factory=OrderedDict)
+    _standing: dict[float, Generator] = field(default_factory=dict)
 
     def directions(self, method: directions.Method) -> list[Direction]:
         """Return all directions of a method, strongest first."""
@@ -54,7 +57,27 @@ class Model:
 
     def latent(self, face: Face) -> Float[Tensor, " d"]:
         """Return the input of the generator for a face: its latent, truncated and moved."""
-        return _base_latent(face, self.generator) * face.truncation + self.shift(face)
+        latent = _base_latent(face, self.generator)
+        return self.truncate(latent[None], face.truncation)[0] + self.shift(face)
+
+    def truncate(
+        self, latents: Float[Tensor, "n latent_dim"], truncation: float
+    ) -> Float[Tensor, "n latent_dim"]:
+        """Truncate latents: as the generator does where they are its styles, otherwise scale."""
+        styles = self.generator.styles(latents)
+        if styles[0].numel() != latents.shape[1]:
+            return truncation * latents
+        return self.generator.truncate(styles, truncation).flatten(1)
+
+    def truncated(self, truncation: float) -> Generator:
+        """Return the generator that draws faces of this truncation."""
+        found = self._standing.get(truncation)
+        if found is None:
+            if len(self._standing) >= MAX_TRUNCATIONS:
+                self._standing.clear()
+            found = with_standing_statistics(self.generator, truncation)
+            self._standing[truncation] = found
+        return found
 
     def noise(self, face: Face) -> Float[Tensor, " noise_dim"]:
         """Return the noise of a face: that of its seed, or a fixed one."""
@@ -82,9 +105,10 @@ class Model:
             seeds = range(first, first + BLOCK)
             latents = latents_of_seeds(seeds, self.generator.latent_dim)
             noise = noise_of_seeds(seeds, self.generator)
-            latents = template.truncation * latents + self.shift(template)
+            latents = self.truncate(latents, template.truncation) + self.shift(template)
+            generator = self.truncated(template.truncation)
             with precision.autocast(fast):
-                self._blocks[key] = sample_images(self.generator, latents, BLOCK, noise)
+                self._blocks[key] = sample_images(generator, latents, BLOCK, noise)
             while len(self._blocks) > MAX_BLOCKS:
                 self._blocks.popitem(last=False)
         self._blocks.move_to_end(key)
@@ -174,11 +198,13 @@ def _render(model: Model, faces: list[Face]) -> list[np.ndarray]:
             seeds = [face.seed for face in group if face.seed is not None]
             pictures += faces_of_seeds(model.generator, seeds)
         else:
-            inputs = ((model.latent(face)[None], model.noise(face)[None]) for face in group)
-            pictures += (
-                sample_images(model.generator, latent, noise=noise)[0] for latent, noise in inputs
-            )
+            pictures += (_render_alone(model, face) for face in group)
     return pictures
+
+
+def _render_alone(model: Model, face: Face) -> np.ndarray:
+    latent, noise = model.latent(face)[None], model.noise(face)[None]
+    return sample_images(model.truncated(face.truncation), latent, noise=noise)[0]
 
 
 def _base_latent(face: Face, generator: Generator) -> Float[Tensor, " d"]:

@@ -1,12 +1,12 @@
 """Combinations of networks, loss, regularizer and augmentation that cannot work together."""
 
 from torch import nn
-from torch.nn.utils.parametrize import is_parametrized
 
 from anime_dcgan.game.augment import Augment
 from anime_dcgan.game.loss import AdversarialLoss
 from anime_dcgan.game.regularizer import Regularizer, WeightClip
 from anime_dcgan.model.coupling import has_batch_norm
+from anime_dcgan.model.layers import has_spectral_norm
 from anime_dcgan.system.errors import UserError
 
 
@@ -36,11 +36,6 @@ def check_compatibility(
             "augment=ada measures overfitting by the signs of the logits of real images, but "
             f"{name} depends on differences of logits only: use augment=diffaugment"
         )
-
-
-def has_spectral_norm(network: nn.Module) -> bool:
-    """Return True if any weight of the network is divided by its spectral norm."""
-    return any(is_parametrized(module, "weight") for module in network.modules())
 
 
 def _check_gradient_per_sample(discriminator: nn.Module, regularizer: Regularizer) -> None:

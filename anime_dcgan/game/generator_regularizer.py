@@ -1,9 +1,13 @@
 """Regularizers of the generator: penalties that are added to its cost."""
 
 import copy
+from collections.abc import Iterator
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn.modules.conv import _ConvTransposeNd
+from torch.nn.utils.parametrize import is_parametrized
 
 from anime_dcgan.system.errors import UserError
 
@@ -62,3 +66,49 @@ class LazyPenalty(GeneratorRegularizer):
         weighted = copy.copy(self)
         weighted.weight = self.interval * self.weight
         return weighted
+
+
+class Orthogonal(LazyPenalty):
+    """weight * |W W^T without its diagonal|^2, summed over layers: arXiv 1809.11096, equation 3.
+
+    W has one row per output of the layer; the penalty makes the rows orthogonal without setting
+    their norms. It is meant for generators whose latents are truncated. Embeddings are exempt, and
+    weights with spectral normalisation enter before it. The paper adds the gradient of the penalty
+    to that of the loss, which is the same as adding the penalty to the loss.
+    """
+
+    def __init__(self, weight: float = 1e-4, interval: int = 1) -> None:
+        super().__init__(weight, interval)
+
+    def penalty(
+        self, generator: nn.Module, latents: Float[Tensor, "n latent_dim"]
+    ) -> Float[Tensor, ""]:
+        with torch.autocast(latents.device.type, enabled=False):
+            terms = [_squares_off_diagonal(matrix) for matrix in _weights(generator)]
+        return self.weight * torch.stack(terms).sum()
+
+
+def _weights(network: nn.Module) -> Iterator[Float[Tensor, "outputs inputs"]]:
+    """Yield the weight of each layer as a matrix, before any spectral normalisation."""
+    for module in network.modules():
+        if isinstance(module, nn.Embedding):
+            continue
+        if is_parametrized(module, "weight"):
+            weight = module.get_parameter("parametrizations.weight.original")
+        else:
+            weight = getattr(module, "weight", None)
+        if isinstance(weight, nn.Parameter) and weight.ndim > 1:
+            axis = 1 if isinstance(module, _ConvTransposeNd) else 0
+            yield weight.movedim(axis, 0).flatten(1)
+
+
+def _squares_off_diagonal(matrix: Float[Tensor, "rows columns"]) -> Float[Tensor, ""]:
+    """Return the sum of squares of W W^T without its diagonal.
+
+    If W has more rows than columns, it is computed from the smaller W^T W, whose sum of squares is
+    the same: the first layer of a generator has thousands of rows.
+    """
+    rows, columns = matrix.shape
+    if rows <= columns:
+        return (matrix @ matrix.T).fill_diagonal_(0).square().sum()
+    return (matrix.T @ matrix).square().sum() - matrix.square().sum(1).square().sum()

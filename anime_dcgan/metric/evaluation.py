@@ -18,6 +18,7 @@ from anime_dcgan.metric.evaluator import Evaluator, Pixels, Values
 from anime_dcgan.run import checkpoint, trusted
 from anime_dcgan.run.settings import Fingerprint, describe_difference
 from anime_dcgan.sampling.sample import sample_images
+from anime_dcgan.sampling.standing import with_standing_statistics
 from anime_dcgan.system import precision
 from anime_dcgan.system.errors import UserError
 
@@ -99,6 +100,7 @@ class Evaluation:
     def _sample(self, contents: Contents, path: Path, truncation: float) -> Pixels:
         generator = checkpoint.build_generator(contents, self.weights, path)
         generator = generator.to(self.device).to(memory_format=torch.channels_last)
+        generator = with_standing_statistics(generator, truncation)
         latents = self.evaluator.latents(generator.latent_dim)
         fast = self.dtype == torch.bfloat16
         with precision.autocast(fast, self.device.type):

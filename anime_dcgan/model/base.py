@@ -25,10 +25,13 @@ class Generator(nn.Module):
             image depends on the latent alone. Otherwise `forward` and `synthesise` take noise of
             shape (n, noise_dim); without it they draw noise in training, and use that of
             `fixed_noise` for all images in evaluation mode.
+        standing_statistics: True if truncated latents need statistics of batch normalisation of
+            their own, as `sampling.standing` computes them.
     """
 
     latent_dim: int
     noise_dim: int = 0
+    standing_statistics: bool = False
 
     def __init__(self, latent_dim: int) -> None:
         super().__init__()

@@ -3,8 +3,11 @@
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn.functional import conv2d, conv_transpose2d, pad, pixel_shuffle
-from torch.nn.utils.parametrizations import spectral_norm
+from torch.nn.functional import conv2d, conv_transpose2d, normalize, pad, pixel_shuffle
+from torch.nn.utils.parametrizations import _SpectralNorm
+from torch.nn.utils.parametrize import register_parametrization
+
+from anime_dcgan.system.errors import UserError
 
 
 def normalise_spectrally(network: nn.Module) -> None:
@@ -13,9 +16,38 @@ def normalise_spectrally(network: nn.Module) -> None:
     Each forward pass in training mode takes one step of the power iteration on the weight, reshaped
     to a matrix of its first axis against the others (section 2.1).
     """
-    for module in network.modules():
-        if isinstance(module, nn.Linear | nn.Conv2d):
-            spectral_norm(module)
+    if has_spectral_norm(network):
+        raise UserError("this network has spectral normalisation already: add it only once")
+    layers = [module for module in network.modules() if isinstance(module, nn.Linear | nn.Conv2d)]
+    for layer in layers:
+        register_parametrization(layer, "weight", SpectralNorm(layer.weight))
+
+
+def has_spectral_norm(network: nn.Module) -> bool:
+    """Return True if any weight of the network is divided by its spectral norm."""
+    return any(isinstance(module, SpectralNorm) for module in network.modules())
+
+
+class SpectralNorm(_SpectralNorm):
+    """Torch's spectral normalisation, in float32 and with another evaluation mode.
+
+    In evaluation mode it computes what a pass in training mode would, but keeps the vectors of the
+    power iteration as they are. Torch takes these for the singular vectors, which those of a moving
+    average are not: the weights would be too large.
+    """
+
+    def forward(self, weight: Float[Tensor, "d ..."]) -> Float[Tensor, "d ..."]:
+        if weight.is_meta:  # to which autocast does not apply
+            return weight
+        with torch.autocast(weight.device.type, enabled=False):
+            return super().forward(weight) if self.training else self._evaluate(weight)
+
+    def _evaluate(self, weight: Float[Tensor, "d ..."]) -> Float[Tensor, "d ..."]:
+        matrix = weight.flatten(1)
+        with torch.no_grad():
+            left = normalize(matrix @ self._v, dim=0, eps=self.eps)
+            right = normalize(matrix.T @ left, dim=0, eps=self.eps)
+        return weight / torch.vdot(left, matrix @ right)
 
 
 class Upsample(nn.ConvTranspose2d):

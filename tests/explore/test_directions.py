@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from anime_dcgan.explore import directions
-from anime_dcgan.model import base, dcgan, radford
+from anime_dcgan.model import base, biggan, dcgan, radford
 from anime_dcgan.system.errors import UserError
 
 
@@ -53,6 +53,24 @@ def stretch(generator: base.Generator, vector: Tensor) -> float:
         generator(torch.stack([vector, torch.zeros_like(vector)]))
     hook.remove()
     return float((outputs[0][0] - outputs[0][1]).norm())
+
+
+def test_sefa_finds_directions_of_each_chunk_of_a_latent():
+    torch.manual_seed(0)
+    generator = biggan.Generator(latent_dim=9, width=4, image_size=16).eval()
+    found = directions.find(generator, "sefa", 9)
+    first = generator.project.weight
+    chunks = [direction.vector.unflatten(0, (3, 3)) for direction in found]
+    assert all(int(chunk.any(1).sum()) == 1 for chunk in chunks)
+    of_first = [chunk[0] for chunk in chunks if chunk[0].any()]
+    assert len(of_first) == 3
+    expected = torch.linalg.svd(first).Vh[0]
+    assert abs(of_first[0] @ expected).item() == pytest.approx(1, abs=1e-3)
+
+
+def test_pca_finds_directions_of_a_generator_with_chunks():
+    generator = biggan.Generator(latent_dim=9, width=4, image_size=16).eval()
+    assert len(directions.find(generator, "pca", 9)) == 9
 
 
 def test_sefa_finds_the_directions_that_move_the_first_layer_most(generator: base.Generator):

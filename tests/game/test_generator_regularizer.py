@@ -4,11 +4,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from anime_dcgan.game.generator_regularizer import GeneratorRegularizer, LazyPenalty
+from anime_dcgan.game.generator_regularizer import GeneratorRegularizer, LazyPenalty, Orthogonal
 from anime_dcgan.game.loss import BCE
 from anime_dcgan.game.regularizer import Regularizer
 from anime_dcgan.game.step import Game
 from anime_dcgan.model.base import Generator
+from anime_dcgan.model.layers import normalise_spectrally
 from anime_dcgan.system.errors import UserError
 
 
@@ -86,3 +87,25 @@ def test_a_lazy_penalty_is_due_every_interval_steps_and_weighs_as_much_on_averag
 def test_settings_that_are_no_penalty_are_refused(settings: dict[str, float]):
     with pytest.raises(UserError, match="use generator_regularizer"):
         LazyPenalty(**settings)  # type: ignore[arg-type]
+
+
+def test_the_orthogonal_penalty_has_the_gradient_of_the_paper():
+    """|W W^T * (1 - I)|^2 has the gradient 4 (W W^T * (1 - I)) W; embeddings have none."""
+    torch.manual_seed(0)
+    tall, wide, transposed = nn.Linear(3, 7), nn.Conv2d(2, 5, 3), nn.ConvTranspose2d(4, 3, 2)
+    normalised = nn.Linear(4, 3)
+    normalise_spectrally(normalised)
+    layers = [tall, wide, transposed, normalised, nn.Embedding(6, 2), nn.BatchNorm2d(3)]
+    penalty = Orthogonal(weight=0.3).penalty(nn.ModuleList(layers), torch.zeros(1, 1))
+    weights = [
+        *(tall.weight, wide.weight, transposed.weight),
+        normalised.get_parameter("parametrizations.weight.original"),
+    ]
+    total = 0.0
+    for weight, gradient in zip(weights, torch.autograd.grad(penalty, weights), strict=True):
+        rows = 1 if weight is transposed.weight else 0
+        matrix, ours = (each.detach().movedim(rows, 0).flatten(1) for each in (weight, gradient))
+        off_diagonal = matrix @ matrix.T * (1 - torch.eye(len(matrix)))
+        torch.testing.assert_close(ours, 0.3 * 4 * off_diagonal @ matrix)
+        total += 0.3 * off_diagonal.square().sum().item()
+    assert penalty.item() == pytest.approx(total)

@@ -9,13 +9,13 @@ import pytest
 import torch
 from PIL import Image
 
-from anime_dcgan.model import dcgan, radford
+from anime_dcgan.model import biggan, dcgan, radford
 from anime_dcgan.sampling import sample
 from anime_dcgan.sampling.film import film, write_film
 from anime_dcgan.sampling.latent import latent_of_seed, latents_of_seeds
 
 
-@pytest.fixture(params=[dcgan, radford])
+@pytest.fixture(params=[dcgan, radford, biggan])
 def generator(request):
     torch.manual_seed(0)
     return request.param.Generator(latent_dim=20, width=16, image_size=32).eval()
@@ -41,7 +41,7 @@ def test_a_generator_that_draws_random_numbers_leaves_the_random_state_alone(gen
 
 def test_images_are_sampled_in_batches(generator):
     sizes: list[int] = []
-    generator.register_forward_hook(lambda module, inputs, images: sizes.append(len(images)))
+    generator.to_rgb.register_forward_hook(lambda module, inputs, images: sizes.append(len(images)))
     images = sample.sample_images(generator, latents_of_seeds(range(50), 20), batch_size=16)
     assert len(images) == 50
     assert sizes == [16, 16, 16, 2]

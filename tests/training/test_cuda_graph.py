@@ -80,6 +80,7 @@ def assert_close_weights(one: GAN, other: GAN) -> None:
     [
         ("dcgan", ["loss=bce"]),
         ("radford", ["loss=bce"]),
+        ("biggan", ["loss=hinge", "generator_regularizer=orthogonal"]),
         ("radford", ["loss=relativistic", *MINIBATCH_STD]),
         ("dcgan", ["loss=hinge", "optimizer=sgd", "model.discriminator.spectral_norm=true"]),
         (

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from anime_dcgan.model.layers import normalise_spectrally
 from anime_dcgan.training import ema
 
 
@@ -36,3 +37,20 @@ def test_batch_statistics_are_averaged_and_counters_copied():
         expected = torch.lerp(getattr(current, name), getattr(before, name), 0.75)
         torch.testing.assert_close(getattr(average, name), expected)
     assert average.num_batches_tracked == 1
+
+
+def test_averaged_weights_have_a_spectral_norm_of_one():
+    """The averaged vectors of the power iteration are no singular vectors of averaged weights."""
+    torch.manual_seed(0)
+    current = nn.Linear(8, 6)
+    normalise_spectrally(current)
+    average = copy.deepcopy(current).eval()
+    original = current.get_parameter("parametrizations.weight.original")
+    norms: list[float] = []
+    for _ in range(200):
+        original.data += 0.05 * torch.randn(6, 8)
+        current(torch.zeros(1, 8))
+        ema.update(average, current, 0.8)
+        norms.append(torch.linalg.matrix_norm(average.weight, ord=2).item())
+    assert max(norms) < 1.05  # 1.3 with the averaged vectors as they are
+    assert min(norms) > 0.99

@@ -160,7 +160,8 @@ def _portraits(renderer: Renderer, faces: list[Face], job: Job) -> Iterator[byte
 def _frames(
     renderer: Renderer, faces: list[Face], frames_per_face: int, scale: int, job: Job
 ) -> Iterator[np.ndarray]:
-    generator = renderer.model(*faces[0].generator).generator
+    truncation = max(face.truncation for face in faces)
+    generator = renderer.model(*faces[0].generator).truncated(truncation)
     latents, noise = renderer.latents(faces), renderer.noise(faces)
     frames = film_through(generator, latents, frames_per_face, noise)
     for number, pixels in enumerate(frames, 1):

@@ -1,0 +1,50 @@
+"""Standing statistics: batch normalisation for truncated latents."""
+
+import copy
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from anime_dcgan.model.base import Generator
+
+PASSES = 16
+BATCH = 32  # latents per pass
+SEED = 0x57A7
+
+G = TypeVar("G", bound=Generator)
+
+
+@torch.inference_mode(False)
+@torch.no_grad()
+def with_standing_statistics(generator: G, truncation: float) -> G:
+    """Return the generator with statistics of batch normalisation that fit truncated latents.
+
+    The running statistics of the training are those of all latents, and too wide for truncated
+    ones. As in BigGAN (arXiv 1809.11096) they are replaced by the means over `PASSES` forward
+    passes in training mode, here with fixed latents: the same weights and the same truncation
+    always give the same statistics. They are computed in float32, on a copy that shares its weights
+    with the generator, which other threads may use meanwhile.
+
+    A truncation of 1 keeps the running statistics, and so do generators that do not ask for
+    standing ones. Where truncation only scales the latents, as for `radford`, a normalisation with
+    standing statistics would undo it.
+    """
+    if truncation == 1 or not generator.standing_statistics:
+        return generator
+    shared: dict[int, Tensor] = {id(weight): weight for weight in generator.parameters()}
+    standing = copy.deepcopy(generator, shared).eval()
+    for module in standing.modules():
+        if isinstance(module, _BatchNorm):
+            module.reset_running_stats()
+            module.momentum = None  # the mean of all passes
+            module.train()
+    weight = next(generator.parameters())
+    random = torch.Generator().manual_seed(SEED)
+    latents = torch.randn(PASSES, BATCH, generator.latent_dim, generator=random).to(weight)
+    noise = generator.fixed_noise(range(BATCH)).to(weight)
+    with torch.autocast(weight.device.type, enabled=False):
+        for some in latents:
+            standing.synthesise(standing.truncate(standing.styles(some), truncation), noise)
+    return standing.eval()

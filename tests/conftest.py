@@ -35,6 +35,7 @@ NARROW = {
     "radford": ("model.width=3",),
     "r3gan": ("model.width=8", "model.group_size=4", "model.blocks=1"),
     "biggan": ("model.width=2",),
+    "stylegan2": ("model.width=8", "model.channel_base=64", "model.style_dim=6"),
 }
 
 

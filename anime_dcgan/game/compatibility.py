@@ -1,8 +1,9 @@
-"""Combinations of networks, loss, regularizer and augmentation that cannot work together."""
+"""Combinations of networks, loss, regularizers and augmentation that cannot work together."""
 
 from torch import nn
 
 from anime_dcgan.game.augment import Augment
+from anime_dcgan.game.generator_regularizer import GeneratorRegularizer
 from anime_dcgan.game.loss import AdversarialLoss
 from anime_dcgan.game.regularizer import Regularizer, WeightClip
 from anime_dcgan.model.coupling import has_batch_norm
@@ -35,6 +36,16 @@ def check_compatibility(
         raise UserError(
             "augment=ada measures overfitting by the signs of the logits of real images, but "
             f"{name} depends on differences of logits only: use augment=diffaugment"
+        )
+
+
+def check_generator(generator: nn.Module, regularizer: GeneratorRegularizer) -> None:
+    """Raise `UserError` if the generator and its regularizer contradict each other."""
+    if regularizer.per_image_gradients and has_batch_norm(generator):
+        raise UserError(
+            f"{type(regularizer).__name__} needs the gradient of each image on its own, but this "
+            "generator has batch normalisation, which mixes the images: use "
+            "generator_regularizer=none, or model=stylegan2"
         )
 
 

@@ -20,25 +20,30 @@ from typing import Any
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 from torch.autograd.graph import Node
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
+Network = Callable[[Tensor], Tensor]
+"""Maps inputs to one number each; a module, or a function of one."""
 
-def input_gradient(network: nn.Module, inputs: Float[Tensor, "n ..."]) -> Float[Tensor, "n ..."]:
-    """Return d sum(network(x)) / dx at `inputs`, differentiable with respect to the weights."""
+
+def input_gradient(network: Network, inputs: Float[Tensor, "n ..."]) -> Float[Tensor, "n ..."]:
+    """Return d sum(network(x)) / dx at `inputs`; see `outputs_and_input_gradient`."""
     return outputs_and_input_gradient(network, inputs)[1]
 
 
 def outputs_and_input_gradient(
-    network: nn.Module, inputs: Float[Tensor, "n ..."]
+    network: Network, inputs: Float[Tensor, "n ..."]
 ) -> tuple[Float[Tensor, " n"], Float[Tensor, "n ..."]]:
     """Return network(x) and d sum(network(x)) / dx at `inputs`.
 
-    Both are differentiable with respect to the network's weights, not with respect to `inputs`.
+    Both are differentiable with respect to the network's weights, and with respect to whatever
+    `inputs` are computed from, if they require a gradient.
     """
-    inputs = inputs.detach().requires_grad_(True)
+    if not inputs.requires_grad:
+        inputs = inputs.detach().requires_grad_(True)
     with torch.enable_grad():
         with (fast := _FastGradients(inputs)):
             outputs = network(inputs)
@@ -103,9 +108,9 @@ class _FastGradients(TorchFunctionMode):
         return False
 
 
-def _node(leaf: Tensor) -> Node:
-    """Return the node of the graph that stands for a tensor with gradient and no history."""
-    view = leaf.view_as(leaf).grad_fn
+def _node(tensor: Tensor) -> Node:
+    """Return the node of the graph that stands for a tensor with gradient."""
+    view = tensor.view_as(tensor).grad_fn
     assert view is not None
     node = view.next_functions[0][0]
     assert node is not None

@@ -74,8 +74,8 @@ def duality_gap(
     discriminator_gain = value(response, real, latents) - before
 
     response = _responding(game)
-    for batch in batches:
-        response.generator_step(batch, draw_latents)
+    for index, batch in enumerate(batches):
+        response.generator_step(batch, draw_latents, step + index)
     return DualityGap(discriminator_gain, before - value(response, real, latents))
 
 

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Iterator
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float
@@ -9,6 +10,8 @@ from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvTransposeNd
 from torch.nn.utils.parametrize import is_parametrized
 
+from anime_dcgan.game.double_backward import input_gradient
+from anime_dcgan.model.base import Generator
 from anime_dcgan.system.errors import UserError
 
 
@@ -20,6 +23,9 @@ class GeneratorRegularizer(nn.Module):
 
     interval: int = 1
     """Number of steps from one penalty to the next."""
+
+    per_image_gradients: ClassVar[bool] = False
+    """True if the gradient of an image must not depend on the other images of its batch."""
 
     def at(self, step: int) -> "GeneratorRegularizer":
         """Return the regularizer for the generator's step of this index, from 0."""
@@ -112,3 +118,69 @@ def _squares_off_diagonal(matrix: Float[Tensor, "rows columns"]) -> Float[Tensor
     if rows <= columns:
         return (matrix @ matrix.T).fill_diagonal_(0).square().sum()
     return (matrix.T @ matrix).square().sum() - matrix.square().sum(1).square().sum()
+
+
+class PathLength(LazyPenalty):
+    """weight * (|J^T y| - a)^2: path length regularization of arXiv 1912.04958, section 3.2.
+
+    J is the Jacobian of an image with respect to its styles, y is a random image of variance 1 per
+    pixel, divided by sqrt(h * w), and a is the running mean of the lengths, which are
+    root mean squares over the layers that take a style. Equal steps of a style then change the
+    image by equal amounts. The styles of a plain generator are its latents.
+
+    It is computed in float32, whatever the precision of the training.
+
+    Parameters:
+        batch_fraction: fraction of the batch for which it is computed.
+        decay: decay of the running mean, per batch.
+    """
+
+    per_image_gradients = True
+    mean_length: Tensor
+
+    def __init__(
+        self,
+        weight: float = 2.0,
+        interval: int = 4,
+        batch_fraction: float = 0.5,
+        decay: float = 0.99,
+    ) -> None:
+        super().__init__(weight, interval)
+        if not 0 < batch_fraction <= 1:
+            raise UserError(
+                f"generator_regularizer.batch_fraction={batch_fraction} is not a part of a batch: "
+                "use generator_regularizer.batch_fraction=0.5"
+            )
+        if not 0 <= decay < 1:
+            raise UserError(
+                f"generator_regularizer.decay={decay} is not in [0, 1): "
+                "use generator_regularizer.decay=0.99"
+            )
+        self.batch_fraction = batch_fraction
+        self.decay = decay
+        self.register_buffer("mean_length", torch.zeros(()))
+
+    def penalty(
+        self, generator: nn.Module, latents: Float[Tensor, "n latent_dim"]
+    ) -> Float[Tensor, ""]:
+        assert isinstance(generator, Generator)
+        count = max(1, round(self.batch_fraction * len(latents)))
+        lengths = path_lengths(generator, latents[:count])
+        self.mean_length.lerp_(lengths.detach().mean(), 1 - self.decay)
+        return self.weight * (lengths - self.mean_length.clone()).square().mean()
+
+
+def path_lengths(
+    generator: Generator, latents: Float[Tensor, "n latent_dim"]
+) -> Float[Tensor, " n"]:
+    """Return |J^T y| of each image, in float32, differentiable in the weights."""
+
+    def projections(styles: Float[Tensor, "n _ _"]) -> Float[Tensor, " n"]:
+        images = generator.synthesise(styles)
+        height, width = images.shape[2:]
+        directions = torch.randn_like(images) / (height * width) ** 0.5
+        return (images * directions).sum((1, 2, 3))
+
+    with torch.autocast(latents.device.type, enabled=False):
+        gradient = input_gradient(projections, generator.styles(latents))
+    return (gradient.square().sum(2).mean(1) + 1e-12).sqrt()  # sqrt is not differentiable at 0

@@ -12,7 +12,10 @@ NOISE_SEED = 0x40000000  # of noise for images that have no seed
 
 
 class Generator(nn.Module):
-    """Map latents of shape (n, latent_dim) to images of shape (n, 3, h, w) in [-1, 1].
+    """Map latents of shape (n, latent_dim) to images of shape (n, 3, h, w).
+
+    Real images lie in [-1, 1]. So do the images of a generator that ends with a tanh; those of
+    others may exceed it, and are clipped when they become pixels (`sampling.image.to_uint8`).
 
     The images are computed from styles, one for each layer that takes one, and the styles are
     computed from the latents. A plain generator defines `forward` alone: its only style is the
@@ -52,7 +55,7 @@ class Generator(nn.Module):
         styles: Float[Tensor, "n style_layers style_dim"],
         noise: Float[Tensor, "n noise_dim"] | None = None,
     ) -> Float[Tensor, "n 3 h w"]:
-        """Return images in [-1, 1]."""
+        """Return the images of these styles."""
         return self(styles.squeeze(1))
 
     def truncate(

@@ -1,9 +1,11 @@
 """Layers that torch lacks, and layers that train faster than torch's equivalents."""
 
+import math
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn.functional import conv2d, conv_transpose2d, normalize, pad, pixel_shuffle
+from torch.nn.functional import conv2d, conv_transpose2d, linear, normalize, pad, pixel_shuffle
 from torch.nn.utils.parametrizations import _SpectralNorm
 from torch.nn.utils.parametrize import register_parametrization
 
@@ -122,3 +124,65 @@ class MinibatchStd(nn.Module):
         deviation = (variance + 1e-8).sqrt().mean((1, 2, 3))  # sqrt is not differentiable at 0
         channel = deviation.repeat_interleave(group).to(maps.dtype).view(-1, 1, 1, 1)
         return torch.cat([maps, channel.expand(-1, 1, *maps.shape[2:])], dim=1)
+
+
+class EqualisedLinear(nn.Linear):
+    """Linear layer at an equalised learning rate: arXiv 1710.10196, section 4.1.
+
+    The weights are stored as N(0, 1) / rate and multiplied by gain * rate / sqrt(in_features) when
+    they are used. A step of Adam, whose size does not depend on that of the gradient, then changes
+    all layers in proportion to their weights. The factor is applied to the inputs, which are fewer
+    than the weights.
+
+    Parameters:
+        bias: initial value of the outputs' bias.
+        rate: multiplier of the learning rate of weights and biases.
+        gain: factor of the outputs, for instance of an activation that follows.
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        bias: float = 0.0,
+        rate: float = 1.0,
+        gain: float = 1.0,
+    ) -> None:
+        super().__init__(in_features, out_features)
+        nn.init.normal_(self.weight, std=1 / rate)
+        nn.init.constant_(self.bias, bias / rate)
+        self.weight_scale = gain * rate / math.sqrt(in_features)
+        self.bias_scale = gain * rate
+
+    def forward(self, input: Float[Tensor, "n c"]) -> Float[Tensor, "n d"]:
+        return linear(self.weight_scale * input, self.weight, self.bias_scale * self.bias)
+
+
+class EqualisedConv(nn.Conv2d):
+    """Convolution at an equalised learning rate: see `EqualisedLinear`.
+
+    Parameters:
+        gain: factor of the outputs, for instance of an activation that follows.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int,
+        stride: int = 1,
+        padding: int = 0,
+        bias: bool = True,
+        gain: float = 1.0,
+    ) -> None:
+        super().__init__(in_channels, out_channels, kernel_size, stride, padding, bias=bias)
+        nn.init.normal_(self.weight)
+        if self.bias is not None:
+            nn.init.zeros_(self.bias)
+        self.weight_scale = gain / math.sqrt(in_channels * kernel_size**2)
+        self.bias_scale = gain
+
+    def forward(self, input: Float[Tensor, "n c h w"]) -> Float[Tensor, "n d _ _"]:
+        bias = None if self.bias is None else self.bias_scale * self.bias
+        weight = self.weight_scale * self.weight
+        return conv2d(input, weight, bias, self.stride, self.padding)

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from anime_dcgan.game.augment import Augment
-from anime_dcgan.game.compatibility import check_compatibility
+from anime_dcgan.game.compatibility import check_compatibility, check_generator
 from anime_dcgan.game.generator_regularizer import GeneratorRegularizer
 from anime_dcgan.game.loss import AdversarialLoss
 from anime_dcgan.game.regularizer import Regularizer
@@ -78,6 +78,8 @@ class GAN(lightning.LightningModule):
     ) -> None:
         super().__init__()
         augment = augment or Augment()
+        generator_regularizer = generator_regularizer or GeneratorRegularizer()
+        check_generator(generator, generator_regularizer)
         check_compatibility(discriminator, loss, regularizer, augment, fakes_per_real)
         _check_settings(critic_steps, fakes_per_real, ema_halflife_kimg)
         _check_step_settings(clip_gradient_norm, accumulate)
@@ -87,7 +89,7 @@ class GAN(lightning.LightningModule):
         self.generator_ema = copy.deepcopy(self.generator).requires_grad_(False)
         self.loss = loss
         self.regularizer = regularizer
-        self.generator_regularizer = generator_regularizer or GeneratorRegularizer()
+        self.generator_regularizer = generator_regularizer
         self.augment = augment
         self.make_optimizer = optimizer
         self.critic_steps = critic_steps

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from anime_dcgan.game.double_backward import input_gradient, outputs_and_input_gradient
-from anime_dcgan.model import dcgan, r3gan, radford
+from anime_dcgan.model import dcgan, r3gan, radford, stylegan2
 from benchmarks.penalty import torch_gradient
 
 SIZE = 16
@@ -95,6 +95,7 @@ CRITICS: dict[str, Callable[[], nn.Module]] = {
         width=8, batch_norm=False, image_size=SIZE, minibatch_std=4
     ),
     "r3gan": lambda: initialised(r3gan.Discriminator(8, group_size=4, image_size=SIZE)),
+    "stylegan2": lambda: stylegan2.Discriminator(width=4, image_size=SIZE),
     "mixed": MixedLayers,
     "weights_from_input": WeightsFromInput,
     "ignored_value": IgnoredValue,

@@ -4,10 +4,18 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from anime_dcgan.game.generator_regularizer import GeneratorRegularizer, LazyPenalty, Orthogonal
+from anime_dcgan.game.compatibility import check_generator
+from anime_dcgan.game.generator_regularizer import (
+    GeneratorRegularizer,
+    LazyPenalty,
+    Orthogonal,
+    PathLength,
+    path_lengths,
+)
 from anime_dcgan.game.loss import BCE
 from anime_dcgan.game.regularizer import Regularizer
 from anime_dcgan.game.step import Game
+from anime_dcgan.model import dcgan, radford, stylegan2
 from anime_dcgan.model.base import Generator
 from anime_dcgan.model.layers import normalise_spectrally
 from anime_dcgan.system.errors import UserError
@@ -109,3 +117,72 @@ def test_the_orthogonal_penalty_has_the_gradient_of_the_paper():
         torch.testing.assert_close(ours, 0.3 * 4 * off_diagonal @ matrix)
         total += 0.3 * off_diagonal.square().sum().item()
     assert penalty.item() == pytest.approx(total)
+
+
+class LinearGenerator(Generator):
+    """Images of 2 x 3 px that are A z."""
+
+    def __init__(self) -> None:
+        super().__init__(latent_dim=4)
+        self.matrix = nn.Parameter(torch.randn(18, 4))
+
+    def forward(self, latents: Tensor) -> Tensor:
+        return (latents @ self.matrix.T).unflatten(1, (3, 2, 3))
+
+
+def test_the_path_lengths_of_a_linear_generator_are_those_of_the_closed_form():
+    generator = LinearGenerator()
+    torch.manual_seed(1)
+    lengths = path_lengths(generator, torch.randn(5, 4))
+    torch.manual_seed(1)
+    torch.randn(5, 4)
+    directions = torch.randn(5, 18) / 6**0.5
+    expected = (directions @ generator.matrix).norm(dim=1)
+    torch.testing.assert_close(lengths, expected)
+
+
+def test_path_length_is_the_squared_distance_from_a_running_mean_of_half_of_the_batches():
+    generator, regularizer = LinearGenerator(), PathLength(weight=3.0, interval=4)
+    latents, mean = torch.randn(6, 4), 0.0
+    for step in (0, 4):
+        torch.manual_seed(step)
+        penalty = torch.as_tensor(regularizer.at(step).penalty(generator, latents))
+        torch.manual_seed(step)
+        lengths = path_lengths(generator, latents[:3]).detach()
+        mean += 0.01 * (lengths.mean().item() - mean)
+        expected = 4 * 3 * (lengths - mean).square().mean()
+        assert penalty.item() == pytest.approx(expected.item(), rel=1e-4)
+    assert regularizer.state_dict()["mean_length"].item() == pytest.approx(mean)
+
+
+def test_path_lengths_have_the_gradients_of_torch_in_every_weight():
+    generator = stylegan2.Generator(5, 6, width=8, mixing=0.5, image_size=16).double()
+    latents = torch.randn(4, 5, dtype=torch.double)
+    torch.manual_seed(2)
+    path_lengths(generator, latents).sum().backward()
+    ours = [weight.grad for weight in generator.parameters()]
+    generator.zero_grad()
+    torch.manual_seed(2)
+    styles = generator.styles(latents)
+    images = generator.synthesise(styles)
+    outputs = (images * torch.randn_like(images) / 16).sum()
+    (slopes,) = torch.autograd.grad(outputs, styles, create_graph=True)
+    slopes.square().sum(2).mean(1).sqrt().sum().backward()
+    assert any(weight is not None for weight in ours[:4])  # of the mapping network
+    for mine, weight in zip(ours, generator.parameters(), strict=True):
+        if weight.grad is not None:
+            assert mine is not None
+            torch.testing.assert_close(mine, weight.grad)
+
+
+def test_path_length_refuses_batch_normalisation_with_a_fix():
+    with pytest.raises(UserError, match="use generator_regularizer=none, or model=stylegan2"):
+        check_generator(radford.Generator(width=2, image_size=16), PathLength())
+    check_generator(radford.Generator(width=2, image_size=16), GeneratorRegularizer())
+    check_generator(dcgan.Generator(width=2, image_size=16), PathLength())
+
+
+@pytest.mark.parametrize("settings", [{"batch_fraction": 0.0}, {"decay": 1.0}])
+def test_settings_that_are_no_running_mean_are_refused(settings: dict[str, float]):
+    with pytest.raises(UserError, match="use generator_regularizer"):
+        PathLength(**settings)  # type: ignore[arg-type]

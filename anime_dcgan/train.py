@@ -36,7 +36,7 @@ from anime_dcgan.cli.overrides import (
 )
 from anime_dcgan.run.outcome import best_distance
 from anime_dcgan.run.runs import by_epoch
-from anime_dcgan.system.console import is_first_process, is_launched_in_parallel, log
+from anime_dcgan.system.console import is_first_process, launched_processes, log
 from anime_dcgan.system.errors import UserError
 from anime_dcgan.system.reader import is_regular, modified, read_object
 from anime_dcgan.training.job import SWEEP_JOB, exclusive, last_checkpoint, train_in
@@ -182,7 +182,7 @@ def main() -> None:
     normalise_arguments()
     argv = sys.argv[1:]
     check_run_name(argv)
-    if is_launched_in_parallel():
+    if launched_processes() > 1:
         _share_folder(argv)
     if not names_run(argv) and not shows_info(argv):
         if is_sweep(argv):
@@ -198,7 +198,12 @@ def main() -> None:
 
 
 def _share_folder(argv: list[str]) -> None:
-    """Require a folder that all processes name alike, and let only the first one write to it."""
+    """Require one run whose folder all processes name alike; only the first one writes to it."""
+    if is_sweep(argv):
+        fail(
+            "torchrun and srun start several processes of one training, and not of a sweep: start "
+            "the sweep without them, with trainer.devices=2"
+        )
     if not names_run(argv):
         fail(
             "torchrun and srun start several processes of one training: name its folder, run=first"

@@ -264,6 +264,7 @@ def test_the_pixels_of_the_faces_decide_on_resume(small: Small, tmp_path: Path):
         ("trainer.max_time=abc", "DD:HH:MM:SS.* use trainer.max_time=null"),
         ("trainer.devices=0", "trainer.devices=1"),
         ("trainer.val_check_interval=100", "use callbacks.quality.every_kimg=20"),
+        ("trainer.join_minutes=nan", "use trainer.join_minutes=10"),
         ("callbacks.samples.every_epochs=0", "use callbacks.samples.every_epochs=1, or null"),
         ("callbacks.checkpointer.every_kimg=-1", "use callbacks.checkpointer.every_kimg=1, or"),
         ("callbacks.quality.training=0", "use callbacks.quality.training=10000"),

@@ -31,7 +31,12 @@ from anime_dcgan.cli.overrides import (
 )
 from anime_dcgan.cli.signatures import check_settings
 from anime_dcgan.system.console import log, replace_unprintable
-from anime_dcgan.system.errors import UserError, explain_storage_error, first_line
+from anime_dcgan.system.errors import (
+    ReportedError,
+    UserError,
+    explain_storage_error,
+    first_line,
+)
 from anime_dcgan.system.memory import is_out_of_memory
 from anime_dcgan.system.paths import CONF_DIR
 
@@ -66,6 +71,8 @@ def command(name: str, **checks: Check) -> Callable[[Task], Callable[[], None]]:
                 return task(config)
             except BrokenPipeError:
                 _stop_printing()
+            except ReportedError:
+                raise SystemExit(USER_ERROR) from None
             except Exception as error:
                 message = user_message(error)
                 if message is None or FULL_ERROR in os.environ:

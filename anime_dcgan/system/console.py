@@ -25,10 +25,11 @@ def is_first_process() -> bool:
     return all(os.environ.get(name, "0") == "0" for name in RANKS)
 
 
-def is_launched_in_parallel() -> bool:
-    """Return True if torchrun or srun started this command several times, as one training."""
-    by_torchrun = "TORCHELASTIC_RUN_ID" in os.environ and os.environ.get("WORLD_SIZE", "1") != "1"
-    return by_torchrun or os.environ.get("SLURM_STEP_NUM_TASKS", "1") != "1"
+def launched_processes() -> int:
+    """Return how many processes torchrun or srun started as one training; 1 without them."""
+    if "TORCHELASTIC_RUN_ID" in os.environ:
+        return int(os.environ.get("WORLD_SIZE", "1"))
+    return int(os.environ.get("SLURM_STEP_NUM_TASKS", "1"))
 
 
 def log(message: str) -> None:

@@ -29,6 +29,10 @@ class NotFoundError(UserError):
     """A requested run, checkpoint or record does not exist, or no longer does."""
 
 
+class ReportedError(UserError):
+    """An error that another process of a distributed training has printed."""
+
+
 def needs_extra(subject: str, extra: str, alternative: str = "") -> UserError:
     """Return the error for a package that only an extra of this project installs.
 

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from hydra.errors import InstantiationException
+from lightning import Trainer
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig, OmegaConf
 
@@ -13,6 +14,9 @@ from anime_dcgan.cli.checks import format_value
 from anime_dcgan.system.errors import UserError, first_line
 from anime_dcgan.system.memory import is_out_of_memory
 from anime_dcgan.system.paths import CONF_DIR
+from anime_dcgan.training.callbacks.interrupt import Interrupted
+from anime_dcgan.training.processes import report_once
+from anime_dcgan.training.strategy import PlayerStrategy
 
 
 @contextmanager
@@ -24,6 +28,21 @@ def keyboard_interrupts() -> Iterator[None]:
         if isinstance(end.__context__, KeyboardInterrupt):
             raise KeyboardInterrupt from None
         raise
+
+
+@contextmanager
+def reported_once(trainer: Trainer) -> Iterator[None]:
+    """Report the error of the process that fails first, and none of the others."""
+    try:
+        yield
+    except Interrupted:  # in all processes
+        raise
+    except Exception as error:
+        store = trainer.strategy.store if isinstance(trainer.strategy, PlayerStrategy) else None
+        other = report_once(error, store, trainer.global_rank) if store is not None else None
+        if other is None:
+            raise
+        raise other from error
 
 
 @contextmanager

@@ -26,7 +26,12 @@ from anime_dcgan.training.callbacks.progress import ProgressBar
 from anime_dcgan.training.callbacks.provenance import Provenance
 from anime_dcgan.training.callbacks.threads import restored_threads
 from anime_dcgan.training.checkpoint_io import AtomicCheckpointIO
-from anime_dcgan.training.errors import explained_errors, explained_refusals, keyboard_interrupts
+from anime_dcgan.training.errors import (
+    explained_errors,
+    explained_refusals,
+    keyboard_interrupts,
+    reported_once,
+)
 from anime_dcgan.training.forecast import log_forecast
 from anime_dcgan.training.gan import GAN
 from anime_dcgan.training.length import callbacks_of, epoch_now, total_images
@@ -35,7 +40,7 @@ from anime_dcgan.training.optimizers import check_optimizers
 from anime_dcgan.training.outputs import Incomplete, Outputs
 from anime_dcgan.training.records import Records, make_loggers
 from anime_dcgan.training.resume import check_checkpoint
-from anime_dcgan.training.trainer import Trainer, check_trainer
+from anime_dcgan.training.trainer import Trainer, check_launched, check_trainer
 
 __all__ = ["Incomplete", "Interrupted", "Unfinished", "fit"]
 
@@ -72,9 +77,11 @@ def fit(
     module: GAN = instantiate(config.gan)
     data: FacesDataModule = instantiate(config.datamodule)
     trainer = _make_trainer(config, [Provenance(plain), Position(), *callbacks], run_dir)
+    check_launched(trainer)
     with (
         restored_threads(),
         keyboard_interrupts(),
+        reported_once(trainer),
         explained_errors(config),
         _missing_after(trainer.outputs),
     ):
@@ -153,7 +160,8 @@ def _make_trainer(config: DictConfig, extra: Sequence[Callback], run_dir: Path) 
 
 def _silence_lightning() -> None:
     """Silence Lightning's tips, and its warnings about choices that are deliberate here."""
-    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", message=".*smaller than the logging interval")
     warnings.filterwarnings("ignore", message="GPU available but not used")  # trainer=cpu
     warnings.filterwarnings("ignore", message="You requested to overfit")  # FaceBatches repeats

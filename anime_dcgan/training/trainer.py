@@ -8,12 +8,15 @@ import lightning
 from lightning.pytorch.strategies import StrategyRegistry
 from omegaconf import DictConfig
 
+from anime_dcgan.system.console import launched_processes
 from anime_dcgan.system.errors import UserError
 from anime_dcgan.training.callbacks.epochs import Epochs
 from anime_dcgan.training.callbacks.threads import Threads
 from anime_dcgan.training.logger import Persistent
 from anime_dcgan.training.outputs import Outputs
 from anime_dcgan.training.strategy import PlayerStrategy
+
+MAX_MINUTES = 60 * 24 * 365
 
 
 class Trainer(lightning.Trainer):
@@ -24,6 +27,7 @@ class Trainer(lightning.Trainer):
     Parameters:
         threads: number of threads of each process; "auto" chooses the fastest (`Threads`).
         max_epochs: number of epochs; "auto" is 150, or more with few faces (`Epochs`).
+        join_minutes: longest wait for the other processes of a distributed training, minutes.
         settings: as in `lightning.Trainer`.
     """
 
@@ -32,11 +36,17 @@ class Trainer(lightning.Trainer):
         *,
         threads: int | str = "auto",
         max_epochs: int | str = "auto",
+        join_minutes: float = 10.0,
         callbacks: Sequence[lightning.Callback] = (),
         **settings: Any,
     ) -> None:
+        if not 0 < join_minutes < MAX_MINUTES:
+            raise UserError(
+                f"trainer.join_minutes={join_minutes} is not a time in minutes: "
+                "use trainer.join_minutes=10"
+            )
         # what "auto" chooses for several devices; Lightning's own fails on two networks
-        StrategyRegistry.register("ddp", PlayerStrategy, override=True)
+        StrategyRegistry.register("ddp", PlayerStrategy, override=True, join_minutes=join_minutes)
         # first, so that the time of a step does not include that of other callbacks
         first = [Threads(threads), Epochs(max_epochs)]
         epochs = max_epochs if isinstance(max_epochs, int) else -1
@@ -91,11 +101,22 @@ def _check_budget(config: DictConfig) -> None:
         )
 
 
+def check_launched(trainer: lightning.Trainer) -> None:
+    """Raise `UserError` unless torchrun or srun started as many processes as the trainer uses."""
+    launched, used = launched_processes(), trainer.world_size
+    if launched > 1 and launched != used:
+        raise UserError(
+            f"torchrun or srun started {launched} processes, but trainer.devices="
+            f"{used // trainer.num_nodes} and trainer.num_nodes={trainer.num_nodes} use {used}: "
+            f"use trainer.devices={max(1, launched // trainer.num_nodes)}, or start as many"
+        )
+
+
 def _signature() -> inspect.Signature:
     """Return Lightning's signature with our parameters: settings are checked against it."""
     own = inspect.signature(Trainer.__init__).parameters
     parameters = dict(inspect.signature(lightning.Trainer).parameters)
-    parameters |= {name: own[name] for name in ("threads", "max_epochs")}
+    parameters |= {name: own[name] for name in ("threads", "max_epochs", "join_minutes")}
     return inspect.Signature(list(parameters.values()))
 
 

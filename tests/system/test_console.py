@@ -28,9 +28,9 @@ def test_the_first_of_all_processes_prints(monkeypatch, capsys, variables, first
 def test_processes_of_one_training_are_recognised(monkeypatch):
     monkeypatch.delenv("SLURM_STEP_NUM_TASKS", raising=False)
     monkeypatch.setenv("WORLD_SIZE", "2")  # as Lightning sets it for the processes it starts
-    assert not console.is_launched_in_parallel()
+    assert console.launched_processes() == 1
     monkeypatch.setenv("TORCHELASTIC_RUN_ID", "none")
-    assert console.is_launched_in_parallel()
+    assert console.launched_processes() == 2
     monkeypatch.delenv("TORCHELASTIC_RUN_ID")
     monkeypatch.setenv("SLURM_STEP_NUM_TASKS", "2")
-    assert console.is_launched_in_parallel()
+    assert console.launched_processes() == 2

@@ -1,5 +1,6 @@
 """Two processes train one pair of networks."""
 
+import json
 from pathlib import Path
 
 import torch
@@ -12,6 +13,8 @@ SETTINGS = (
     *("gan.clip_gradient_norm=0.5", "gan.ema_halflife_kimg=0.1", "callbacks=none", "logger=none"),
     *("trainer.accelerator=cpu", "trainer.max_epochs=2"),
 )
+
+TWO = ("trainer.accelerator=cpu", "trainer.devices=2", "trainer.max_epochs=2")
 
 
 def test_two_processes_have_the_weights_of_one_with_the_whole_batch(tmp_path: Path):
@@ -50,3 +53,12 @@ def test_two_processes_fail_together_if_nothing_can_be_saved(tmp_path: Path):
     )
     assert "error: the end of this run could not be saved" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_an_error_in_one_process_is_reported_once_and_ends_both(tmp_path: Path):
+    fail = "+callbacks.fail._target_=tests.training.failing_process.FailingProcess"
+    result = run("train", *TINY, *TWO, fail, "run=two", cwd=tmp_path, status=2)
+    errors = [line for line in result.stderr.splitlines() if "rror" in line]
+    assert errors == ["error: process 1: its disk is full"]
+    failure = json.loads((tmp_path / "outputs/two/failure.json").read_text())
+    assert "process 1: its disk is full" in failure.values()

@@ -170,7 +170,7 @@ def test_poor_trials_are_pruned_and_failed_trials_recorded(call: Call, tmp_path:
     (failed,) = trials(tmp_path / "outputs/a")
     assert failed.state == TrialState.FAIL
     failure = json.loads((tmp_path / "outputs/a/trial=0000/failure.json").read_text())
-    assert failure["message"].endswith("use augment=diffaugment")
+    assert failure["message"].endswith("use augment=ada_fixed")
     call("search", *SMALL, "run=b", "seed=0,1", "trials=1", cwd=tmp_path, status=2)
     (pruned,) = trials(tmp_path / "outputs/b")
     assert pruned.state == TrialState.PRUNED and pruned.last_step == 3

@@ -13,7 +13,11 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from anime_dcgan.game.transformations import transform_colours, transform_geometry
+from anime_dcgan.game.transformations import (
+    Probability,
+    transform_colours,
+    transform_geometry,
+)
 from anime_dcgan.system.errors import UserError
 
 Images = Float[Tensor, "n 3 h w"]
@@ -42,7 +46,26 @@ class Augment(nn.Module):
         return {"augmented": self}
 
 
-class Flip(Augment):
+class Occasional(Augment):
+    """Base class of augmentations that change each image independently with one probability.
+
+    Parameters:
+        probability: in [0, 1]. A ramp replaces the attribute by a tensor (training/ramps.py).
+    """
+
+    probability: Probability
+
+    def __init__(self, probability: float) -> None:
+        super().__init__()
+        if not 0 <= probability <= 1:
+            raise UserError(
+                f"augment.probability={probability} is not a probability: "
+                "use augment.probability=0.5"
+            )
+        self.probability = probability
+
+
+class Flip(Occasional):
     """Mirror each image, real or fake, independently with the same probability.
 
     The discriminator then cannot distinguish a face from its mirror image, so the generator may
@@ -51,13 +74,7 @@ class Flip(Augment):
     """
 
     def __init__(self, probability: float = 0.5) -> None:
-        super().__init__()
-        if not 0 <= probability <= 1:
-            raise UserError(
-                f"augment.probability={probability} is not a probability: "
-                "use augment.probability=0.5"
-            )
-        self.probability = probability
+        super().__init__(probability)
 
     def forward(self, images: Images) -> Images:
         flipped = torch.rand(len(images), device=images.device) < self.probability
@@ -125,6 +142,54 @@ class DiffAugment(Augment):
                 changed = _translate(changed, self.translation)
             if self.cutout:
                 changed = _cut_out(changed, self.cutout)
+            return changed.to(images.dtype)
+
+
+class FixedADA(Occasional):
+    """The transformations of ADA at a probability that does not adapt, as in R3GAN.
+
+    R3GAN (arXiv 2501.05441) raises the probability from 0 to 0.3 over the training, because the
+    logits of its loss have no sign that ADA could follow.
+
+    Parameters:
+        probability: of each transformation of an image.
+        pixels: mirroring, quarter turns and shifts by whole pixels.
+        geometry: scale and rotation.
+        colours: probability of brightness, contrast, luma flip, hue and saturation, as a fraction
+            of `probability`.
+        cutout: side of the square that is set to 0, as in `DiffAugment`.
+    """
+
+    def __init__(
+        self,
+        probability: float = 0.3,
+        pixels: bool = True,
+        geometry: bool = True,
+        colours: float = 0.5,
+        cutout: float = 0.5,
+    ) -> None:
+        super().__init__(probability)
+        for name, value in (("colours", colours), ("cutout", cutout)):
+            if not 0 <= value <= 1:
+                raise UserError(
+                    f"augment.{name}={value} is not in [0, 1]: use augment.{name}=0.5, or 0 to "
+                    "disable it"
+                )
+        self.pixels = pixels
+        self.geometry = geometry
+        self.colours = colours
+        self.cutout = cutout
+
+    def forward(self, images: Images) -> Images:
+        p = self.probability
+        with torch.autocast(images.device.type, enabled=False):
+            changed = images.float()
+            if self.pixels or self.geometry:
+                changed = transform_geometry(changed, p, self.pixels, self.geometry)
+            if self.colours:
+                changed = transform_colours(changed, self.colours * p)
+            if self.cutout:
+                changed = _cut_out(changed, self.cutout, p)
             return changed.to(images.dtype)
 
 
@@ -239,9 +304,14 @@ def _translate(images: Images, fraction: float) -> Images:
     return images
 
 
-def _cut_out(images: Images, fraction: float) -> Images:
-    """Set a square of that fraction of the sides to 0, centred at a random point of each image."""
+def _cut_out(images: Images, fraction: float, probability: Probability | None = None) -> Images:
+    """Set a square of that fraction of the sides to 0, centred at a random point of each image.
+
+    None stands for a probability of 1 without a draw.
+    """
     hidden = torch.ones((), dtype=torch.bool, device=images.device)
+    if probability is not None:
+        hidden = torch.rand(len(images), 1, 1, 1, device=images.device) < probability
     for axis in (2, 3):
         length = images.shape[axis]
         side = _rounded(fraction * length)

@@ -35,7 +35,7 @@ def check_compatibility(
         name = "a relativistic loss" if loss.relativistic else type(loss).__name__
         raise UserError(
             "augment=ada measures overfitting by the signs of the logits of real images, but "
-            f"{name} depends on differences of logits only: use augment=diffaugment"
+            f"{name} depends on differences of logits only: use augment=ada_fixed"
         )
 
 

@@ -14,7 +14,7 @@ It grows with k and with the learning rates, and is comparable only where these 
 
 The copies take the steps of the training (`game.step`): the same loss, augmentation, batch sizes,
 gradient clipping and lazy penalties, at the learning rates before any schedule. An adaptive
-augmentation keeps the strength it has reached.
+augmentation, like a ramp, keeps the value it has reached.
 """
 
 import copy

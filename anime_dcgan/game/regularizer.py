@@ -89,6 +89,9 @@ class WeightedPenalty(Regularizer):
     per_sample_gradients = True
     bounds = True
 
+    weight: float | Tensor
+    """A ramp replaces the number by a tensor (training/ramps.py)."""
+
     def __init__(self, weight: float = 10.0, interval: int = 1) -> None:
         if weight < 0:
             raise UserError(

@@ -75,7 +75,13 @@ class Criterion:
 
 
 def _is_seed_or_budget(key: str) -> bool:
-    return key in ("seed", "max_kimg", "trainer.max_epochs", "schedule.total_kimg")
+    return key in (
+        "seed",
+        "max_kimg",
+        "trainer.max_epochs",
+        "schedule.total_kimg",
+        "ramps.total_kimg",
+    )
 
 
 def find_runs(paths: Iterable[Path], notes: list[str]) -> list[Path]:

@@ -6,7 +6,7 @@ depend on the state of torch's generator at launch, as they do without a graph.
 """
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -29,8 +29,11 @@ Optimizers = Sequence[LightningOptimizer]
 TakeStep = Callable[[Hashable, Step, Batch, Optimizers], Metrics]
 
 
-def unsupported_reason(trainer: Trainer) -> str | None:
-    """Return why the steps of this training cannot be recorded; None if they can."""
+def unsupported_reason(trainer: Trainer, ramps: Collection[str] = ()) -> str | None:
+    """Return why the steps of this training cannot be recorded; None if they can.
+
+    `ramps` are the names of the settings that change from step to step.
+    """
     if trainer.strategy.root_device.type != "cuda":
         return "this training does not run on a CUDA GPU"
     if trainer.world_size > 1:
@@ -41,6 +44,8 @@ def unsupported_reason(trainer: Trainer) -> str | None:
         return "trainer.detect_anomaly=true inspects each gradient"
     if not all(group.get("fused") for each in trainer.optimizers for group in each.param_groups):
         return "its optimizer is not one of torch's with fused=true"
+    if "second_beta" in ramps:
+        return "ramps.second_beta changes a constant of the optimizer's kernel in each step"
     return None
 
 
@@ -49,12 +54,12 @@ def take_eagerly(kind: Hashable, step: Step, batch: Batch, optimizers: Optimizer
     return step(batch)
 
 
-def step_taker(trainer: Trainer, graphs: bool | None) -> TakeStep:
+def step_taker(trainer: Trainer, graphs: bool | None, ramps: Collection[str] = ()) -> TakeStep:
     """Return the function that takes the steps of this training: as CUDA graphs or eagerly.
 
     `graphs` is the setting `gan.cuda_graphs`; True raises `UserError` where that cannot be done.
     """
-    reason = unsupported_reason(trainer)
+    reason = unsupported_reason(trainer, ramps)
     if graphs and reason:
         raise UserError(f"gan.cuda_graphs=true: {reason}; use gan.cuda_graphs=null")
     return take_eagerly if graphs is False or reason else StepRecorder().take

@@ -6,7 +6,7 @@ Lightning's `global_step` counts the steps of every optimizer.
 
 import copy
 import functools
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import lightning
@@ -27,6 +27,7 @@ from anime_dcgan.sampling.image import to_float
 from anime_dcgan.system import precision
 from anime_dcgan.system.errors import UserError, first_line
 from anime_dcgan.training import cuda_graph, ema
+from anime_dcgan.training.ramps import Ramps, apply_ramps
 from anime_dcgan.training.schedule import Schedule
 from anime_dcgan.training.strategy import PlayerStrategy
 
@@ -55,6 +56,7 @@ class GAN(lightning.LightningModule):
             continues exactly and nothing outside the training can change it.
         augment: applied to all images that the discriminator sees; None disables it.
         generator_regularizer: penalty in the generator's cost; None disables it.
+        ramps: settings that change with the images seen; None keeps them constant.
         cuda_graphs: True launches steps as CUDA graphs, None does so where that is supported.
     """
 
@@ -74,6 +76,7 @@ class GAN(lightning.LightningModule):
         seed: int = 0,
         augment: Augment | None = None,
         generator_regularizer: GeneratorRegularizer | None = None,
+        ramps: Ramps | None = None,
         cuda_graphs: bool | None = None,
     ) -> None:
         super().__init__()
@@ -94,8 +97,11 @@ class GAN(lightning.LightningModule):
         self.make_optimizer = optimizer
         self.critic_steps = critic_steps
         self.fakes_per_real = fakes_per_real
-        self.ema_halflife_images = 1000 * ema_halflife_kimg
+        self.ema_halflife_kimg = ema_halflife_kimg
         self.schedule = schedule or Schedule()
+        self.ramps = ramps or Ramps()
+        self.ramps.check(regularizer, augment)
+        self.ramped: dict[str, float] = {}  # values of the latest step
         self.clip_gradient_norm = clip_gradient_norm
         self.accumulate = accumulate
         self.seed = seed
@@ -107,16 +113,15 @@ class GAN(lightning.LightningModule):
     def training_step(self, batch: UInt8[Tensor, "n h w 3"], batch_idx: int) -> Metrics:
         """Take a discriminator step, and after every `critic_steps` of them a generator step."""
         self._seed_step()
-        self.set_lrs(self.trainer.optimizers)
+        self.follow_schedules(self.trainer.optimizers)
         updates_generator = self._updates_generator
         metrics = self._take_step(self._kind_of_step(), self._steps, batch, self._next_optimizers())
         images = len(batch) * self.trainer.world_size
         self.discriminator_steps += 1
         self.images_seen += images
         if updates_generator:
-            decay = ema.decay(
-                images * self.critic_steps, self.ema_halflife_images, self.images_seen
-            )
+            halflife = 1000 * self.ramped.get("ema_halflife_kimg", self.ema_halflife_kimg)
+            decay = ema.decay(images * self.critic_steps, halflife, self.images_seen)
             ema.update(self.generator_ema, self.generator, decay)
         return metrics
 
@@ -150,8 +155,12 @@ class GAN(lightning.LightningModule):
         )
 
     def plain_game(self, trainer: lightning.Trainer) -> Game:
-        """Return the game with torch's own optimizers, for copies to play; also before training."""
+        """Return the game with torch's own optimizers, for copies to play; also before training.
+
+        Scheduled settings have the values of the next step, wherever the training was resumed.
+        """
         optimizers = trainer.optimizers or self.configure_optimizers()
+        self.follow_schedules(optimizers)
         return self._game(*optimizers, precision=trainer.precision_plugin.forward_context)
 
     def _game(self, generator_optimizer: Any, discriminator_optimizer: Any, **how: Any) -> Game:
@@ -182,15 +191,18 @@ class GAN(lightning.LightningModule):
 
     def configure_optimizers(self) -> list[Optimizer]:
         optimizers = [self._optimizer(player) for player in PLAYERS]
+        self.ramps.check_optimizers(optimizers)
         for group in _groups(optimizers):
             group["initial_lr"] = group["lr"]
         return optimizers
 
-    def set_lrs(self, optimizers: Iterable[Optimizer]) -> None:
-        """Set the learning rates by the images seen so far, the only state of a schedule."""
+    def follow_schedules(self, optimizers: Sequence[Optimizer]) -> None:
+        """Set learning rates and ramps by the images seen so far, the only state of a schedule."""
         factor = self.schedule.factor(self.images_seen)
         for group in _groups(optimizers):
             group["lr"] = factor * group["initial_lr"]
+        self.ramped = self.ramps.values(self.images_seen)
+        apply_ramps(self.ramped, optimizers, self.regularizer, self.augment, self.device)
 
     def on_fit_start(self) -> None:
         if self.dtype != torch.float32:
@@ -206,7 +218,7 @@ class GAN(lightning.LightningModule):
             )
 
     def on_train_start(self) -> None:
-        self._take_step = cuda_graph.step_taker(self.trainer, self.cuda_graphs)
+        self._take_step = cuda_graph.step_taker(self.trainer, self.cuda_graphs, self.ramps.spans)
 
     def on_train_end(self) -> None:
         self._take_step = cuda_graph.take_eagerly

@@ -125,7 +125,7 @@ def _rehearse(contents: dict[str, Any], trainer: Trainer, module: GAN) -> None:
             _check_complete(state["state"], optimizer.state_dict()["state"])
         optimizer.load_state_dict(copy.deepcopy(state))  # steps change the tensors it is given
         _use_checked_kernels(optimizer)
-    module.set_lrs(optimizers)
+    module.follow_schedules(optimizers)
     take_step(module, optimizers)
 
 

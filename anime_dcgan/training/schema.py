@@ -25,7 +25,7 @@ CHECKS: dict[str, Check] = {
     "ckpt_path": optional(file_path("last")),
     "preview": boolean(),
     **{group: node() for group in ("gan", "datamodule", "trainer", "model", "data", "optimizer")},
-    **{group: optional(node()) for group in ("metric", "equilibrium", "loss", "schedule")},
+    **{group: optional(node()) for group in ("metric", "equilibrium", "loss", "schedule", "ramps")},
     **{group: optional(nodes()) for group in ("callbacks", "logger")},
 }
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from anime_dcgan.game.augment import Adaptive, Augment, DiffAugment, Flip
+from anime_dcgan.game.augment import Adaptive, Augment, DiffAugment, FixedADA, Flip
 from anime_dcgan.game.loss import BCE, WGAN
 from anime_dcgan.game.objective import discriminator_cost, generator_cost
 from anime_dcgan.game.regularizer import R1
@@ -26,6 +26,7 @@ ALL = {
     "diffaugment": DiffAugment(),
     "ada": Adaptive(initial=1.0),
     "ada with p=0.5": Adaptive(initial=0.5),
+    "ada_fixed": FixedADA(1.0),
 }
 for_each_augment = pytest.mark.parametrize("augment", ALL.values(), ids=ALL.keys())
 
@@ -89,7 +90,7 @@ def test_autocast_does_not_reduce_the_precision(augment: Augment):
 
 @pytest.mark.parametrize(
     "augment",
-    [Augment(), Flip(0.0), only(), Adaptive(), Adaptive(colours=False), Adaptive(geometry=False)],
+    [Augment(), Flip(0.0), only(), Adaptive(), Adaptive(geometry=False), FixedADA(0.0)],
 )
 def test_a_disabled_augmentation_returns_the_images_bit_by_bit(augment: Augment):
     images = noise()
@@ -327,9 +328,9 @@ def test_the_discriminator_sees_only_augmented_images_in_both_steps(train: Train
 @pytest.mark.parametrize("loss", [WGAN(), BCE(relativistic=True)])
 def test_adaptive_requires_a_loss_whose_logits_have_meaningful_signs(loss):
     settings = {"regularizer": R1(), "loss": loss}
-    with pytest.raises(UserError, match="use augment=diffaugment"):
+    with pytest.raises(UserError, match="use augment=ada_fixed"):
         make(**settings, augment=Adaptive())
-    make(**settings, augment=DiffAugment())
+    make(**settings, augment=FixedADA())
 
 
 ADA = ("augment=ada", "augment.adjust_kimg=0.3", "augment.every=2", "augment.initial=0.5")
@@ -382,7 +383,7 @@ def test_every_augmentation_trains_reproducibly(train: Train, name: str):
         (Adaptive, "every", 0),
         *((Adaptive, "initial", value) for value in (-0.1, 1.5)),
         *((Adaptive, "max_probability", value) for value in (-0.1, 1.5)),
-        *((Flip, "probability", value) for value in (-0.1, 1.5)),
+        *((kind, "probability", value) for kind in (Flip, FixedADA) for value in (-0.1, 1.5)),
         *((DiffAugment, name, 1.5) for name in OFF),
         *((DiffAugment, name, -0.5) for name in OFF),
     ],

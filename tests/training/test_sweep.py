@@ -138,7 +138,7 @@ def test_a_failed_job_is_recorded_and_the_others_continue(call: Call, tmp_path: 
     assert "1 trained, 0 finished before, 1 failed" in result.stdout
     assert "failed  augment=ada: augment=ada" in result.stdout
     failure = json.loads((tmp_path / "outputs/a/augment=ada/failure.json").read_text())
-    assert failure["message"].endswith("use augment=diffaugment") and failure["when"]
+    assert failure["message"].endswith("use augment=ada_fixed") and failure["when"]
     assert "traceback" not in failure
     other = call("train", *sweep, "model.latent_dim=7", cwd=tmp_path, status=1)
     assert "latent_dim=6, not 7" in other.stdout and "another run=" in other.stdout

@@ -81,6 +81,7 @@ class Scalars(Periodic):
             ("generator", "discriminator"), trainer.optimizers, strict=True
         ):
             scalars[f"learning_rate/{player}"] = optimizer.param_groups[0]["lr"]
+        scalars |= {f"ramp/{name}": value for name, value in module.ramped.items()}
         now, images = time.perf_counter(), module.images_seen
         seconds_before, images_before = self._last_point
         scalars["speed/images_per_second"] = (images - images_before) / (now - seconds_before)

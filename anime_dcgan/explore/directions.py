@@ -129,7 +129,7 @@ def _weights_of_chunks(generator: Generator) -> Float[Tensor, "features d"]:
         raise UserError("this generator has no layer that receives the whole latent: use pca")
     weights: list[list[Tensor]] = [[] for _ in styles[0]]
 
-    def note(layer: nn.Linear, inputs: tuple[Tensor, ...]) -> None:
+    def note(layer: Layer, inputs: tuple[Tensor, ...]) -> None:
         for chunk, found in zip(styles[0], weights, strict=True):
             if torch.equal(inputs[0], chunk[None]):
                 found.append(layer.weight)

@@ -12,8 +12,9 @@ from omegaconf import DictConfig, ListConfig
 from anime_dcgan.cli.checks import Several, Text, extension, file_path, one_of, optional, positive
 from anime_dcgan.cli.command import command
 from anime_dcgan.cli.overrides import quote_value, split_options
-from anime_dcgan.system.console import log, table_console
+from anime_dcgan.system.console import log
 from anime_dcgan.system.errors import UserError
+from anime_dcgan.system.table import print_table
 
 if TYPE_CHECKING:
     from anime_dcgan.run.entries import Entry
@@ -114,7 +115,7 @@ def _print_table(ranking: "Ranking", missing: "list[Entry]") -> None:
     )
     table = Table(title=title)
     for name in ("rank", "recipe"):
-        table.add_column(name, overflow="fold")
+        table.add_column(name)
     for name in ("distance", "±", "seeds", "kimg", "hours", "precision", "recall"):
         table.add_column(name, justify="right")
     table.add_column("verdict")
@@ -127,10 +128,9 @@ def _print_table(ranking: "Ranking", missing: "list[Entry]") -> None:
     if floor is not None:
         table.add_section()
         table.add_row("", "real faces (floor)", formatting.number(floor))
-    console = table_console()
-    console.print(table)
+    print_table(table)
     for entry in missing:
-        console.print(f"{entry.path.name}: {describe_state(entry, ranking)}", markup=False)
+        print(f"{entry.path.name}: {describe_state(entry, ranking)}")
 
 
 def main() -> None:

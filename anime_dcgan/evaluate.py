@@ -25,11 +25,13 @@ from anime_dcgan.cli.checks import (
     optional,
 )
 from anime_dcgan.cli.command import command, instantiate
+from anime_dcgan.cli.groups import suggest
 from anime_dcgan.run.evaluations import RESULTS, Row, add_row, find_row
 from anime_dcgan.run.runs import WEIGHTS, by_epoch, find_checkpoint, find_run
-from anime_dcgan.system.console import log, table_console
+from anime_dcgan.system.console import log
 from anime_dcgan.system.errors import NotFoundError, UserError, explain_os_error
 from anime_dcgan.system.files import write_atomically, write_json, write_or_warn, write_text
+from anime_dcgan.system.table import print_table
 
 if TYPE_CHECKING:
     from anime_dcgan.metric.evaluation import Evaluation
@@ -57,7 +59,7 @@ MIN_TRAINING = 2  # a nearest neighbour's distance is relative to that of anothe
 def evaluate(config: DictConfig) -> None:
     """Print, and write to `out`, the metrics of the epochs."""
     if config.metric is None:
-        raise UserError("metric=none measures nothing: use metric=swd, fd or fid")
+        raise UserError(f"metric=none measures nothing: use {suggest('metric')}")
     run = find_run(str(config.run), Path(config.outputs))
     paths = _checkpoints(run, config.epochs)
     evaluation = _open(paths, config)
@@ -159,7 +161,7 @@ def _print_table(rows: list[Row], floor: dict[str, float], headline: str, run: P
     if shows_truncation:
         table.add_column("truncation", justify="right")
     for name in floor:
-        table.add_column(name, justify="right", overflow="fold")
+        table.add_column(name, justify="right")
     for row in rows:
         cells = [f"{row['epoch']:g}", f"{row['images']:,}"]
         cells += [f"{_truncation(row):g}"] if shows_truncation else []
@@ -168,7 +170,7 @@ def _print_table(rows: list[Row], floor: dict[str, float], headline: str, run: P
     table.add_section()
     empty = [""] * (2 if shows_truncation else 1)
     table.add_row("real", *empty, *(_format_number(value) for value in floor.values()))
-    table_console().print(table)
+    print_table(table)
 
 
 def _truncation(row: Row) -> float:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from anime_dcgan.cli.checks import Several, file_path, fraction, integer, node, optional
-from anime_dcgan.cli.command import command, instantiate
+from anime_dcgan.cli.command import command, config_dir_options, instantiate
 from anime_dcgan.cli.overrides import command_line, quote_value
 from anime_dcgan.system.console import log
 from anime_dcgan.system.errors import UserError, explain_os_error
@@ -171,7 +171,7 @@ def _log_summary(
     log(f"manifest  {out / 'manifest.csv'}")
     log(f"review    {out / 'review.html'}: open it in a browser, save, and pass review=review.json")
     manifest = f"data.manifest={quote_value(str(out / 'manifest.csv'))}"
-    log(f"Train:  {command_line(['data=manifest', manifest])}")
+    log(f"Train:  {command_line([*config_dir_options(), 'data=manifest', manifest])}")
 
 
 main = prepare

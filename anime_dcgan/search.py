@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from hydra.errors import HydraException
 from omegaconf import DictConfig
@@ -27,6 +27,7 @@ from anime_dcgan.cli.command import (
     normalise_arguments,
     print_error,
 )
+from anime_dcgan.cli.groups import suggest
 from anime_dcgan.cli.home import expand_home
 from anime_dcgan.cli.hydra_errors import compose_explained, explain_hydra_error
 from anime_dcgan.cli.new_run import new_run
@@ -42,6 +43,7 @@ from anime_dcgan.cli.overrides import (
     read_overrides,
     run_override,
     shows_info,
+    split_options,
     training_overrides,
 )
 from anime_dcgan.cli.search_space import (
@@ -51,10 +53,12 @@ from anime_dcgan.cli.search_space import (
     split_ranges,
     to_overrides,
 )
+from anime_dcgan.data.pool import cores
 from anime_dcgan.run.outcome import best_distance
-from anime_dcgan.system.console import log, table_console
+from anime_dcgan.system.console import log
 from anime_dcgan.system.errors import UserError, needs_extra
 from anime_dcgan.system.files import wait_for_lock, write_json
+from anime_dcgan.system.table import print_table
 from anime_dcgan.training.job import (
     LOCK,
     FolderInUseError,
@@ -67,12 +71,14 @@ from anime_dcgan.training.job import (
 )
 from anime_dcgan.training.outputs import Incomplete
 from anime_dcgan.training.schema import CHECKS, check_training
+from anime_dcgan.training.workers import is_worker, run_workers
 
 if TYPE_CHECKING:
     from optuna import Study, Trial
 
 SEARCH_CHECKS = {
     **CHECKS,
+    "jobs": integer(1),
     "trials": integer(1, example=20),
     "pruner.startup": integer(0, example=5),
     "pruner.warmup": integer(0, example=2),
@@ -92,16 +98,62 @@ def search(config: DictConfig, argv: list[str], space: Space, fixed: list[str]) 
     folder = Path(config.run_dir)
     with writing_to(folder), wait_for_lock(folder / LOCK):
         study = _open_study(folder, config, argv)
-    trials = Trials(study, space, folder, config)
+    missing: list[str] = []
+    if config.jobs > 1 and not is_worker():
+        failed = _run_workers(folder, config, argv)
+    else:
+        failed, trials = 0, Trials(study, space, folder, config)
+        missing = _train_trials(study, trials, folder, argv, fixed)
+    if not is_worker():
+        _print_table(study, folder, fixed)
+    if missing:
+        raise Incomplete(missing)
+    if failed:
+        raise UserError(
+            f"{failed} of {config.jobs} workers ended with an error, which is printed above: "
+            "run the same command again to resume their trials"
+        )
+
+
+def _run_workers(folder: Path, config: DictConfig, argv: list[str]) -> int:
+    """Train with `config.jobs` processes of this command; return how many ended with an error."""
+    command = [sys.executable, "-m", "anime_dcgan.search", *_named(argv, folder)]
+    statuses, is_stopped = run_workers(command, min(config.jobs, config.trials))
+    if is_stopped:
+        _stop(folder, argv)
+    return sum(status != 0 for status in statuses)
+
+
+def _train_trials(
+    study: "Study", trials: "Trials", folder: Path, argv: list[str], fixed: list[str]
+) -> list[str]:
+    """Train the remaining trials; return the files that could not be written."""
+    from anime_dcgan.training.fit import Interrupted
+
     missing: list[str] = []
     while True:
         with trials.next() as trial:
             if trial is None:
-                break
-            missing += _run_trial(study, trial, folder, fixed)
-    _print_table(study, folder, fixed)
-    if missing:
-        raise Incomplete(missing)
+                return missing
+            try:
+                missing += _run_trial(study, trial, folder, fixed)
+            except Interrupted:
+                _stop(folder, argv)
+
+
+def _named(argv: list[str], folder: Path) -> list[str]:
+    """Return the arguments with the name of the search's folder."""
+    options, others = split_options(argv)
+    named = [argument for argument in others if not names_run([argument])]
+    return [*options, *named, run_override(folder)]
+
+
+def _stop(folder: Path, argv: list[str]) -> NoReturn:
+    """Print how to resume a search that a signal stopped, and exit."""
+    if not is_worker():
+        resume = command_line(_named(argv, folder), "search")
+        print(f"\nstopped, and saved in {folder}\n\nResume: {resume}")
+    raise SystemExit(INTERRUPTED) from None
 
 
 def _check(config: DictConfig, space: Space) -> None:
@@ -111,11 +163,15 @@ def _check(config: DictConfig, space: Space) -> None:
             "'optimizer.lr=tag(log,interval(1e-5,1e-3))'"
         )
     if config.metric is None:
-        raise UserError("metric=none measures no distance to minimise: use metric=swd, fd or fid")
+        raise UserError(f"metric=none measures no distance to minimise: use {suggest('metric')}")
     if config.trainer.devices != 1:
         raise UserError(
             f"trainer.devices={config.trainer.devices} must be 1, because a trial is one process: "
             "use trainer.devices=1"
+        )
+    if config.jobs > cores():
+        raise UserError(
+            f"jobs={config.jobs} exceeds the {cores()} cores of this machine: use jobs={cores()}"
         )
 
 
@@ -226,10 +282,8 @@ def _run_trial(study: "Study", trial: "Trial", folder: Path, fixed: list[str]) -
         log(f"{run_dir} is worse than the median: pruned")
         study.tell(trial, state=TrialState.PRUNED)
     except Interrupted:
-        others = [argument for argument in sys.argv[1:] if not argument.startswith("run=")]
-        resume = command_line([*others, run_override(folder)], "search")
-        print(f"\nstopped, and saved in {run_dir}\n\nResume: {resume}")
-        raise SystemExit(INTERRUPTED) from None
+        log(f"{run_dir} is stopped, and saved")
+        raise
     except Exception as error:
         print_error(f"{run_dir.name}: {record_failure(run_dir, error)}")
         study.tell(trial, state=TrialState.FAIL)
@@ -290,7 +344,7 @@ def _print_table(study: "Study", folder: Path, fixed: list[str]) -> None:
         params = (_format_param(trial.params.get(name, "")) for name in names)
         style = "bold green" if trial is best else None
         table.add_row(str(trial.number), trial.state.name.lower(), distance, *params, style=style)
-    table_console().print(table)
+    print_table(table)
     running = sum(trial.state == TrialState.RUNNING for trial in trials)
     if running:
         print(f"still trained by other commands: {running}")

@@ -28,6 +28,7 @@ from anime_dcgan.cli.overrides import (
     find_last_run,
     find_last_sweep,
     is_sweep,
+    module_line,
     names_run,
     quote_value,
     run_override,
@@ -153,7 +154,8 @@ def _summarise(run_dir: Path) -> str:
         if modified(path):
             lines.append(f"{label:12} {path}")
     if modified(run_dir / "tensorboard"):
-        lines.append(f"curves       tensorboard --logdir {shlex.quote(str(run_dir))}")
+        curves = module_line("tensorboard.main", ["--logdir", str(run_dir)])
+        lines.append(f"curves       {curves}")
     if is_regular(run_dir / "report.html"):
         lines.append(f"report       {run_dir / 'report.html'}")
     if last_checkpoint(run_dir) is not None:

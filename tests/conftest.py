@@ -124,6 +124,6 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder whose outputs/ has a run `a` of three epochs, which tests must not change."""
     folder = tmp_path_factory.mktemp("finished")
     result = run_command("train", *TINY, "trainer.max_epochs=3", "run=a", cwd=folder)
-    for text in ("samples/ema/epoch=0003.png", "checkpoints", "tensorboard --logdir"):
+    for text in ("samples/ema/epoch=0003.png", "checkpoints", "tensorboard.main --logdir"):
         assert text in result.stdout
     return folder

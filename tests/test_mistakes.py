@@ -69,6 +69,16 @@ def _has_gpu() -> bool:
         ),
         (["augment=true"], "augment=true is not an option: use one of ada, diffaugment"),
         (["=3"], "=3 cannot be parsed: write setting=value"),
+        (
+            ["metric=[swd,fd]"],
+            "metric=[swd,fd] is not an option: use one of fd, fd_efficientnet, fid, none, swd",
+        ),
+        (["experiment=[best]"], "experiment=[best] is not an option: use one of best, best_small"),
+        (["-m", "loss=bce,[bce,wgan]"], "loss=bce,[bce,wgan] is not an option: use one of bce"),
+        (
+            ["hydra/launcher=[basic,joblib]"],
+            "hydra/launcher=[basic,joblib] is not an option: use one of basic, joblib",
+        ),
     ],
 )
 def test_invalid_overrides_are_explained_in_one_line(call, tmp_path: Path, arguments, message):

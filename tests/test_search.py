@@ -2,15 +2,19 @@
 
 import importlib.util
 import json
+import signal
 import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from anime_dcgan.data.pool import cores
 from anime_dcgan.run.checkpoint import read
-from tests.processes import TINY, Result, run
+from anime_dcgan.system.files import try_lock
+from tests.processes import TINY, Result, run, start
 
 pytest.importorskip("optuna")
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
@@ -53,6 +57,8 @@ def test_ranges_in_hydras_grammar_become_optuna_distributions(override: str, dis
     [
         (["seed=1"], "there is nothing to search: add a range"),
         (["loss=bce,hinge", "metric=none"], "metric=none measures no distance"),
+        (["loss=bce,hinge", "jobs=0"], "jobs=0 must be at least 1: use jobs=1"),
+        (["loss=bce,hinge", "jobs=9999"], "cores of this machine: use jobs="),
         (["loss=bce,hinge", "trials=0"], "trials=0 must be at least 1: use trials=20"),
         (["loss=bce,hinge", "trainer.devices=2"], "use trainer.devices=1"),
         (["loss=glob(*)"], "list the options"),
@@ -63,6 +69,7 @@ def test_ranges_in_hydras_grammar_become_optuna_distributions(override: str, dis
         (["loss=bce,hinge", "pruner.startup=-1"], "pruner.startup=-1 must be at least 0"),
         (["loss=bce,hinge", "pruner=null"], "pruner=null has no startup"),
         (["loss=bce,x"], "loss=x is not an option"),
+        (["metric=swd,[swd,fd]"], "metric=[swd,fd] is not an option"),
         (["gan.critic_steps=1,x"], "gan.critic_steps=x must be an integer"),
         (["sweep=losses"], "a search cannot be a sweep"),
         (["-m", "loss=bce,hinge"], "a search cannot be a sweep"),
@@ -159,6 +166,50 @@ def test_several_commands_share_the_trials_of_a_search(call: Call, tmp_path: Pat
     call("search", *argv, "trials=2", cwd=tmp_path)
     states = [trial.state for trial in trials(tmp_path / "outputs/a")]
     assert states == [TrialState.COMPLETE, TrialState.COMPLETE]
+
+
+needs_two_cores = pytest.mark.skipif(cores() < 2, reason="one core")
+
+
+@needs_two_cores
+def test_workers_share_the_trials_and_number_their_lines(tmp_path: Path):
+    argv = (*SMALL, "optimizer.lr=interval(1e-4,1e-3)", "jobs=2")
+    result = run("search", *argv, "trials=2", cwd=tmp_path)
+    for number in (0, 1):
+        assert f"trial={number:04d}: optimizer.lr=" in result.stderr
+    lines = result.stderr.splitlines()
+    assert {line[:3] for line in lines} == {"1: ", "2: "}
+    assert result.stdout.count("the lowest distance is highlighted") == 1
+    assert "Train: " in result.stdout and "jobs" not in result.stdout
+    states = [trial.state for trial in trials(tmp_path / "outputs/a")]
+    assert states == [TrialState.COMPLETE, TrialState.COMPLETE]
+
+
+@needs_two_cores
+def test_ctrl_c_ends_all_workers_and_the_printed_command_resumes(tmp_path: Path):
+    endless = [each for each in SMALL if not each.startswith(("trainer.max_epochs", "run="))]
+    argv = [*endless, "trainer.max_epochs=-1", "metric.seed=0,1", "jobs=2", "trials=2"]
+    process = start("search", *argv, cwd=tmp_path)
+    wait_for(lambda: len(list(tmp_path.glob("outputs/*/trial=*/checkpoints/last.ckpt"))) == 2)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130 and "Traceback" not in err
+    assert err.count("is stopped, and saved") == 2
+    (resume,) = (line for line in out.splitlines() if line.startswith("Resume: "))
+    assert "metric.seed=0,1" in resume and "jobs=2" in resume and "run=" in resume
+    (folder,) = (path for path in (tmp_path / "outputs").iterdir() if path.name != "cache")
+    assert [trial.state for trial in trials(folder)] == [TrialState.RUNNING] * 2
+    locks = [try_lock(path) for path in folder.glob("trial=*/.lock")]
+    for lock in locks:
+        with lock as is_free:
+            assert is_free
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 90
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
 
 
 def test_poor_trials_are_pruned_and_failed_trials_recorded(call: Call, tmp_path: Path, monkeypatch):

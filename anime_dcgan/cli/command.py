@@ -18,6 +18,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from anime_dcgan import __version__
 from anime_dcgan.cli.checks import Check, Several, check_command
+from anime_dcgan.cli.groups import check_choices
 from anime_dcgan.cli.help import help_text
 from anime_dcgan.cli.home import expand_arguments, expand_home
 from anime_dcgan.cli.hydra_errors import FULL_ERROR, CompositionErrors
@@ -30,7 +31,7 @@ from anime_dcgan.cli.overrides import (
     split_options,
 )
 from anime_dcgan.cli.signatures import check_settings
-from anime_dcgan.system.console import log, replace_unprintable
+from anime_dcgan.system.console import log, prepare_encodings
 from anime_dcgan.system.errors import (
     ReportedError,
     UserError,
@@ -90,7 +91,6 @@ def command(name: str, **checks: Check) -> Callable[[Task], Callable[[], None]]:
 
         @functools.wraps(task)
         def start() -> None:
-            replace_unprintable()
             normalise_arguments(lists)
             if {"--version"} & set(sys.argv):
                 print(f"anime_dcgan {__version__}")
@@ -99,6 +99,7 @@ def command(name: str, **checks: Check) -> Callable[[Task], Callable[[], None]]:
                 print(help_text(name))
                 return
             try:
+                check_choices(sys.argv[1:])
                 with _closed_pipes_end(shows_info(sys.argv[1:])), composition_errors.explained():
                     main()
             except BrokenPipeError:
@@ -115,7 +116,11 @@ def command(name: str, **checks: Check) -> Callable[[Task], Callable[[], None]]:
 
 
 def normalise_arguments(lists: Sequence[str] = ()) -> None:
-    """Put options first, expand `~/`, quote text, and put lists in brackets, in `sys.argv`."""
+    """Put options first, expand `~/`, quote text, and put lists in brackets, in `sys.argv`.
+
+    Called before anything is printed; see `prepare_encodings`, too.
+    """
+    prepare_encodings()
     options, others = split_options(sys.argv[1:])
     others = add_brackets(quote_text(expand_arguments(others)), lists)
     sys.argv[1:] = [*options, *others]

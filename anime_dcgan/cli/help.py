@@ -2,6 +2,7 @@
 
 import re
 
+from anime_dcgan.cli.groups import options
 from anime_dcgan.system.paths import CONF_DIR
 
 GROUP = re.compile(r"  - (?:override )?/?(?P<group>[\w/]+): (?P<choice>\w+)(?P<comment>\s*#.*)?")
@@ -28,6 +29,4 @@ def _describe_group(line: str) -> str | None:
     match = GROUP.fullmatch(line)
     if match is None or match["group"].startswith("hydra"):
         return None
-    folder = CONF_DIR / match["group"]
-    options = sorted(path.stem for path in folder.glob("*.yaml") if path.stem != "base")
-    return f"{match['group']}={match['choice']}: one of {', '.join(options)}"
+    return f"{match['group']}={match['choice']}: one of {', '.join(options(match['group']))}"

@@ -8,15 +8,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from hydra import compose
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from anime_dcgan.cli.checks import shorten
-from anime_dcgan.cli.overrides import names_run, quote_value, split_options
+from anime_dcgan.cli.groups import check_choices, options, parse
+from anime_dcgan.cli.overrides import names_run, quote_value
 from anime_dcgan.system.errors import UserError, first_line, reason_of
-from anime_dcgan.system.paths import CONF_DIR
 
 FULL_ERROR = "HYDRA_FULL_ERROR"
 """Environment variable that, set to 1, makes Hydra raise its errors with tracebacks."""
@@ -55,6 +54,7 @@ class CompositionErrors:
 
 def compose_explained(name: str, overrides: list[str]) -> DictConfig:
     """Return the configuration that overrides give; raise `UserError` for those that do not fit."""
+    check_choices(overrides)
     try:
         return compose(name, overrides)
     except Exception as error:
@@ -85,7 +85,8 @@ def explain_hydra_error(error: HydraException) -> str:
     """Return what is wrong with an override, and what fixes it."""
     if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:
         group, _, choice = error.missing_cfg_file.rpartition("/")
-        return f"{group}={choice} is not an option: use one of {', '.join(error.options)}"
+        known = options(group) or error.options
+        return f"{group}={choice} is not an option: use one of {', '.join(known)}"
     if isinstance(error, OverrideParseException):
         return _explain_unparsable(str(error.override))
     lines = str(error).splitlines() or [type(error).__name__]
@@ -114,8 +115,7 @@ def _explain_unparsable(override: str) -> str:
 
 def _explain_invalid_choice(argv: list[str]) -> str | None:
     """Explain the first override that gives a group a value that is not a name, as in model=3."""
-    _, overrides = split_options(argv)
-    for override in OverridesParser.create().parse_overrides(overrides):
+    for override in parse(argv):
         group, value = override.key_or_group, override.value()
         if not group:
             return f"{override.input_line} cannot be parsed: write setting=value"
@@ -123,7 +123,6 @@ def _explain_invalid_choice(argv: list[str]) -> str | None:
             continue
         choices = value if isinstance(value, list) else [value]
         are_names = all(isinstance(choice, str) for choice in choices)
-        if (CONF_DIR / group).is_dir() and not are_names:
-            options = sorted(path.stem for path in (CONF_DIR / group).glob("*.yaml"))
-            return f"{override.input_line} is not an option: use one of {', '.join(options)}"
+        if options(group) and not are_names:
+            return f"{override.input_line} is not an option: use one of {', '.join(options(group))}"
     return None

@@ -11,7 +11,7 @@ from anime_dcgan.system.errors import RefusedFileError
 from anime_dcgan.system.reader import is_regular, modified, read_yaml
 
 OUTPUTS = Path("outputs")
-NOT_TRAINING = ("ckpt_path=", "run=", "preview=", "trials=", "pruner.", "-", "hydra")
+NOT_TRAINING = ("ckpt_path=", "run=", "preview=", "trials=", "jobs=", "pruner.", "-", "hydra")
 """Prefixes of arguments that do not change what is trained."""
 RECORD = Path(".hydra") / "overrides.yaml"
 """The overrides of a run, in its folder, as Hydra writes them."""
@@ -250,6 +250,11 @@ def command_line(argv: list[str], command: str = "train", interpreter: str | Non
     Parameters:
         interpreter: None is that of this process as it was called, such as `.venv/bin/python`.
     """
+    return module_line(f"anime_dcgan.{command}", argv, interpreter)
+
+
+def module_line(module: str, argv: list[str], interpreter: str | None = None) -> str:
+    """Return the line that runs a module with the interpreter; see `command_line`."""
     if interpreter is None:
         interpreter = next(iter(sys.orig_argv), "python")
-    return shlex.join([interpreter, "-m", f"anime_dcgan.{command}", *argv])
+    return shlex.join([interpreter, "-m", module, *argv])

@@ -23,15 +23,27 @@ def open_cache(
     process builds one cache at a time; several processes may build the same one. Raises `UserError`
     if no picture can be read, or if the folder cannot be written or lacks space.
     """
-    made_from = _made_from(source, image_size)
-    folder = Path(cache_dir).absolute() / _folder_name(made_from, source)
-    cache = load_cache(folder, made_from)
+    build = _plan(source, image_size, cache_dir, workers)
+    cache = load_cache(build.folder, build.made_from)
     if cache is not None:
         return cache
-    CacheBuild(source, image_size, folder, made_from, workers).run()
-    cache = load_cache(folder, made_from)
-    assert cache is not None, f"{folder} was removed as soon as it was built"
+    build.run()
+    cache = load_cache(build.folder, build.made_from)
+    assert cache is not None, f"{build.folder} was removed as soon as it was built"
     return cache
+
+
+def check_space(source: Source, image_size: int, cache_dir: Path) -> None:
+    """Raise `UserError` if the cache is missing and there is no room to build it."""
+    build = _plan(source, image_size, cache_dir, None)
+    if not build.folder.exists():
+        build.check_space()
+
+
+def _plan(source: Source, image_size: int, cache_dir: Path, workers: int | None) -> CacheBuild:
+    made_from = _made_from(source, image_size)
+    folder = Path(cache_dir).absolute() / _folder_name(made_from, source)
+    return CacheBuild(source, image_size, folder, made_from, workers)
 
 
 def _made_from(source: Source, image_size: int) -> dict[str, object]:

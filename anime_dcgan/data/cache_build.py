@@ -16,11 +16,12 @@ import numpy as np
 from anime_dcgan.data.cache_files import UNREADABLE, flush, publish, write_array, write_text
 from anime_dcgan.data.chunks import Chunk, read_chunks, write_chunks
 from anime_dcgan.data.pool import cores, in_order, with_progress
-from anime_dcgan.data.source import Source, Unreadable
+from anime_dcgan.data.source import HasCount, Source, Unreadable
 from anime_dcgan.system import scratch
 from anime_dcgan.system.console import log
 from anime_dcgan.system.errors import UserError, explain_os_error
 from anime_dcgan.system.files import sync
+from anime_dcgan.system.memory import check_memory, free_memory
 
 MIN_PICTURES_FOR_WORKERS = 500
 """Fewer pictures are decoded faster than worker processes start."""
@@ -28,6 +29,10 @@ MIN_PICTURES_FOR_WORKERS = 500
 CHUNK_PICTURES = 256
 CHUNK_BYTES = 4 * 1024**2
 """Max pictures and bytes of decoded pictures in a chunk."""
+
+MEMORY_PER_PICTURE = 80  # bytes of its index and digest
+ROOM = 0.95
+"""Fraction of the free disk or memory that a suggested number of pictures takes."""
 
 STAGING = ".building"
 
@@ -131,7 +136,7 @@ class CacheBuild:
         with self._storage_errors():
             cache_dir.mkdir(parents=True, exist_ok=True)
             scratch.remove_abandoned(cache_dir, STAGING)
-            self._check_space(shutil.disk_usage(cache_dir).free)
+            self.check_space()
             staging = cache_dir / scratch.owned_name(STAGING)
             try:
                 self._stopped().rename(staging)
@@ -139,13 +144,29 @@ class CacheBuild:
                 staging.mkdir()
             return staging
 
-    def _check_space(self, free: int) -> None:
+    def check_space(self) -> None:
+        """Raise `UserError` if the disk or the memory has no room for this build."""
+        count = len(self.source)
+        parents = (self.folder.parent, *self.folder.parent.parents)
+        free = shutil.disk_usage(next(each for each in parents if each.exists())).free
         if free < self._bytes_needed():
             raise UserError(
                 f"the cache of decoded pictures needs {self._bytes_needed():,} bytes, but "
                 f"{self.folder.parent} has {free:,} free:\n"
-                "free some space, or use another data.cache_dir=..."
+                f"free some space, or use {self._smaller(free / self._picture_bytes())}"
+                "another data.cache_dir=..."
             )
+        check_memory(
+            MEMORY_PER_PICTURE * count,
+            f"decoding {count:,} pictures",
+            f"use {self._smaller((free_memory() or 0) / MEMORY_PER_PICTURE)}fewer pictures",
+        )
+
+    def _smaller(self, fits: float) -> str:
+        """Return the setting of a source that makes it have `fits` pictures, if it has one."""
+        if not isinstance(self.source, HasCount):
+            return ""
+        return f"{self.source.count_setting}={max(1, int(ROOM * fits))}, or "
 
     def _storage_errors(self) -> AbstractContextManager[None]:
         """Raise errors of the file system as `UserError`."""

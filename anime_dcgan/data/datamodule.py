@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from anime_dcgan.data.batches import FaceBatches
+from anime_dcgan.data.cache import check_space
 from anime_dcgan.data.faces import Faces, describe_faces, open_faces
 from anime_dcgan.data.source import HasSplit, Source
 from anime_dcgan.system.console import log
@@ -110,6 +111,10 @@ class FacesDataModule(lightning.LightningDataModule):
         if isinstance(self.source, HasSplit):
             return int(count - self.source.held_out(np.arange(count)).sum())
         return round(count * (1 - (self.holdout or 0.0)))
+
+    def check_space(self) -> None:
+        """Raise `UserError` if there is no room for the faces; decodes nothing."""
+        check_space(self.source, self.image_size, self.cache_dir)
 
     def prepare_data(self) -> None:
         """Build the cache if it is missing; called once per machine, before `setup`."""

@@ -29,6 +29,8 @@ __all__ = ["DRAWING_VERSION", "DrawnFaces", "FaceFactors", "draw_face", "sample_
 
 DRAWING_VERSION = 1
 """Increased whenever any face would be sampled or drawn differently."""
+MAX_COUNT = 10**12
+"""More faces than any disk takes; Python's `len` has a limit, too."""
 
 
 def draw_face(factors: FaceFactors, image_size: int = 64) -> Image.Image:
@@ -52,9 +54,13 @@ def draw_face(factors: FaceFactors, image_size: int = 64) -> Image.Image:
 class DrawnFaces:
     """The first `count` faces of the infinite sequence of `seed`, drawn each time they are read."""
 
+    count_setting = "data.count"
+
     def __init__(self, count: int, seed: int = 0):
-        if count < 1:
-            raise UserError(f"data.count={count} must be at least 1: use data.count=20000")
+        if not 1 <= count <= MAX_COUNT:
+            raise UserError(
+                f"data.count={count} must be from 1 to {MAX_COUNT:,}: use data.count=20000"
+            )
         if seed < 0:
             raise UserError(f"data.seed={seed} must be at least 0: use data.seed=0")
         self._count = count

@@ -58,6 +58,16 @@ class HasSplit(Source, Protocol):
 
 
 @runtime_checkable
+class HasCount(Source, Protocol):
+    """A source of as many pictures as a setting requests."""
+
+    @property
+    def count_setting(self) -> str:
+        """The name of the setting."""
+        ...
+
+
+@runtime_checkable
 class HasOtherFiles(Source, Protocol):
     """A source that may lie among files that are not pictures."""
 

@@ -16,6 +16,7 @@ from anime_dcgan.run import trusted
 from anime_dcgan.run.pickled import TensorStandIn, check_archive
 from anime_dcgan.run.runs import Weights
 from anime_dcgan.system.errors import NotFoundError, RefusedFileError, UserError, first_line
+from anime_dcgan.system.memory import check_memory
 from anime_dcgan.system.reader import check_plain, has_numbers, refuse_damage
 
 MODEL_PACKAGE = "anime_dcgan.model"
@@ -33,6 +34,8 @@ def read(path: Path, mmap: bool = True) -> dict[str, Any]:
     """
     try:
         _check_types(path, check_archive(path))
+        fix = "use another checkpoint, or free some memory"
+        check_memory(path.stat().st_size, str(path), fix)
         with refuse_damage(path):
             return torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
     except FileNotFoundError:

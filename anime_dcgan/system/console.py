@@ -3,18 +3,19 @@
 import io
 import os
 import sys
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from rich.console import Console
-
 
 RANKS = ("RANK", "SLURM_PROCID", "LOCAL_RANK", "NODE_RANK", "GROUP_RANK")
 """Variables with the number of a process, set by torchrun, srun and Lightning."""
 
 
-def replace_unprintable() -> None:
-    """Let the output replace characters that its encoding lacks, such as cp1252 or ASCII."""
+def prepare_encodings() -> None:
+    """Let this process use any file name, and print what its output's encoding lacks as `?`.
+
+    Where the encoding of file names is ASCII, the process is replaced by one in UTF-8 mode: Python
+    would not open a file whose name it read from a run's configuration.
+    """
+    if sys.getfilesystemencoding() == "ascii":
+        os.execve(sys.executable, sys.orig_argv, {**os.environ, "PYTHONUTF8": "1"})
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
@@ -36,10 +37,3 @@ def log(message: str) -> None:
     """Print a line to standard error, from the first process of a distributed run only."""
     if is_first_process():
         print(message, file=sys.stderr, flush=True)
-
-
-def table_console() -> "Console":
-    """Return a console for tables, as wide as the terminal, or 160 columns without one."""
-    from rich.console import Console
-
-    return Console(width=None if sys.stdout.isatty() else 160)

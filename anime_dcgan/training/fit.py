@@ -24,6 +24,7 @@ from anime_dcgan.training.callbacks.interrupt import Interrupted
 from anime_dcgan.training.callbacks.position import Position
 from anime_dcgan.training.callbacks.progress import ProgressBar
 from anime_dcgan.training.callbacks.provenance import Provenance
+from anime_dcgan.training.callbacks.samples import Samples
 from anime_dcgan.training.callbacks.threads import restored_threads
 from anime_dcgan.training.checkpoint_io import AtomicCheckpointIO
 from anime_dcgan.training.errors import (
@@ -85,6 +86,9 @@ def fit(
         explained_errors(config),
         _missing_after(trainer.outputs),
     ):
+        for samples in callbacks_of(trainer, Samples):
+            samples.check_size(module.generator)
+        data.check_space()
         check_optimizers(module, trainer.strategy.root_device)
         if ckpt_path is not None:
             check_checkpoint(Path(ckpt_path), config, data, trainer, module)

@@ -16,9 +16,11 @@ import pytest
 from PIL import Image
 
 from anime_dcgan.data import cache as cache_module
-from anime_dcgan.data.cache import open_cache
+from anime_dcgan.data.cache import check_space, open_cache
 from anime_dcgan.data.cache_build import CHUNK_PICTURES, digests
 from anime_dcgan.data.cache_files import FaceCache
+from anime_dcgan.data.drawn import DrawnFaces
+from anime_dcgan.system import memory
 from anime_dcgan.system.errors import UserError
 from tests.data.shades import Shades, caches, expected
 
@@ -187,6 +189,20 @@ def test_lack_of_space_is_reported_before_decoding(
     monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=1))
     with pytest.raises(UserError, match=r"needs 576 bytes.*1 free"):
         open_cache(Shades(3), 8, tmp_path)
+    assert caches(tmp_path) == []
+
+
+def test_the_largest_number_of_drawn_faces_that_fits_is_suggested(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    faces = DrawnFaces(10**9)
+    monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=10**11))
+    with pytest.raises(UserError, match=r"use data\.count=494791666, or another data\.cache_dir="):
+        check_space(faces, 8, tmp_path / "new" / "cache")
+    monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=10**18))
+    monkeypatch.setattr(memory, "free_memory", lambda: 10**9)
+    with pytest.raises(UserError, match=r"80\.0 GB of memory, and 1\.0 .*: use data\.count"):
+        check_space(faces, 8, tmp_path)
     assert caches(tmp_path) == []
 
 

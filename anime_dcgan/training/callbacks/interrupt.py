@@ -8,14 +8,10 @@ from typing import Any
 
 from lightning import Callback, Trainer
 
+from anime_dcgan.system.signals import IMPATIENT, caught_signals
 from anime_dcgan.training.callbacks.checkpointer import Checkpointer
 from anime_dcgan.training.gan import GAN
 from anime_dcgan.training.length import callbacks_of
-
-IMPATIENT = (signal.SIGINT, signal.SIGTERM)
-"""Signals of which a second one ends the process at once."""
-OTHERS = ("SIGHUP", "SIGUSR1")
-"""Signals of a closed terminal, which sends several, and Slurm's warning; Windows has neither."""
 
 
 class Interrupted(Exception):
@@ -39,7 +35,7 @@ class SaveOnInterrupt(Callback):
     def on_train_start(self, trainer: Trainer, pl_module: GAN) -> None:
         if threading.current_thread() is threading.main_thread():
             self._previous = {
-                number: signal.signal(number, self._handle_signal) for number in _caught_signals()
+                number: signal.signal(number, self._handle_signal) for number in caught_signals()
             }
 
     def on_train_batch_end(
@@ -66,8 +62,3 @@ class SaveOnInterrupt(Callback):
         for number in numbers or tuple(self._previous):
             if number in self._previous:
                 signal.signal(number, self._previous.pop(number))
-
-
-def _caught_signals() -> list[int]:
-    others = [getattr(signal, name) for name in OTHERS if hasattr(signal, name)]
-    return [*IMPATIENT, *(each for each in others if signal.getsignal(each) != signal.SIG_IGN)]

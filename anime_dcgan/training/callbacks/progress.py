@@ -3,24 +3,31 @@
 import math
 import sys
 import time
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from lightning import Trainer
 from lightning.pytorch.callbacks import ProgressBar as LightningProgressBar
-from rich.console import Console
+from rich.console import Console, ConsoleOptions
+from rich.measure import Measurement
 from rich.progress import (
     BarColumn,
     Progress,
+    ProgressColumn,
+    Task,
     TaskID,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.table import Column
+from rich.text import Text
 
 from anime_dcgan.training.callbacks.equilibrium import Equilibrium
 from anime_dcgan.training.gan import GAN
 from anime_dcgan.training.length import callbacks_of, epoch_now, total_images
 
+GAP = "  "
 SECONDS_BETWEEN_LINES = 30.0  # without a terminal, lines are printed instead of a bar
 SHOWN = {
     "loss/discriminator": "D {:.3f}",
@@ -28,6 +35,44 @@ SHOWN = {
     "accuracy/real": "real {:.0%}",
     "accuracy/fake": "fake {:.0%}",
 }
+
+
+class Fitting:
+    """Parts of a line, of which the first are shown as far as the width allows."""
+
+    def __init__(self, parts: Sequence[str] = ()) -> None:
+        self._parts = parts
+
+    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
+        return Measurement(0, len(GAP.join(self._parts)))
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Text]:
+        lines = (GAP.join(self._parts[:count]) for count in range(len(self._parts), -1, -1))
+        yield Text(next(line for line in lines if len(line) <= options.max_width), no_wrap=True)
+
+
+class MetricsColumn(ProgressColumn):
+    """The metrics of a task, which give way to all other columns."""
+
+    def render(self, task: Task) -> Fitting:
+        return Fitting(task.fields["metrics"])
+
+
+def make_bar(console: Console) -> Progress:
+    """Return a bar of which a narrow terminal shows the epoch, the images and the times whole."""
+    whole = Column(no_wrap=True)
+    return Progress(
+        TextColumn("[bold]{task.description}"),
+        BarColumn(bar_width=min(40, console.width // 8)),
+        TextColumn("{task.fields[images]} images"),
+        MetricsColumn(),
+        TimeElapsedColumn(whole),
+        TextColumn("left"),
+        TimeRemainingColumn(elapsed_when_finished=True, table_column=whole),
+        console=console,
+        refresh_per_second=4,
+        speed_estimate_period=120,
+    )
 
 
 class ProgressBar(LightningProgressBar):
@@ -57,19 +102,8 @@ class ProgressBar(LightningProgressBar):
         self._line_at = time.monotonic()
         self._lines = not sys.stderr.isatty()
         if not self._lines:
-            self._progress = Progress(
-                TextColumn("[bold]{task.description}"),
-                BarColumn(),
-                TextColumn("{task.fields[images]} images"),
-                TextColumn("{task.fields[metrics]}"),
-                TimeElapsedColumn(),
-                TextColumn("left"),
-                TimeRemainingColumn(elapsed_when_finished=True),
-                console=Console(stderr=True),
-                refresh_per_second=4,
-                speed_estimate_period=120,
-            )
-            self._task = self._progress.add_task("", total=self._total, images="", metrics="")
+            self._progress = make_bar(Console(stderr=True))
+            self._task = self._progress.add_task("", total=self._total, images="", metrics=())
             self._progress.start()
 
     def on_train_batch_end(
@@ -81,7 +115,7 @@ class ProgressBar(LightningProgressBar):
                 completed=pl_module.images_seen,
                 description=_epoch(trainer),
                 images=self._count(pl_module),
-                metrics=_format_metrics(trainer),
+                metrics=_metrics(trainer),
             )
         elif self._lines and time.monotonic() - self._line_at >= SECONDS_BETWEEN_LINES:
             self._print_line(trainer, pl_module)
@@ -102,11 +136,11 @@ class ProgressBar(LightningProgressBar):
     def _print_line(self, trainer: Trainer, module: GAN) -> None:
         self._line_at = time.monotonic()
         seconds, images = self._line_at - self._start[0], module.images_seen - self._start[1]
-        parts = [_epoch(trainer), f"{self._count(module)} images", _format_metrics(trainer)]
+        parts = [_epoch(trainer), f"{self._count(module)} images", *_metrics(trainer)]
         if self._total is not None and images > 0:
             remaining = max(0, self._total - module.images_seen) * seconds / images
             parts.append(f"{_format_duration(remaining)} left")
-        print("  ".join(part for part in parts if part), file=sys.stderr, flush=True)
+        print(GAP.join(parts), file=sys.stderr, flush=True)
 
     def _count(self, module: GAN) -> str:
         return f"{module.images_seen:,}" + (f"/{self._total:,}" if self._total else "")
@@ -117,13 +151,14 @@ def _epoch(trainer: Trainer) -> str:
     return f"epoch {math.ceil(epoch_now(trainer))}{total}"
 
 
-def _format_metrics(trainer: Trainer) -> str:
+def _metrics(trainer: Trainer) -> list[str]:
+    """Return the latest metrics, the most interesting first; nothing before the first step."""
     metrics = trainer.callback_metrics
     if "speed/images_per_second" not in metrics:
-        return ""
+        return []
     parts = [f"{metrics['speed/images_per_second']:,.0f} images/s"]
-    parts += [text.format(metrics[name].item()) for name, text in SHOWN.items() if name in metrics]
-    return "  ".join([*parts, *_verdict(trainer)])
+    losses = [text.format(metrics[name].item()) for name, text in SHOWN.items() if name in metrics]
+    return [*parts, *_verdict(trainer), *losses]
 
 
 def _verdict(trainer: Trainer) -> list[str]:

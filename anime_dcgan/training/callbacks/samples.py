@@ -7,6 +7,7 @@ import torch
 from lightning import Trainer
 from PIL import Image
 
+from anime_dcgan.model.base import Generator
 from anime_dcgan.run.runs import Weights, by_epoch, file_stem
 from anime_dcgan.sampling import image
 from anime_dcgan.sampling.latent import latents_of_seeds, noise_of_seeds
@@ -52,8 +53,9 @@ class Samples(Periodic):
         self.folder = Path(folder)
         self.count = count
 
-    def on_fit_start(self, trainer: Trainer, pl_module: GAN) -> None:
-        side = face_side(pl_module.generator)
+    def check_size(self, generator: Generator) -> None:
+        """Raise `UserError` for a grid that is too large; see `check_grid`."""
+        side = face_side(generator)
         check_grid("callbacks.samples.count", self.count, side, None, image.visible_scale(side))
 
     def act(self, trainer: Trainer, module: GAN) -> None:

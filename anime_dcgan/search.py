@@ -231,7 +231,7 @@ class Trials:
             try:
                 stack.enter_context(exclusive(run_dir))
             except FolderInUseError:
-                if trial.number not in self._shared:
+                if trial.number not in self._shared and not is_worker():
                     log(f"{run_dir} is trained by another command, which shares this search")
                     self._shared.add(trial.number)
                 continue

@@ -14,7 +14,7 @@ from tests.processes import TINY
 COMMANDS = [
     ["prepare", "source=fés", "out=prép", "workers=1", "thresholds.outlier=null"],
     ["train", *TINY[1:], "data=folder", "data.path=fés", "run=ré", "trainer.max_epochs=1"],
-    ["evaluate", "run=ré", "count=8", "out=outputs/é.csv"],
+    ["evaluate", "run=ré", "count=12", "out=outputs/é.csv"],
     ["generate", "run=ré", "n=2", "out=gé.png"],
     ["report", "run=ré"],
     ["compare"],
@@ -48,7 +48,7 @@ def test_no_command_fails_for_a_character_that_cannot_be_printed(
     faces = DrawnFaces(40)
     (tmp_path / "fés").mkdir()
     for index in range(40):
-        faces.read(index, 32).save(tmp_path / "fés" / f"é{index}.png")
+        faces.read(index, 64).save(tmp_path / "fés" / f"é{index}.png")
     (tmp_path / "script.py").write_text(SCRIPT % COMMANDS, encoding="utf-8")
     result = subprocess.run(
         [sys.executable, "script.py"],

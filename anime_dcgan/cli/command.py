@@ -198,7 +198,8 @@ def user_message(error: Exception) -> str | None:
     if isinstance(error, OmegaConfBaseException):
         return first_line(error)
     if is_out_of_memory(error):
-        return f"there is not enough memory ({first_line(error)}): use smaller sizes or numbers"
+        reason = first_line(error.__cause__ or error)
+        return f"there is not enough memory ({reason}): free some, or use smaller sizes or numbers"
     return explain_storage_error(error)
 
 

@@ -16,6 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 from anime_dcgan.cli import annotations
 from anime_dcgan.cli.checks import format_value
 from anime_dcgan.system.errors import UserError, first_line, needs_extra
+from anime_dcgan.system.memory import is_out_of_memory
 
 EXTRAS = {"pytorch_optimizer": "optimizers"}
 """Packages that a configuration may name, and the extra that installs each."""
@@ -28,6 +29,8 @@ def check_settings(config: DictConfig) -> None:
             target = get_class(node["_target_"])
             parameters = inspect.signature(target).parameters
         except (ImportError, ValueError, TypeError) as error:
+            if is_out_of_memory(error):
+                raise
             raise _explain_import_error(key, str(node["_target_"]), error) from None
         takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
         for name in map(str, node):

@@ -9,8 +9,13 @@ GIGABYTE = 1e9
 CGROUP = Path("/sys/fs/cgroup")
 ALLOCATION_FAILED = (
     *("out of memory", "can't allocate memory", "not enough memory", "std::bad_alloc"),
+    *("cannot allocate memory", "failed to map segment", "can't start new thread"),
+    "unable to mmap",
 )
-"""Parts of the messages with which torch reports a failed allocation as a plain RuntimeError."""
+"""Parts of the messages of errors of other types that report a failed allocation.
+
+torch raises RuntimeError, the system OSError, and the loader of libraries ImportError.
+"""
 
 
 def check_memory(needed: float, subject: str, fix: str) -> None:
@@ -33,7 +38,8 @@ def is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, MemoryError):
         return True
     text = str(error).lower()
-    return isinstance(error, RuntimeError) and any(part in text for part in ALLOCATION_FAILED)
+    kinds = (RuntimeError, OSError, ImportError)
+    return isinstance(error, kinds) and any(part in text for part in ALLOCATION_FAILED)
 
 
 def free_memory() -> int | None:

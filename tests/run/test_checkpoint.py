@@ -11,6 +11,7 @@ import torch
 
 from anime_dcgan.model import dcgan
 from anime_dcgan.run.checkpoint import load_generator, read
+from anime_dcgan.system import memory
 from anime_dcgan.system.errors import UserError
 
 SETTINGS = {"latent_dim": 4, "width": 3, "image_size": 16}
@@ -240,3 +241,12 @@ def test_huge_images_and_weights_of_other_types_are_refused(tmp_path: Path):
     weights = {name: value.double() for name, value in contents()["state_dict"].items()}
     with pytest.raises(UserError, match="wrong type"):
         load_generator(save(tmp_path / "a.ckpt", contents(state_dict=weights)))
+
+
+def test_a_checkpoint_larger_than_the_memory_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    path = save(tmp_path / "last.ckpt", contents())
+    monkeypatch.setattr(memory, "free_memory", lambda: 1000)
+    with pytest.raises(UserError, match=r"last\.ckpt would need .* of memory.*: use another"):
+        read(path)

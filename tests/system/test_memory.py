@@ -1,5 +1,7 @@
 """Requests beyond the free memory are refused, and failed allocations are recognised."""
 
+import errno
+
 import pytest
 import torch
 
@@ -25,4 +27,6 @@ def test_a_failed_allocation_is_recognised():
     assert memory.is_out_of_memory(caught.value)
     assert memory.is_out_of_memory(torch.OutOfMemoryError("CUDA out of memory."))
     assert memory.is_out_of_memory(MemoryError())
+    assert memory.is_out_of_memory(ImportError("a.so: failed to map segment from shared object"))
+    assert memory.is_out_of_memory(OSError(errno.ENOMEM, "Cannot allocate memory"))
     assert not memory.is_out_of_memory(RuntimeError("sizes must match"))

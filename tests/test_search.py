@@ -179,7 +179,7 @@ def test_workers_share_the_trials_and_number_their_lines(tmp_path: Path):
         assert f"trial={number:04d}: optimizer.lr=" in result.stderr
     lines = result.stderr.splitlines()
     assert {line[:3] for line in lines} == {"1: ", "2: "}
-    assert result.stdout.count("the lowest distance is highlighted") == 1
+    assert result.stdout.count("highlighted") == 1
     assert "Train: " in result.stdout and "jobs" not in result.stdout
     states = [trial.state for trial in trials(tmp_path / "outputs/a")]
     assert states == [TrialState.COMPLETE, TrialState.COMPLETE]

@@ -14,8 +14,8 @@ METRICS = ["152 images/s", "distance 45.12, equilibrium since epoch 12", "D 0.69
 def test_epoch_images_and_time_left_are_whole_at_any_width(width: int, shown: int):
     console = Console(file=io.StringIO(), width=width, force_terminal=True, color_system=None)
     bar = make_bar(console)
-    numbers = {"total": 1_200_000, "completed": 1_000}
-    bar.add_task("epoch 3/100", **numbers, images="1,000/1,200,000", metrics=METRICS)
+    task = bar.add_task("epoch 3/100", images="1,000/1,200,000", metrics=METRICS)
+    bar.update(task, total=1_200_000, completed=1_000)
     console.print(bar.make_tasks_table(bar.tasks))
     (line,) = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
     assert line.startswith("epoch 3/100 ") and " 1,000/1,200,000 images " in line

@@ -163,6 +163,10 @@ REFUSALS = {
     ),
     "r3gan": (re.compile("spectral_norm=true"), "spectral_norm"),
     "biggan": (re.compile(r"weight_clip|loss=wgan(?!_gp| regularizer)"), "spectral_norm=false"),
+    "stylegan2": (
+        re.compile(r"weight_clip|loss=wgan(?!_gp| regularizer)|spectral_norm=true"),
+        "spectral_norm|which this discriminator scales",
+    ),
 }
 """Of each model: the pairings that are refused, and the message."""
 

@@ -3,11 +3,11 @@
 from torch import nn
 
 from anime_dcgan.game.augment import Augment
-from anime_dcgan.game.generator_regularizer import GeneratorRegularizer
+from anime_dcgan.game.generator_regularizer import GeneratorRegularizer, Orthogonal
 from anime_dcgan.game.loss import AdversarialLoss
 from anime_dcgan.game.regularizer import Regularizer, WeightClip
 from anime_dcgan.model.coupling import has_batch_norm
-from anime_dcgan.model.layers import has_spectral_norm
+from anime_dcgan.model.layers import has_equalised_rates, has_spectral_norm
 from anime_dcgan.system.errors import UserError
 
 
@@ -21,11 +21,8 @@ def check_compatibility(
     """Raise `UserError` if the parts of a game contradict each other mathematically."""
     _check_gradient_per_sample(discriminator, regularizer)
     _check_bounded(discriminator, loss, regularizer)
-    if isinstance(regularizer, WeightClip) and has_spectral_norm(discriminator):
-        raise UserError(
-            "regularizer=weight_clip has no effect on weights that are divided by their spectral "
-            "norm: use model.discriminator.spectral_norm=false or regularizer=none"
-        )
+    if isinstance(regularizer, WeightClip):
+        _check_clipped(discriminator)
     if loss.relativistic and fakes_per_real != 1:
         raise UserError(
             "a relativistic loss pairs each fake image with one real image, which "
@@ -46,6 +43,24 @@ def check_generator(generator: nn.Module, regularizer: GeneratorRegularizer) -> 
             f"{type(regularizer).__name__} needs the gradient of each image on its own, but this "
             "generator has batch normalisation, which mixes the images: use "
             "generator_regularizer=none, or model=stylegan2"
+        )
+    if isinstance(regularizer, Orthogonal) and has_equalised_rates(generator):
+        raise UserError(
+            "generator_regularizer=orthogonal penalises the stored weights, which this generator "
+            "scales when it uses them: use generator_regularizer=path_length or none"
+        )
+
+
+def _check_clipped(discriminator: nn.Module) -> None:
+    if has_spectral_norm(discriminator):
+        raise UserError(
+            "regularizer=weight_clip has no effect on weights that are divided by their spectral "
+            "norm: use model.discriminator.spectral_norm=false or regularizer=none"
+        )
+    if has_equalised_rates(discriminator):
+        raise UserError(
+            "regularizer=weight_clip limits the stored weights, which this discriminator scales "
+            "when it uses them: use regularizer=gradient_penalty, or loss=wgan_gp"
         )
 
 

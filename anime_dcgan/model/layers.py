@@ -186,3 +186,9 @@ class EqualisedConv(nn.Conv2d):
         bias = None if self.bias is None else self.bias_scale * self.bias
         weight = self.weight_scale * self.weight
         return conv2d(input, weight, bias, self.stride, self.padding)
+
+
+def has_equalised_rates(network: nn.Module) -> bool:
+    """Return True if the network scales its weights when it uses them."""
+    kinds = EqualisedLinear | EqualisedConv
+    return any(isinstance(module, kinds) for module in network.modules())

@@ -7,6 +7,7 @@ Images are NCHW. As in the paper the generator ends without a tanh, so that its 
 """
 
 import math
+from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
@@ -76,9 +77,17 @@ class StyledConv(nn.Module):
         doubles: True doubles the size, by a transposed convolution of stride 2 and a blur. On a CPU
             this takes a third of the time of `upsample` followed by the convolution, its equal
             except at the edges.
+        noise: False omits the noise.
     """
 
-    def __init__(self, in_channels: int, out_channels: int, style_dim: int, doubles: bool) -> None:
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        style_dim: int,
+        doubles: bool = False,
+        noise: bool = True,
+    ) -> None:
         super().__init__()
         self.doubles = doubles
         self.gain = 4 * GAIN if doubles else GAIN  # 4 for the zeros between the pixels
@@ -86,22 +95,23 @@ class StyledConv(nn.Module):
         shape = (in_channels, out_channels) if doubles else (out_channels, in_channels)
         self.weight = nn.Parameter(torch.randn(*shape, 3, 3))
         self.bias = nn.Parameter(torch.zeros(1, out_channels, 1, 1))
-        self.noise_strength = nn.Parameter(torch.zeros(()))
+        self.noise_strength = nn.Parameter(torch.zeros(())) if noise else None
 
     def forward(
         self,
         maps: Float[Tensor, "n c h w"],
         style: Float[Tensor, "n style_dim"],
-        noise: Float[Tensor, "n 1 _ _"],
+        noise: Float[Tensor, "n 1 _ _"] | None,
     ) -> Float[Tensor, "n d _ _"]:
         with torch.autocast(style.device.type, enabled=False):
             scales = self.to_scales(style)
             inverse_norms = self._inverse_norms(scales)
         maps = self._convolve(maps * scales.to(maps.dtype)[:, :, None, None])
         gains = (self.gain * inverse_norms).to(maps.dtype)[:, :, None, None]
-        offset = GAIN * (self.noise_strength * noise)
-        maps = torch.addcmul((GAIN * self.bias).to(maps.dtype), maps, gains)
-        return F.leaky_relu(maps + offset.to(maps.dtype), LEAK, inplace=True)
+        maps = (maps * gains).add_((GAIN * self.bias).to(maps.dtype))
+        if self.noise_strength is not None and noise is not None:
+            maps = maps.add_((GAIN * self.noise_strength * noise).to(maps.dtype))
+        return F.leaky_relu(maps, LEAK, inplace=True)
 
     def _inverse_norms(self, scales: Float[Tensor, "n c"]) -> Float[Tensor, "n d"]:
         squares = self.weight.square().sum((2, 3))
@@ -150,6 +160,7 @@ class Generator(base.Generator):
         mapping_layers: number of layers of the mapping network.
         mixing: probability, in training mode, that an image takes its later layers' styles from a
             second latent (style mixing, arXiv 1812.04948, section 3.1).
+        noise: False omits the noise, so that a latent determines its image.
 
     Attributes:
         mean_style: running mean of the styles, updated by each batch in training mode.
@@ -165,6 +176,7 @@ class Generator(base.Generator):
         channel_base: int = 16384,
         mapping_layers: int = 2,
         mixing: float = 0.9,
+        noise: bool = True,
         image_size: int = 64,
     ) -> None:
         super().__init__(latent_dim)
@@ -175,17 +187,17 @@ class Generator(base.Generator):
         self.mapping = Mapping(latent_dim, style_dim, mapping_layers)
         self.register_buffer("mean_style", torch.zeros(style_dim))
         self.constant = nn.Parameter(torch.randn(1, channels[0], 4, 4))
-        convolutions = [StyledConv(channels[0], channels[0], style_dim, doubles=False)]
+        convolutions = [StyledConv(channels[0], channels[0], style_dim, noise=noise)]
         for before, after in pairwise(channels):
             convolutions += [
-                StyledConv(before, after, style_dim, doubles=True),
-                StyledConv(after, after, style_dim, doubles=False),
+                StyledConv(before, after, style_dim, doubles=True, noise=noise),
+                StyledConv(after, after, style_dim, noise=noise),
             ]
         self.convolutions = nn.ModuleList(convolutions)
         self.to_rgb = nn.ModuleList(ToRGB(count, style_dim) for count in channels)
         sizes = [4 * 2**stage for stage in range(len(channels))]
         self.noise_sizes = [4] + [size for size in sizes[1:] for _ in range(2)]
-        self.noise_dim = sum(size**2 for size in self.noise_sizes)
+        self.noise_dim = sum(size**2 for size in self.noise_sizes) if noise else 0
 
     def forward(
         self,
@@ -262,7 +274,11 @@ class Generator(base.Generator):
             return torch.randn(len(styles), self.noise_dim, device=styles.device)
         return self.fixed_noise().to(styles.device).expand(len(styles), -1)
 
-    def _split(self, noise: Float[Tensor, "n noise_dim"]) -> list[Float[Tensor, "n 1 _ _"]]:
+    def _split(
+        self, noise: Float[Tensor, "n noise_dim"]
+    ) -> Sequence[Float[Tensor, "n 1 _ _"] | None]:
+        if not self.noise_dim:
+            return [None] * len(self.noise_sizes)
         parts = noise.split([size**2 for size in self.noise_sizes], dim=1)
         return [
             part.unflatten(1, (1, size, size))

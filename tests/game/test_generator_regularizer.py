@@ -182,6 +182,12 @@ def test_path_length_refuses_batch_normalisation_with_a_fix():
     check_generator(dcgan.Generator(width=2, image_size=16), PathLength())
 
 
+def test_the_orthogonal_penalty_refuses_weights_that_are_scaled_when_used():
+    generator = stylegan2.Generator(width=2, image_size=16)
+    with pytest.raises(UserError, match="use generator_regularizer=path_length or none"):
+        check_generator(generator, Orthogonal())
+
+
 @pytest.mark.parametrize("settings", [{"batch_fraction": 0.0}, {"decay": 1.0}])
 def test_settings_that_are_no_running_mean_are_refused(settings: dict[str, float]):
     with pytest.raises(UserError, match="use generator_regularizer"):

@@ -21,7 +21,8 @@ def small(**settings: float) -> Generator:
     generator = Generator(5, 6, **{"width": 8, "image_size": 16, **settings})  # type: ignore[arg-type]
     for convolution in generator.convolutions:
         assert isinstance(convolution, StyledConv)
-        nn.init.ones_(convolution.noise_strength)
+        if convolution.noise_strength is not None:
+            nn.init.ones_(convolution.noise_strength)
     return generator
 
 
@@ -64,6 +65,7 @@ def test_shapes_at_every_size(image_size):
 def test_a_styled_convolution_equals_one_with_weights_of_each_images_own(doubles):
     layer = StyledConv(5, 7, 6, doubles).double()
     nn.init.normal_(layer.bias)
+    assert layer.noise_strength is not None
     nn.init.normal_(layer.noise_strength)
     maps, style = torch.randn(3, 5, 8, 8).double(), torch.randn(3, 6).double()
     side = 16 if doubles else 8
@@ -202,6 +204,14 @@ def test_each_convolution_has_noise_of_its_own():
     images = generator.synthesise(styles.expand(len(noise), -1, -1), noise)
     changes = (images - generator.synthesise(styles, torch.zeros(1, len(noise)))).abs()
     assert (changes.amax((1, 2, 3)) > 1e-4).all()
+
+
+def test_without_noise_a_latent_determines_its_image():
+    generator, latents = small(noise=False, mixing=0.0), torch.randn(2, 5)
+    assert generator.noise_dim == 0
+    one, other = generator(latents), generator(latents)
+    assert torch.equal(one, other)
+    assert len(list(sample.faces(generator, [3]))) == 1
 
 
 def test_a_seed_gives_the_same_face_whatever_the_other_seeds_are():

@@ -1,8 +1,12 @@
 """Messages to the user, on standard error; results go to standard output."""
 
+import contextlib
 import io
 import os
+import stat
 import sys
+from collections.abc import Iterable
+from pathlib import Path
 
 RANKS = ("RANK", "SLURM_PROCID", "LOCAL_RANK", "NODE_RANK", "GROUP_RANK")
 """Variables with the number of a process, set by torchrun, srun and Lightning."""
@@ -19,6 +23,19 @@ def prepare_encodings() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
+
+
+def leave_closed_terminal(outputs: Iterable[int] = (1, 2)) -> None:
+    """Discard what is written to a terminal that was closed: it would raise OSError.
+
+    Parameters:
+        outputs: file descriptors; those of files, pipes and open terminals stay as they are.
+    """
+    for output in outputs:
+        with contextlib.suppress(OSError):
+            if stat.S_ISCHR(os.fstat(output).st_mode) and not os.isatty(output):
+                with Path(os.devnull).open("wb") as discarded:
+                    os.dup2(discarded.fileno(), output)
 
 
 def is_first_process() -> bool:

@@ -1,4 +1,7 @@
-"""The first process of a distributed run prints, whichever launcher started it."""
+"""Output of one process of a distributed run, and of a command whose terminal was closed."""
+
+import os
+from pathlib import Path
 
 import pytest
 
@@ -34,3 +37,20 @@ def test_processes_of_one_training_are_recognised(monkeypatch):
     monkeypatch.delenv("TORCHELASTIC_RUN_ID")
     monkeypatch.setenv("SLURM_STEP_NUM_TASKS", "2")
     assert console.launched_processes() == 2
+
+
+def test_output_to_a_closed_terminal_is_discarded(tmp_path: Path):
+    terminal, output = os.openpty()
+    console.leave_closed_terminal([output])
+    os.write(output, b"open")
+    assert os.read(terminal, 9) == b"open"
+    os.close(terminal)
+    with pytest.raises(OSError, match="Input/output error"):
+        os.write(output, b"closed")
+    console.leave_closed_terminal([output])
+    assert os.write(output, b"closed") == 6
+    os.close(output)
+    with (tmp_path / "log.txt").open("wb") as file:
+        console.leave_closed_terminal([file.fileno()])
+        file.write(b"kept")
+    assert (tmp_path / "log.txt").read_bytes() == b"kept"

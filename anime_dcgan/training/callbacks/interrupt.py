@@ -8,6 +8,7 @@ from typing import Any
 
 from lightning import Callback, Trainer
 
+from anime_dcgan.system.console import leave_closed_terminal
 from anime_dcgan.system.signals import IMPATIENT, caught_signals
 from anime_dcgan.training.callbacks.checkpointer import Checkpointer
 from anime_dcgan.training.gan import GAN
@@ -55,6 +56,7 @@ class SaveOnInterrupt(Callback):
 
     def _handle_signal(self, number: int, frame: FrameType | None) -> None:
         self._signalled = True
+        leave_closed_terminal()
         self._restore(*IMPATIENT)
 
     def _restore(self, *numbers: int) -> None:

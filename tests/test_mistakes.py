@@ -67,7 +67,7 @@ def _has_gpu() -> bool:
             ["~logger", "metric=null"],
             "metric=null is not an option: use one of fd, fd_efficientnet, fid, none, swd",
         ),
-        (["augment=true"], "augment=true is not an option: use one of ada, diffaugment"),
+        (["augment=true"], "augment=true is not an option: use one of ada, "),
         (["=3"], "=3 cannot be parsed: write setting=value"),
         (
             ["metric=[swd,fd]"],

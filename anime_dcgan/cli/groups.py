@@ -19,8 +19,8 @@ BASE = "base"
 def options(group: str) -> list[str]:
     """Return the options of a group in alphabetical order; empty for any other setting.
 
-    >>> options("logger"), options("seed")
-    (['csv', 'none', 'tensorboard'], [])
+    >>> options("crop"), options("seed")
+    (['cascade', 'none'], [])
     """
     files = (CONF_DIR / group).glob("*.yaml") if group else ()
     return sorted(path.stem for path in files if path.stem != BASE)
@@ -29,8 +29,8 @@ def options(group: str) -> list[str]:
 def suggest(group: str, without: str = "none") -> str:
     """Return the options of a group that do something, as in a message.
 
-    >>> suggest("logger")
-    'logger=csv or tensorboard'
+    >>> suggest("crop")
+    'crop=cascade'
     """
     return f"{group}={join_or([option for option in options(group) if option != without])}"
 

@@ -8,10 +8,14 @@ import torch
 from torch import nn
 from torch.nn.functional import conv2d, conv_transpose2d, leaky_relu
 
+from anime_dcgan.explore.face import Face
+from anime_dcgan.explore.projection import multiscale_distance, project
+from anime_dcgan.explore.renderer import Renderer
 from anime_dcgan.model.layers import EqualisedConv, EqualisedLinear
 from anime_dcgan.model.resampling import blur
 from anime_dcgan.model.stylegan2 import Discriminator, Generator, StyledConv, ToRGB
 from anime_dcgan.sampling import sample
+from anime_dcgan.sampling.image import to_float
 from anime_dcgan.system.errors import UserError
 from tests.conftest import Train, assert_same_weights
 
@@ -253,3 +257,15 @@ def test_resuming_gives_the_same_weights_and_the_same_path_lengths(train: Train,
     assert_same_weights(whole, parts)
     assert whole.generator_regularizer.state_dict()["mean_length"] > 0
     assert whole.generator_ema.state_dict()["mean_style"].any()
+
+
+def test_a_run_is_drawn_moved_and_projected(train: Train, tmp_path):
+    train("trainer.max_epochs=1", "metric=none", model="stylegan2")
+    renderer = Renderer(tmp_path, fast_walls=True)
+    face = Face("run", "last", seed=0, moves={"sefa.0": 2.0, "pca.1": -1.0})
+    assert renderer.wall(face, 5, 20).shape == (20, 16, 16, 3)
+    (picture,) = renderer.render([face])
+    generator = renderer.model(*face.generator).generator
+    target = to_float(torch.from_numpy(picture)[None])[0]
+    *_, found = project(generator, target, steps=30)
+    assert found.distance < multiscale_distance(generator(torch.randn(1, 6)), target)

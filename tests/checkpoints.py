@@ -1,10 +1,12 @@
 """Checkpoints of small untrained generators."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
 
-from anime_dcgan.model import dcgan
+from anime_dcgan.model import dcgan, stylegan2
+from anime_dcgan.model.base import Generator
 
 LATENT_DIM = 6
 
@@ -12,14 +14,40 @@ LATENT_DIM = 6
 def make_checkpoint(path: Path, seed: int = 0, image_size: int = 16, images: int = 1000) -> Path:
     """Write a checkpoint of the report's generator with random averaged and raw weights."""
     settings = {"latent_dim": LATENT_DIM, "width": 4, "image_size": image_size}
+
+    def make() -> dcgan.Generator:
+        generator = dcgan.Generator(**settings)
+        generator.project.weight.data *= 3  # so that faces differ
+        return generator
+
+    return _write(path, make, seed, settings, images)
+
+
+def make_style_checkpoint(path: Path, seed: int = 0, image_size: int = 16) -> Path:
+    """Write a checkpoint of StyleGAN2's generator whose faces depend on noise and styles."""
+    settings = {"latent_dim": LATENT_DIM, "style_dim": 5, "width": 8, "channel_base": 128}
+    settings["image_size"] = image_size
+
+    def make() -> stylegan2.Generator:
+        generator = stylegan2.Generator(**settings)
+        generator.mean_style.normal_()
+        for convolution in generator.convolutions:
+            convolution.noise_strength.data.fill_(0.3)  # type: ignore[union-attr]
+        return generator
+
+    return _write(path, make, seed, settings, images=1000)
+
+
+def _write(
+    path: Path, make: Callable[[], Generator], seed: int, settings: dict[str, int], images: int
+) -> Path:
     state: dict[str, torch.Tensor] = {}
     with torch.random.fork_rng():
         for number, prefix in enumerate(("generator_ema", "generator")):
             torch.manual_seed(2 * seed + number)
-            generator = dcgan.Generator(**settings)
-            generator.project.weight.data *= 3  # so that faces differ
+            generator = make()
             state |= {f"{prefix}.{name}": value for name, value in generator.state_dict().items()}
-    target = {"_target_": "anime_dcgan.model.dcgan.Generator", **settings}
+    target = {"_target_": f"{type(generator).__module__}.Generator", **settings}
     path.parent.mkdir(parents=True, exist_ok=True)
     contents = {
         "state_dict": state,

@@ -1,6 +1,7 @@
 """Interpretable latent directions, found without labels.
 
-A step of s along a direction moves a latent by s standard deviations. Directions are
+A step of s along a direction moves a latent by s standard deviations. Generators with a mapping
+network have directions of styles, which move the styles of all layers. Directions are
 deterministic: their signs are fixed, and `pca` draws its latents from a fixed seed.
 """
 
@@ -14,6 +15,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d
 
+from anime_dcgan.explore.styles import StyleSpace
 from anime_dcgan.model.base import Generator
 from anime_dcgan.system.errors import UserError, first_line
 
@@ -29,7 +31,10 @@ Layer = nn.Linear | nn.Conv2d | nn.ConvTranspose2d
 
 @dataclass(frozen=True, eq=False)
 class Direction:
-    """A unit vector in latent space; `strength` is its fraction of the explained variance."""
+    """One standard deviation of latents, or of the styles of a mapping network.
+
+    For latents it is a unit vector. `strength` is its fraction of the explained variance.
+    """
 
     id: str
     vector: Float[Tensor, " d"]
@@ -38,7 +43,6 @@ class Direction:
 
 def find(generator: Generator, method: Method, count: int = 10) -> list[Direction]:
     """Return up to `count` directions, strongest first; never more than the latent has axes."""
-    count = min(count, MAX_DIRECTIONS, generator.latent_dim)
     try:
         vectors, strengths = FINDERS[method](generator)
     except RuntimeError as error:
@@ -47,7 +51,7 @@ def find(generator: Generator, method: Method, count: int = 10) -> list[Directio
         ) from None
     return [
         Direction(f"{method}.{number}", vectors[number], float(strengths[number]))
-        for number in range(count)
+        for number in range(min(count, MAX_DIRECTIONS, len(vectors)))
     ]
 
 
@@ -55,11 +59,15 @@ def find(generator: Generator, method: Method, count: int = 10) -> list[Directio
 def sefa(generator: Generator) -> tuple[Float[Tensor, "k d"], Float[Tensor, " k"]]:
     """Closed-form factorization (SeFa): Shen & Zhou 2021, arXiv 2007.06600, equation 6.
 
-    Returns the eigenvectors of A^T A, where A is the weight of the layers that receive the latent.
+    Returns the eigenvectors of A^T A, where A is the weight of the layers that receive the latent,
+    or that compute the scales of all layers from a style.
     """
     weight = _weight_of_latents(generator).double()
     values, vectors = torch.linalg.eigh(weight.T @ weight)  # ascending
-    return _fix_signs(vectors.T.flip(0)).float(), (values.flip(0) / values.sum()).float()
+    axes, strengths = _fix_signs(vectors.T.flip(0)), (values.flip(0) / values.sum()).float()
+    if StyleSpace.of(generator).has_mapping:
+        axes = axes * (_random_styles(generator) @ axes.T).std(dim=0)[:, None]
+    return axes.float(), strengths
 
 
 @torch.inference_mode()
@@ -69,8 +77,11 @@ def pca(generator: Generator) -> tuple[Float[Tensor, "k d"], Float[Tensor, " k"]
     Follows section 3.2 of the paper, for generators without a style space: compute features of
     random latents and their principal components, then regress the latents on the principal
     coordinates by least squares. The features are the inputs of the second weighted layer,
-    average-pooled to a 4 x 4 grid.
+    average-pooled to a 4 x 4 grid. Those of a generator with a mapping network are the principal
+    components of its styles (section 3.1).
     """
+    if StyleSpace.of(generator).has_mapping:
+        return _components_of_styles(_random_styles(generator))
     generator = copy.deepcopy(generator)  # other threads may render with it
     latents = _balanced_latents(generator.latent_dim)
     features = torch.cat([_early_features(generator, chunk) for chunk in latents.split(64)])
@@ -81,6 +92,20 @@ def pca(generator: Generator) -> tuple[Float[Tensor, "k d"], Float[Tensor, " k"]
     solution = torch.linalg.lstsq(coordinates, latents.double()).solution
     unit = solution / solution.norm(dim=1, keepdim=True)
     return _fix_signs(unit).float(), (values.flip(0)[:count] / values.sum()).float()
+
+
+def _random_styles(generator: Generator) -> Float[Tensor, "n d"]:
+    latents = _balanced_latents(generator.latent_dim)
+    return StyleSpace.of(generator).flatten(generator.styles(latents)).double()
+
+
+def _components_of_styles(
+    styles: Float[Tensor, "n d"],
+) -> tuple[Float[Tensor, "k d"], Float[Tensor, " k"]]:
+    """Return the principal components, each as long as the standard deviation along it."""
+    values, vectors = torch.linalg.eigh(styles.T.cov())  # ascending
+    values, axes = values.clamp(min=0).flip(0), _fix_signs(vectors.T.flip(0))
+    return (axes * values.sqrt()[:, None]).float(), (values / values.sum()).float()
 
 
 def _balanced_latents(latent_dim: int) -> Float[Tensor, "n d"]:
@@ -110,34 +135,39 @@ def _layers(generator: Generator) -> list[Layer]:
 
 
 def _weight_of_latents(generator: Generator) -> Float[Tensor, "features d"]:
-    """Return the weights of the layers that receive the latent, as a matrix.
+    """Return the weights of the layers that receive the latent or the styles, as a matrix.
 
-    This is the first layer, or, if the styles are chunks of the latent, the layers of each chunk.
+    These are the first layer, or, if the styles are chunks of the latent, the layers of each chunk,
+    or the layers that receive the style of a mapping network.
     """
+    space = StyleSpace.of(generator)
+    if space.layers > 1:
+        weights = _weights_of_styles(generator, space)
+        if space.has_mapping:
+            return torch.cat([weight for found in weights for weight in found])
+        return torch.block_diag(*map(torch.cat, weights))
     first = _layers(generator)[0]
     axis = 0 if isinstance(first, nn.ConvTranspose2d) else 1  # input channels
-    weight = first.weight.movedim(axis, -1).flatten(0, -2)
-    return weight if weight.shape[1] == generator.latent_dim else _weights_of_chunks(generator)
+    return first.weight.movedim(axis, -1).flatten(0, -2)
 
 
-def _weights_of_chunks(generator: Generator) -> Float[Tensor, "features d"]:
-    """Return the weights of all linear layers whose input is a chunk, found by a forward pass."""
+def _weights_of_styles(generator: Generator, space: StyleSpace) -> list[list[Tensor]]:
+    """Return the weights of the linear layers that receive each style, by a forward pass."""
     generator = copy.deepcopy(generator)  # other threads may render with it
-    latent = _balanced_latents(generator.latent_dim)[:1]
-    styles = generator.styles(latent)
-    if styles.numel() != generator.latent_dim:
-        raise UserError("this generator has no layer that receives the whole latent: use pca")
+    random = torch.Generator().manual_seed(PCA_SEED)
+    styles = torch.randn(1, space.layers, space.dim, generator=random)
     weights: list[list[Tensor]] = [[] for _ in styles[0]]
 
-    def note(layer: Layer, inputs: tuple[Tensor, ...]) -> None:
-        for chunk, found in zip(styles[0], weights, strict=True):
-            if torch.equal(inputs[0], chunk[None]):
+    def note(layer: nn.Linear, inputs: tuple[Tensor, ...]) -> None:
+        for style, found in zip(styles[0], weights, strict=True):
+            if torch.equal(inputs[0], style[None]):
                 found.append(layer.weight)
 
     for layer in _layers(generator):
-        layer.register_forward_pre_hook(note)
+        if isinstance(layer, nn.Linear):
+            layer.register_forward_pre_hook(note)
     generator.synthesise(styles)
-    return torch.block_diag(*map(torch.cat, weights))
+    return weights
 
 
 class _Captured(Exception):

@@ -11,6 +11,7 @@ import re
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import PurePosixPath
 from typing import Any, cast
 from urllib.parse import parse_qsl, urlencode
@@ -20,14 +21,17 @@ from anime_dcgan.sampling.seeds import MAX_SEED
 from anime_dcgan.system.errors import UserError
 
 MAX_NAME_BYTES = 255  # of a file or folder, on common file systems
-MAX_LATENT_DIM = 4096
+MAX_LATENT_DIM = 9216  # styles of 512 values for the 18 layers of StyleGAN2 at 1024 px
 MAX_MOVES = 64
+MAX_MIX = 32  # ranges of style layers
 MAX_STEP = 10.0  # along a direction, in standard deviations of the latent
 MAX_LATENT_VALUE = 100.0  # per component; standard normal values stay below 6
 EPOCH = re.compile(r"best|last|\d{1,7}(\.\d{1,6})?")
 DIRECTION = re.compile(r"(sefa|pca)\.\d{1,4}")
+LAYERS = re.compile(r"(0|[1-9]\d?)-(0|[1-9]\d?)")
+LATENT_PREFIX = "latent."  # in links, where a latent may look like a seed
 INVALID_RUN = "a run must be a folder path relative to the folder of all runs, such as sweep/a"
-KEYS = ("run", "epoch", "weights", "seed", "latent", "truncation", "moves")
+KEYS = ("run", "epoch", "weights", "seed", "latent", "truncation", "moves", "mix")
 
 
 @dataclass(frozen=True)
@@ -41,9 +45,13 @@ class Face:
         epoch: epoch number as text, or "best" or "last", which may change while a run trains.
         weights: "ema" for the averaged generator, "raw" for the trained weights.
         seed: seed of the latent, 0 to 2^32 - 1; exactly one of `seed` and `latent` is given.
-        latent: the latent itself, little-endian float32 as base64url without padding.
-        truncation: factor in [0, 1] that multiplies the latent.
+        latent: the latent itself, little-endian float32 as base64url without padding; for a
+            generator with a mapping network its style, or the styles of all layers.
+        truncation: factor in [0, 1] by which the styles approach their mean, see
+            `Generator.truncate`.
         moves: steps along directions, keyed by direction id (`sefa.0`), each in [-10, 10].
+        mix: other parents, whose styles replace those of these layers: seeds or latents, keyed by
+            ranges of layers (`0-3`) that do not overlap.
     """
 
     run: str
@@ -53,6 +61,7 @@ class Face:
     latent: str | None = None
     truncation: float = 1.0
     moves: Mapping[str, float] = field(default_factory=dict)
+    mix: Mapping[str, int | str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         check_run(self.run)
@@ -68,6 +77,7 @@ class Face:
         _check_moves(self.moves)
         nonzero = {name: float(step) for name, step in self.moves.items() if step}
         object.__setattr__(self, "moves", dict(sorted(nonzero.items())))
+        object.__setattr__(self, "mix", _check_mix(self.mix))
 
     def __hash__(self) -> int:
         return hash(self.to_query())
@@ -75,7 +85,8 @@ class Face:
     @property
     def is_seed_only(self) -> bool:
         """True if the face depends on its generator and seed alone."""
-        return self.seed is not None and not self.moves and self.truncation == 1
+        is_edited = self.moves or self.mix or self.truncation != 1
+        return self.seed is not None and not is_edited
 
     @property
     def generator(self) -> tuple[str, str, Weights]:
@@ -88,7 +99,8 @@ class Face:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values with all keys present."""
-        return {key: getattr(self, key) for key in KEYS} | {"moves": dict(self.moves)}
+        copies = {"moves": dict(self.moves), "mix": dict(self.mix)}
+        return {key: getattr(self, key) for key in KEYS} | copies
 
     @classmethod
     def from_json(cls, content: Any) -> "Face":
@@ -115,6 +127,8 @@ class Face:
             params["truncation"] = truncation
         if self.moves:
             params["moves"] = ",".join(f"{name}:{step:.12g}" for name, step in self.moves.items())
+        if self.mix:
+            params["mix"] = ",".join(f"{key}:{_mix_text(one)}" for key, one in self.mix.items())
         return urlencode(params, safe="/:,=")
 
     @classmethod
@@ -133,6 +147,8 @@ class Face:
             params["truncation"] = _parse_float(params["truncation"], "truncation")
         if "moves" in params:
             params["moves"] = parse_moves(params["moves"])
+        if "mix" in params:
+            params["mix"] = parse_mix(params["mix"])
         return cls.from_json(params)
 
 
@@ -168,6 +184,31 @@ def parse_moves(text: str) -> dict[str, float]:
     return moves
 
 
+def parse_mix(text: str) -> dict[str, int | str]:
+    """Parse `0-3:17,4-9:latent.AAAA` into a mapping; empty text gives an empty mapping."""
+    mix: dict[str, int | str] = {}
+    for part in text.split(",") if text else []:
+        layers, colon, parent = part.partition(":")
+        if not colon or layers in mix:
+            raise UserError(f"mix={text!s:.40} does not have the form 0-3:17,4-9:5")
+        is_latent = parent.startswith(LATENT_PREFIX)
+        latent = parent.removeprefix(LATENT_PREFIX)
+        mix[layers] = latent if is_latent else _parse_int(parent, f"mix={layers}")
+    return mix
+
+
+def parse_layers(text: Any) -> range:
+    """Return the layers of a range such as `0-3`, which includes both ends."""
+    match = LAYERS.fullmatch(text) if isinstance(text, str) else None
+    if match is None or int(match[1]) > int(match[2]):
+        raise UserError(f"mix={text!r:.20} must name a range of style layers such as 0-3")
+    return range(int(match[1]), int(match[2]) + 1)
+
+
+def _mix_text(parent: int | str) -> str:
+    return str(parent) if isinstance(parent, int) else LATENT_PREFIX + parent
+
+
 def _parse_float(text: str, name: str) -> float:
     try:
         return float(text)
@@ -195,17 +236,17 @@ def check_run(run: Any) -> None:
 
 def check_epoch(epoch: Any) -> None:
     if not isinstance(epoch, str) or not EPOCH.fullmatch(epoch):
-        raise UserError(f"epoch={epoch!s:.20} must be a number, best or last")
+        raise UserError(f"epoch={epoch!r:.20} must be a number, best or last")
 
 
 def check_weights(weights: Any) -> None:
     if weights not in WEIGHTS:
-        raise UserError(f"weights={weights!s:.20} is unknown: use ema or raw")
+        raise UserError(f"weights={weights!r:.20} is unknown: use ema or raw")
 
 
 def check_direction(direction: Any) -> None:
     if not isinstance(direction, str) or not DIRECTION.fullmatch(direction):
-        raise UserError(f"{direction!s:.20} is not a direction: use an id such as sefa.0 or pca.3")
+        raise UserError(f"{direction!r:.20} is not a direction: use an id such as sefa.0 or pca.3")
 
 
 def _check_seed(seed: Any) -> None:
@@ -225,3 +266,17 @@ def _check_moves(moves: Any) -> None:
     for name, step in moves.items():
         check_direction(name)
         _check_number(step, f"moves.{name}", -MAX_STEP, MAX_STEP)
+
+
+def _check_mix(mix: Any) -> dict[str, int | str]:
+    """Return the parents ordered by layer; raise `UserError` if they are invalid or overlap."""
+    if not isinstance(mix, Mapping) or len(mix) > MAX_MIX:
+        raise UserError(f"mix must map at most {MAX_MIX} ranges of layers to seeds or latents")
+    ordered = sorted(mix, key=lambda text: parse_layers(text).start)
+    for before, after in pairwise(ordered):
+        if parse_layers(after).start < parse_layers(before).stop:
+            raise UserError(f"mix={before} and mix={after} overlap: each layer has one parent")
+    for parent in mix.values():
+        check = decode_latent if isinstance(parent, str) else _check_seed
+        check(parent)
+    return {layers: mix[layers] for layers in ordered}

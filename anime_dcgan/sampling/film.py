@@ -46,7 +46,17 @@ def film(
         yield from film_through(generator, latents, frames_per_face, noise, truncation)
         return
     styles = styles_of(generator, latents, truncation).cpu()
-    for steps in _frames_between(len(seeds), frames_per_face):
+    yield from film_through_styles(generator, styles, frames_per_face, noise)
+
+
+def film_through_styles(
+    generator: Generator,
+    styles: Float[Tensor, "n style_layers style_dim"],
+    frames_per_face: int,
+    noise: Float[Tensor, "n noise_dim"],
+) -> Iterator[Pixels]:
+    """Yield the frames of a film from each of these styles to the next on straight lines."""
+    for steps in _frames_between(len(styles), frames_per_face):
         between = torch.stack([torch.lerp(styles[a], styles[b], each) for a, b, each in steps])
         yield from sample_styles(generator, between, noise=_between(noise, steps))
 

@@ -6,7 +6,7 @@ from typing import Annotated, TypeVar
 
 from fastapi import Depends, HTTPException, Query, Request
 
-from anime_dcgan.explore.face import Face, parse_moves
+from anime_dcgan.explore.face import Face, parse_mix, parse_moves
 from anime_dcgan.explore.renderer import Renderer
 from anime_dcgan.run.runs import Weights
 from anime_dcgan.studio import schemas
@@ -48,9 +48,10 @@ def query_face(
     latent: Annotated[str | None, Query(max_length=schemas.MAX_LATENT_LENGTH)] = None,
     truncation: schemas.Truncation = 1.0,
     moves: Annotated[str, Query(max_length=2000, examples=["sefa.0:1.5,pca.3:-2"])] = "",
+    mix: Annotated[str, Query(max_length=2 * schemas.MAX_LATENT_LENGTH, examples=["0-3:17"])] = "",
 ) -> Face:
     """Return the face given by the query parameters of a link."""
-    return Face(run, epoch, weights, seed, latent, truncation, parse_moves(moves))
+    return Face(run, epoch, weights, seed, latent, truncation, parse_moves(moves), parse_mix(mix))
 
 
 FaceDep = Annotated[Face, Depends(query_face)]

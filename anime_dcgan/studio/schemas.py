@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from anime_dcgan.explore.face import MAX_STEP, Face
+from anime_dcgan.explore.face import MAX_MIX, MAX_STEP, Face
 from anime_dcgan.run.runs import Weights
 from anime_dcgan.sampling.seeds import MAX_SEED
 from anime_dcgan.studio.jobs import Job, JobState
@@ -15,7 +15,7 @@ from anime_dcgan.studio.store.records import Method
 
 MAX_SHEET_FACES, MAX_PARENTS, MAX_CHILDREN = 256, 8, 64
 MAX_ZIP_FACES, MAX_FILM_FRAMES = 10_000, 600
-MAX_STORY_LENGTH, MAX_LATENT_LENGTH = 20_000, 22_000
+MAX_STORY_LENGTH, MAX_LATENT_LENGTH = 20_000, 50_000
 
 RunName = Annotated[str, Field(min_length=1, max_length=500, examples=["2026-11-24_10-00-00"])]
 Epoch = Annotated[str, Field(pattern=r"^(best|last|[0-9]{1,7}(\.[0-9]{1,6})?)$", examples=["70"])]
@@ -23,6 +23,8 @@ Seed = Annotated[int, Field(ge=0, le=MAX_SEED)]
 Truncation = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Step = Annotated[float, Field(ge=-MAX_STEP, le=MAX_STEP, allow_inf_nan=False)]
 Moves = Annotated[dict[str, Step], Field(max_length=64, examples=[{"sefa.0": 1.5}])]
+Latent = Annotated[str, Field(max_length=MAX_LATENT_LENGTH)]
+Mix = Annotated[dict[str, Seed | Latent], Field(max_length=MAX_MIX, examples=[{"0-3": 17}])]
 DirectionId = Annotated[str, Field(pattern=r"^(sefa|pca)\.[0-9]{1,4}$")]
 Scale = Annotated[int, Field(ge=1, le=16)]
 
@@ -46,9 +48,10 @@ class FaceModel(StrictModel):
     epoch: Epoch
     weights: Weights = "ema"
     seed: Seed | None = None
-    latent: Annotated[str, Field(max_length=MAX_LATENT_LENGTH)] | None = None
+    latent: Latent | None = None
     truncation: Truncation = 1.0
     moves: Moves = {}
+    mix: Mix = {}
 
     def to_face(self) -> Face:
         return Face(**self.model_dump())
@@ -140,6 +143,13 @@ class Directions(BaseModel):
     range: float = 3.0
 
 
+class Styles(BaseModel):
+    """The number of layers that take a style; `groups` are ranges of coarse to fine layers."""
+
+    layers: int
+    groups: dict[str, str]
+
+
 class NameRequest(StrictModel):
     run: RunName
     epoch: Epoch
@@ -165,6 +175,7 @@ class ZipRequest(StrictModel):
     weights: Weights = "ema"
     truncation: Truncation = 1.0
     moves: Moves = {}
+    mix: Mix = {}
     seed: Annotated[int, Field(ge=0, le=MAX_SEED - MAX_ZIP_FACES)] = 0
     count: Annotated[int, Field(ge=1, le=MAX_ZIP_FACES)] = 64
 

@@ -23,6 +23,8 @@ moves = st.dictionaries(
     st.floats(-MAX_STEP, MAX_STEP),
     max_size=5,
 )
+parents = st.one_of(st.integers(0, MAX_SEED), st.lists(float32, min_size=1, max_size=4))
+mixes = st.fixed_dictionaries({}, optional={"0-3": parents, "4-4": parents, "5-17": parents})
 
 
 params = st.fixed_dictionaries(
@@ -32,6 +34,7 @@ params = st.fixed_dictionaries(
         "weights": st.sampled_from(["ema", "raw"]),
         "truncation": st.floats(0, 1),
         "moves": moves,
+        "mix": mixes,
     }
 )
 origins = st.one_of(
@@ -43,7 +46,11 @@ origins = st.one_of(
 def face_of(params: dict[str, Any], origin: dict[str, Any]) -> Face:
     if "latent" in origin:
         origin = {"latent": encode_latent(origin["latent"])}
-    return Face(**params, **origin)
+    mix = {
+        layers: encode_latent(parent) if isinstance(parent, list) else parent
+        for layers, parent in params.get("mix", {}).items()
+    }
+    return Face(**{**params, "mix": mix}, **origin)
 
 
 @given(params, origins)
@@ -61,6 +68,7 @@ def test_query_round_trip_preserves_a_face(params: dict[str, Any], origin: dict[
     assert (again.generator, again.seed, again.latent) == (face.generator, face.seed, face.latent)
     assert again.truncation == pytest.approx(face.truncation, rel=1e-11)
     assert again.moves == pytest.approx(dict(face.moves), rel=1e-11)
+    assert again.mix == face.mix
 
 
 @given(st.lists(float32, min_size=1, max_size=20))
@@ -80,6 +88,13 @@ def test_zero_steps_and_the_order_of_steps_are_ignored():
     assert Face(**GOOD, moves={"sefa.0": 0.0}).is_seed_only
 
 
+def test_parents_of_layers_are_part_of_a_link_in_the_order_of_the_layers():
+    latent = encode_latent([0.5])
+    face = Face(**GOOD, mix={"4-9": latent, "0-3": 17})
+    assert face.to_query().endswith(f"&seed=5&mix=0-3:17,4-9:latent.{latent}")
+    assert not face.is_seed_only
+
+
 NAN = encode_latent([math.nan])
 BAD: list[dict[str, Any]] = [
     *(
@@ -89,11 +104,15 @@ BAD: list[dict[str, Any]] = [
     *({"epoch": epoch} for epoch in ("", "-1", "../last", "1e3", "7.ckpt", 7, None)),
     *({"weights": weights} for weights in ("EMA", "", None)),
     *({"seed": seed} for seed in (-1, MAX_SEED + 1, 1.5, True, "5", None)),
-    *({"seed": None, "latent": text} for text in ("", "!!", "AAA", "A" * 30_000, NAN, 5)),
+    *({"seed": None, "latent": text} for text in ("", "!!", "AAA", "A" * 50_000, NAN, 5)),
     {"latent": encode_latent([0.0])},  # in addition to a seed
     *({"truncation": value} for value in (-0.1, 1.1, math.nan, "1", True)),
     *({"moves": value} for value in (None, [], {"up": 1}, {"sefa.0": 11}, {"sefa.0": math.nan})),
     {"moves": {f"sefa.{number}": 1 for number in range(65)}},
+    *({"mix": mix} for mix in (None, [], "0-3:1", {0: 1}, {"coarse": 1}, {"0": 1}, {"3-0": 1})),
+    *({"mix": mix} for mix in ({"00-3": 1}, {"0-100": 1}, {"0-3": 1, "3-4": 1}, {"0-3\n": 1})),
+    *({"mix": {"0-3": parent}} for parent in (None, -1, True, 1.5, "17", NAN, [1], MAX_SEED + 1)),
+    {"mix": {f"{layer}-{layer}": 1 for layer in range(33)}},
     {"more": 1},
 ]
 
@@ -117,6 +136,9 @@ def test_an_invalid_face_raises_a_one_line_error(change: dict[str, Any]):
         "run=a&epoch=1&seed=1&truncation=x",
         "run=a&epoch=1&seed=1&moves=sefa.0",
         "run=a&epoch=1&seed=1&moves=sefa.0:1,sefa.0:2",
+        "run=a&epoch=1&seed=1&mix=0-3",
+        "run=a&epoch=1&seed=1&mix=0-3:1,0-3:2",
+        "run=a&epoch=1&seed=1&mix=0-3:latent.",
         "&".join(["run=a"] * 40),
     ],
 )

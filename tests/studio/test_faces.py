@@ -16,7 +16,7 @@ from anime_dcgan.explore.face import Face
 from anime_dcgan.run.checkpoint import load_generator
 from anime_dcgan.sampling import sample
 from anime_dcgan.studio.app import Settings, create_app
-from tests.checkpoints import make_checkpoint
+from tests.checkpoints import make_checkpoint, make_style_checkpoint
 from tests.studio.conftest import CHANGE
 
 FACE = {"run": "a", "epoch": "10", "seed": 5}
@@ -116,6 +116,31 @@ def test_faces_of_different_generators_cannot_be_mixed(client: TestClient):
         assert answer.status_code == 400 and "one run and epoch" in answer.json()["detail"]
 
 
+def test_styles_of_layers_are_mixed_saved_and_found(tmp_path: Path):
+    make_style_checkpoint(tmp_path / "styles/checkpoints/epoch=0001.ckpt")
+    make_checkpoint(tmp_path / "a/checkpoints/epoch=0010.ckpt")
+    app = create_app(Settings(tmp_path, tmp_path / "studio"))
+    face = {"run": "styles", "epoch": "1", "seed": 5}
+    mixed = {**face, "mix": {"0-1": 17, "4-5": 2}}
+    link = {**face, "mix": "0-1:17,4-5:2"}
+    with TestClient(app, base_url="http://127.0.0.1", headers=CHANGE) as client:
+        assert client.get("/api/styles", params=face).json() == {
+            "layers": 6,
+            "groups": {"coarse": "0-1", "middle": "2-3", "fine": "4-5"},
+        }
+        drawn = one(client, **link)
+        assert (drawn != one(client, **face)).any()
+        sheet = client.post("/api/sheet.png", json={"faces": [mixed], "columns": 1})
+        np.testing.assert_array_equal(pixels(sheet.content), drawn)
+        client.post("/api/saved", json={"face": mixed})
+        found = client.get("/api/saved/find", params=link).json()
+        assert found["face"]["mix"] == mixed["mix"]
+        plain = client.get("/api/styles", params={"run": "a", "epoch": "10"}).json()
+        assert plain == {"layers": 1, "groups": {"coarse": "0-0"}}
+        refused = client.get("/api/face.png", params={**FACE, "mix": "0-0:1"})
+        assert refused.status_code == 400 and "model=stylegan2" in refused.json()["detail"]
+
+
 def test_directions_can_be_listed_and_named(client: TestClient):
     generator = {"run": "a", "epoch": "10"}
     for method in ("sefa", "pca"):
@@ -145,6 +170,7 @@ def test_directions_can_be_listed_and_named(client: TestClient):
         ("/api/face.png", {**FACE, "latent": "AAAA"}, 400),
         ("/api/face.png", {**FACE, "moves": "sefa.0"}, 400),
         ("/api/face.png", {**FACE, "moves": "sefa.99:1"}, 400),
+        ("/api/face.png", {**FACE, "mix": "3-0:1"}, 400),
         ("/api/face.png", {**FACE, "scale": 17}, 422),
         ("/api/face.png", {**FACE, "truncation": "nan"}, 422),
         ("/api/wall.png", {**FACE, "count": 257}, 422),

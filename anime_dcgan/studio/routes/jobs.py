@@ -17,7 +17,7 @@ from anime_dcgan.explore.face import Face
 from anime_dcgan.explore.renderer import Renderer, face_from_latent
 from anime_dcgan.run.runs import Weights
 from anime_dcgan.sampling import image, sample
-from anime_dcgan.sampling.film import film_through, write_film
+from anime_dcgan.sampling.film import write_film
 from anime_dcgan.studio import pictures, schemas
 from anime_dcgan.studio.context import Studio, StudioDep, require_same_generator, to_faces
 from anime_dcgan.studio.jobs import Job
@@ -79,11 +79,11 @@ async def project(
     picture = await run_in_threadpool(_decode, await file.read(), size)
 
     def work(job: Job) -> None:
-        generator = studio.renderer.model(*template.generator).generator
+        model = studio.renderer.model(*template.generator)
         target = image.to_float(torch.from_numpy(np.array(picture))[None])[0]
-        for best in projection.project(generator, target, steps):
+        for best in projection.project(model.generator, target, steps):
             job.report_progress(best.step, steps)
-            job.face = face_from_latent(template, best.latent)
+            job.face = face_from_latent(template, model.from_input(best.latent))
             job.detail = f"distance {best.distance:.3f}"
 
     job = studio.jobs.submit("projection", work, target=image.to_png(picture))
@@ -140,7 +140,7 @@ def _requested_faces(body: schemas.ZipRequest) -> list[Face]:
     if body.run is None or body.epoch is None:
         raise HTTPException(400, "a zip needs either faces, or a run and an epoch")
     return [
-        Face(body.run, body.epoch, body.weights, seed, None, body.truncation, body.moves)
+        Face(body.run, body.epoch, body.weights, seed, None, body.truncation, body.moves, body.mix)
         for seed in range(body.seed, body.seed + body.count)
     ]
 
@@ -160,10 +160,7 @@ def _portraits(renderer: Renderer, faces: list[Face], job: Job) -> Iterator[byte
 def _frames(
     renderer: Renderer, faces: list[Face], frames_per_face: int, scale: int, job: Job
 ) -> Iterator[np.ndarray]:
-    truncation = max(face.truncation for face in faces)
-    generator = renderer.model(*faces[0].generator).truncated(truncation)
-    latents, noise = renderer.latents(faces), renderer.noise(faces)
-    frames = film_through(generator, latents, frames_per_face, noise)
+    frames = renderer.film(faces, frames_per_face)
     for number, pixels in enumerate(frames, 1):
         yield pixels.repeat(scale, axis=0).repeat(scale, axis=1)
         job.report_progress(number, len(faces) * frames_per_face)

@@ -1,10 +1,9 @@
-"""Routes that mix faces, and list and name latent directions."""
+"""Routes that mix faces, and list style layers and latent directions."""
 
 from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from anime_dcgan.explore import mixing
 from anime_dcgan.explore.directions import MAX_DIRECTIONS, Method
 from anime_dcgan.explore.renderer import face_from_latent
 from anime_dcgan.run.runs import Weights
@@ -19,9 +18,7 @@ async def mix(studio: StudioDep, body: schemas.MixRequest) -> schemas.Faces:
     """Interpolate from each parent to the next, including both ends."""
     parents = to_faces(body.parents)
     require_same_generator(parents)
-    path = await studio.render(
-        lambda: mixing.interpolate(studio.renderer.latents(parents), body.steps)
-    )
+    path = await studio.render(lambda: studio.renderer.interpolate(parents, body.steps))
     faces = [face_from_latent(parents[0], latent) for latent in path]
     for index, parent in enumerate(parents):  # parents retain their seed and moves
         faces[index * body.steps] = parent
@@ -33,9 +30,7 @@ async def blend(studio: StudioDep, body: schemas.BlendRequest) -> schemas.FaceRe
     """Blend several faces into one by their weights."""
     parents = to_faces(body.parents)
     require_same_generator(parents)
-    latent = await studio.render(
-        lambda: mixing.blend(studio.renderer.latents(parents), body.shares)
-    )
+    latent = await studio.render(lambda: studio.renderer.blend(parents, body.shares))
     return schemas.FaceResponse(face=schemas.face_model(face_from_latent(parents[0], latent)))
 
 
@@ -45,11 +40,21 @@ async def breed(studio: StudioDep, body: schemas.BreedRequest) -> schemas.Faces:
     parents = to_faces(body.parents)
     require_same_generator(parents)
     children = await studio.render(
-        lambda: mixing.breed(
-            studio.renderer.latents(parents), body.children, body.variation, body.seed
-        )
+        lambda: studio.renderer.breed(parents, body.children, body.variation, body.seed)
     )
     return schemas.Faces.of([face_from_latent(parents[0], latent) for latent in children])
+
+
+@router.get("/api/styles")
+async def styles(
+    studio: StudioDep, run: schemas.RunName, epoch: schemas.Epoch, weights: Weights = "ema"
+) -> schemas.Styles:
+    """Return the style layers of a generator; only those of several can be mixed."""
+    space = await studio.render(lambda: studio.renderer.model(run, epoch, weights).space)
+    return schemas.Styles(
+        layers=space.layers,
+        groups={name: f"{each.start}-{each.stop - 1}" for name, each in space.groups().items()},
+    )
 
 
 @router.get("/api/directions")

@@ -1,0 +1,76 @@
+"""The style space of a generator: how many layers take a style, and styles as flat values."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from anime_dcgan.model.base import Generator
+from anime_dcgan.system.errors import UserError
+
+GROUPS = ("coarse", "middle", "fine")
+
+
+@dataclass(frozen=True)
+class StyleSpace:
+    """The shape of a generator's styles.
+
+    Attributes:
+        layers: number of layers that take a style, from coarse to fine.
+        dim: dimension of a style.
+        has_mapping: True if styles are computed from the latent by a mapping network, which gives
+            every layer the same one. Otherwise they are the latent itself, or its chunks.
+    """
+
+    layers: int
+    dim: int
+    has_mapping: bool
+
+    @classmethod
+    @torch.inference_mode()
+    def of(cls, generator: Generator) -> "StyleSpace":
+        """Return the style space of a generator in evaluation mode."""
+        latent = torch.ones(1, generator.latent_dim)
+        styles = generator.styles(latent)
+        has_mapping = not torch.equal(styles.flatten(1), latent)
+        return cls(styles.shape[1], styles.shape[2], has_mapping)
+
+    def groups(self) -> dict[str, range]:
+        """Return the coarse, middle and fine layers: a third each, without empty groups."""
+        bounds = [-(-self.layers * third // 3) for third in range(4)]
+        ranges = {name: range(bounds[n], bounds[n + 1]) for n, name in enumerate(GROUPS)}
+        return {name: layers for name, layers in ranges.items() if layers}
+
+    def flatten(self, styles: Float[Tensor, "n layers dim"]) -> Float[Tensor, "n values"]:
+        """Return styles as rows: one style each if that of every layer is the same."""
+        if self.has_mapping and torch.equal(styles, styles[:, :1].expand_as(styles)):
+            return styles[:, 0]
+        return styles.flatten(1)
+
+    def unflatten(self, values: Float[Tensor, "n values"]) -> Float[Tensor, "n layers dim"]:
+        """Return the styles of `flatten`; raise `UserError` for any other number of values."""
+        count = values.shape[1]
+        if count == self.layers * self.dim:
+            return values.unflatten(1, (self.layers, self.dim))
+        if self.has_mapping and count == self.dim:
+            return values.unsqueeze(1).expand(-1, self.layers, -1)
+        accepted = f"{self.dim} or " if self.has_mapping else ""
+        raise UserError(
+            f"this face has a latent of {count} values, but its generator takes "
+            f"{accepted}{self.layers * self.dim}: it belongs to another run"
+        )
+
+    def slice(self, layers: range) -> slice:
+        """Return the slice of these layers; raise `UserError` if there are no such layers."""
+        if self.layers == 1:
+            raise UserError(
+                "this generator has one style for all layers, so nothing can be mixed: "
+                "use a run of model=stylegan2 or model=biggan"
+            )
+        if layers.stop > self.layers:
+            raise UserError(
+                f"mix={layers.start}-{layers.stop - 1} is out of range: this generator has the "
+                f"style layers 0-{self.layers - 1}"
+            )
+        return slice(layers.start, layers.stop)

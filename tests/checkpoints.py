@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -25,7 +26,12 @@ def make_checkpoint(path: Path, seed: int = 0, image_size: int = 16, images: int
 
 def make_style_checkpoint(path: Path, seed: int = 0, image_size: int = 16) -> Path:
     """Write a checkpoint of StyleGAN2's generator whose faces depend on noise and styles."""
-    settings = {"latent_dim": LATENT_DIM, "style_dim": 5, "width": 8, "channel_base": 128}
+    settings: dict[str, Any] = {
+        "latent_dim": LATENT_DIM,
+        "style_dim": 5,
+        "width": 8,
+        "channel_base": 128,
+    }
     settings["image_size"] = image_size
 
     def make() -> stylegan2.Generator:
@@ -39,15 +45,17 @@ def make_style_checkpoint(path: Path, seed: int = 0, image_size: int = 16) -> Pa
 
 
 def _write(
-    path: Path, make: Callable[[], Generator], seed: int, settings: dict[str, int], images: int
+    path: Path, make: Callable[[], Generator], seed: int, settings: dict[str, Any], images: int
 ) -> Path:
     state: dict[str, torch.Tensor] = {}
+    module = ""
     with torch.random.fork_rng():
         for number, prefix in enumerate(("generator_ema", "generator")):
             torch.manual_seed(2 * seed + number)
             generator = make()
+            module = type(generator).__module__
             state |= {f"{prefix}.{name}": value for name, value in generator.state_dict().items()}
-    target = {"_target_": f"{type(generator).__module__}.Generator", **settings}
+    target = {"_target_": f"{module}.Generator", **settings}
     path.parent.mkdir(parents=True, exist_ok=True)
     contents = {
         "state_dict": state,

@@ -125,12 +125,8 @@ def test_directions_move_all_styles_by_standard_deviations(
     with torch.no_grad():
         styles = generator.mapping(torch.randn(20_000, 6, generator=torch.manual_seed(0)))
     axes = torch.linalg.svd(styles - styles.mean(0), full_matrices=False).Vh
-    weights = torch.cat(
-        [
-            layer.to_scales.weight
-            for layer in (*generator.convolutions, *generator.to_rgb)  # type: ignore[misc]
-        ]
-    )
+    scales = [layer for name, layer in generator.named_modules() if name.endswith("to_scales")]
+    weights = torch.cat([layer.get_parameter("weight") for layer in scales])
     expected = {"pca": axes[0], "sefa": torch.linalg.svd(weights).Vh[0]}
     for method, axis in expected.items():
         moved = model.styles(face(moves={f"{method}.0": 2.0})) - model.styles(face())

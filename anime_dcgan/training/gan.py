@@ -6,7 +6,7 @@ Lightning's `global_step` counts the steps of every optimizer.
 
 import copy
 import functools
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import lightning
@@ -27,6 +27,7 @@ from anime_dcgan.sampling.image import to_float
 from anime_dcgan.system import precision
 from anime_dcgan.system.errors import UserError, first_line
 from anime_dcgan.training import cuda_graph, ema
+from anime_dcgan.training.growing import Growing, growths
 from anime_dcgan.training.ramps import Ramps, apply_ramps
 from anime_dcgan.training.schedule import Schedule
 from anime_dcgan.training.strategy import PlayerStrategy
@@ -57,6 +58,7 @@ class GAN(lightning.LightningModule):
         augment: applied to all images that the discriminator sees; None disables it.
         generator_regularizer: penalty in the generator's cost; None disables it.
         ramps: settings that change with the images seen; None keeps them constant.
+        growing: size of the images by images seen; None trains at the final size only.
         cuda_graphs: True launches steps as CUDA graphs, None does so where that is supported.
     """
 
@@ -77,6 +79,7 @@ class GAN(lightning.LightningModule):
         augment: Augment | None = None,
         generator_regularizer: GeneratorRegularizer | None = None,
         ramps: Ramps | None = None,
+        growing: Growing | None = None,
         cuda_graphs: bool | None = None,
     ) -> None:
         super().__init__()
@@ -94,6 +97,8 @@ class GAN(lightning.LightningModule):
         self.regularizer = regularizer
         self.generator_regularizer = generator_regularizer
         self.augment = augment
+        self.growing = growing
+        self.growths = growths(self.generator, self.discriminator) if growing else []
         self.make_optimizer = optimizer
         self.critic_steps = critic_steps
         self.fakes_per_real = fakes_per_real
@@ -114,6 +119,7 @@ class GAN(lightning.LightningModule):
         """Take a discriminator step, and after every `critic_steps` of them a generator step."""
         self._seed_step()
         self.follow_schedules(self.trainer.optimizers)
+        self.grow()
         updates_generator = self._updates_generator
         metrics = self._take_step(self._kind_of_step(), self._steps, batch, self._next_optimizers())
         images = len(batch) * self.trainer.world_size
@@ -127,6 +133,8 @@ class GAN(lightning.LightningModule):
 
     def _steps(self, batch: UInt8[Tensor, "n h w 3"]) -> Metrics:
         real = to_float(batch)
+        if self.growing is not None:
+            real = self.growths[0].fade_real(real)
         metrics = self.discriminator_step(real)
         if self._updates_generator:
             metrics |= self.generator_step(real)
@@ -204,6 +212,12 @@ class GAN(lightning.LightningModule):
         self.ramped = self.ramps.values(self.images_seen)
         apply_ramps(self.ramped, optimizers, self.regularizer, self.augment, self.device)
 
+    def grow(self) -> None:
+        """Set the size of the images by the images seen so far."""
+        if self.growing is not None:
+            for growth in (*self.growths, *growths(self.generator_ema)):
+                growth.set(*self.growing.stage(self.images_seen))
+
     def on_fit_start(self) -> None:
         if self.dtype != torch.float32:
             raise UserError(
@@ -218,6 +232,7 @@ class GAN(lightning.LightningModule):
             )
 
     def on_train_start(self) -> None:
+        self.grow()
         self._take_step = cuda_graph.step_taker(self.trainer, self.cuda_graphs, self.ramps.spans)
 
     def on_train_end(self) -> None:
@@ -259,12 +274,13 @@ class GAN(lightning.LightningModule):
         assert isinstance(gathered, Tensor)
         return gathered
 
-    def _kind_of_step(self) -> tuple[bool, type[Regularizer], type[GeneratorRegularizer]]:
+    def _kind_of_step(self) -> Hashable:
         """Return a key that is the same for steps that run the same kernels."""
         return (
             self._updates_generator,
             type(self.regularizer.at(self.discriminator_steps)),
             type(self.generator_regularizer.at(self.generator_steps)),
+            *((growth.size, growth.is_fading) for growth in self.growths),
         )
 
     def _next_optimizers(self) -> list[Any]:

@@ -1,0 +1,37 @@
+"""Growing: the size of the images by images seen."""
+
+import pytest
+from torch import nn
+
+from anime_dcgan.model import dcgan
+from anime_dcgan.system.errors import UserError
+from anime_dcgan.training.growing import Growing, Stage, growths
+
+
+def test_each_size_is_stable_for_a_while_and_the_next_one_fades_in():
+    growing = Growing(16, 64, stable_kimg=2, fade_kimg=1)
+    expected = {
+        **{0: (16, 1), 1999: (16, 1)},
+        **{2000: (32, 0), 2250: (32, 0.25), 2999: (32, 0.999), 3000: (32, 1), 4999: (32, 1)},
+        **{5000: (64, 0), 5500: (64, 0.5), 6000: (64, 1), 10**9: (64, 1)},
+    }
+    for images, stage in expected.items():
+        assert growing.stage(images) == pytest.approx(Stage(*stage))
+
+
+def test_sizes_may_follow_each_other_without_fading():
+    growing = Growing(8, 32, stable_kimg=1, fade_kimg=0)
+    assert [growing.stage(n) for n in (0, 1000, 2000)] == [(8, 1), (16, 1), (32, 1)]
+    assert Growing(64, 64).stage(0) == (64, 1)
+
+
+@pytest.mark.parametrize("settings", [{"stable_kimg": -1.0}, {"fade_kimg": -0.5}])
+def test_negative_lengths_are_refused(settings: dict[str, float]):
+    with pytest.raises(UserError, match=r"growing\.(stable|fade)_kimg=.* use"):
+        Growing(16, 64, **settings)
+
+
+def test_networks_that_cannot_grow_are_refused():
+    networks: list[nn.Module] = [dcgan.Generator(4, 4, 8), dcgan.Discriminator(4, image_size=8)]
+    with pytest.raises(UserError, match=r"use model=stylegan2, or growing=none"):
+        growths(*networks)

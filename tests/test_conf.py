@@ -65,7 +65,7 @@ def choice(group: str, option: str) -> str:
 def test_every_group_is_found():
     assert {group for group, _ in OPTIONS} == {
         *("data", "model", "loss", "regularizer", "optimizer", "schedule", "augment"),
-        *("generator_regularizer", "ramps"),
+        *("generator_regularizer", "ramps", "growing"),
         *("trainer", "logger", "experiment", "metric", "crop", "callbacks", "sweep"),
     }
     assert len(OPTIONS) >= 20

@@ -14,8 +14,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.functional import avg_pool2d
 
 from anime_dcgan.model import base
+from anime_dcgan.model.growth import Growth, check_start_size, double
 from anime_dcgan.model.layers import EqualisedConv, EqualisedLinear, MinibatchStd
 from anime_dcgan.model.resampling import blur, downsample, upsample
 from anime_dcgan.system.errors import UserError
@@ -195,6 +197,7 @@ class Generator(base.Generator):
             ]
         self.convolutions = nn.ModuleList(convolutions)
         self.to_rgb = nn.ModuleList(ToRGB(count, style_dim) for count in channels)
+        self.growth = Growth(image_size)
         sizes = [4 * 2**stage for stage in range(len(channels))]
         self.noise_sizes = [4] + [size for size in sizes[1:] for _ in range(2)]
         self.noise_dim = sum(size**2 for size in self.noise_sizes) if noise else 0
@@ -227,12 +230,23 @@ class Generator(base.Generator):
         maps = self.constant.expand(len(styles), -1, -1, -1)
         images = None
         for layer, convolution in enumerate(self.convolutions):
+            if self.noise_sizes[layer] > self.growth.size:
+                break
             maps = convolution(maps, styles[:, layer], noises[layer])
             if layer % 2 == 0:  # the image shares its style with the next layer
                 image = self.to_rgb[layer // 2](maps, styles[:, layer + 1])
-                images = image if images is None else upsample(images) + image
+                images = image if images is None else self._add(images, image)
         assert images is not None
-        return images
+        return images if self.training else self.growth.enlarge(images)
+
+    def _add(
+        self, coarse: Float[Tensor, "n 3 _ _"], image: Float[Tensor, "n 3 h w"]
+    ) -> Float[Tensor, "n 3 h w"]:
+        """Add the image of a size to that of the smaller ones, or as much as has faded in."""
+        images = upsample(coarse) + image
+        if not self.growth.is_fading or image.shape[-1] < self.growth.size:
+            return images
+        return torch.lerp(double(coarse), images, self.growth.fade.to(images.dtype))
 
     def truncate(
         self, styles: Float[Tensor, "n style_layers style_dim"], truncation: float
@@ -327,15 +341,26 @@ class Discriminator(base.Discriminator):
     Parameters:
         width: maximum number of channels.
         channel_base: maximum number of channels times the size in px.
+        start_size: smallest size of images at which a training may begin, px; None is `image_size`.
     """
 
-    def __init__(self, width: int = 512, channel_base: int = 16384, image_size: int = 64) -> None:
+    def __init__(
+        self,
+        width: int = 512,
+        channel_base: int = 16384,
+        image_size: int = 64,
+        start_size: int | None = None,
+    ) -> None:
         super().__init__()
         channels = _channels("discriminator", width, channel_base, image_size)
+        start_size = image_size if start_size is None else start_size
+        check_start_size(start_size, image_size)
         last = channels[0]
-        self.from_rgb = EqualisedConv(3, channels[-1], 1, gain=GAIN)
-        self.blocks = nn.Sequential(
-            *(ResidualBlock(before, after) for before, after in pairwise(reversed(channels)))
+        self.growth = Growth(image_size)
+        entrances = channels[start_size.bit_length() - 3 :]  # channels at each size, from the first
+        self.from_rgb = nn.ModuleList(EqualisedConv(3, count, 1, gain=GAIN) for count in entrances)
+        self.blocks = nn.ModuleList(
+            ResidualBlock(after, before) for before, after in pairwise(channels)
         )
         self.compare = MinibatchStd(GROUP)
         self.convolution = EqualisedConv(last + 1, last, 3, padding=1, gain=GAIN)
@@ -344,8 +369,22 @@ class Discriminator(base.Discriminator):
 
     def forward(self, images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, " n"]:
         """Return raw logits; higher means more real."""
-        maps = F.leaky_relu(self.from_rgb(images), LEAK, inplace=True)
-        maps = self.compare(self.blocks(maps))
+        maps = self.compare(self._reduce(self.growth.shrink(images)))
         maps = F.leaky_relu(self.convolution(maps), LEAK, inplace=True)
         features = F.leaky_relu(self.dense(maps.flatten(1)), LEAK, inplace=True)
         return self.to_logit(features).squeeze(1)
+
+    def _reduce(self, images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n c 4 4"]:
+        """Return the maps at 4 px of images of the present size."""
+        stage = self.growth.size.bit_length() - 3  # doublings from 4 px
+        maps = self._enter(images, stage)
+        for number in reversed(range(stage)):
+            maps = self.blocks[number](maps)
+            if number == stage - 1 and self.growth.is_fading:
+                coarse = self._enter(avg_pool2d(images, 2), number)
+                maps = torch.lerp(coarse, maps, self.growth.fade.to(maps.dtype))
+        return maps
+
+    def _enter(self, images: Float[Tensor, "n 3 h w"], stage: int) -> Float[Tensor, "n c h w"]:
+        from_rgb = self.from_rgb[stage - len(self.blocks) - 1]  # the last one is that of full size
+        return F.leaky_relu(from_rgb(images), LEAK, inplace=True)

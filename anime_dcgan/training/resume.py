@@ -122,7 +122,10 @@ def _rehearse(contents: dict[str, Any], trainer: Trainer, module: GAN) -> None:
         strict=True,
     ):
         if state["state"] or (steps and not may_be_empty):
-            _check_complete(state["state"], optimizer.state_dict()["state"])
+            expected = optimizer.state_dict()["state"]
+            if module.growing is not None:  # layers that are not yet used have no state
+                expected = {key: value for key, value in expected.items() if key in state["state"]}
+            _check_complete(state["state"], expected)
         optimizer.load_state_dict(copy.deepcopy(state))  # steps change the tensors it is given
         _use_checked_kernels(optimizer)
     module.follow_schedules(optimizers)

@@ -1,11 +1,17 @@
 """Growing: the size of the images by images seen."""
 
+from pathlib import Path
+
 import pytest
+import torch
 from torch import nn
 
 from anime_dcgan.model import dcgan
+from anime_dcgan.run.checkpoint import load_generator
+from anime_dcgan.sampling.sample import sample_images
 from anime_dcgan.system.errors import UserError
 from anime_dcgan.training.growing import Growing, Stage, growths
+from tests.conftest import Train, assert_same_weights
 
 
 def test_each_size_is_stable_for_a_while_and_the_next_one_fades_in():
@@ -35,3 +41,24 @@ def test_networks_that_cannot_grow_are_refused():
     networks: list[nn.Module] = [dcgan.Generator(4, 4, 8), dcgan.Discriminator(4, image_size=8)]
     with pytest.raises(UserError, match=r"use model=stylegan2, or growing=none"):
         growths(*networks)
+
+
+def test_resuming_while_a_size_fades_in_gives_the_same_weights(train: Train, tmp_path: Path):
+    settings = (
+        *("optimizer=adam_stylegan2", "regularizer=r1", "generator_regularizer=path_length"),
+        *("growing=progressive", "model.start_size=8"),
+        *("growing.stable_kimg=0.02", "growing.fade_kimg=0.08"),
+    )
+    whole = train(*settings, "trainer.max_epochs=4", run="whole", model="stylegan2")
+    parts = train(*settings, "trainer.max_epochs=1", run="parts", model="stylegan2")
+    assert parts.growing is not None
+    growth = growths(parts.generator)[0]
+    assert parts.growing.stage(parts.images_seen) != (16, 1)
+    assert (growth.size, growth.is_fading) == (16, True)
+    last = tmp_path / "parts/checkpoints/last.ckpt"
+    generator = load_generator(last)
+    assert growths(generator)[0].state.equal(growth.state)
+    assert sample_images(generator, torch.randn(2, generator.latent_dim)).shape == (2, 16, 16, 3)
+    parts = train(*settings, "trainer.max_epochs=4", run="parts", model="stylegan2", ckpt_path=last)
+    assert_same_weights(whole, parts)
+    assert growths(parts.generator)[0].state.tolist() == [16, 1_000_000]

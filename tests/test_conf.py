@@ -162,7 +162,7 @@ REFUSALS = {
         re.compile(r"loss=wgan_gp|relativistic$|gradient_penalty|r1|loss=wgan .*spectral"),
         "batch_norm=false|without batch normalisation",
     ),
-    **dict.fromkeys(("r3gan", "stylegan2"), (re.compile("spectral_norm=true"), "spectral_norm")),
+    "r3gan": (re.compile("spectral_norm=true"), "spectral_norm"),
     "biggan": (re.compile(r"weight_clip|loss=wgan(?!_gp| regularizer)"), "spectral_norm=false"),
     "stylegan2": (
         re.compile(r"weight_clip|loss=wgan(?!_gp| regularizer)|spectral_norm=true"),

@@ -6,17 +6,17 @@ from torch.nn.functional import avg_pool2d, interpolate
 
 from anime_dcgan.model.stylegan2 import Discriminator, Generator
 
-WIDTHS = {"width": 12, "channel_base": 96}  # 12, 12, 6, 3 channels at 4, 8, 16, 32 px
+WIDTH, CHANNEL_BASE = 12, 96  # 12, 12, 6, 3 channels at 4, 8, 16, 32 px
 
 
 def generator(image_size: int = 32) -> Generator:
     torch.manual_seed(0)
-    return Generator(latent_dim=6, style_dim=8, image_size=image_size, mixing=0.0, **WIDTHS)
+    return Generator(6, 8, WIDTH, CHANNEL_BASE, mixing=0.0, image_size=image_size)
 
 
 def discriminator(image_size: int = 32, start_size: int | None = 8) -> Discriminator:
     torch.manual_seed(1)
-    return Discriminator(image_size=image_size, start_size=start_size, **WIDTHS)
+    return Discriminator(WIDTH, CHANNEL_BASE, image_size, start_size)
 
 
 def copy_shared(larger: nn.Module, smaller: nn.Module) -> None:

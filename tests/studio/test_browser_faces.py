@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from tests.checkpoints import make_style_checkpoint
 from tests.chromium import (
     CONTROL,
     ENTER,
@@ -145,3 +146,29 @@ def test_the_projection_of_a_dropped_picture_is_cancelled(page: Window):
     page.until("#view [role=status]", "cancelled")
     page.press_button("Another picture")
     page.has(".drop")
+
+
+def test_styles_of_layers_are_taken_from_other_faces(page: Window, runs: Path):
+    make_style_checkpoint(runs / "styles/checkpoints/epoch=0001.ckpt")
+    page.open("#/edit?run=styles&epoch=1&seed=3")
+    page.wait("document.querySelectorAll('.layers').length == 3")
+    assert page.run("[...document.querySelectorAll('.layers > span')].map(s => s.title)") == [
+        "Style layers 0-1",
+        "Style layers 2-3",
+        "Style layers 4-5",
+    ]
+    page.choose(".layers input", "17")
+    page.at("seed=3&mix=0-1:17")
+    page.click("[aria-label='Random parent of the Fine layers']")
+    page.at("mix=0-1:17,4-5:")
+    page.press_button("Undo")
+    page.wait("decodeURIComponent(location.hash).endsWith('mix=0-1:17')")
+    page.wait("document.querySelector('.big img').naturalWidth == 16")
+    page.press_button("Save")
+    page.until("body", "Face saved.")
+    page.open("#/edit?run=styles&epoch=1&seed=3&mix=0-1:17")
+    page.wait("document.querySelector('.layers input')?.value == '17'")
+    page.choose(".layers select", "own")
+    page.wait("!location.hash.includes('mix')")
+    edit(page, face(3))
+    assert not page.run("document.querySelector('.mixer').offsetParent")

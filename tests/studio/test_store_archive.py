@@ -20,6 +20,8 @@ from anime_dcgan.studio.store import (
 from anime_dcgan.system.errors import NotFoundError, UserError
 from tests.studio.store_helpers import face, png, query
 
+MIXED = face(4, truncation=0.7, mix={"0-3": 9, "4-5": "AAAAAA"})
+
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
@@ -40,7 +42,14 @@ def fill(store: Store) -> int:
     old = (face(1), png(1), 0.75)
     parent = store.save(face(3), png(3), "the mother", False, "edit", parents=[old])
     both = [(face(3), png(3), 0.25), (face(2, moves={"sefa.0": 1.5}), png(2), 0.5)]
-    child = store.save(face(4, truncation=0.7), png(4), "the child\n日本", True, "breed", both)
+    child = store.save(
+        face(4, truncation=0.7, mix={"0-3": 9, "4-5": "AAAAAA"}),
+        png(4),
+        "the child\n日本",
+        True,
+        "breed",
+        both,
+    )
     outside = store.find(face(1))
     assert outside
     store.change(outside.id, story="a secret", favourite=True)
@@ -117,7 +126,7 @@ def test_import_keeps_existing_values_and_fills_in_missing_ones(
     store: Store, other: Store, tmp_path: Path
 ):
     exported(store, fill(store), tmp_path / "a.zip")
-    mine = other.save(face(4, truncation=0.7), png(99), "mine", parents=[(face(7), png(7), 1.0)])
+    mine = other.save(MIXED, png(99), "mine", parents=[(face(7), png(7), 1.0)])
     empty = other.save(face(3), png(98))
     hidden = other.save(face(1), png(97))
     result = import_collection(other, tmp_path / "a.zip")

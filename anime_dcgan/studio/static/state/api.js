@@ -192,6 +192,16 @@ export const blend = (parents, shares) => post("/api/blend", { parents, shares }
 export const breed = (request) => post("/api/breed", request);
 
 /**
+ * Return the number of style layers, and ranges of coarse, middle and fine ones.
+ *
+ * @param {Generator} generator
+ * @param {AbortSignal} signal
+ * @returns {Promise<{ layers: number, groups: Record<string, string> }>}
+ */
+export const getStyles = (generator, signal) =>
+  get(`/api/styles?${toQueryString({ ...generatorOf(generator) })}`, signal);
+
+/**
  * @param {Generator} generator
  * @param {string} method "sefa" or "pca"
  * @param {number} count

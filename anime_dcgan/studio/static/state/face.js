@@ -8,6 +8,8 @@ import { unescapeQuery } from "./query.js";
 export const MAX_SEED = 2 ** 32 - 1;
 /** Maximum number of faces that can be mixed at once. */
 export const MAX_PARENTS = 8;
+/** Prefix of latents among the parents of style layers. */
+const LATENT = "latent.";
 
 /**
  * Return the run, epoch and weights that render a face.
@@ -33,6 +35,7 @@ export function faceFromSeed(params, seed) {
     latent: null,
     truncation: Number(params.truncation ?? 1),
     moves: {},
+    mix: {},
   };
 }
 
@@ -58,6 +61,8 @@ function writeQuery(face) {
   if (face.truncation !== 1) params.set("truncation", String(face.truncation));
   const moves = movesToText(face.moves);
   if (moves) params.set("moves", moves);
+  const mix = mixToText(face.mix);
+  if (mix) params.set("mix", mix);
   return unescapeQuery(params.toString());
 }
 
@@ -76,6 +81,7 @@ export function fromQuery(query) {
     latent: params.latent ?? null,
     truncation: Number(params.truncation ?? 1),
     moves: movesFromText(params.moves ?? ""),
+    mix: mixFromText(params.mix ?? ""),
   };
 }
 
@@ -97,6 +103,27 @@ function movesFromText(text) {
   return Object.fromEntries(pairs.map(([direction, step]) => [direction, Number(step)]));
 }
 
+/** @param {Face["mix"]} mix */
+function mixToText(mix) {
+  return Object.entries(mix)
+    .sort(([a], [b]) => parseInt(a) - parseInt(b))
+    .map(([layers, parent]) => `${layers}:${typeof parent === "number" ? "" : LATENT}${parent}`)
+    .join(",");
+}
+
+/** @param {string} text */
+function mixFromText(text) {
+  const pairs = text
+    .split(",")
+    .filter(Boolean)
+    .map((one) => one.split(":"))
+    .map(([layers, parent = ""]) => [
+      layers,
+      parent.startsWith(LATENT) ? parent.slice(LATENT.length) : Number(parent),
+    ]);
+  return Object.fromEntries(pairs);
+}
+
 /**
  * Return the URL of the picture of a face.
  *
@@ -114,8 +141,9 @@ export function pictureUrl(face, { scale = 1, download = false } = {}) {
  * @param {Face} face
  */
 export function describeFace(face) {
+  const mixed = Object.keys(face.mix).length ? ", mixed" : "";
   const edited = Object.keys(face.moves).length ? ", edited" : "";
-  return (face.latent == null ? `seed ${face.seed}` : "custom latent") + edited;
+  return (face.latent == null ? `seed ${face.seed}` : "custom latent") + mixed + edited;
 }
 
 /** Return a uniformly random seed. */

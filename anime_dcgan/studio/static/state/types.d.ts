@@ -23,6 +23,9 @@ export interface GeneratorParams {
   truncation?: string | number | null;
 }
 
+/** A face whose styles others take: a seed or a latent. */
+export type Parent = number | string;
+
 /** An immutable face: either `seed` or `latent` is set. */
 export interface Face extends Generator {
   seed: number | null;
@@ -30,6 +33,8 @@ export interface Face extends Generator {
   truncation: number;
   /** Steps along directions, in standard deviations, by the id of the direction. */
   moves: Record<string, number>;
+  /** Parents of style layers, by ranges such as "0-3". */
+  mix: Record<string, Parent>;
 }
 
 export interface Run {

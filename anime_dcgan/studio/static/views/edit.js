@@ -11,6 +11,7 @@ import { directionSliders } from "../ui/direction-sliders.js";
 import { button, element } from "../ui/dom.js";
 import { slider, twoDecimals } from "../ui/fields.js";
 import { liveImage } from "../ui/live-image.js";
+import { styleMixer } from "../ui/style-mixer.js";
 
 /** @import { Face, SaveRequest, View } from "../state/types.d.ts" */
 
@@ -48,6 +49,10 @@ function startEditor(container, start) {
   const directions = directionSliders(generatorOf(face), (id, step, released) =>
     change({ moves: { ...face.moves, [id]: step } }, released),
   );
+  const mixer = styleMixer(face, (layers, parent) => {
+    const { [layers]: _, ...others } = face.mix;
+    change({ mix: parent == null ? others : { ...others, [layers]: parent } }, true);
+  });
   const truncation = slider("Truncation", {
     min: 0,
     max: 1,
@@ -75,6 +80,7 @@ function startEditor(container, start) {
   function show(state) {
     face = state;
     directions.set(face.moves);
+    mixer.set(face.mix);
     truncation.set(face.truncation);
     live.show(face);
     onStep();
@@ -85,7 +91,7 @@ function startEditor(container, start) {
     redo.disabled = !history.canRedo();
   }
   const reset = () => {
-    change({ moves: {}, truncation: start.truncation }, true);
+    change({ moves: {}, mix: start.mix, truncation: start.truncation }, true);
     show(face);
   };
   const back = () => goBack(link("face", toQuery(face)));
@@ -106,6 +112,7 @@ function startEditor(container, start) {
     element("h1", {}, "Edit"),
     actions,
     truncation,
+    mixer.root,
     directions.root,
   );
   container.replaceChildren(element("div.big", {}, image), about);
@@ -125,6 +132,7 @@ function startEditor(container, start) {
     isAt: (other) => toQuery(other) === toQuery(face),
     leave() {
       directions.leave();
+      mixer.leave();
       live.leave();
     },
   };

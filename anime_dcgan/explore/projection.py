@@ -1,18 +1,20 @@
-"""Project a picture onto the generator: optimise the latent whose face is nearest to it.
+"""Project a picture onto the generator: optimise the latent or style whose face is nearest to it.
 
 Follows Zhu et al. 2016 (arXiv 1609.03552, section 3.1) without an encoder. Pixel distances are
 averaged over several scales, and several starts compete, because a single one gets stuck in a
 local minimum.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
+from anime_dcgan.explore.styles import StyleSpace
 from anime_dcgan.model.base import Generator
 from anime_dcgan.system.errors import UserError
 
@@ -21,12 +23,18 @@ STARTS = ((0.0, 8), (0.15, 4), (0.35, 2), (0.6, 1))
 """(fraction of the steps, number of latents optimised from there on)"""
 LEARNING_RATE = 0.1
 PRIOR_WEIGHT = 0.02
+Variables = Literal["latent", "style", "layers"]
+Draw = Callable[[Tensor], Tensor]
+
 MIN_SIZE = 8  # px of the coarsest scale
 
 
 @dataclass(frozen=True, eq=False)
 class Projection:
-    """The best latent so far; `distance` is the mean absolute difference of pixels in [-1, 1]."""
+    """The best latent, style or styles of all layers so far.
+
+    `distance` is the mean absolute difference of pixels in [-1, 1].
+    """
 
     step: int
     latent: Float[Tensor, " d"]
@@ -34,33 +42,61 @@ class Projection:
 
 
 def project(
-    generator: Generator, target: Float[Tensor, "3 h w"], steps: int = 300, seed: int = 0
+    generator: Generator,
+    target: Float[Tensor, "3 h w"],
+    steps: int = 300,
+    seed: int = 0,
+    variables: Variables = "latent",
 ) -> Iterator[Projection]:
     """Yield the best latent at the start and after each step; its distance never increases.
 
     `target` has the size of the generator's images and values in [-1, 1]. The generator is not
     modified. The result is deterministic in `seed`.
+
+    Parameters:
+        variables: the values to optimise, starting from random latents: the latent, one style for
+            all layers, or one for each layer (arXiv 1904.03189), which comes nearest to pictures
+            that the generator has not drawn.
     """
     if steps < 1:
         raise UserError("a projection needs at least one step")
-    latents = _nearest_candidates(generator, target, seed).requires_grad_()
-    optimizer = torch.optim.Adam([latents], lr=LEARNING_RATE)
+    draw, latents = _start(generator, _nearest_candidates(generator, target, seed), variables)
+    rate = LEARNING_RATE if variables == "latent" else LEARNING_RATE * float(latents.std())
+    prior_weight = PRIOR_WEIGHT if variables == "latent" else 0.0
+    latents.requires_grad_()
+    optimizer = torch.optim.Adam([latents], lr=rate)
     best = Projection(0, latents[0].detach().clone(), torch.inf)
     for step in range(steps + 1):
         if len(latents) > (count := _count_at(step / steps)):
-            latents, optimizer = _keep_nearest(
-                generator, target, latents.detach(), count, optimizer
-            )
+            latents, optimizer = _keep_nearest(draw, target, latents.detach(), count, optimizer)
         with torch.enable_grad():
-            distances = multiscale_distance(generator(latents), target)
+            distances = multiscale_distance(draw(latents), target)
         best = _best_of(best, latents.detach(), distances.detach())
         yield Projection(step, best.latent, best.distance)
         if step < steps:
-            optimizer.param_groups[0]["lr"] = LEARNING_RATE * min(1.0, 2 * (1 - step / steps))
+            optimizer.param_groups[0]["lr"] = rate * min(1.0, 2 * (1 - step / steps))
             with torch.enable_grad():
-                (distances + PRIOR_WEIGHT * _prior_penalty(latents)).sum().backward()
+                (distances + prior_weight * _prior_penalty(latents)).sum().backward()
             optimizer.step()
             optimizer.zero_grad()
+
+
+@torch.no_grad()
+def _start(
+    generator: Generator, latents: Float[Tensor, "n latent_dim"], variables: Variables
+) -> tuple[Draw, Float[Tensor, "n d"]]:
+    """Return the function that draws from the variables, and their values for these latents."""
+    if variables == "latent":
+        return generator, latents
+    space = StyleSpace.of(generator)
+    if not space.has_mapping:
+        raise UserError(
+            f"variables={variables} needs a mapping network: use a run of model=stylegan2, "
+            "or variables=latent"
+        )
+    styles = generator.styles(latents)
+    values = styles[:, 0] if variables == "style" else styles.flatten(1)
+    return lambda values: generator.synthesise(space.unflatten(values)), values.clone()
 
 
 def _best_of(
@@ -104,11 +140,11 @@ def _count_at(progress: float) -> int:
 
 
 def _keep_nearest(
-    generator: Generator, target: Tensor, latents: Tensor, count: int, previous: torch.optim.Adam
+    draw: Draw, target: Tensor, latents: Tensor, count: int, previous: torch.optim.Adam
 ) -> tuple[Tensor, torch.optim.Adam]:
     """Return the nearest `count` latents and an optimizer that continues with their moments."""
     with torch.no_grad():
-        order = multiscale_distance(generator(latents), target).argsort()[:count]
+        order = multiscale_distance(draw(latents), target).argsort()[:count]
     kept = latents[order].clone().requires_grad_()
     optimizer = torch.optim.Adam([kept], lr=LEARNING_RATE)
     (moments,) = previous.state.values()

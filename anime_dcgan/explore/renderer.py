@@ -95,10 +95,6 @@ class Model:
             self._standing[truncation] = found
         return found
 
-    def from_input(self, latent: Float[Tensor, " latent_dim"]) -> Float[Tensor, " d"]:
-        """Return the latent of a face, its styles, from an input of the generator."""
-        return self.space.flatten(styles_of(self.generator, latent[None]))[0]
-
     def stranger(self, seed: int, values: int) -> Float[Tensor, " values"]:
         """Return the style of a seed, or the same for each layer, as that many values."""
         style = self._parent_styles(seed, None)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from anime_dcgan.explore import projection
 from anime_dcgan.explore.face import Face
 from anime_dcgan.explore.renderer import Renderer, face_from_latent
 from anime_dcgan.explore.styles import StyleSpace
@@ -134,6 +135,21 @@ def test_directions_move_all_styles_by_standard_deviations(
         deviation = (styles @ axis).std()
         assert abs(moved[0] @ axis) == pytest.approx(2 * float(deviation), rel=0.1)
         assert moved[0].norm() == pytest.approx(2 * float(deviation), rel=0.1)
+
+
+def test_styles_come_nearer_to_a_picture_than_a_latent(generator: stylegan2.Generator):
+    generator.requires_grad_(False)
+    with torch.no_grad():
+        target = generator.synthesise(torch.randn(1, 6, 5, generator=torch.manual_seed(1)))[0]
+    distances = {
+        variables: list(projection.project(generator, target, 60, variables=variables))[-1].distance
+        for variables in ("latent", "style", "layers")
+    }
+    assert distances["layers"] < 0.8 * min(distances["style"], distances["latent"])
+    assert distances["style"] < distances["latent"]
+    plain = dcgan.Generator(latent_dim=6, width=4, image_size=16).eval()
+    with pytest.raises(UserError, match="variables=style needs a mapping network"):
+        next(projection.project(plain, target, 1, variables="style"))
 
 
 def test_style_layers_are_split_into_coarse_middle_and_fine():

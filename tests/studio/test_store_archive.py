@@ -42,14 +42,7 @@ def fill(store: Store) -> int:
     old = (face(1), png(1), 0.75)
     parent = store.save(face(3), png(3), "the mother", False, "edit", parents=[old])
     both = [(face(3), png(3), 0.25), (face(2, moves={"sefa.0": 1.5}), png(2), 0.5)]
-    child = store.save(
-        face(4, truncation=0.7, mix={"0-3": 9, "4-5": "AAAAAA"}),
-        png(4),
-        "the child\n日本",
-        True,
-        "breed",
-        both,
-    )
+    child = store.save(MIXED, png(4), "the child\n日本", True, "breed", both)
     outside = store.find(face(1))
     assert outside
     store.change(outside.id, story="a secret", favourite=True)

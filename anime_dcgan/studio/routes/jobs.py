@@ -81,9 +81,10 @@ async def project(
     def work(job: Job) -> None:
         model = studio.renderer.model(*template.generator)
         target = image.to_float(torch.from_numpy(np.array(picture))[None])[0]
-        for best in projection.project(model.generator, target, steps):
+        variables = "style" if model.space.has_mapping else "latent"
+        for best in projection.project(model.generator, target, steps, variables=variables):
             job.report_progress(best.step, steps)
-            job.face = face_from_latent(template, model.from_input(best.latent))
+            job.face = face_from_latent(template, best.latent)
             job.detail = f"distance {best.distance:.3f}"
 
     job = studio.jobs.submit("projection", work, target=image.to_png(picture))

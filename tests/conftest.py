@@ -34,7 +34,7 @@ NARROW = {
     "dcgan": ("model.generator.width=3", "model.discriminator.width=3"),
     "radford": ("model.width=3",),
     "r3gan": ("model.width=8", "model.group_size=4", "model.blocks=1"),
-    "biggan": ("model.width=2",),
+    "biggan": ("model.width=2", "model.attention=8"),
     "stylegan2": ("model.width=8", "model.channel_base=64", "model.style_dim=6"),
 }
 

@@ -158,9 +158,14 @@ class GAN(lightning.LightningModule):
         strategy = self.trainer.strategy
         return self._game(
             *self._both_optimizers(),
-            backward=self.manual_backward,
+            backward=self._backward,
             average=strategy.average if isinstance(strategy, PlayerStrategy) else None,
         )
+
+    def _backward(self, cost: Float[Tensor, ""]) -> None:
+        """Compute gradients without autocast, which would lower the precision of penalties'."""
+        with torch.autocast(self.device.type, enabled=False):
+            self.manual_backward(cost)
 
     def plain_game(self, trainer: lightning.Trainer) -> Game:
         """Return the game with torch's own optimizers, for copies to play; also before training.

@@ -157,8 +157,9 @@ def _use_checked_kernels(optimizer: Optimizer) -> None:
     for group in optimizer.param_groups:
         for name, default in optimizer.defaults.items():
             is_flag = name in KERNELS or isinstance(default, bool)
-            if is_flag and not isinstance(group[name], bool | None if name in KERNELS else bool):
-                raise ValueError(f"the optimizer has {name}={group[name]!r:.40}")
+            flag = group.get(name, default)  # Adafactor sets no group's `differentiable`
+            if is_flag and not isinstance(flag, bool | None if name in KERNELS else bool):
+                raise ValueError(f"the optimizer has {name}={flag!r:.40}")
         group |= dict.fromkeys(KERNELS & group.keys(), False)
     for parameter, state in optimizer.state.items():
         for value in state.values():

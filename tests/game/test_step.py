@@ -11,10 +11,12 @@ from anime_dcgan.game import duality
 from anime_dcgan.game.step import Game
 from anime_dcgan.system.paths import CONF_DIR
 from anime_dcgan.training.gan import GAN
+from anime_dcgan.training.schedule import Schedule
 from tests.conftest import Train
 
 RECIPES = sorted(path.stem for path in (CONF_DIR / "experiment").glob("*.yaml"))
-MODELS = {"original": "dcgan"}
+RIVALS = ("biggan", "r3gan", "stylegan2")
+MODELS = {"original": "dcgan", **dict(zip(RIVALS, RIVALS, strict=True))}
 OTHERS = {
     "accumulate": ("gan.accumulate=2", "gan.fakes_per_real=2", "gan.clip_gradient_norm=0.5"),
     "wgan": ("loss=wgan",),
@@ -49,18 +51,20 @@ def responses(module: GAN, real: Tensor, monkeypatch: pytest.MonkeyPatch) -> lis
 def check_steps(module: GAN, monkeypatch: pytest.MonkeyPatch) -> None:
     real = torch.rand(module.accumulate * 8, 3, 16, 16) * 2 - 1
     monkeypatch.setattr(module, "_draw_latents", lambda count: draw(module, count))
+    monkeypatch.setattr(module, "schedule", Schedule())  # responses take the initial rates
     _, response, _ = responses(module, real, monkeypatch)
     with (
         monkeypatch.context() as patch
     ):  # so that the generator starts from the random state of seed 0
         patch.setattr(Game, "discriminator_step", lambda *_: None)
         _, _, generator_response = responses(module, real, monkeypatch)
-    before = weights(module.generator)
+    before, unplayed = weights(module.generator), weights(module.discriminator)
     with module.trainer.precision_plugin.forward_context():
         torch.manual_seed(0)
         module.generator_step(real)
         moved = weights(module.generator)
         module.generator.load_state_dict(before)
+        module.discriminator.load_state_dict(unplayed)  # its statistics, if it has any
         torch.manual_seed(0)
         module.discriminator_step(real)
     for ours, theirs in (

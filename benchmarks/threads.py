@@ -84,7 +84,8 @@ def beside(work: Callable[[], object] | None, overrides: list[str], *args: Any) 
         return in_new_process(train, overrides, *args)
 
 
-def main(argv: list[str]) -> None:
+def main() -> None:
+    argv = sys.argv[1:]
     own = {"seconds": "30", "rounds": "1"}
     own |= {name: value for name, _, value in (a.partition("=") for a in argv) if name in own}
     overrides = [argument for argument in argv if argument.partition("=")[0] not in own]
@@ -109,4 +110,4 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

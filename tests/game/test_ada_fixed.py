@@ -25,7 +25,7 @@ def test_geometry_is_that_of_ada_at_the_probability_and_colours_at_half_of_it():
 
 
 def test_a_square_of_half_the_side_is_blanked_in_some_of_the_images():
-    """Its centre is anywhere in the image, so that 4 to 16 of its pixels are visible."""
+    """The centre of a cutout lies anywhere in the image: 4 to 16 of its pixels are visible."""
     images = noise()
     torch.manual_seed(0)
     changed = FixedADA(0.3, pixels=False, geometry=False, colours=0.0)(images)

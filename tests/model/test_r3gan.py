@@ -38,7 +38,7 @@ def test_the_pair_has_the_parameters_of_the_paper(
 
 
 def test_the_imagenet_pair_has_equal_widths_and_groups_of_32():
-    """Its generator takes the 64 numbers of a class embedding in addition to the latent."""
+    """The generator also takes the 64 numbers of a class embedding."""
     sizes = {"width": 1536, "narrow_above": 64, "group_size": 32}
     with torch.device("meta"):
         assert millions(Generator(latent_dim=64 + 64, **sizes)) == pytest.approx(103.5, abs=0.05)

@@ -18,7 +18,7 @@ SIDE = 8
 
 
 class Styled(Generator):
-    """Its images are the mean of two styles per channel, plus noise; styles are bounded latents."""
+    """Generator of images that are the mean of two styles per channel, plus noise."""
 
     noise_dim = SIDE * SIDE
 

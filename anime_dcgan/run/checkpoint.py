@@ -95,9 +95,8 @@ def build_generator(contents: dict[str, Any], weights: Weights, path: Path) -> G
     try:
         generator.load_state_dict(state, strict=True, assign=True)
     except RuntimeError as error:
-        raise UserError(
-            f"{path}: the weights do not fit the generator: {first_line(error)}"
-        ) from None
+        reason = str(error).splitlines()[-1].strip()  # the first line is a heading
+        raise UserError(f"{path}: the weights do not fit the generator: {reason}") from None
     if not all(tensor.isfinite().all() for tensor in state.values()):
         raise UserError(
             f"{path}: the weights are not finite, because the training diverged: "

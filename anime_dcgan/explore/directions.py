@@ -31,7 +31,7 @@ Layer = nn.Linear | nn.Conv2d | nn.ConvTranspose2d
 
 @dataclass(frozen=True, eq=False)
 class Direction:
-    """One standard deviation of latents, or of the styles of a mapping network.
+    """A direction, as long as one standard deviation of latents, or of a mapping network's styles.
 
     For latents it is a unit vector. `strength` is its fraction of the explained variance.
     """

@@ -13,7 +13,8 @@ CONFIG = "config.yaml"
 Fingerprint = dict[str, dict[str, Any]]
 
 RESUME_CRITICAL = (
-    *("model", "loss", "regularizer", "optimizer", "schedule", "ramps", "augment", "gan", "seed"),
+    *("model", "loss", "regularizer", "generator_regularizer", "optimizer", "schedule", "ramps"),
+    *("augment", "growing", "gan", "seed"),
     *("data.image_size", "data.batch_size", "data.holdout"),
     *("trainer.limit_train_batches", "trainer.overfit_batches"),
     *("data.source.count", "data.source.seed"),  # of drawn faces
@@ -74,13 +75,14 @@ def describe_difference(saved: Fingerprint, current: Fingerprint) -> str | None:
 
 
 DISTINGUISHING = (
-    *("model", "loss", "regularizer", "augment", "optimizer", "schedule", "ramps", "gan", "data"),
-    *("trainer", "max_kimg", "seed"),
+    *("model", "loss", "regularizer", "generator_regularizer", "augment", "growing"),
+    *("optimizer", "schedule", "ramps", "gan", "data", "trainer", "max_kimg", "seed"),
 )
 """Settings that distinguish one run from another."""
 
 REDUNDANT = (
     *("gan.generator", "gan.discriminator", "gan.loss", "gan.regularizer", "gan.augment"),
+    *("gan.generator_regularizer", "gan.growing"),
     *("gan.optimizer", "gan.schedule", "gan.ramps", "gan.seed", "data.cache_dir"),
     *("data.workers", "data.resident"),
 )

@@ -59,6 +59,13 @@ def test_resuming_while_a_size_fades_in_gives_the_same_weights(train: Train, tmp
     generator = load_generator(last)
     assert growths(generator)[0].state.equal(growth.state)
     assert sample_images(generator, torch.randn(2, generator.latent_dim)).shape == (2, 16, 16, 3)
-    parts = train(*settings, "trainer.max_epochs=4", run="parts", model="stylegan2", ckpt_path=last)
+    longer = (*settings, "trainer.max_epochs=4")
+    for name, other in (
+        ("growing.fade_kimg", "growing.fade_kimg=0.04"),
+        ("generator_regularizer.weight", "generator_regularizer.weight=1"),
+    ):
+        with pytest.raises(UserError, match=rf"(?<!gan\.){name}"):
+            train(*longer, other, run="parts", model="stylegan2", ckpt_path=last)
+    parts = train(*longer, run="parts", model="stylegan2", ckpt_path=last)
     assert_same_weights(whole, parts)
     assert growths(parts.generator)[0].state.tolist() == [16, 1_000_000]

@@ -25,6 +25,7 @@ from anime_dcgan.cli.checks import (
 )
 from anime_dcgan.cli.command import command
 from anime_dcgan.run.runs import WEIGHTS, find_checkpoint, find_run
+from anime_dcgan.sampling.layers import parse_layers
 from anime_dcgan.sampling.seeds import MAX_SEED
 from anime_dcgan.system.console import log
 from anime_dcgan.system.errors import UserError, explain_os_error
@@ -34,15 +35,7 @@ from anime_dcgan.system.malloc import retain_freed_memory
 FILMS = (".gif", ".mp4")
 FILES = (".png", ".zip", *FILMS)
 FACE = re.compile(r"seed=\d+\.png")
-LAYERS = re.compile(r"(\d{1,3})(?:-(\d{1,3}))?")
 MAX_SCALE = 64
-
-
-def layer_range(key: str, value: Any) -> None:
-    """Accept one or several consecutive style layers, such as 4-9."""
-    match = LAYERS.fullmatch(str(value))
-    if not match or int(match[2] or match[1]) < int(match[1]):
-        raise UserError(f"{key}={value} is not a range of style layers: use {key}=4-9")
 
 
 @command(
@@ -59,7 +52,7 @@ def layer_range(key: str, value: Any) -> None:
     precision=one_of("32-true", "bf16-mixed", "auto"),
     truncation=interval(0.0, 1.0, example=0.7),
     mix=Several(integer(0, MAX_SEED, example=100), "100,101", or_null=True),
-    layers=optional(layer_range),
+    layers=optional(parse_layers),
     frames_per_face=integer(1, example=24),
     space=one_of("latent", "style"),
     frames_per_second=integer(1, example=24),
@@ -150,10 +143,7 @@ def _write_mixing_sheet(config: DictConfig, generator: Any, out: Path) -> None:
     from anime_dcgan.sampling.mixing import mixing_sheet
 
     sources = [int(seed) for seed in _mix(config)]
-    layers = None
-    if config.layers is not None:
-        first, _, last = str(config.layers).partition("-")
-        layers = range(int(first), int(last or first) + 1)
+    layers = None if config.layers is None else parse_layers("layers", config.layers)
     sheet = mixing_sheet(generator, _seeds(config), sources, layers, config.truncation)
     image.grid(sheet, len(sources) + 1, config.scale).save(out)
 

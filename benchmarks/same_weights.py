@@ -30,6 +30,9 @@ RECIPES: dict[str, tuple[str, ...]] = {
     "r1": ("regularizer=r1", "regularizer.interval=2", "gan.accumulate=2", "data.image_size=32"),
     "ada": ("augment=ada", "augment.initial=0.3", "schedule=cosine", "data.image_size=32"),
     "float32": ("experiment=quickstart", "trainer.precision=32-true"),
+    "stylegan2": ("experiment=stylegan2", "model.width=16", "data.image_size=16"),
+    "biggan": ("experiment=biggan", "model.width=4", "data.image_size=32"),
+    "r3gan": ("experiment=r3gan", "model.width=32", "data.image_size=16"),
 }
 
 

@@ -15,7 +15,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from anime_dcgan.system.errors import UserError
 
-Check = Callable[[str, Any], None]
+Check = Callable[[str, Any], object]
 MAX_NAME_BYTES, MAX_PATH_BYTES = 255, 4096
 """Limits of common file systems."""
 MAX_SHOWN = 40  # characters of a long value in a message

@@ -17,6 +17,7 @@ from typing import Any, cast
 from urllib.parse import parse_qsl, urlencode
 
 from anime_dcgan.run.runs import WEIGHTS, Weights
+from anime_dcgan.sampling.layers import format_layers, parse_layers
 from anime_dcgan.sampling.seeds import MAX_SEED
 from anime_dcgan.system.errors import UserError
 
@@ -28,7 +29,6 @@ MAX_STEP = 10.0  # along a direction, in standard deviations of the latent
 MAX_LATENT_VALUE = 100.0  # per component; standard normal values stay below 6
 EPOCH = re.compile(r"best|last|\d{1,7}(\.\d{1,6})?")
 DIRECTION = re.compile(r"(sefa|pca)\.\d{1,4}")
-LAYERS = re.compile(r"(0|[1-9]\d?)-(0|[1-9]\d?)")
 LATENT_PREFIX = "latent."  # in links, where a latent may look like a seed
 INVALID_RUN = "a run must be a folder path relative to the folder of all runs, such as sweep/a"
 KEYS = ("run", "epoch", "weights", "seed", "latent", "truncation", "moves", "mix")
@@ -197,14 +197,6 @@ def parse_mix(text: str) -> dict[str, int | str]:
     return mix
 
 
-def parse_layers(text: Any) -> range:
-    """Return the layers of a range such as `0-3`, which includes both ends."""
-    match = LAYERS.fullmatch(text) if isinstance(text, str) else None
-    if match is None or int(match[1]) > int(match[2]):
-        raise UserError(f"mix={text!r:.20} must name a range of style layers such as 0-3")
-    return range(int(match[1]), int(match[2]) + 1)
-
-
 def _mix_text(parent: int | str) -> str:
     return str(parent) if isinstance(parent, int) else LATENT_PREFIX + parent
 
@@ -272,11 +264,19 @@ def _check_mix(mix: Any) -> dict[str, int | str]:
     """Return the parents ordered by layer; raise `UserError` if they are invalid or overlap."""
     if not isinstance(mix, Mapping) or len(mix) > MAX_MIX:
         raise UserError(f"mix must map at most {MAX_MIX} ranges of layers to seeds or latents")
-    ordered = sorted(mix, key=lambda text: parse_layers(text).start)
+    ordered = sorted(mix, key=lambda text: _layers(text).start)
     for before, after in pairwise(ordered):
-        if parse_layers(after).start < parse_layers(before).stop:
+        if _layers(after).start < _layers(before).stop:
             raise UserError(f"mix={before} and mix={after} overlap: each layer has one parent")
     for parent in mix.values():
         check = decode_latent if isinstance(parent, str) else _check_seed
         check(parent)
     return {layers: mix[layers] for layers in ordered}
+
+
+def _layers(text: Any) -> range:
+    """Return a range of layers, which must name both ends so that equal faces have equal links."""
+    layers = parse_layers("mix", text)
+    if format_layers(layers) != text:
+        raise UserError(f"mix={text!r:.20} must name both ends: use mix={format_layers(layers)}")
+    return layers

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from anime_dcgan.explore import directions, mixing
 from anime_dcgan.explore.directions import Direction
-from anime_dcgan.explore.face import Face, check_run, decode_latent, encode_latent, parse_layers
+from anime_dcgan.explore.face import Face, check_run, decode_latent, encode_latent
 from anime_dcgan.explore.styles import StyleSpace
 from anime_dcgan.model.base import Generator
 from anime_dcgan.run.checkpoint import load_generator
@@ -27,6 +27,8 @@ from anime_dcgan.sampling.latent import (
     noise_of_seed,
     noise_of_seeds,
 )
+from anime_dcgan.sampling.layers import check_layers, parse_layers
+from anime_dcgan.sampling.mixing import replace_layers
 from anime_dcgan.sampling.sample import BLOCK, sample_styles, styles_of
 from anime_dcgan.sampling.sample import faces as faces_of_seeds
 from anime_dcgan.sampling.standing import with_standing_statistics
@@ -71,12 +73,11 @@ class Model:
         self, styles: Float[Tensor, "n layers dim"], face: Face
     ) -> Float[Tensor, "n layers dim"]:
         """Mix, truncate and move styles like those of `face`."""
-        if face.mix:
-            styles = styles.clone()
         for text, parent in face.mix.items():
-            layers = self.space.slice(parse_layers(text))
+            layers = parse_layers("mix", text)
+            check_layers("mix", layers, self.space.layers)
             seed, latent = (parent, None) if isinstance(parent, int) else (None, parent)
-            styles[:, layers] = self._parent_styles(seed, latent)[:, layers]
+            styles = replace_layers(styles, layers, self._parent_styles(seed, latent))
         return self.generator.truncate(styles, face.truncation) + self.shift(face)
 
     def _parent_styles(self, seed: int | None, latent: str | None) -> Float[Tensor, "1 layers dim"]:

@@ -60,17 +60,3 @@ class StyleSpace:
             f"this face has a latent of {count} values, but its generator takes "
             f"{accepted}{self.layers * self.dim}: it belongs to another run"
         )
-
-    def slice(self, layers: range) -> slice:
-        """Return the slice of these layers; raise `UserError` if there are no such layers."""
-        if self.layers == 1:
-            raise UserError(
-                "this generator has one style for all layers, so nothing can be mixed: "
-                "use a run of model=stylegan2 or model=biggan"
-            )
-        if layers.stop > self.layers:
-            raise UserError(
-                f"mix={layers.start}-{layers.stop - 1} is out of range: this generator has the "
-                f"style layers 0-{self.layers - 1}"
-            )
-        return slice(layers.start, layers.stop)

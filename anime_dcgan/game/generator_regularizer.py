@@ -1,6 +1,5 @@
 """Regularizers of the generator: penalties that are added to its cost."""
 
-import copy
 from collections.abc import Iterator
 from typing import ClassVar
 
@@ -11,6 +10,7 @@ from torch.nn.modules.conv import _ConvTransposeNd
 from torch.nn.utils.parametrize import is_parametrized
 
 from anime_dcgan.game.double_backward import input_gradient
+from anime_dcgan.game.lazy import check_lazy, due
 from anime_dcgan.model.base import Generator
 from anime_dcgan.system.errors import UserError
 
@@ -47,31 +47,16 @@ class LazyPenalty(GeneratorRegularizer):
             much (lazy regularization of StyleGAN2, arXiv 1912.04958, section 3.1).
     """
 
+    weight: float | Tensor
+
     def __init__(self, weight: float, interval: int = 1) -> None:
         super().__init__()
-        if weight < 0:
-            raise UserError(
-                f"generator_regularizer.weight={weight} is negative: "
-                "use generator_regularizer.weight=1, or 0"
-            )
-        if interval < 1:
-            raise UserError(
-                f"generator_regularizer.interval={interval} is not a number of steps: "
-                "use generator_regularizer.interval=1 or more"
-            )
+        check_lazy("generator_regularizer", weight, interval, example=1)
         self.weight = weight
         self.interval = interval
 
     def at(self, step: int) -> GeneratorRegularizer:
-        if self.interval == 1:
-            return self
-        return GeneratorRegularizer() if step % self.interval else self._weighted()
-
-    def _weighted(self) -> "LazyPenalty":
-        """Return this regularizer at `interval` times its weight; both share their state."""
-        weighted = copy.copy(self)
-        weighted.weight = self.interval * self.weight
-        return weighted
+        return due(self, step) or GeneratorRegularizer()
 
 
 class Orthogonal(LazyPenalty):

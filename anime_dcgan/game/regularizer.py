@@ -1,6 +1,5 @@
 """Regularizers of the discriminator: penalties per sample, or a change after each step."""
 
-import copy
 from typing import ClassVar, NamedTuple
 
 import torch
@@ -8,6 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from anime_dcgan.game.double_backward import input_gradient, outputs_and_input_gradient
+from anime_dcgan.game.lazy import check_lazy, due
 from anime_dcgan.model.coupling import apply_to_both
 from anime_dcgan.system.errors import UserError
 
@@ -93,26 +93,12 @@ class WeightedPenalty(Regularizer):
     """A ramp replaces the number by a tensor (training/ramps.py)."""
 
     def __init__(self, weight: float = 10.0, interval: int = 1) -> None:
-        if weight < 0:
-            raise UserError(
-                f"regularizer.weight={weight} is negative: use regularizer.weight=10, or 0"
-            )
-        if interval < 1:
-            raise UserError(
-                f"regularizer.interval={interval} is not a number of steps: "
-                "use regularizer.interval=1 or more"
-            )
+        check_lazy("regularizer", weight, interval, example=10)
         self.weight = weight
         self.interval = interval
 
     def at(self, step: int) -> Regularizer:
-        if self.interval == 1:
-            return self
-        if step % self.interval:
-            return Regularizer()
-        weighted = copy.copy(self)
-        weighted.weight = self.interval * self.weight
-        return weighted
+        return due(self, step) or Regularizer()
 
 
 class GradientPenalty(WeightedPenalty):

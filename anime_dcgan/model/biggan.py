@@ -14,22 +14,12 @@ from anime_dcgan.model import base
 from anime_dcgan.model.attention import SelfAttention
 from anime_dcgan.model.fused import DoublingConv, HalvingConv
 from anime_dcgan.model.layers import SubpixelConv, normalise_spectrally
+from anime_dcgan.model.sizes import doubled_sizes
 from anime_dcgan.system.errors import UserError
 
 MAX_MULTIPLE = 16  # of the width, in the table of channels
 MAX_ATTENTION = 64  # px, where the place of self-attention is not set
 CUT = 2.0  # standard deviations at which the normal distribution of truncated latents ends
-
-
-def _sizes(image_size: int) -> list[int]:
-    """Return the sizes of the maps from 4 px to the image."""
-    doublings = image_size.bit_length() - 3
-    if image_size < 8 or image_size != 4 * 2**doublings:
-        raise UserError(
-            f"model=biggan doubles from 4 px, which data.image_size={image_size} does not allow: "
-            "use a power of two that is at least 8, for example data.image_size=64"
-        )
-    return [4 * 2**stage for stage in range(doublings + 1)]
 
 
 def _channels(width: int, size: int, image_size: int) -> int:
@@ -43,7 +33,7 @@ def _channels(width: int, size: int, image_size: int) -> int:
 
 def _place_of_attention(attention: int | None, image_size: int) -> int:
     """Return the size of the map that has self-attention; 0 if none has it."""
-    sizes = _sizes(image_size)[:-1]
+    sizes = doubled_sizes("biggan", image_size)[:-1]
     if attention is None:
         return min(MAX_ATTENTION, image_size // 2)
     if attention and attention not in sizes:
@@ -127,7 +117,7 @@ class Generator(base.Generator):
     ) -> None:
         super().__init__(latent_dim)
         base.check_width("generator", width)
-        sizes = _sizes(image_size)
+        sizes = doubled_sizes("biggan", image_size)
         attention = _place_of_attention(attention, image_size)
         self.chunk_dim = _chunk_dim(latent_dim, len(sizes))
         channels = [_channels(width, size, image_size) for size in sizes]
@@ -237,7 +227,7 @@ class Discriminator(base.Discriminator):
     ) -> None:
         super().__init__()
         base.check_width("discriminator", width)
-        sizes = _sizes(image_size)[-2::-1]
+        sizes = doubled_sizes("biggan", image_size)[-2::-1]
         attention = _place_of_attention(attention, image_size)
         channels = [3, *(width * min(MAX_MULTIPLE, 2**stage) for stage in range(len(sizes) + 1))]
         layers: list[nn.Module] = []

@@ -15,11 +15,10 @@ from torch.nn.functional import leaky_relu
 
 from anime_dcgan.model import base
 from anime_dcgan.model.resampling import downsample, upsample
+from anime_dcgan.model.sizes import FIRST_SIZE, doubled_sizes
 from anime_dcgan.system.errors import UserError
 
 LEAK = 0.2  # negative slope of every leaky ReLU
-FIRST_SIZE = 4  # px
-MAX_SIZE = 1024
 
 
 def stage_channels(image_size: int, width: int, narrow_above: int, group_size: int) -> list[int]:
@@ -27,19 +26,11 @@ def stage_channels(image_size: int, width: int, narrow_above: int, group_size: i
 
     They are `width` up to `narrow_above` px, and half as many after each further doubling.
     """
-    stages = image_size.bit_length() - 2
-    if not 2 * FIRST_SIZE <= image_size <= MAX_SIZE or image_size != FIRST_SIZE << (stages - 1):
-        raise UserError(
-            f"model=r3gan doubles from 4 px, which data.image_size={image_size} does not allow: "
-            f"use a power of two from 8 to {MAX_SIZE}, for example data.image_size=64"
-        )
+    sizes = doubled_sizes("r3gan", image_size)
     for name, value in (("narrow_above", narrow_above), ("group_size", group_size)):
         if value < 1:
             raise UserError(f"model.{name}={value} must be at least 1: use model.{name}=16")
-    halvings = [
-        max(0, (FIRST_SIZE << stage).bit_length() - narrow_above.bit_length())
-        for stage in range(stages)
-    ]
+    halvings = [max(0, size.bit_length() - narrow_above.bit_length()) for size in sizes]
     smallest = group_size if group_size % 2 else group_size // 2  # a block doubles its channels
     step = smallest << halvings[-1]
     if width < 1 or width % step:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from anime_dcgan.model import base
 from anime_dcgan.model.layers import MinibatchStd, normalise_spectrally
+from anime_dcgan.model.sizes import doubled_sizes
 from anime_dcgan.system.errors import UserError
 
 
@@ -27,12 +28,7 @@ def _radford_initialisation(module: nn.Module) -> None:
 
 def _channels(width: int, image_size: int) -> list[int]:
     """Return the channels of the maps from image_size/2 px to 4 px: width, 2 width, 4 width..."""
-    doublings = image_size.bit_length() - 3  # from 4 px to image_size
-    if image_size < 8 or image_size != 4 * 2**doublings:
-        raise UserError(
-            f"model=radford doubles from 4 px, which data.image_size={image_size} does not allow: "
-            "use a power of two that is at least 8, for example data.image_size=64"
-        )
+    doublings = len(doubled_sizes("radford", image_size)) - 1
     return [width * 2**stage for stage in range(doublings)]
 
 

@@ -20,6 +20,7 @@ from anime_dcgan.model import base
 from anime_dcgan.model.growth import Growth, check_start_size, double
 from anime_dcgan.model.layers import EqualisedConv, EqualisedLinear, MinibatchStd
 from anime_dcgan.model.resampling import blur, downsample, upsample
+from anime_dcgan.model.sizes import doubled_sizes
 from anime_dcgan.system.errors import UserError
 
 LEAK = 0.2  # negative slope of every leaky ReLU
@@ -32,18 +33,13 @@ GROUP = 4  # images per group of the minibatch standard deviation
 def _channels(player: str, width: int, channel_base: int, image_size: int) -> list[int]:
     """Return the channels of the maps from 4 px to `image_size` px."""
     base.check_width(player, width)
-    doublings = image_size.bit_length() - 3  # from 4 px to image_size
-    if not 8 <= image_size <= 1024 or image_size != 4 * 2**doublings:
-        raise UserError(
-            f"model=stylegan2 doubles from 4 px, which data.image_size={image_size} does not "
-            "allow: use a power of two from 8 to 1024, for example data.image_size=64"
-        )
+    sizes = doubled_sizes("stylegan2", image_size)
     if channel_base < image_size:
         raise UserError(
             f"model.channel_base={channel_base} leaves no channels at {image_size} px: "
             f"use model.channel_base={32 * width}"
         )
-    return [min(width, channel_base // (4 * 2**stage)) for stage in range(doublings + 1)]
+    return [min(width, channel_base // size) for size in sizes]
 
 
 class Mapping(nn.Sequential):
@@ -198,8 +194,8 @@ class Generator(base.Generator):
         self.convolutions = nn.ModuleList(convolutions)
         self.to_rgb = nn.ModuleList(ToRGB(count, style_dim) for count in channels)
         self.growth = Growth(image_size)
-        sizes = [4 * 2**stage for stage in range(len(channels))]
-        self.noise_sizes = [4] + [size for size in sizes[1:] for _ in range(2)]
+        sizes = doubled_sizes("stylegan2", image_size)
+        self.noise_sizes = sizes[:1] + [size for size in sizes[1:] for _ in range(2)]
         self.noise_dim = sum(size**2 for size in self.noise_sizes) if noise else 0
 
     def forward(

@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Float, UInt8
+from torch import Tensor
 
 from anime_dcgan.model.base import Generator
 from anime_dcgan.sampling.latent import latents_of_seeds, noise_of_seeds
+from anime_dcgan.sampling.layers import check_layers
 from anime_dcgan.sampling.sample import BLOCK, sample_styles, styles_of
-from anime_dcgan.system.errors import UserError
 
 
 def mixing_sheet(
@@ -30,29 +31,26 @@ def mixing_sheet(
     """
     everyone = [*seeds, *sources]
     styles = styles_of(generator, latents_of_seeds(everyone, generator.latent_dim), truncation)
-    layers = range(styles.shape[1] // 2) if layers is None else layers
-    _check_layers(layers, styles.shape[1])
+    layers = range(max(1, styles.shape[1] // 2)) if layers is None else layers
+    check_layers("layers", layers, styles.shape[1])
     noise = noise_of_seeds(everyone, generator)
     parents = sample_styles(generator, styles, BLOCK, noise)
     rows = [np.stack([np.full_like(parents[0], 255), *parents[len(seeds) :]])]
-    chosen = slice(layers.start, layers.stop)
     for number in range(len(seeds)):
-        mixed = styles[[number]].repeat(len(sources), 1, 1)
-        mixed[:, chosen] = styles[len(seeds) :, chosen]
+        base = styles[[number]].expand(len(sources), -1, -1)
+        mixed = replace_layers(base, layers, styles[len(seeds) :])
         same_noise = noise[[number]].expand(len(sources), -1)
         children = sample_styles(generator, mixed, BLOCK, same_noise)
         rows.append(np.concatenate([parents[[number]], children]))
     return np.concatenate(rows)
 
 
-def _check_layers(layers: range, count: int) -> None:
-    if count == 1:
-        raise UserError(
-            "mix=... needs a generator with several style layers, which model=dcgan and "
-            "model=radford lack: use a run of model=stylegan2 or model=biggan"
-        )
-    if layers.stop > count:
-        raise UserError(
-            f"layers={layers.start}-{layers.stop - 1} is out of range: this generator has the "
-            f"style layers 0-{count - 1}"
-        )
+def replace_layers(
+    styles: Float[Tensor, "n style_layers style_dim"],
+    layers: range,
+    source: Float[Tensor, "_ style_layers style_dim"],
+) -> Float[Tensor, "n style_layers style_dim"]:
+    """Return styles with those of `source` in these layers; it has n styles, or one for all."""
+    mixed = styles.clone()
+    mixed[:, layers.start : layers.stop] = source[:, layers.start : layers.stop]
+    return mixed

@@ -89,7 +89,7 @@ def test_a_mixed_face_equals_that_of_the_mixing_sheet(
 def test_layers_that_do_not_exist_are_refused(renderer: Renderer):
     with pytest.raises(UserError, match=r"mix=4-6 .*style layers 0-5"):
         renderer.render([face(mix={"4-6": 1})])
-    with pytest.raises(UserError, match="one style for all layers.*model=stylegan2"):
+    with pytest.raises(UserError, match="several style layers.*model=stylegan2"):
         renderer.render([Face("plain", "1", seed=0, mix={"0-0": 1})])
 
 

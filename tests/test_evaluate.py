@@ -286,6 +286,18 @@ def test_settings_of_other_types_in_a_checkpoint_are_refused(tmp_path: Path, cha
         open_data({"data": data, "seed": 0}, tmp_path / "a.ckpt", own)
 
 
+def test_the_labels_of_a_run_are_read_again(tmp_path: Path):
+    source = {"_target_": "anime_dcgan.data.drawn.DrawnFaces", "count": 40}
+    data = {"source": source, "image_size": 16, "holdout": 0.1, "labels": "crown"}
+    own = OmegaConf.create({"path": None, "cache_dir": str(tmp_path)})
+    faces = open_data({"data": data, "seed": 0}, tmp_path / "a.ckpt", own)
+    assert faces.label_names == ("ahoge", "smooth", "tufted")
+    assert "labels" in faces.fingerprint()["training"]
+    data["labels"] = {"a": 1}
+    with pytest.raises(UserError, match="is not a factor of drawn faces"):
+        open_data({"data": data, "seed": 0}, tmp_path / "a.ckpt", own)
+
+
 def test_a_checkpoint_does_not_decide_what_is_downloaded(tmp_path: Path, monkeypatch):
     monkeypatch.setattr(socket, "socket", None)  # would raise
     hub = {

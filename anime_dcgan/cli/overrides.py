@@ -21,7 +21,8 @@ TEXT = frozenset(
     {
         *("run", "run_dir", "ckpt_path", "outputs", "folder", "out", "review", "manifest"),
         *("source", "host", "token", "data.path", "data.manifest", "data.cache_dir", "data.repo"),
-        *("data.revision", "data.file", "data.fetch_dir", "hydra.run.dir", "hydra.sweep.dir"),
+        *("data.revision", "data.file", "data.fetch_dir", "data.labels"),
+        *("hydra.run.dir", "hydra.sweep.dir"),
     }
 )
 """Settings that are text, whatever it looks like: names, paths and addresses."""

@@ -2,14 +2,15 @@
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import accumulate
 from pathlib import Path
 
 from PIL import Image
 
 from anime_dcgan.data.folder import FolderFaces
-from anime_dcgan.data.source import HasOtherFiles, Pictures
+from anime_dcgan.data.labels import FOLDERS
+from anime_dcgan.data.source import HasLabels, HasOtherFiles, Pictures
 from anime_dcgan.system.errors import UserError
 
 
@@ -45,6 +46,21 @@ class ConcatPictures:
     def bytes(self, index: int) -> int:
         source, own = self.locate(index)
         return self.sources[source].bytes(own)
+
+    def classes(self, labels: str) -> Iterator[str]:
+        """Yield the class of each picture; raise `UserError`.
+
+        With `folders`, one of several folders or archives is itself the class of the pictures that
+        lie directly in it.
+        """
+        for source in self.sources:
+            if not isinstance(source, HasLabels):
+                raise UserError(f"data.labels={labels}: {type(source).__name__} has no labels")
+            of_source = ""
+            if labels == FOLDERS and len(self.sources) > 1 and isinstance(source, FolderFaces):
+                of_source = source.path.name if source.path.is_dir() else source.path.stem
+            for name in source.classes(labels):
+                yield name or of_source
 
     def passed_over(self) -> Counter[str]:
         """Return the number of files that are not pictures, by file extension."""

@@ -9,6 +9,7 @@ import torch
 from anime_dcgan.data.batches import FaceBatches
 from anime_dcgan.data.cache import check_space
 from anime_dcgan.data.faces import Faces, describe_faces, open_faces
+from anime_dcgan.data.labels import read_labels
 from anime_dcgan.data.source import HasSplit, Source
 from anime_dcgan.system.console import log
 from anime_dcgan.system.errors import UserError
@@ -29,6 +30,9 @@ class FacesDataModule(lightning.LightningDataModule):
         cache_dir: folder that keeps decoded faces for later runs.
         workers: decoding processes; null is one per core.
         seed: determines the split and the order.
+        labels: classes of the faces: `folders`, `clusters`, a column of a manifest, a CSV file
+            (`labels.csv` or `labels.csv:column`), or a factor of drawn faces; null is none.
+        balance: `classes` draws each class equally often; null as often as they come.
         resident: keep all faces on the training device; null does so on a GPU with enough memory.
     """
 
@@ -43,6 +47,8 @@ class FacesDataModule(lightning.LightningDataModule):
         seed: int = 0,
         accumulate: int = 1,
         resident: bool | None = None,
+        labels: str | None = None,
+        balance: str | None = None,
     ) -> None:
         super().__init__()
         if holdout is None and not isinstance(source, HasSplit):
@@ -60,6 +66,16 @@ class FacesDataModule(lightning.LightningDataModule):
             raise UserError(
                 f"data.batch_size={batch_size} must be at least 1: use data.batch_size=64"
             )
+        if balance not in (None, "classes"):
+            raise UserError(
+                f"data.balance={balance} is not an option: use data.balance=classes or "
+                "data.balance=null"
+            )
+        if balance is not None and labels is None:
+            raise UserError(
+                f"data.balance={balance} needs labels: add data.labels=folders, for instance, or "
+                "remove data.balance"
+            )
         self.source = source
         self.image_size = image_size
         self.batch_size = batch_size
@@ -69,7 +85,17 @@ class FacesDataModule(lightning.LightningDataModule):
         self.workers = workers
         self.seed = seed
         self.resident = resident
+        self.balance = balance
+        self._labels = None
+        if labels is not None:
+            self.check_space()  # before a number of faces is labelled that no disk takes
+            self._labels = read_labels(source, labels)
         self._faces: Faces | None = None
+
+    @property
+    def label_names(self) -> tuple[str, ...]:
+        """The classes, in natural order; available before `setup`. Empty without labels."""
+        return () if self._labels is None else self._labels.names
 
     @property
     def faces(self) -> Faces:
@@ -127,9 +153,12 @@ class FacesDataModule(lightning.LightningDataModule):
             self._faces = self._open()
 
     def _open(self) -> Faces:
-        return open_faces(
-            self.source, self.image_size, self.holdout, self.seed, self.cache_dir, self.workers
+        split = self.holdout, self.seed
+        faces = open_faces(
+            self.source, self.image_size, *split, self.cache_dir, self.workers, self._labels
         )
+        _check_classes(faces)
+        return faces
 
     def train_dataloader(self) -> FaceBatches:
         faces = self.faces
@@ -148,6 +177,8 @@ class FacesDataModule(lightning.LightningDataModule):
             world_size,
             device if self._is_resident(device) else None,
             repeat,
+            faces.labels,
+            self.balance == "classes",
         )
 
     def _is_resident(self, device: torch.device) -> bool:
@@ -157,3 +188,17 @@ class FacesDataModule(lightning.LightningDataModule):
             return False
         free, _ = torch.cuda.mem_get_info(device)
         return self.faces.images.nbytes <= MAX_RESIDENT_FRACTION * free
+
+
+def _check_classes(faces: Faces) -> None:
+    """Raise `UserError` for a class without training faces."""
+    if faces.labels is None:
+        return
+    trained = np.unique(faces.labels[faces.train_rows])
+    absent = [name for index, name in enumerate(faces.label_names) if index not in trained]
+    if absent:
+        classes = "1 class has" if len(absent) == 1 else f"{len(absent):,} classes have"
+        raise UserError(
+            f"{classes} no training face, such as {absent[0]!r:.40}, because its pictures are held "
+            "out or unreadable: add pictures, or remove these labels"
+        )

@@ -1,8 +1,11 @@
 """Synthetic anime faces: any number of them, with known factors, from a seed."""
 
+from collections.abc import Iterator
+
 from PIL import Image
 
 from anime_dcgan.data.synthetic.canvas import FaceCanvas
+from anime_dcgan.data.synthetic.classes import classes_of
 from anime_dcgan.data.synthetic.factors import FaceFactors, sample_factors
 from anime_dcgan.data.synthetic.features import (
     EyePair,
@@ -82,6 +85,10 @@ class DrawnFaces:
     def read(self, index: int, image_size: int) -> Image.Image:
         """Return face `index` as RGB of `image_size` x `image_size` px."""
         return draw_face(self.factors(index), image_size)
+
+    def classes(self, labels: str) -> Iterator[str]:
+        """Return the class of each face by a factor, such as hair; raise `UserError` for others."""
+        return classes_of(labels, self._count, self._seed)
 
     def identity(self) -> dict[str, object]:
         """Return count, seed and `DRAWING_VERSION`."""

@@ -1,13 +1,15 @@
 """The decoded faces of a source, split into training and hold-out faces."""
 
 import hashlib
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from anime_dcgan.data.cache import open_cache
 from anime_dcgan.data.cache_files import UNREADABLE
+from anime_dcgan.data.labels import Labels, describe_labels
 from anime_dcgan.data.picture_files import describe_passed_over
 from anime_dcgan.data.rows import reader
 from anime_dcgan.data.source import HasOtherFiles, HasSplit, Source
@@ -27,15 +29,29 @@ class Faces:
     """uint64, (n,): a hash of the pixels of each picture."""
     unreadable: int = 0
     """Number of pictures that could not be decoded."""
+    label_names: tuple[str, ...] = ()
+    """The classes; empty without labels."""
+    labels: np.ndarray | None = None
+    """int64, (n,): the class of each row, an index into `label_names`; -1 if it is unknown."""
 
     def fingerprint(self) -> dict[str, dict[str, int | str]]:
         """Return plain values that are equal for the same faces, wherever they are stored.
 
         For the training and the hold-out faces: their number, a hash of their pixels, and one that
-        also depends on their order.
+        also depends on their order; with labels, a hash of their classes in this order.
         """
         rows = {"training": self.train_rows, "holdout": self.holdout_rows}
-        return {name: _fingerprint(self.digests[chosen]) for name, chosen in rows.items()}
+        return {
+            name: {**_fingerprint(self.digests[chosen]), **self._fingerprint_labels(chosen)}
+            for name, chosen in rows.items()
+        }
+
+    def _fingerprint_labels(self, rows: np.ndarray) -> dict[str, str]:
+        if self.labels is None:
+            return {}
+        names = json.dumps(self.label_names).encode()
+        classes = self.labels[rows].astype("<i8").tobytes()
+        return {"labels": hashlib.sha256(names + classes).hexdigest()}
 
 
 def open_faces(
@@ -45,11 +61,12 @@ def open_faces(
     seed: int,
     cache_dir: Path,
     workers: int | None = None,
+    labels: Labels | None = None,
 ) -> Faces:
     """Return the faces of `source`; decode them if they are not in the cache (see `open_cache`).
 
     `holdout` is the fraction, in [0, 1), that is held out; it and `seed` have no effect on a source
-    that is `HasSplit`.
+    that is `HasSplit`. `labels` are those of the source's pictures.
     """
     cache = open_cache(source, image_size, cache_dir, workers)
     if isinstance(source, HasSplit):
@@ -57,16 +74,22 @@ def open_faces(
     else:
         held_out = is_held_out(cache.digests, holdout or 0.0, seed)
     rows = np.flatnonzero(~held_out), np.flatnonzero(held_out)
-    return Faces(cache.folder, cache.images, *rows, cache.digests, cache.unreadable)
+    faces = Faces(cache.folder, cache.images, *rows, cache.digests, cache.unreadable)
+    if labels is None:
+        return faces
+    of_rows = labels.of_pictures[cache.indices]
+    return replace(faces, label_names=labels.names, labels=of_rows)
 
 
 def describe_faces(source: Source, faces: Faces) -> str:
-    """Return the number of faces, and of pictures and files of the source that are not used."""
+    """Return the numbers of faces, of classes, and of pictures and files that are not used."""
     parts = [f"{len(faces.images):,} faces, {len(faces.holdout_rows):,} of them held out"]
     if faces.unreadable:
         parts.append(f"{faces.unreadable:,} unreadable ({faces.folder / UNREADABLE})")
     if isinstance(source, HasOtherFiles) and (others := source.passed_over()):
         parts.append(describe_passed_over(others))
+    if faces.labels is not None:
+        parts.append(describe_labels(faces.label_names, faces.labels))
     return "; ".join(parts)
 
 

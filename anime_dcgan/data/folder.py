@@ -11,13 +11,15 @@ import stat
 from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
 from PIL import Image
 
 from anime_dcgan.data.archive import TarPictures, ZipPictures, is_tar, split_archive
 from anime_dcgan.data.decoding import Stream, decode, decode_whole
+from anime_dcgan.data.label_file import names_file, read_label_file
+from anime_dcgan.data.labels import FOLDERS
 from anime_dcgan.data.picture_files import (
     HEAD_BYTES,
     Selection,
@@ -81,6 +83,29 @@ class FolderFaces:
             raise
         except Exception as error:  # Pillow's plugins raise almost any type on damaged bytes
             raise Unreadable(describe_error(error)) from error
+
+    @property
+    def path(self) -> Path:
+        """Absolute path of the folder or archive."""
+        return self._container.path
+
+    def classes(self, labels: str) -> list[str]:
+        """Return the class of each picture, "" where it is unknown; raise `UserError`.
+
+        With `folders` it is the name of the folder that holds the picture, below `path`. Otherwise
+        `labels` names a CSV file, in the folder or next to the archive.
+        """
+        names = self._container.names
+        if labels == FOLDERS:
+            parents = (PurePosixPath(name).parent.name for name in names)
+            return ["" if parent == ".." else parent for parent in parents]
+        if not names_file(labels):
+            raise UserError(
+                f"data.labels={labels}: use data.labels=folders, or a CSV file with file names and "
+                "classes,\ndata.labels=labels.csv; clusters and columns are for data=manifest"
+            )
+        folder = self.path if self.path.is_dir() else self.path.parent
+        return read_label_file(labels, folder, names)
 
     def passed_over(self) -> Counter[str]:
         """Return the number of files that are not pictures, by file extension."""

@@ -90,6 +90,12 @@ class HubFaces:
         faces = self._open()
         return faces.pictures.bytes(faces.indices[index])
 
+    def classes(self, labels: str) -> list[str]:
+        """Return the class of each picture, as `FolderFaces.classes` of the archive does."""
+        faces = self._open()
+        classes = faces.pictures.classes(labels)
+        return [classes[index] for index in faces.indices]
+
     @property
     def archive(self) -> Path:
         """Path of the downloaded archive."""

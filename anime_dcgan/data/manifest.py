@@ -2,8 +2,8 @@
 
 A manifest is a CSV file in UTF-8 with one row per picture (per face, if faces were cropped): its
 location, the measurements, the verdict with its reasons, and the side of the split. It opens in a
-spreadsheet; the training reads `source`, `name`, `region`, `verdict` and `split`, which may be
-edited.
+spreadsheet; the training reads `source`, `name`, `region`, `verdict`, `split` and the column of
+`data.labels`, which may be edited.
 """
 
 import csv
@@ -20,6 +20,8 @@ import numpy as np
 from PIL import Image
 
 from anime_dcgan.data.concat import ConcatPictures, concat_folders
+from anime_dcgan.data.label_file import no_column
+from anime_dcgan.data.labels import CLUSTERS, FOLDERS
 from anime_dcgan.data.region import Region
 from anime_dcgan.system.errors import UserError, explain_os_error
 from anime_dcgan.system.files import atomic_write
@@ -30,6 +32,8 @@ COLUMNS = (
     *("width", "height", "bytes", "pixels"),
     *("brightness", "contrast", "colour", "sharpness", "outlier_score"),
 )
+CLUSTER = "cluster"
+"""Column of the classes that `data.labels=clusters` names."""
 REQUIRED = ("source", "name", "verdict", "split")
 NAMES = ("name", "duplicate_of")
 KEEP, DROP = "keep", "drop"
@@ -99,7 +103,7 @@ class ManifestFaces:
         self._indices = _find_pictures(kept, self._pictures)
         self._regions = kept.regions
         self._held_out = np.array(kept.held_out, dtype=bool)
-        self._digest = _digest(self.path)
+        self._digest = kept.digest()
 
     def __len__(self) -> int:
         return len(self._indices)
@@ -118,8 +122,38 @@ class ManifestFaces:
     def held_out(self, indices: np.ndarray) -> np.ndarray:
         return self._held_out[indices]
 
+    def classes(self, labels: str) -> list[str]:
+        """Return the class of each picture, "" where it is unknown; raise `UserError`.
+
+        `labels` is a column of the manifest, `clusters`, or `folders`, as of its sources.
+        """
+        if labels == FOLDERS:
+            classes = list(self._pictures.classes(labels))
+            return [classes[index] for index in self._indices]
+        column = CLUSTER if labels == CLUSTERS else labels
+        classes = []
+        for row in read_manifest(self.path):
+            if column not in row:
+                raise self._no_column(labels, [name for name in row if name])
+            if row["verdict"] == KEEP:
+                classes.append(row[column] or "")
+        if len(classes) != len(self):
+            raise UserError(f"{self.path} has changed since it was opened: start again")
+        return classes
+
+    def _no_column(self, labels: str, columns: list[str]) -> UserError:
+        if labels == CLUSTERS:
+            return UserError(
+                f"data.labels=clusters: {self.path} has no column {CLUSTER}: prepare again with "
+                "clusters=12"
+            )
+        return no_column(labels, self.path, labels, [*columns, FOLDERS])
+
     def identity(self) -> dict[str, object]:
-        """Return path and digest of the manifest, and the identity of its pictures."""
+        """Return the manifest's path, a digest of what it keeps, and the identity of the pictures.
+
+        Labels and measurements in other columns are not part of it.
+        """
         return {
             "kind": "manifest",
             "path": str(self.path),
@@ -163,6 +197,15 @@ class _KeptRows:
         self.names.append(row["name"])
         self.held_out.append(row["split"] == HOLDOUT)
 
+    def digest(self) -> str:
+        """Return a hash of the pictures, their regions and the split."""
+        digest = hashlib.sha256()
+        for index, name in enumerate(self.names):
+            source = self.sources[self.source_indices[index]]
+            values = (source, name, self.regions.get(index), self.held_out[index])
+            digest.update(repr(values).encode() + b"\n")
+        return digest.hexdigest()
+
     def _invalid(self, line: int, column: str, row: Row, expected: str) -> UserError:
         value = row[column]
         return UserError(f"{self.path} has {column}={value!r} in line {line}: use {expected}")
@@ -190,8 +233,3 @@ def _find_pictures(kept: _KeptRows, pictures: ConcatPictures) -> np.ndarray:
 
 def _escape_formula(name: str) -> str:
     return f"{ESCAPE}{name}" if name.startswith((*FORMULA_STARTS, ESCAPE)) else name
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -4,6 +4,7 @@ A source is small, picklable and free of torch: worker processes unpickle it and
 """
 
 from collections import Counter
+from collections.abc import Iterable
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -54,6 +55,18 @@ class HasSplit(Source, Protocol):
 
     def held_out(self, indices: np.ndarray) -> np.ndarray:
         """Return True for each held-out picture of `indices`, int64 (n,): bool, (n,)."""
+        ...
+
+
+@runtime_checkable
+class HasLabels(Source, Protocol):
+    """A source that knows the classes of its pictures."""
+
+    def classes(self, labels: str) -> Iterable[str]:
+        """Return the name of the class of each picture, "" where it is unknown.
+
+        `labels` is the value of `data.labels`. Raises `UserError` if the source has no such labels.
+        """
         ...
 
 

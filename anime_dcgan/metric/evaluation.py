@@ -8,9 +8,11 @@ from typing import Any
 import torch
 from omegaconf import DictConfig
 
+from anime_dcgan.data.cache import check_space
 from anime_dcgan.data.faces import Faces, open_faces
 from anime_dcgan.data.folder import FolderFaces
 from anime_dcgan.data.hub import HubFaces
+from anime_dcgan.data.labels import read_labels
 from anime_dcgan.data.manifest import ManifestFaces
 from anime_dcgan.data.source import Source
 from anime_dcgan.metric.base import Metric
@@ -140,13 +142,18 @@ def open_data(
         own: the user's own `data` settings, as in `conf/evaluate.yaml`.
     """
     size, holdout, seed = _split_settings(config, origin)
+    labels = config["data"].get("labels")
     if manifest is not None:
-        source, holdout = ManifestFaces(manifest), None
+        source, holdout, labels = ManifestFaces(manifest), None, None
     elif own.path is not None:
         source = FolderFaces(own.path)
     else:
         source = _build_source(config["data"].get("source"), origin, own)
-    return open_faces(source, size, holdout, seed, Path(own.cache_dir))
+    found = None
+    if labels is not None:
+        check_space(source, size, Path(own.cache_dir))
+        found = read_labels(source, str(labels))
+    return open_faces(source, size, holdout, seed, Path(own.cache_dir), labels=found)
 
 
 def _build_source(settings: Any, origin: Path, own: DictConfig) -> Source:

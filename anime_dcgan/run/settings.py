@@ -15,7 +15,7 @@ Fingerprint = dict[str, dict[str, Any]]
 RESUME_CRITICAL = (
     *("model", "loss", "regularizer", "generator_regularizer", "optimizer", "schedule", "ramps"),
     *("augment", "growing", "gan", "seed"),
-    *("data.image_size", "data.batch_size", "data.holdout"),
+    *("data.image_size", "data.batch_size", "data.holdout", "data.labels", "data.balance"),
     *("trainer.limit_train_batches", "trainer.overfit_batches"),
     *("data.source.count", "data.source.seed"),  # of drawn faces
 )
@@ -70,7 +70,9 @@ def describe_difference(saved: Fingerprint, current: Fingerprint) -> str | None:
             return f"{new['count']:,} {name} instead of {old.get('count', 'an unknown number')}"
         if old.get("pixels") != new["pixels"]:
             return f"as many {name}, {new['count']:,}, but not the same ones"
-        return f"the same {new['count']:,} {name} under other names, in another order"
+        if old.get("order") != new["order"]:
+            return f"the same {new['count']:,} {name} under other names, in another order"
+        return f"the same {new['count']:,} {name} with other labels"
     return None
 
 

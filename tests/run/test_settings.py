@@ -2,7 +2,7 @@
 
 import pytest
 
-from anime_dcgan.run.settings import check_resumable, distinguishing
+from anime_dcgan.run.settings import check_resumable, check_same_faces, distinguishing
 from anime_dcgan.system.errors import UserError
 
 
@@ -23,3 +23,16 @@ def test_a_setting_that_only_one_of_two_configurations_has_differs():
     check_resumable(before, {"model": {"discriminator": {"width": 64, "minibatch_std": None}}})
     with pytest.raises(UserError, match=r"minibatch_std=unset, not 4"):
         check_resumable(before, {"model": {"discriminator": {"width": 64, "minibatch_std": 4}}})
+
+
+def test_other_labels_are_other_data():
+    plain = {"training": {"count": 4000, "pixels": "a", "order": "b"}}
+    labelled = {"training": {**plain["training"], "labels": "c"}}
+    check_same_faces(labelled, labelled)
+    for saved, current in ((plain, labelled), (labelled, plain)):
+        with pytest.raises(UserError, match="the same 4,000 training faces with other labels"):
+            check_same_faces(saved, current)
+    with pytest.raises(UserError, match=r"data\.labels=hair, not eyes"):
+        check_resumable({"data": {"labels": "hair"}}, {"data": {"labels": "eyes"}})
+    with pytest.raises(UserError, match=r"data\.balance=unset, not classes"):
+        check_resumable({"data": {}}, {"data": {"balance": "classes"}})

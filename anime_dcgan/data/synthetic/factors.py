@@ -4,8 +4,9 @@ Sampling is separate from drawing, so that a measurement can find out which fact
 covered, or withhold one of them from training.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -247,49 +248,61 @@ class _Draw:
         return list(weights)[int(np.searchsorted(ends, self.uniform(0.0, ends[-1]), "right"))]
 
 
+_SAMPLERS: dict[str, Callable[[_Draw], Any]] = {
+    "hair_style": lambda draw: draw.one_of(HAIR_STYLES),
+    "hair_colour": lambda draw: draw.one_of(HAIR_COLOURS),
+    "crown": lambda draw: draw.one_of(CROWNS),
+    "fringe": lambda draw: draw.one_of(FRINGES),
+    "eye_shape": lambda draw: draw.weighted(EYE_SHAPE_WEIGHTS),
+    "eye_colour": lambda draw: draw.one_of(EYE_COLOURS),
+    "brow": lambda draw: draw.one_of(BROWS),
+    "nose": lambda draw: draw.one_of(NOSES),
+    "mouth": lambda draw: draw.weighted(MOUTH_WEIGHTS),
+    "skin": lambda draw: draw.weighted(SKIN_WEIGHTS),
+    "face_shape": lambda draw: draw.one_of(FACE_SHAPES),
+    "accessory": lambda draw: draw.weighted(ACCESSORY_WEIGHTS),
+    "accessory_colour": lambda draw: draw.one_of(CLOTH_COLOURS),
+    "clothes": lambda draw: draw.one_of(CLOTHES),
+    "clothes_colour": lambda draw: draw.one_of(CLOTH_COLOURS),
+    "background": lambda draw: draw.weighted(BACKGROUND_WEIGHTS),
+    "background_colour": lambda draw: draw.one_of(BACKGROUND_COLOURS),
+    "hair_hue_shift": lambda draw: draw.uniform(-0.02, 0.02),
+    "hair_light_shift": lambda draw: draw.uniform(-0.05, 0.05),
+    "hair_volume": lambda draw: draw.uniform(0.95, 1.07),
+    "fringe_length": lambda draw: draw.uniform(-2.0, 1.0),
+    "light_side": lambda draw: -1.0 if draw.uniform(0.0, 1.0) < 0.5 else 1.0,
+    "eye_size": lambda draw: draw.uniform(0.92, 1.12),
+    "eye_spacing": lambda draw: draw.uniform(-0.5, 0.8),
+    "iris_size": lambda draw: draw.uniform(0.92, 1.1),
+    "gaze_x": lambda draw: draw.near(0.0, 0.14),
+    "gaze_y": lambda draw: draw.uniform(-0.06, 0.1),
+    "brow_height": lambda draw: draw.uniform(-0.5, 1.5),
+    "mouth_width": lambda draw: draw.uniform(0.8, 1.25),
+    "face_width": lambda draw: draw.uniform(0.95, 1.05),
+    "blush": lambda draw: draw.uniform(0.1, 0.75),
+    "tilt_degrees": lambda draw: draw.near(0.0, 11.0),
+    "turn": lambda draw: draw.near(0.0, 1.0),
+    "nod": lambda draw: draw.near(0.0, 1.0),
+    "scale": lambda draw: draw.uniform(0.92, 1.08),
+    "shift_x": lambda draw: draw.near(0.0, 2.5),
+    "shift_y": lambda draw: draw.near(0.0, 2.0),
+    "detail_seed": lambda draw: int(draw.uniform(0.0, 2.0**31)),
+}
+"""How each factor is drawn, in the order of the draws."""
+
+
+def _draw_all(draw: _Draw) -> Iterator[tuple[str, Any]]:
+    return ((name, sample(draw)) for name, sample in _SAMPLERS.items())
+
+
 def sample_factors(seed: int, index: int) -> FaceFactors:
     """Return the factors of face `index` of the infinite sequence `seed`; both are 0 or more.
 
     They are the same on every platform, whatever was sampled before.
     """
-    draw = _Draw(seed, index)
-    return FaceFactors(
-        hair_style=draw.one_of(HAIR_STYLES),
-        hair_colour=draw.one_of(HAIR_COLOURS),
-        crown=draw.one_of(CROWNS),
-        fringe=draw.one_of(FRINGES),
-        eye_shape=draw.weighted(EYE_SHAPE_WEIGHTS),
-        eye_colour=draw.one_of(EYE_COLOURS),
-        brow=draw.one_of(BROWS),
-        nose=draw.one_of(NOSES),
-        mouth=draw.weighted(MOUTH_WEIGHTS),
-        skin=draw.weighted(SKIN_WEIGHTS),
-        face_shape=draw.one_of(FACE_SHAPES),
-        accessory=draw.weighted(ACCESSORY_WEIGHTS),
-        accessory_colour=draw.one_of(CLOTH_COLOURS),
-        clothes=draw.one_of(CLOTHES),
-        clothes_colour=draw.one_of(CLOTH_COLOURS),
-        background=draw.weighted(BACKGROUND_WEIGHTS),
-        background_colour=draw.one_of(BACKGROUND_COLOURS),
-        hair_hue_shift=draw.uniform(-0.02, 0.02),
-        hair_light_shift=draw.uniform(-0.05, 0.05),
-        hair_volume=draw.uniform(0.95, 1.07),
-        fringe_length=draw.uniform(-2.0, 1.0),
-        light_side=-1.0 if draw.uniform(0.0, 1.0) < 0.5 else 1.0,
-        eye_size=draw.uniform(0.92, 1.12),
-        eye_spacing=draw.uniform(-0.5, 0.8),
-        iris_size=draw.uniform(0.92, 1.1),
-        gaze_x=draw.near(0.0, 0.14),
-        gaze_y=draw.uniform(-0.06, 0.1),
-        brow_height=draw.uniform(-0.5, 1.5),
-        mouth_width=draw.uniform(0.8, 1.25),
-        face_width=draw.uniform(0.95, 1.05),
-        blush=draw.uniform(0.1, 0.75),
-        tilt_degrees=draw.near(0.0, 11.0),
-        turn=draw.near(0.0, 1.0),
-        nod=draw.near(0.0, 1.0),
-        scale=draw.uniform(0.92, 1.08),
-        shift_x=draw.near(0.0, 2.5),
-        shift_y=draw.near(0.0, 2.0),
-        detail_seed=int(draw.uniform(0.0, 2.0**31)),
-    )
+    return FaceFactors(**dict(_draw_all(_Draw(seed, index))))
+
+
+def sample_factor(seed: int, index: int, factor: str) -> Any:
+    """Return one factor of a face, an attribute of `sample_factors`, in a fraction of the time."""
+    return next(value for name, value in _draw_all(_Draw(seed, index)) if name == factor)

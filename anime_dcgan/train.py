@@ -42,14 +42,14 @@ from anime_dcgan.system.errors import UserError
 from anime_dcgan.system.reader import is_regular, modified, read_object
 from anime_dcgan.training.job import SWEEP_JOB, exclusive, last_checkpoint, train_in
 from anime_dcgan.training.outputs import Incomplete
-from anime_dcgan.training.schema import CHECKS, check_sizes
+from anime_dcgan.training.schema import CHECKS, check_combinations
 from anime_dcgan.training.sweep import train_job
 
 
 @command("train", **CHECKS)
 def train(config: DictConfig) -> float:
     """Train, and return the lowest distance that was measured, for Hydra's sweepers."""
-    check_sizes(config)
+    check_combinations(config)
     run_dir = Path(config.run_dir)
     if config.preview:
         _preview(config, run_dir / "preview.png")

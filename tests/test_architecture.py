@@ -24,7 +24,7 @@ LIGHT = {
     *COMMANDS,
     *("cli", "system/console", "system/errors", "system/files", "system/paths", "system/scratch"),
     *("run/runs", "run/outcome", "run/settings", "run/trusted", "run/record", "run/scalars"),
-    *("run/entries", "run/ranking", "training/job", "training/sweep"),
+    *("run/entries", "run/ranking", "run/origin", "training/job", "training/sweep"),
     *("data/source", "data/decoding", "data/folder", "data/cache", "data/drawn", "data/pool"),
     *("data/region", "data/concat", "data/manifest", "data/hub", "data/synthetic"),
     *("data/hub_download", "data/hub_repository", "data/cache_build", "data/cache_files"),

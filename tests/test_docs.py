@@ -30,6 +30,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig
 
 from anime_dcgan.cli.command import check_settings, instantiate
+from anime_dcgan.cli.overrides import expand_short_forms
 from anime_dcgan.data.drawn import DrawnFaces
 from anime_dcgan.studio.app import Settings, create_app
 from anime_dcgan.system.paths import CONF_DIR
@@ -193,7 +194,7 @@ def jobs(argv: list[str]) -> Iterator[list[str]]:
 def compose_config(overrides: list[str], with_hydra: bool = False) -> DictConfig:
     name = "search" if any(argument.startswith("trials=") for argument in overrides) else "train"
     with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
-        return compose(name, [*overrides, "run_dir=run"], return_hydra_config=with_hydra)
+        return compose(name, [*expand_short_forms(overrides), "run_dir=run"], return_hydra_config=with_hydra)
 
 
 def train(name: str, argv: list[str], call: Call, folder: Path, run: str) -> None:

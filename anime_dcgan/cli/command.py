@@ -25,6 +25,7 @@ from anime_dcgan.cli.hydra_errors import FULL_ERROR, CompositionErrors
 from anime_dcgan.cli.overrides import (
     OUTPUTS,
     add_brackets,
+    expand_short_forms,
     find_invalid_run,
     quote_text,
     shows_info,
@@ -122,7 +123,8 @@ def normalise_arguments(lists: Sequence[str] = ()) -> None:
     """
     prepare_encodings()
     options, others = split_options(sys.argv[1:])
-    others = add_brackets(quote_text(expand_arguments(others)), lists)
+    others = expand_short_forms(expand_arguments(others))
+    others = add_brackets(quote_text(others), lists)
     sys.argv[1:] = [*options, *others]
 
 

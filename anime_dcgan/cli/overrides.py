@@ -21,11 +21,13 @@ TEXT = frozenset(
     {
         *("run", "run_dir", "ckpt_path", "outputs", "folder", "out", "review", "manifest"),
         *("source", "host", "token", "data.path", "data.manifest", "data.cache_dir", "data.repo"),
-        *("data.revision", "data.file", "data.fetch_dir", "data.labels"),
+        *("data.revision", "data.file", "data.fetch_dir", "data.labels", "init.from"),
         *("hydra.run.dir", "hydra.sweep.dir"),
     }
 )
 """Settings that are text, whatever it looks like: names, paths and addresses."""
+SHORT_FORMS = {"init": "init.from"}
+"""Groups of settings whose name stands for one of them."""
 SWEEPER_PARAMS = "hydra.sweeper.params"
 SEARCH_FILE = "search.json"
 """The training overrides of a search, in its folder."""
@@ -82,6 +84,20 @@ def add_brackets(argv: list[str], lists: Iterable[str]) -> list[str]:
     """
     several = re.compile(rf"({'|'.join(map(re.escape, lists)) or '(?!)'})=([^\[]*,.*)")
     return [several.sub(r"\1=[\2]", argument) for argument in argv]
+
+
+def expand_short_forms(argv: list[str]) -> list[str]:
+    """Name the setting for which the name of its group stands.
+
+    >>> expand_short_forms(["init=run:first", "init.freeze=2", "init={freeze: 2}"])
+    ['init.from=run:first', 'init.freeze=2', 'init={freeze: 2}']
+    """
+    expanded = []
+    for argument in argv:
+        key, equals, value = argument.partition("=")
+        is_short = equals and key in SHORT_FORMS and not value.startswith("{")
+        expanded.append(f"{SHORT_FORMS[key]}={value}" if is_short else argument)
+    return expanded
 
 
 def quote_text(argv: list[str]) -> list[str]:

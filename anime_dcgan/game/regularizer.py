@@ -60,7 +60,10 @@ class Regularizer:
 
 
 class WeightClip(Regularizer):
-    """Clip all weights of the critic to [-limit, limit]: arXiv 1701.07875, algorithm 1, line 7."""
+    """Clip the weights of the critic to [-limit, limit]: arXiv 1701.07875, algorithm 1, line 7.
+
+    Weights that are not trained stay as they are.
+    """
 
     bounds = True
 
@@ -74,7 +77,8 @@ class WeightClip(Regularizer):
     @torch.no_grad()
     def after_step(self, discriminator: nn.Module) -> None:
         for weight in discriminator.parameters():
-            weight.clamp_(-self.limit, self.limit)
+            if weight.requires_grad:
+                weight.clamp_(-self.limit, self.limit)
 
 
 class WeightedPenalty(Regularizer):

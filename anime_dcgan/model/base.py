@@ -84,6 +84,14 @@ class Discriminator(nn.Module):
     A higher logit means "more real".
     """
 
+    def layers_from_image(self) -> Sequence[Sequence[nn.Module]]:
+        """Return the layers that a training can keep, the nearest to the image first.
+
+        Each consists of one or several modules, with all weights of that layer. The layers that
+        compute the logit from the last maps are not among them.
+        """
+        return ()
+
 
 def check_width(player: str, width: int) -> None:
     """Raise `UserError` if a network of that width has no channels."""

@@ -243,6 +243,16 @@ class Discriminator(base.Discriminator):
         if spectral_norm:
             normalise_spectrally(self)
 
+    def layers_from_image(self) -> list[list[nn.Module]]:
+        """Return the residual blocks, each with the attention that follows it."""
+        layers: list[list[nn.Module]] = []
+        for layer in self.layers:
+            if isinstance(layer, ResidualBlock):
+                layers.append([layer])
+            elif isinstance(layer, SelfAttention):
+                layers[-1].append(layer)
+        return layers
+
     def forward(self, images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, " n"]:
         """Return raw logits; higher means more real."""
         return self.to_logit(self.layers(images).sum((2, 3))).squeeze(1)

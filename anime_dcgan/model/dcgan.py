@@ -100,6 +100,10 @@ class Discriminator(base.Discriminator):
         if spectral_norm:
             normalise_spectrally(self)
 
+    def layers_from_image(self) -> list[list[nn.Module]]:
+        """Return the convolutions."""
+        return [[layer] for layer in self.layers if isinstance(layer, nn.Conv2d)]
+
     def forward(self, images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, " n"]:
         """Return raw logits; higher means more real."""
         return self.layers(images).squeeze(1)

@@ -180,6 +180,18 @@ class Discriminator(base.Discriminator):
         self.to_logit = nn.Linear(width, 1, bias=False)
         initialise(self.to_logit.weight)
 
+    def layers_from_image(self) -> list[list[nn.Module]]:
+        """Return the stages, each with the 1x1 convolution before it."""
+        layers: list[list[nn.Module]] = []
+        before: list[nn.Module] = [self.from_rgb]
+        for layer in self.layers:
+            if isinstance(layer, nn.Conv2d):
+                before = [layer]
+            elif isinstance(layer, Stage):
+                layers.append([*before, layer])
+                before = []
+        return layers
+
     def forward(self, images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, " n"]:
         """Return raw logits; higher means more real."""
         maps = self.layers(self.from_rgb(images))

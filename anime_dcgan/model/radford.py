@@ -109,6 +109,18 @@ class Discriminator(base.Discriminator):
         if spectral_norm:
             normalise_spectrally(self)
 
+    def layers_from_image(self) -> list[list[nn.Module]]:
+        """Return the convolutions, each with its batch normalisation."""
+        layers: list[list[nn.Module]] = []
+        for layer in self.layers:
+            if isinstance(layer, nn.Conv2d):
+                layers.append([layer])
+            elif isinstance(layer, nn.BatchNorm2d):
+                layers[-1].append(layer)
+            elif isinstance(layer, MinibatchStd):
+                break
+        return layers
+
     def forward(self, images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, " n"]:
         """Return raw logits; higher means more real."""
         return self.to_logit(self.layers(images)).flatten()

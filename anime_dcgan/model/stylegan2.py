@@ -8,7 +8,7 @@ Images are NCHW. As in the paper the generator ends without a tanh, so that its 
 
 import math
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 
 import torch
 from jaxtyping import Float
@@ -362,6 +362,11 @@ class Discriminator(base.Discriminator):
         self.convolution = EqualisedConv(last + 1, last, 3, padding=1, gain=GAIN)
         self.dense = EqualisedLinear(4 * 4 * last, last, gain=GAIN)
         self.to_logit = EqualisedLinear(last, 1)
+
+    def layers_from_image(self) -> list[list[nn.Module]]:
+        """Return the residual blocks, each with the convolution by which its images enter."""
+        pairs = zip_longest(reversed(self.from_rgb), reversed(self.blocks))
+        return [[module for module in pair if module is not None] for pair in pairs]
 
     def forward(self, images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, " n"]:
         """Return raw logits; higher means more real."""

@@ -9,10 +9,12 @@ from anime_dcgan.page.gallery import read_gallery
 from anime_dcgan.page.panels import make_marks, make_panels
 from anime_dcgan.page.plot import draw
 from anime_dcgan.page.render import render, write_page
+from anime_dcgan.run.origin import Origin
 from anime_dcgan.run.record import QualityRecord, RunRecord, read_record
 from anime_dcgan.run.runs import by_epoch, epoch_of
 
 GRIDS = 6
+PLAYERS = ("generator", "discriminator")
 SHORT_TABLE = 8  # up to this many rows, the table is unfolded
 
 
@@ -56,6 +58,8 @@ def render_report(run: Path, grids: int = GRIDS) -> tuple[str, list[str]]:
 def _facts(record: RunRecord, last_epoch: float | None) -> list[tuple[str, str, str]]:
     """Return (name, value, detail) of the facts below the verdict."""
     facts = []
+    if record.origin is not None:
+        facts.append(("Begun from", record.origin.run, _describe_origin(record.origin)))
     if record.images is not None:
         facts.append(("Images seen", f"{record.images / 1000:,.4g} thousand", ""))
     if last_epoch is not None:
@@ -74,6 +78,17 @@ def _facts(record: RunRecord, last_epoch: float | None) -> list[tuple[str, str, 
             floor = formatting.number(quality.floor[quality.headline])
             facts.append(("Floor", floor, "real compared with real"))
     return facts
+
+
+def _describe_origin(origin: Origin) -> str:
+    """Return the epoch, images and digest of the checkpoint, and the weights that were taken."""
+    at = f"epoch {formatting.epoch(origin.epoch)}, {formatting.images(origin.images)}"
+    taken = [
+        f"{taken:,} of {total:,} weights of the {name}"
+        for name, (taken, total) in origin.taken.items()
+        if taken < total and name in PLAYERS
+    ]
+    return "; ".join([at, *taken, f"SHA-256 {origin.short_digest}"])
 
 
 def _last_epoch(run: Path, record: RunRecord) -> float | None:

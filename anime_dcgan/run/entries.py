@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from anime_dcgan.cli.overrides import RECORD, read_overrides, training_overrides
 from anime_dcgan.run.evaluations import RESULTS
+from anime_dcgan.run.origin import ORIGIN, parse_origin
 from anime_dcgan.run.outcome import FINISHED, read_failure
 from anime_dcgan.run.record import (
     EquilibriumRecord,
@@ -119,6 +120,9 @@ def read_entry(run: Path, notes: list[str]) -> Entry | None:
         notes.append(f"{run} is left out: {CONFIG} cannot be read ({error.reason})")
         return None
     run_notes: list[str] = []
+    origin = read_json(run / ORIGIN, parse_origin, run_notes)
+    if origin is not None:
+        settings |= {"init.images": origin.images, "init.sha256": origin.short_digest}
     quality = read_quality(run, run_notes)
     measured: dict[Method, list[Measurement]] = {}
     floors: dict[Method, dict[str, float]] = {}

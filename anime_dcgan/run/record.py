@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args
 
+from anime_dcgan.run.origin import ORIGIN, Origin, parse_origin
 from anime_dcgan.run.scalars import Points, finite_number, read_scalars
 from anime_dcgan.system import reader
 from anime_dcgan.system.errors import RefusedFileError
@@ -63,6 +64,7 @@ class RunRecord:
     name: str
     quality: QualityRecord | None
     equilibrium: EquilibriumRecord | None
+    origin: Origin | None
     scalars: dict[str, Points]
     commands: str
     config: str
@@ -88,6 +90,7 @@ def read_record(run: Path) -> RunRecord:
         name=run.resolve().name,
         quality=read_quality(run, notes),
         equilibrium=read_equilibrium(run, notes),
+        origin=read_json(run / ORIGIN, parse_origin, notes),
         scalars=read_scalars(run, notes),
         commands=_read_text(run / "command.txt", notes),
         config=_read_text(run / "config.yaml", notes),

@@ -38,10 +38,10 @@ def by_epoch(folder: Path, suffix: str) -> list[Path]:
     return sorted(named, key=epoch_of)
 
 
-def find_run(run: str, outputs: Path) -> Path:
+def find_run(run: str, outputs: Path, setting: str = "run") -> Path:
     """Return the folder of a run: `latest`, a name below `outputs`, or a path.
 
-    Raises `UserError` if there is no such run.
+    Raises `UserError`, which names the setting, if there is no such run.
     """
     if run in ("latest", "last"):
         runs = sorted(
@@ -55,14 +55,15 @@ def find_run(run: str, outputs: Path) -> Path:
         if (folder / "checkpoints").is_dir():
             return folder
     raise UserError(
-        f"run={run} is not a run: neither {outputs / run} nor {run} has a folder `checkpoints`"
+        f"{setting}={run} is not a run: neither {outputs / run} nor {run} has a folder "
+        "`checkpoints`"
     )
 
 
-def find_checkpoint(run: Path, epoch: str) -> Path:
+def find_checkpoint(run: Path, epoch: str, setting: str = "epoch") -> Path:
     """Return a checkpoint of a run: `last` (or `latest`), `best`, or an epoch's number.
 
-    Raises `UserError` if there is no such checkpoint.
+    Raises `UserError`, which names the setting, if there is no such checkpoint.
     """
     folder = run / "checkpoints"
     if epoch in ("last", "latest", "best"):
@@ -72,13 +73,14 @@ def find_checkpoint(run: Path, epoch: str) -> Path:
             path = folder / f"{file_stem(float(epoch))}.ckpt"
         except (ValueError, OverflowError):
             raise UserError(
-                f"epoch={epoch} is neither `last`, `best`, a number nor the path of a .ckpt file"
+                f"{setting}={epoch} is neither `last`, `best`, a number nor the path of a .ckpt "
+                "file"
             ) from None
     if not path.is_file():
         kept = [f"{epoch_of(kept):g}" for kept in by_epoch(folder, ".ckpt")]
         kept += [name for name in ("best", "last") if (folder / f"{name}.ckpt").is_file()]
         raise NotFoundError(
-            f"{run} has no checkpoint epoch={epoch}; it has: {_shorten(kept) or 'none'}"
+            f"{run} has no checkpoint {setting}={epoch}; it has: {_shorten(kept) or 'none'}"
         )
     return path
 

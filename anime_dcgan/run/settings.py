@@ -14,7 +14,7 @@ Fingerprint = dict[str, dict[str, Any]]
 
 RESUME_CRITICAL = (
     *("model", "loss", "regularizer", "generator_regularizer", "optimizer", "schedule", "ramps"),
-    *("augment", "growing", "gan", "seed"),
+    *("augment", "growing", "init", "gan", "seed"),
     *("data.image_size", "data.batch_size", "data.holdout", "data.labels", "data.balance"),
     *("trainer.limit_train_batches", "trainer.overfit_batches"),
     *("data.source.count", "data.source.seed"),  # of drawn faces
@@ -78,13 +78,13 @@ def describe_difference(saved: Fingerprint, current: Fingerprint) -> str | None:
 
 DISTINGUISHING = (
     *("model", "loss", "regularizer", "generator_regularizer", "augment", "growing"),
-    *("optimizer", "schedule", "ramps", "gan", "data", "trainer", "max_kimg", "seed"),
+    *("init", "optimizer", "schedule", "ramps", "gan", "data", "trainer", "max_kimg", "seed"),
 )
 """Settings that distinguish one run from another."""
 
 REDUNDANT = (
     *("gan.generator", "gan.discriminator", "gan.loss", "gan.regularizer", "gan.augment"),
-    *("gan.generator_regularizer", "gan.growing"),
+    *("gan.generator_regularizer", "gan.growing", "gan.freeze"),
     *("gan.optimizer", "gan.schedule", "gan.ramps", "gan.seed", "data.cache_dir"),
     *("data.workers", "data.resident"),
 )

@@ -38,6 +38,7 @@ from anime_dcgan.training.gan import GAN
 from anime_dcgan.training.length import callbacks_of, epoch_now, total_images
 from anime_dcgan.training.logger import check_folder
 from anime_dcgan.training.optimizers import check_optimizers
+from anime_dcgan.training.origin import begin_from
 from anime_dcgan.training.outputs import Incomplete, Outputs
 from anime_dcgan.training.records import Records, make_loggers
 from anime_dcgan.training.resume import check_checkpoint
@@ -89,6 +90,8 @@ def fit(
         for samples in callbacks_of(trainer, Samples):
             samples.check_size(module.generator)
         data.check_space()
+        if ckpt_path is None:
+            begin_from(module, config.init)
         check_optimizers(module, trainer.strategy.root_device)
         if ckpt_path is not None:
             check_checkpoint(Path(ckpt_path), config, data, trainer, module)

@@ -23,6 +23,8 @@ from anime_dcgan.game.loss import AdversarialLoss
 from anime_dcgan.game.regularizer import Regularizer
 from anime_dcgan.game.step import Game, Metrics
 from anime_dcgan.model.base import Discriminator, Generator
+from anime_dcgan.model.freezing import freeze_layers
+from anime_dcgan.run.origin import Origin, parse_origin
 from anime_dcgan.sampling.image import to_float
 from anime_dcgan.system import precision
 from anime_dcgan.system.errors import UserError, first_line
@@ -59,6 +61,7 @@ class GAN(lightning.LightningModule):
         generator_regularizer: penalty in the generator's cost; None disables it.
         ramps: settings that change with the images seen; None keeps them constant.
         growing: size of the images by images seen; None trains at the final size only.
+        freeze: layers of the discriminator, from the image on, that keep their weights.
         cuda_graphs: True launches steps as CUDA graphs, None does so where that is supported.
     """
 
@@ -80,6 +83,7 @@ class GAN(lightning.LightningModule):
         generator_regularizer: GeneratorRegularizer | None = None,
         ramps: Ramps | None = None,
         growing: Growing | None = None,
+        freeze: int = 0,
         cuda_graphs: bool | None = None,
     ) -> None:
         super().__init__()
@@ -92,6 +96,7 @@ class GAN(lightning.LightningModule):
         self.automatic_optimization = False
         self.generator = generator.to(memory_format=torch.channels_last)
         self.discriminator = discriminator.to(memory_format=torch.channels_last)
+        freeze_layers(self.discriminator, freeze)
         self.generator_ema = copy.deepcopy(self.generator).requires_grad_(False)
         self.loss = loss
         self.regularizer = regularizer
@@ -111,6 +116,7 @@ class GAN(lightning.LightningModule):
         self.accumulate = accumulate
         self.seed = seed
         self.cuda_graphs = cuda_graphs
+        self.origin: Origin | None = None
         self.images_seen = 0
         self.discriminator_steps = 0
         self._take_step = cuda_graph.take_eagerly
@@ -127,7 +133,7 @@ class GAN(lightning.LightningModule):
         self.images_seen += images
         if updates_generator:
             halflife = 1000 * self.ramped.get("ema_halflife_kimg", self.ema_halflife_kimg)
-            decay = ema.decay(images * self.critic_steps, halflife, self.images_seen)
+            decay = ema.decay(images * self.critic_steps, halflife, self._generator_images)
             ema.update(self.generator_ema, self.generator, decay)
         return metrics
 
@@ -202,6 +208,11 @@ class GAN(lightning.LightningModule):
         """True if a generator step follows the next discriminator step."""
         return (self.discriminator_steps + 1) % self.critic_steps == 0
 
+    @property
+    def _generator_images(self) -> int:
+        """Number of real images that this generator was trained on, in all runs."""
+        return self.images_seen + (0 if self.origin is None else self.origin.generator_images)
+
     def configure_optimizers(self) -> list[Optimizer]:
         optimizers = [self._optimizer(player) for player in PLAYERS]
         self.ramps.check_optimizers(optimizers)
@@ -246,15 +257,20 @@ class GAN(lightning.LightningModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["images_seen"] = self.images_seen
         checkpoint["discriminator_steps"] = self.discriminator_steps
+        checkpoint["origin"] = None if self.origin is None else self.origin.as_plain()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self.images_seen = checkpoint["images_seen"]
         self.discriminator_steps = checkpoint["discriminator_steps"]
+        origin = checkpoint.get("origin")
+        self.origin = None if origin is None else parse_origin(origin)
 
     def _optimizer(self, player: str) -> Optimizer:
         """Create the optimizer of the "generator" or the "discriminator"."""
+        network: nn.Module = getattr(self, player)
+        trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
         try:
-            return self.make_optimizer[player](getattr(self, player).parameters())
+            return self.make_optimizer[player](trained)
         except Exception as error:  # of any optimizer of any library
             raise UserError(self.refuse_optimizer(player, "be built", error)) from error
 

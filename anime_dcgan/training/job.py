@@ -14,6 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from anime_dcgan.cli.command import instantiate, user_message
 from anime_dcgan.cli.overrides import RECORD, command_line, split_options
+from anime_dcgan.run.origin import Origin, write_origin
 from anime_dcgan.run.outcome import best_distance, write_failure, write_missing
 from anime_dcgan.run.settings import CONFIG, check_resumable, check_same_faces, read_settings
 from anime_dcgan.system.console import is_first_process
@@ -63,7 +64,7 @@ def train_in(
     if is_first_process() and ckpt_path is not None and ckpt_path == last_checkpoint(run_dir):
         check_same_run(run_dir, config)
     missing: list[str] = []
-    start = RecordStart(lambda: _record_start(run_dir, config, argv))
+    start = RecordStart(lambda origin: _record_start(run_dir, config, argv, origin))
     try:
         fit(config, run_dir, ckpt_path, [start, *callbacks])
     except Interrupted:
@@ -160,8 +161,12 @@ def record_failure(run_dir: Path, error: Exception) -> str:
     return message
 
 
-def _record_start(run_dir: Path, config: DictConfig, argv: list[str]) -> None:
+def _record_start(
+    run_dir: Path, config: DictConfig, argv: list[str], origin: Origin | None
+) -> None:
     record_settings(run_dir, config, argv)
+    with writing_to(run_dir):
+        write_origin(run_dir, origin)
     with writing_to(run_dir), open_to_append(run_dir / "command.txt") as file:
         file.write(f"{command_line(argv, interpreter='python')}\n".encode(errors="replace"))
 

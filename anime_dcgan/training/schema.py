@@ -1,5 +1,7 @@
 """Checks of the settings in `conf/train.yaml` that no constructor receives."""
 
+from pathlib import Path
+
 from omegaconf import DictConfig, OmegaConf
 
 from anime_dcgan.cli.checks import (
@@ -7,6 +9,7 @@ from anime_dcgan.cli.checks import (
     Text,
     boolean,
     check_command,
+    epoch_name,
     file_path,
     integer,
     node,
@@ -24,6 +27,9 @@ CHECKS: dict[str, Check] = {
     "run_dir": file_path("outputs/first"),
     "ckpt_path": optional(file_path("last")),
     "preview": boolean(),
+    "init.from": optional(Text("run:NAME, or a path", "run:first", is_path=True)),
+    "init.epoch": epoch_name(),
+    "init.freeze": integer(0),
     **{group: node() for group in ("gan", "datamodule", "trainer", "model", "data", "optimizer")},
     **{group: optional(node()) for group in ("metric", "equilibrium", "loss", "schedule", "ramps")},
     **{group: optional(nodes()) for group in ("callbacks", "logger")},
@@ -34,10 +40,36 @@ def check_training(config: DictConfig) -> None:
     """Raise `UserError` for a setting of a training that cannot be used."""
     check_command(config, CHECKS)
     check_settings(config)
-    check_sizes(config)
+    check_combinations(config)
 
 
-def check_sizes(config: DictConfig) -> None:
+def check_combinations(config: DictConfig) -> None:
+    """Raise `UserError` for settings that contradict each other."""
+    _check_init(config.init)
+    _check_sizes(config)
+
+
+def _check_init(init: DictConfig) -> None:
+    source = init["from"]
+    if source is None:
+        if init.freeze:
+            raise UserError(
+                f"init.freeze={init.freeze} keeps trained layers, and this run begins without any: "
+                "use init=run:NAME, or init.freeze=0"
+            )
+        return
+    if source.removeprefix("run:") in ("latest", "last"):
+        raise UserError(
+            f"init={source} is another run after each training: name one, as in init=run:first"
+        )
+    if Path(source).suffix == ".ckpt" and init.epoch != "last":
+        raise UserError(
+            f"init={source} is the checkpoint of one epoch: remove init.epoch={init.epoch}, or use "
+            "the folder of the run"
+        )
+
+
+def _check_sizes(config: DictConfig) -> None:
     """Raise `UserError` for sizes that contradict each other."""
     for player in ("generator", "discriminator"):
         size = OmegaConf.select(config, f"model.{player}.image_size")

@@ -51,12 +51,17 @@ class PlayerStrategy(DDPStrategy):
             torch.distributed.broadcast(tensor.detach(), src=0)
 
     def average(self, player: nn.Module, *others: nn.Module) -> None:
-        """Average the player's gradients and all modules' statistics over all processes."""
+        """Average the player's gradients and all modules' statistics over all processes.
+
+        Statistics of layers in evaluation mode do not change, and are the same everywhere.
+        """
         gradients = [each.grad for each in player.parameters() if each.grad is not None]
         buffers = [
             each
-            for module in (player, *others)
-            for each in module.buffers()
+            for network in (player, *others)
+            for module in network.modules()
+            if module.training
+            for each in module.buffers(recurse=False)
             if each.is_floating_point()
         ]
         tensors = [*gradients, *buffers]

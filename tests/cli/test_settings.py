@@ -16,7 +16,7 @@ from anime_dcgan.cli.signatures import check_settings
 from anime_dcgan.search import SEARCH_CHECKS
 from anime_dcgan.system.errors import UserError
 from anime_dcgan.system.paths import CONF_DIR
-from anime_dcgan.training.schema import CHECKS, check_sizes
+from anime_dcgan.training.schema import CHECKS, check_combinations
 
 COMMANDS = {
     "train": "train",
@@ -42,7 +42,7 @@ def check(name: str, config: DictConfig) -> None:
     check_command(config, SEARCH_CHECKS if name == "search" else DECLARED[name])
     check_settings(config)
     if name in ("train", "search"):
-        check_sizes(config)
+        check_combinations(config)
 
 
 @pytest.mark.parametrize("name", COMMANDS)

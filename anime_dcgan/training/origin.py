@@ -1,0 +1,163 @@
+"""The start of a new run from the weights of another: networks and moving average only.
+
+Weights and statistics are taken by name, where shape and type agree. Integers of the state are
+not: they count batches, or hold the size to which networks have grown.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from omegaconf import DictConfig
+from torch import Tensor, nn
+
+from anime_dcgan.cli.overrides import OUTPUTS
+from anime_dcgan.model.freezing import frozen_tensors
+from anime_dcgan.run import checkpoint
+from anime_dcgan.run.origin import Origin, parse_origin
+from anime_dcgan.run.runs import find_checkpoint, find_run
+from anime_dcgan.system.console import log
+from anime_dcgan.system.errors import UserError
+from anime_dcgan.system.reader import refuse_damage
+from anime_dcgan.training.gan import GAN
+
+NETWORKS = {"generator": "generator", "discriminator": "discriminator", "generator_ema": "average"}
+"""The networks in a checkpoint, and their names in messages."""
+RUN = "run:"
+MAX_NAMED = 3
+"""Weights that a message names."""
+
+State = dict[str, Tensor]
+
+
+def begin_from(module: GAN, init: DictConfig) -> None:
+    """Give the networks the weights that fit of the checkpoint that `init` names; log how many.
+
+    Raises `UserError` if there is none, if nothing fits, if the weights are not finite, or if they
+    leave one of the layers that are kept without its weights.
+    """
+    if init["from"] is None:
+        return
+    setting = f"init={init['from']}"
+    path = _find_checkpoint(str(init["from"]), str(init.epoch))
+    with _named(setting):
+        contents = checkpoint.read(path)
+    own = {name: _floats(getattr(module, name)) for name in NETWORKS}
+    fitting = {name: _fitting(own[name], contents["state_dict"], name) for name in NETWORKS}
+    if not any(tensor.ndim > 1 for state in fitting.values() for tensor in state.values()):
+        raise UserError(
+            f"{setting}: no weights of {path} fit the networks of this run: use the model=... "
+            "and the widths of that run, or init=null"
+        )
+    _check_frozen(module, own["discriminator"], fitting["discriminator"], init.freeze)
+    if not all(tensor.isfinite().all() for state in fitting.values() for tensor in state.values()):
+        raise UserError(
+            f"{setting}: the weights of {path} are not finite, because that training diverged: "
+            "use an earlier epoch, init.epoch=..."
+        )
+    with torch.no_grad():
+        for name, state in fitting.items():
+            for key, tensor in state.items():
+                own[name][key].copy_(tensor)
+    with _named(setting), refuse_damage(path):
+        module.origin = _describe(path, contents, own, fitting)
+    _log(module.origin, contents["state_dict"], own, fitting)
+
+
+@contextmanager
+def _named(setting: str) -> Iterator[None]:
+    """Name the setting in the error for a file that cannot be used."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(f"{setting}: {error}") from None
+
+
+def _find_checkpoint(source: str, epoch: str) -> Path:
+    """Return the checkpoint of a run's name, of its folder, or that is a path itself."""
+    if Path(source).suffix == ".ckpt" or Path(source).is_file():
+        return Path(source)
+    run = find_run(source.removeprefix(RUN), OUTPUTS, setting="init")
+    return find_checkpoint(run, epoch, setting="init.epoch")
+
+
+def _floats(network: nn.Module) -> State:
+    return {
+        name: tensor for name, tensor in network.state_dict().items() if tensor.is_floating_point()
+    }
+
+
+def _fitting(own: State, saved: State, network: str) -> State:
+    """Return the saved tensors of a network that fit its own, by the names of these."""
+    found = {name: saved.get(f"{network}.{name}") for name in own}
+    return {
+        name: tensor
+        for name, tensor in found.items()
+        if tensor is not None and (tensor.shape, tensor.dtype) == (own[name].shape, own[name].dtype)
+    }
+
+
+def _check_frozen(module: GAN, own: State, fitting: State, count: int) -> None:
+    """Raise `UserError` if a layer that the training keeps would have untrained weights."""
+    kept = {tensor.data_ptr() for tensor in frozen_tensors(module.discriminator, count)}
+    missing = [name for name in own if own[name].data_ptr() in kept and name not in fitting]
+    if missing:
+        raise UserError(
+            f"init.freeze={count} keeps layers of the discriminator whose weights do not fit, such "
+            f"as {missing[0]}: use init.freeze=0, or the sizes of that run"
+        )
+
+
+def _describe(
+    path: Path, contents: dict[str, Any], own: dict[str, State], fitting: dict[str, State]
+) -> Origin:
+    """Return the origin of a run. Raises ValueError if the checkpoint's own is damaged."""
+    taken = {name: [len(fitting[name]), len(own[name])] for name in NETWORKS}
+    images, before = contents["images_seen"], contents.get("origin")
+    if taken["generator"][0] < taken["generator"][1]:
+        generator_images = 0
+    else:
+        generator_images = images + (parse_origin(before).generator_images if before else 0)
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    plain = {"run": _name(path), "epoch": contents["epochs_done"], "images": images}
+    plain |= {"sha256": digest, "taken": taken, "generator_images": generator_images}
+    return parse_origin(plain)
+
+
+def _name(path: Path) -> str:
+    """Return the name of the run below `outputs`, or the path of the run or checkpoint."""
+    run = path.parent.parent if path.parent.name == "checkpoints" else path
+    return str(run.relative_to(OUTPUTS) if run.is_relative_to(OUTPUTS) else run)
+
+
+def _log(origin: Origin, saved: State, own: dict[str, State], fitting: dict[str, State]) -> None:
+    """Log how many weights were taken, and name some of those that were not."""
+    counts = [
+        f"{taken} of {total} of the {NETWORKS[name]}"
+        for name, (taken, total) in origin.taken.items()
+    ]
+    log(
+        f"begun from {origin.run}, epoch {origin.epoch:g}, {origin.images:,} images: weights taken "
+        f"are {', '.join(counts)}"
+    )
+    missing = [
+        _explain(f"{name}.{key}", tensor, saved)
+        for name in ("generator", "discriminator")
+        for key, tensor in own[name].items()
+        if key not in fitting[name]
+    ]
+    if missing:
+        more = f", and {len(missing) - MAX_NAMED} more" if len(missing) > MAX_NAMED else ""
+        log(f"new weights: {', '.join(missing[:MAX_NAMED])}{more}")
+
+
+def _explain(name: str, tensor: Tensor, saved: State) -> str:
+    """Return the name of a weight, with both shapes if the other run has it in another one."""
+    if name not in saved:
+        return name
+    there, here = ("x".join(map(str, each.shape)) for each in (saved[name], tensor))
+    return f"{name} ({here}, not {there})" if here != there else name

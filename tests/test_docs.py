@@ -194,7 +194,9 @@ def jobs(argv: list[str]) -> Iterator[list[str]]:
 def compose_config(overrides: list[str], with_hydra: bool = False) -> DictConfig:
     name = "search" if any(argument.startswith("trials=") for argument in overrides) else "train"
     with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
-        return compose(name, [*expand_short_forms(overrides), "run_dir=run"], return_hydra_config=with_hydra)
+        return compose(
+            name, [*expand_short_forms(overrides), "run_dir=run"], return_hydra_config=with_hydra
+        )
 
 
 def train(name: str, argv: list[str], call: Call, folder: Path, run: str) -> None:

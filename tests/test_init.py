@@ -15,7 +15,7 @@ def folder(call, finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
     """Return a folder with a run `a`, and a run `b` that began with its weights."""
     folder = tmp_path_factory.mktemp("init")
     shutil.copytree(finished / "outputs", folder / "outputs")
-    begun = ("init=run:a", "init.freeze=2", "loss=hinge", "run=b", "trainer.max_epochs=2")
+    begun = ("init=run:a", "init.freeze=2", "loss=hinge", "run=b", "trainer.max_epochs=3")
     result = call("train", *TINY, *begun, cwd=folder)
     assert "begun from a, epoch 3, 96 images: weights taken are 8 of 8 of the gen" in result.stderr
     return folder
@@ -34,7 +34,7 @@ def test_a_run_records_and_reports_what_it_began_from(call, folder: Path):
 
 def test_the_run_resumes_by_its_command_without_the_other_one(call, folder: Path, tmp_path: Path):
     shutil.copytree(folder / "outputs/b", tmp_path / "outputs/b")
-    again = ("init=run:a", "init.freeze=2", "loss=hinge", "run=b", "trainer.max_epochs=3")
+    again = ("init=run:a", "init.freeze=2", "loss=hinge", "run=b", "trainer.max_epochs=4")
     call("train", *TINY, *again, "ckpt_path=last", cwd=tmp_path)
     content = json.loads((tmp_path / "outputs/b/init.json").read_text())
     assert content == json.loads((folder / "outputs/b/init.json").read_text())

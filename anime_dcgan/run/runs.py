@@ -38,10 +38,10 @@ def by_epoch(folder: Path, suffix: str) -> list[Path]:
     return sorted(named, key=epoch_of)
 
 
-def find_run(run: str, outputs: Path, setting: str = "run") -> Path:
+def find_run(run: str, outputs: Path, override: str | None = None) -> Path:
     """Return the folder of a run: `latest`, a name below `outputs`, or a path.
 
-    Raises `UserError`, which names the setting, if there is no such run.
+    Raises `UserError`, which names the override, `run=...` by default, if there is no such run.
     """
     if run in ("latest", "last"):
         runs = sorted(
@@ -55,7 +55,7 @@ def find_run(run: str, outputs: Path, setting: str = "run") -> Path:
         if (folder / "checkpoints").is_dir():
             return folder
     raise UserError(
-        f"{setting}={run} is not a run: neither {outputs / run} nor {run} has a folder "
+        f"{override or f'run={run}'} is not a run: neither {outputs / run} nor {run} has a folder "
         "`checkpoints`"
     )
 

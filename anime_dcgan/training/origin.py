@@ -17,12 +17,13 @@ from torch import Tensor, nn
 from anime_dcgan.cli.overrides import OUTPUTS
 from anime_dcgan.model.freezing import frozen_tensors
 from anime_dcgan.run import checkpoint
+from anime_dcgan.run.checkpoint import MODEL_PACKAGE
 from anime_dcgan.run.origin import Origin, parse_origin
 from anime_dcgan.run.runs import find_checkpoint, find_run
 from anime_dcgan.system.console import log
 from anime_dcgan.system.errors import UserError
 from anime_dcgan.system.reader import refuse_damage
-from anime_dcgan.training.gan import GAN
+from anime_dcgan.training.gan import GAN, PLAYERS
 
 NETWORKS = {"generator": "generator", "discriminator": "discriminator", "generator_ema": "average"}
 """The networks in a checkpoint, and their names in messages."""
@@ -45,26 +46,20 @@ def begin_from(module: GAN, init: DictConfig) -> None:
     path = _find_checkpoint(str(init["from"]), str(init.epoch))
     with _named(setting):
         contents = checkpoint.read(path)
+        _check_model(module, contents["config"])
+    saved = contents["state_dict"]
     own = {name: _floats(getattr(module, name)) for name in NETWORKS}
-    fitting = {name: _fitting(own[name], contents["state_dict"], name) for name in NETWORKS}
-    if not any(tensor.ndim > 1 for state in fitting.values() for tensor in state.values()):
-        raise UserError(
-            f"{setting}: no weights of {path} fit the networks of this run: use the model=... "
-            "and the widths of that run, or init=null"
-        )
+    fitting = {name: _fitting(own[name], saved, name) for name in NETWORKS}
+    fitting["generator_ema"] = fitting["generator"] | fitting["generator_ema"]
+    _check_fitting(fitting, setting, path)
     _check_frozen(module, own["discriminator"], fitting["discriminator"], init.freeze)
-    if not all(tensor.isfinite().all() for state in fitting.values() for tensor in state.values()):
-        raise UserError(
-            f"{setting}: the weights of {path} are not finite, because that training diverged: "
-            "use an earlier epoch, init.epoch=..."
-        )
+    with _named(setting), refuse_damage(path):
+        module.origin = _describe(path, contents, own, fitting)
     with torch.no_grad():
         for name, state in fitting.items():
             for key, tensor in state.items():
                 own[name][key].copy_(tensor)
-    with _named(setting), refuse_damage(path):
-        module.origin = _describe(path, contents, own, fitting)
-    _log(module.origin, contents["state_dict"], own, fitting)
+    _log(module.origin, saved, own, fitting)
 
 
 @contextmanager
@@ -80,7 +75,7 @@ def _find_checkpoint(source: str, epoch: str) -> Path:
     """Return the checkpoint of a run's name, of its folder, or that is a path itself."""
     if Path(source).suffix == ".ckpt" or Path(source).is_file():
         return Path(source)
-    run = find_run(source.removeprefix(RUN), OUTPUTS, setting="init")
+    run = find_run(source.removeprefix(RUN), OUTPUTS, f"init={source}")
     return find_checkpoint(run, epoch, setting="init.epoch")
 
 
@@ -98,6 +93,36 @@ def _fitting(own: State, saved: State, network: str) -> State:
         for name, tensor in found.items()
         if tensor is not None and (tensor.shape, tensor.dtype) == (own[name].shape, own[name].dtype)
     }
+
+
+def _check_model(module: GAN, config: dict[str, Any]) -> None:
+    """Raise `UserError` for networks of another kind, which only chance could let fit."""
+    model = config.get("model")
+    for player in PLAYERS:
+        settings = model.get(player) if isinstance(model, dict) else None
+        saved = str(settings.get("_target_")) if isinstance(settings, dict) else ""
+        names = (saved.rpartition(".")[0], type(getattr(module, player)).__module__)
+        if names[0] != names[1] and all(name.startswith(f"{MODEL_PACKAGE}.") for name in names):
+            there, here = (name.rpartition(".")[2] for name in names)
+            raise UserError(
+                f"the networks of that run are of model={there}, whose weights do not fit "
+                f"model={here}: use model={there}, or init=null"
+            )
+
+
+def _check_fitting(fitting: dict[str, State], setting: str, path: Path) -> None:
+    """Raise `UserError` unless some kernels or matrices fit, and all that fits is finite."""
+    tensors = [tensor for state in fitting.values() for tensor in state.values()]
+    if not any(tensor.ndim > 1 for tensor in tensors):
+        raise UserError(
+            f"{setting}: no weights of {path} fit the networks of this run: use the model=... "
+            "and the widths of that run, or init=null"
+        )
+    if not all(tensor.isfinite().all() for tensor in tensors):
+        raise UserError(
+            f"{setting}: the weights of {path} are not finite, because that training diverged: "
+            "use an earlier epoch, init.epoch=..."
+        )
 
 
 def _check_frozen(module: GAN, own: State, fitting: State, count: int) -> None:

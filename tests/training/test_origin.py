@@ -17,6 +17,7 @@ from anime_dcgan.training.growing import growths
 from tests.conftest import NARROW, Train, assert_same_weights
 
 OTHER = ("loss=hinge", "data.source.seed=5", "seed=3", "schedule=cosine", "max_kimg=1")
+QUICK = ("trainer.max_epochs=1", "metric=none", "callbacks.samples=null")
 
 
 def last(tmp_path: Path, run: str = "run") -> Path:
@@ -44,12 +45,14 @@ def begin(monkeypatch: pytest.MonkeyPatch, train: Train, *overrides: str, **how)
 def test_networks_and_average_are_taken_bit_by_bit(
     train: Train, tmp_path: Path, model: str, monkeypatch, capsys
 ):
-    source = train(model=model)
+    source = train(*QUICK, model=model)
     begun = begin(
         *(monkeypatch, train, f"init.from={tmp_path / 'run'}", *OTHER), run="new", model=model
     )
     for name in ("generator", "generator_ema", "discriminator"):
-        assert_same_weights(getattr(source, name), getattr(begun, name))
+        taken = getattr(begun, name).state_dict()
+        for key, tensor in getattr(source, name).state_dict().items():
+            assert torch.equal(taken[key], tensor) or not tensor.is_floating_point(), key
     assert begun.images_seen == begun.discriminator_steps == 0
     assert begun.origin is not None and begun.origin.generator_images == source.images_seen
     assert "begun from" in capsys.readouterr().err
@@ -84,10 +87,10 @@ def test_a_resumed_run_equals_one_in_a_go_and_needs_its_source_no_more(
 
 
 def test_kept_layers_are_those_of_the_source_after_training(train: Train, tmp_path: Path):
-    source = train(model="biggan")
+    source = train(*QUICK, model="biggan")
     new = train(
         *(f"init.from={last(tmp_path)}", "init.freeze=2", "optimizer=adamw", "loss=hinge"),
-        *("regularizer=r1", "optimizer.discriminator.weight_decay=0.1"),
+        *("regularizer=r1", "optimizer.discriminator.weight_decay=0.1", *QUICK),
         run="new",
         model="biggan",
     )
@@ -104,7 +107,7 @@ def test_kept_layers_are_those_of_the_source_after_training(train: Train, tmp_pa
 
 def test_the_average_is_not_forgotten_in_the_first_steps(train: Train, tmp_path: Path):
     """From nothing, the half-life is at most 5 % of the images seen, which are none at first."""
-    source = train("trainer.max_epochs=20", "callbacks=none")
+    source = train("trainer.max_epochs=4", "callbacks=none")
     torch.save(_contents(source), tmp_path / "source.ckpt")
     settings = ("gan.ema_halflife_kimg=100", "trainer.max_epochs=1", "callbacks=none")
     new = train(*settings, f"init.from={tmp_path / 'source.ckpt'}", run="new")
@@ -126,7 +129,7 @@ def _contents(module: GAN) -> dict[str, object]:
 def test_a_larger_run_takes_the_layers_of_a_smaller_one(
     train: Train, tmp_path: Path, monkeypatch, capsys
 ):
-    source = train(model="stylegan2")
+    source = train(*QUICK, model="stylegan2")
     sizes = ("data.image_size=32", "growing=progressive", "model.start_size=16")
     begun = begin(
         monkeypatch, train, f"init.from={tmp_path / 'run'}", *sizes, run="new", model="stylegan2"
@@ -157,7 +160,11 @@ def test_a_larger_run_takes_the_layers_of_a_smaller_one(
         (("init.from={run}", "init.epoch=seven"), "init.epoch=seven is neither"),
         (("init.from={run}/nosuch.ckpt",), "init=.*: the checkpoint .* does not exist"),
         (("init.from={run}/config.yaml",), "init=.*: .*config.yaml cannot be read: it is not a"),
-        (("init.from={run}", "model=radford"), "no weights of .* fit the networks of this run"),
+        (("init.from={run}", "model=radford"), "that run are of model=dcgan, .* use model=dcgan"),
+        (
+            ("init.from={run}", "model.generator.width=5", "model.discriminator.width=5"),
+            "no weights of .* fit the networks of this run",
+        ),
         (("init.from={run}", "init.freeze=4"), "init.freeze=4: this discriminator has 3 layers"),
         (
             ("init.from={run}", "init.freeze=1", "model.discriminator.width=5"),
@@ -176,7 +183,7 @@ def test_a_start_that_cannot_work_is_refused(trained_once: Path, train: Train, o
 
 @pytest.fixture
 def trained_once(train: Train, tmp_path: Path) -> Path:
-    train()
+    train(*QUICK)
     return tmp_path / "run"
 
 

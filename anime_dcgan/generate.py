@@ -93,8 +93,9 @@ def _check(config: DictConfig) -> None:
 def _check_size(config: DictConfig, generator: Any) -> None:
     """Raise `UserError` for a picture or film that is too large."""
     from anime_dcgan.sampling import limits
+    from anime_dcgan.sampling.sample import image_side
 
-    suffix, side = Path(config.out).suffix.lower(), limits.face_side(generator)
+    suffix, side = Path(config.out).suffix.lower(), image_side(generator)
     if config.mix is not None:
         across = len(_mix(config)) + 1
         limits.check_grid("n", (config.n + 1) * across, side, across, config.scale)

@@ -34,10 +34,12 @@ from anime_dcgan.sampling.sample import faces as faces_of_seeds
 from anime_dcgan.sampling.standing import with_standing_statistics
 from anime_dcgan.system import precision
 from anime_dcgan.system.errors import NotFoundError, UserError
+from anime_dcgan.system.memory import scaled_batch
 
 MAX_MODELS = 4  # generators in memory
 MAX_TRUNCATIONS = 32  # per generator: copies of the statistics of batch normalisation
-MAX_BLOCKS = 32  # cached wall blocks per generator: 6 MB at 64 px
+MAX_BLOCKS = 32  # cached wall blocks of 64 px per generator: 6 MB
+MIN_BLOCKS = 8  # of any size: 25 MB at 256 px
 
 
 Pixels = UInt8[np.ndarray, "n h w 3"]
@@ -131,7 +133,8 @@ class Model:
             generator = self.truncated(template.truncation)
             with precision.autocast(fast):
                 self._blocks[key] = sample_styles(generator, styles, BLOCK, noise)
-            while len(self._blocks) > MAX_BLOCKS:
+            side = self._blocks[key].shape[1]
+            while len(self._blocks) > scaled_batch(MAX_BLOCKS, side, MIN_BLOCKS):
                 self._blocks.popitem(last=False)
         self._blocks.move_to_end(key)
         return self._blocks[key]

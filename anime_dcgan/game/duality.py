@@ -19,6 +19,7 @@ augmentation, like a ramp, keeps the value it has reached.
 
 import copy
 import dataclasses
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -28,8 +29,10 @@ from jaxtyping import Float
 from torch import Tensor, nn, optim
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from anime_dcgan.game.step import DrawLatents, Game
+from anime_dcgan.game.step import DrawLatents, Game, microbatches
+from anime_dcgan.system.memory import scaled_batch
 
+MIN_BATCH = 16  # images on which the value is taken at a time: enough for batch normalisation
 PLAYERS = ("generator", "discriminator", "generator_optimizer", "discriminator_optimizer")
 
 
@@ -85,17 +88,25 @@ def value(
     """Return M: the negated loss of the discriminator on these samples, without dropout.
 
     The random draws of the augmentation are the same at each call, so that neither player gains
-    from them. The networks are left in the mode in which the value is taken.
+    from them. The networks are left in the mode in which the value is taken. Images above 64 px are
+    evaluated in batches that take as much memory as all of them would at 64 px.
     """
     for network in (game.generator, game.discriminator):
         _evaluation_mode(network)
     devices = [real.device] if real.is_cuda else []
+    size = scaled_batch(len(real), real.shape[-1], MIN_BATCH)
+    pairs = zip(
+        *(microbatches(each, math.ceil(len(real) / size)) for each in (real, latents)), strict=True
+    )
+    total = 0.0
     with torch.no_grad(), game.precision(), torch.random.fork_rng(devices=devices):
         torch.manual_seed(0)
-        real, fake = game.augment(real), game.augment(game.generator(latents))
-        real_logits = game.discriminator(real).float()
-        fake_logits = game.discriminator(fake).float()
-        return -game.loss.discriminator(real_logits, fake_logits).mean().item()
+        for (weight, some_real), (_, some_latents) in pairs:
+            some_real, fake = game.augment(some_real), game.augment(game.generator(some_latents))
+            real_logits = game.discriminator(some_real).float()
+            fake_logits = game.discriminator(fake).float()
+            total -= weight * game.loss.discriminator(real_logits, fake_logits).mean().item()
+    return total
 
 
 def copy_game(game: Game) -> Game:

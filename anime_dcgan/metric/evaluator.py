@@ -25,8 +25,9 @@ from anime_dcgan.sampling import image
 from anime_dcgan.system.console import log
 from anime_dcgan.system.errors import UserError
 from anime_dcgan.system.files import atomic_write
+from anime_dcgan.system.memory import scaled_batch
 
-BATCH = 250  # images per batch
+BATCH = 250  # images of 64 px per batch
 LATENT_SEED = 0x5EED  # seed of the latents that are measured; nothing else uses it
 EVALUATOR_VERSION = 3
 """Increase this whenever the same images would give different values."""
@@ -106,6 +107,9 @@ class Evaluator:
             "training": len(self.training_rows),
             "faces": _digest(self._real_rows.tobytes() + self._floor_rows.tobytes()),
         }
+        self._batch = scaled_batch(BATCH, faces.images.shape[1])
+        if self._batch != BATCH:  # the random patches of `swd` depend on it
+            self.settings["batch"] = self._batch
         self.references = self._load() or self._describe_real()
         distances = [name for name in self.references.floor if "/" in name]
         if metric.headline not in distances:
@@ -120,7 +124,7 @@ class Evaluator:
 
     def measure(self, pixels: Pixels) -> Values:
         """Return distances to the real faces, coverage, diversity and memorisation, by name."""
-        described = self.metric.describe(_in_batches(pixels), self.device)
+        described = self.metric.describe(self._in_batches(pixels), self.device)
         return self._compare(self.references.real, described, self.references.training)
 
     def neighbour_sheet(self, pixels: Pixels, count: int = 12, columns: int = 5) -> Image.Image:
@@ -128,7 +132,7 @@ class Evaluator:
 
         Each row is a generated face followed by `columns` training faces, nearest first.
         """
-        features = self.metric.features(_in_batches(pixels), self.device)
+        features = self.metric.features(self._in_batches(pixels), self.device)
         training = self.references.training
         distances = neighbours.nearest(features, training).relative_distance
         closest = distances.argsort()[:count].cpu()
@@ -163,10 +167,13 @@ class Evaluator:
         return references
 
     def _real_batches(self, rows: np.ndarray, advance: Callable[[int], None]) -> Iterator[Tensor]:
-        for start in range(0, len(rows), BATCH):
-            batch = rows[start : start + BATCH]
+        for start in range(0, len(rows), self._batch):
+            batch = rows[start : start + self._batch]
             yield torch.from_numpy(read_rows(self.faces.images, batch))
             advance(len(batch))
+
+    def _in_batches(self, pixels: Pixels) -> Iterator[Tensor]:
+        yield from torch.from_numpy(pixels).split(self._batch)
 
     @property
     def _file(self) -> Path:
@@ -202,10 +209,6 @@ def _progress(total: int) -> Iterator[Callable[[int], None]]:
     ) as bar:
         task = bar.add_task("", total=total)
         yield lambda count: bar.advance(task, count)
-
-
-def _in_batches(pixels: Pixels) -> Iterator[Tensor]:
-    yield from torch.from_numpy(pixels).split(BATCH)
 
 
 def _digest(data: bytes) -> str:

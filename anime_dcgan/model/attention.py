@@ -5,8 +5,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import max_pool2d
 
+from anime_dcgan.model.recompute import Block
 
-class SelfAttention(nn.Module):
+
+class SelfAttention(Block):
     """x + gain * attention(x), with a learned gain that starts at 0: arXiv 1805.08318, section 3.
 
     As in BigGAN's code, queries and keys have an eighth and values half of the channels, and keys

@@ -14,6 +14,7 @@ from anime_dcgan.model import base
 from anime_dcgan.model.attention import SelfAttention
 from anime_dcgan.model.fused import DoublingConv, HalvingConv
 from anime_dcgan.model.layers import SubpixelConv, normalise_spectrally
+from anime_dcgan.model.recompute import Block
 from anime_dcgan.model.sizes import doubled_sizes
 from anime_dcgan.system.errors import UserError
 
@@ -72,7 +73,7 @@ class ConditionalBatchNorm(nn.Module):
         return torch.addcmul(bias[:, :, None, None], self.normalise(maps), gain[:, :, None, None])
 
 
-class DoublingBlock(nn.Module):
+class DoublingBlock(Block):
     """Residual block of the generator, which doubles the size."""
 
     def __init__(self, in_channels: int, out_channels: int, condition_dim: int) -> None:
@@ -181,7 +182,7 @@ def _chunk_dim(latent_dim: int, chunks: int) -> int:
     return latent_dim // chunks
 
 
-class ResidualBlock(nn.Module):
+class ResidualBlock(Block):
     """Residual block of the discriminator.
 
     Parameters:

@@ -11,6 +11,7 @@ from torch.nn.functional import leaky_relu_
 
 from anime_dcgan.model import base
 from anime_dcgan.model.layers import SubpixelConv, Upsample, normalise_spectrally
+from anime_dcgan.model.recompute import Recomputable, Stack
 from anime_dcgan.system.errors import UserError
 
 LEAK = 0.2  # negative slope of every LeakyReLU
@@ -32,7 +33,7 @@ def _quarter(image_size: int) -> int:
     return image_size // 4
 
 
-class Generator(base.Generator):
+class Generator(Recomputable, base.Generator):
     """Linear layer, two transposed convolutions that double the size, a 7x7 convolution, tanh.
 
     The transposed convolutions have `width` channels, the first map twice as many.
@@ -53,6 +54,9 @@ class Generator(base.Generator):
         """Return images in [-1, 1]."""
         x = leaky_relu_(self.project(latents), LEAK)
         x = x.unflatten(1, self.first_map).permute(0, 3, 1, 2)  # Keras' h, w, c: channels_last
+        return self.keep_inputs(self._draw, x)
+
+    def _draw(self, x: Float[Tensor, "n c _ _"]) -> Float[Tensor, "n 3 h w"]:
         x = leaky_relu_(self.upsample_1(x), LEAK)
         x = leaky_relu_(self.upsample_2(x), LEAK)
         return torch.tanh(self.to_rgb(x))
@@ -85,7 +89,7 @@ class Discriminator(base.Discriminator):
     ) -> None:
         super().__init__()
         base.check_width("discriminator", width)
-        self.layers = nn.Sequential(
+        self.layers = Stack(
             nn.Conv2d(3, width, 3, padding=1),
             nn.LeakyReLU(LEAK, inplace=True),
             KerasSameConv(width, width),

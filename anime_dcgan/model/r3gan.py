@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn.functional import leaky_relu
 
 from anime_dcgan.model import base
+from anime_dcgan.model.recompute import Block
 from anime_dcgan.model.resampling import downsample, upsample
 from anime_dcgan.model.sizes import FIRST_SIZE, doubled_sizes
 from anime_dcgan.system.errors import UserError
@@ -46,7 +47,7 @@ def initialise(weight: Tensor, gain: float = 1.0) -> None:
     nn.init.normal_(weight, 0.0, gain / math.sqrt(weight[0].numel()))
 
 
-class ResidualBlock(nn.Module):
+class ResidualBlock(Block):
     """x + f(x): 1x1 convolution to twice the channels, 3x3 in groups, 1x1 back.
 
     A leaky ReLU follows each of the first two. The third starts at 0, so that the block starts as

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from anime_dcgan.model import base
 from anime_dcgan.model.layers import MinibatchStd, normalise_spectrally
+from anime_dcgan.model.recompute import Stack
 from anime_dcgan.model.sizes import doubled_sizes
 from anime_dcgan.system.errors import UserError
 
@@ -48,7 +49,7 @@ class Generator(base.Generator):
                 nn.BatchNorm2d(after),
                 nn.ReLU(inplace=True),
             ]
-        self.stages = nn.Sequential(*stages)
+        self.stages = Stack(*stages)
         self.to_rgb = nn.ConvTranspose2d(channels[-1], 3, 4, stride=2, padding=1, bias=False)
         self.apply(_radford_initialisation)
 
@@ -103,7 +104,7 @@ class Discriminator(base.Discriminator):
                 nn.Conv2d(channels[-1] + 1, channels[-1], 3, padding=1),
                 nn.LeakyReLU(0.2, inplace=True),
             ]
-        self.layers = nn.Sequential(*layers)
+        self.layers = Stack(*layers)
         self.to_logit = nn.Conv2d(channels[-1], 1, 4, bias=False)
         self.apply(_radford_initialisation)
         if spectral_norm:

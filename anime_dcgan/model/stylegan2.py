@@ -19,6 +19,7 @@ from torch.nn.functional import avg_pool2d
 from anime_dcgan.model import base
 from anime_dcgan.model.growth import Growth, check_start_size, double
 from anime_dcgan.model.layers import EqualisedConv, EqualisedLinear, MinibatchStd
+from anime_dcgan.model.recompute import Block
 from anime_dcgan.model.resampling import blur, downsample, upsample
 from anime_dcgan.model.sizes import doubled_sizes
 from anime_dcgan.system.errors import UserError
@@ -64,7 +65,7 @@ class Mapping(nn.Sequential):
             return super().forward(input * (mean_square + 1e-8).rsqrt())
 
 
-class StyledConv(nn.Module):
+class StyledConv(Block):
     """3x3 convolution modulated by a style, with noise, bias and leaky ReLU.
 
     Weights of an image's own would be w * s / |w * s|, s being the scales of the input channels and
@@ -311,7 +312,7 @@ def _check_settings(style_dim: int, mapping_layers: int, mixing: float) -> None:
         )
 
 
-class ResidualBlock(nn.Module):
+class ResidualBlock(Block):
     """Two 3x3 convolutions that halve the size, and a 1x1 shortcut; the sum has unit variance.
 
     The second convolution has stride 2 and follows a blur, which takes a third of the time of a

@@ -24,7 +24,7 @@ RESUME_CRITICAL = (
 The location of the faces is not one of them: `check_same_faces` compares their pixels.
 """
 
-EXECUTION_ONLY = (".fused", ".foreach", ".cuda_graphs", "trainer.threads")
+EXECUTION_ONLY = (".fused", ".foreach", ".cuda_graphs", ".recompute", "trainer.threads")
 """Suffixes of settings that choose how the same steps are computed."""
 
 

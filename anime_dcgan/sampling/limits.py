@@ -1,10 +1,6 @@
 """Limits of pictures and films, checked before the first face is drawn."""
 
-import torch
-
-from anime_dcgan.model.base import Generator
 from anime_dcgan.sampling import image
-from anime_dcgan.sampling.sample import sample_images
 from anime_dcgan.system.errors import UserError
 from anime_dcgan.system.memory import check_memory
 
@@ -13,13 +9,6 @@ MAX_PICTURE_PIXELS = 178_956_970
 MAX_FILM_FRAMES = 100_000  # more than an hour
 COPIES = 3
 """Copies of a grid that exist while it is made: the faces, the sheet, and Pillow's."""
-
-
-def face_side(generator: Generator) -> int:
-    """Return the height and width of a generator's faces, px."""
-    return sample_images(
-        generator, torch.zeros(1, generator.latent_dim, dtype=next(generator.parameters()).dtype)
-    ).shape[1]
 
 
 def check_grid(setting: str, count: int, side: int, columns: int | None, scale: int) -> None:

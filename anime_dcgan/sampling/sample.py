@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby, islice
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
@@ -16,8 +17,9 @@ from torch import Tensor
 from anime_dcgan.model.base import Generator
 from anime_dcgan.sampling import image
 from anime_dcgan.sampling.latent import latents_of_seeds, noise_of_seeds
+from anime_dcgan.system.memory import scaled_batch
 
-SAMPLE_BATCH = 64  # images per forward pass
+SAMPLE_BATCH = 64  # images of 64 px per forward pass
 BLOCK = 16  # neighbouring seeds that always share a forward pass
 ENCODE_BATCH = 128
 """Faces that are sampled before all cores encode them as PNG. On two cores this is 1.12 to 1.19
@@ -30,21 +32,22 @@ Pixels = UInt8[np.ndarray, "h w 3"]
 def sample_images(
     generator: Generator,
     latents: Float[Tensor, "n latent_dim"],
-    batch_size: int = SAMPLE_BATCH,
+    batch_size: int | None = None,
     noise: Float[Tensor, "n noise_dim"] | None = None,
     truncation: float = 1.0,
 ) -> UInt8[np.ndarray, "n h w 3"]:
     """Return the images of `latents` as pixels, computed on the generator's device.
 
-    The generator runs in evaluation mode, `batch_size` images per forward pass; its mode and the
-    random state are restored, so that sampling never changes a training. The precision is float32,
-    or that of the autocast context around the call.
+    The generator runs in evaluation mode; its mode and the random state are restored, so that
+    sampling never changes a training. The precision is float32, or that of the autocast context
+    around the call.
 
     Parameters:
+        batch_size: images per forward pass; None takes as much memory as 64 images of 64 px.
         noise: noise of a generator that takes any; None takes `Generator.fixed_noise`.
         truncation: see `Generator.truncate`.
     """
-    styles = styles_of(generator, latents, truncation, batch_size)
+    styles = styles_of(generator, latents, truncation)
     return sample_styles(generator, styles, batch_size, noise)
 
 
@@ -53,12 +56,11 @@ def styles_of(
     generator: Generator,
     latents: Float[Tensor, "n latent_dim"],
     truncation: float = 1.0,
-    batch_size: int = SAMPLE_BATCH,
 ) -> Float[Tensor, "n style_layers style_dim"]:
     """Return the styles of `latents`, on the generator's device; see `sample_images`."""
     device = next(generator.parameters()).device
     with _evaluation_mode(generator, device):
-        batches = latents.split(batch_size)
+        batches = latents.split(SAMPLE_BATCH)
         styles = torch.cat([generator.styles(batch.to(device)) for batch in batches])
         return styles if truncation == 1 else generator.truncate(styles, truncation)
 
@@ -67,20 +69,37 @@ def styles_of(
 def sample_styles(
     generator: Generator,
     styles: Float[Tensor, "n style_layers style_dim"],
-    batch_size: int = SAMPLE_BATCH,
+    batch_size: int | None = None,
     noise: Float[Tensor, "n noise_dim"] | None = None,
 ) -> UInt8[np.ndarray, "n h w 3"]:
     """Return the images of `styles` as pixels; see `sample_images`."""
     device = next(generator.parameters()).device
-    batches: list[np.ndarray] = []
+    if batch_size is None:
+        batch_size = scaled_batch(SAMPLE_BATCH, image_side(generator))
+    pixels: np.ndarray | None = None
     with _evaluation_mode(generator, device):
         for first in range(0, len(styles), batch_size):
             rows = range(first, min(first + batch_size, len(styles)))
             some = slice(rows.start, rows.stop)
             some_noise = generator.fixed_noise(rows) if noise is None else noise[some]
             images = generator.synthesise(styles[some].to(device), some_noise.to(device))
-            batches.append(image.to_uint8(images))
-    return np.concatenate(batches)
+            if pixels is None:
+                pixels = np.empty((len(styles), *images.shape[2:], 3), np.uint8)
+            pixels[some] = image.to_uint8(images)
+    assert pixels is not None
+    return pixels
+
+
+def image_side(generator: Generator) -> int:
+    """Return the height and width of a generator's images, px, by drawing one."""
+    if generator not in _sides:
+        weight = next(generator.parameters())
+        latents = torch.zeros(1, generator.latent_dim, dtype=weight.dtype)
+        _sides[generator] = sample_images(generator, latents, batch_size=1).shape[1]
+    return _sides[generator]
+
+
+_sides: WeakKeyDictionary[Generator, int] = WeakKeyDictionary()
 
 
 @contextlib.contextmanager

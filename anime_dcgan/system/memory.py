@@ -1,6 +1,7 @@
 """Memory that this process may still take, and errors of allocations that failed."""
 
 import contextlib
+import math
 from pathlib import Path
 
 from anime_dcgan.system.errors import UserError
@@ -31,6 +32,18 @@ def check_memory(needed: float, subject: str, fix: str) -> None:
             f"{subject} would need {needed / GIGABYTE:,.1f} GB of memory, and "
             f"{free / GIGABYTE:,.1f} GB are free: {fix}"
         )
+
+
+def scaled_batch(images: int, side: int, least: int = 1) -> int:
+    """Return the number of images of `side` px that take the memory of `images` of 64 px.
+
+    It is a power of two below `images`, if it is not `images` itself, and never below `least`.
+
+    >>> [scaled_batch(250, side) for side in (32, 64, 128, 256)]
+    [250, 250, 32, 8]
+    """
+    fraction = images * 64**2 / side**2
+    return images if side <= 64 else max(least, 1 << int(math.log2(max(1, fraction))))
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -29,7 +29,9 @@ Optimizers = Sequence[LightningOptimizer]
 TakeStep = Callable[[Hashable, Step, Batch, Optimizers], Metrics]
 
 
-def unsupported_reason(trainer: Trainer, ramps: Collection[str] = ()) -> str | None:
+def unsupported_reason(
+    trainer: Trainer, ramps: Collection[str] = (), recompute: bool = False
+) -> str | None:
     """Return why the steps of this training cannot be recorded; None if they can.
 
     `ramps` are the names of the settings that change from step to step.
@@ -40,6 +42,8 @@ def unsupported_reason(trainer: Trainer, ramps: Collection[str] = ()) -> str | N
         return "several processes exchange gradients in each step"
     if precision.scales_gradients(trainer.precision_plugin):
         return f"trainer.precision={trainer.precision} inspects the gradients in each step"
+    if recompute:
+        return "gan.recompute=true restores the state of the random numbers in backward passes"
     if torch.is_anomaly_enabled():
         return "trainer.detect_anomaly=true inspects each gradient"
     if not all(group.get("fused") for each in trainer.optimizers for group in each.param_groups):
@@ -54,12 +58,17 @@ def take_eagerly(kind: Hashable, step: Step, batch: Batch, optimizers: Optimizer
     return step(batch)
 
 
-def step_taker(trainer: Trainer, graphs: bool | None, ramps: Collection[str] = ()) -> TakeStep:
+def step_taker(
+    trainer: Trainer,
+    graphs: bool | None,
+    ramps: Collection[str] = (),
+    recompute: bool = False,
+) -> TakeStep:
     """Return the function that takes the steps of this training: as CUDA graphs or eagerly.
 
     `graphs` is the setting `gan.cuda_graphs`; True raises `UserError` where that cannot be done.
     """
-    reason = unsupported_reason(trainer, ramps)
+    reason = unsupported_reason(trainer, ramps, recompute)
     if graphs and reason:
         raise UserError(f"gan.cuda_graphs=true: {reason}; use gan.cuda_graphs=null")
     return take_eagerly if graphs is False or reason else StepRecorder().take

@@ -24,6 +24,7 @@ from anime_dcgan.game.regularizer import Regularizer
 from anime_dcgan.game.step import Game, Metrics
 from anime_dcgan.model.base import Discriminator, Generator
 from anime_dcgan.model.freezing import freeze_layers
+from anime_dcgan.model.recompute import set_recompute
 from anime_dcgan.run.origin import Origin, parse_origin
 from anime_dcgan.sampling.image import to_float
 from anime_dcgan.system import precision
@@ -63,6 +64,8 @@ class GAN(lightning.LightningModule):
         growing: size of the images by images seen; None trains at the final size only.
         freeze: layers of the discriminator, from the image on, that keep their weights.
         cuda_graphs: True launches steps as CUDA graphs, None does so where that is supported.
+        recompute: True keeps fewer activations, and computes the others again in backward passes:
+            the same weights with less memory, in more time (model/recompute.py).
     """
 
     def __init__(
@@ -85,6 +88,7 @@ class GAN(lightning.LightningModule):
         growing: Growing | None = None,
         freeze: int = 0,
         cuda_graphs: bool | None = None,
+        recompute: bool = False,
     ) -> None:
         super().__init__()
         augment = augment or Augment()
@@ -117,6 +121,9 @@ class GAN(lightning.LightningModule):
         self.seed = seed
         self.cuda_graphs = cuda_graphs
         self.origin: Origin | None = None
+        self.recompute = recompute
+        for network in (self.generator, self.discriminator):
+            set_recompute(network, recompute)
         self.images_seen = 0
         self.discriminator_steps = 0
         self._take_step = cuda_graph.take_eagerly
@@ -249,7 +256,9 @@ class GAN(lightning.LightningModule):
 
     def on_train_start(self) -> None:
         self.grow()
-        self._take_step = cuda_graph.step_taker(self.trainer, self.cuda_graphs, self.ramps.spans)
+        self._take_step = cuda_graph.step_taker(
+            self.trainer, self.cuda_graphs, self.ramps.spans, self.recompute
+        )
 
     def on_train_end(self) -> None:
         self._take_step = cuda_graph.take_eagerly

@@ -199,3 +199,25 @@ def test_the_duality_gap_augments_images_and_changes_neither_p_nor_the_random_st
     assert augmented != unaugmented
     duality_gap(game, [real] * 3, lambda n: torch.randn(n, 2), real)
     assert all(torch.equal(before[name], kept) for name, kept in augment.state_dict().items())
+
+
+def test_the_value_of_large_images_is_taken_in_batches():
+    """It is the mean over batches, none of which is larger than 16 images of 256 px."""
+    sizes: list[int] = []
+
+    class Picture(nn.Module):
+        def forward(self, latents: Tensor) -> Tensor:
+            sizes.append(len(latents))
+            return latents[:, :, None, None].expand(-1, -1, 1, 256)
+
+    class Mean(nn.Module):
+        def forward(self, pictures: Tensor) -> Tensor:
+            return pictures.mean((1, 2, 3))
+
+    networks, optimizer = (Picture(), Mean()), torch.optim.SGD([torch.zeros(1)])
+    game = Game(*networks, optimizer, optimizer, BCE(), Regularizer())
+    real, latents = torch.randn(40, 1, 1, 256), torch.randn(40, 1)
+    in_batches = value(game, real, latents)
+    assert sizes == [14, 14, 12]
+    expected = -BCE().discriminator(real.mean((1, 2, 3)), latents[:, 0]).mean().item()
+    assert in_batches == pytest.approx(expected, rel=1e-5)

@@ -11,8 +11,8 @@ from anime_dcgan.model.base import Generator
 from anime_dcgan.run.runs import Weights, by_epoch, file_stem
 from anime_dcgan.sampling import image
 from anime_dcgan.sampling.latent import latents_of_seeds, noise_of_seeds
-from anime_dcgan.sampling.limits import check_grid, face_side
-from anime_dcgan.sampling.sample import sample_images
+from anime_dcgan.sampling.limits import check_grid
+from anime_dcgan.sampling.sample import image_side, sample_images
 from anime_dcgan.system.errors import UserError
 from anime_dcgan.system.files import write_atomically
 from anime_dcgan.system.reader import is_regular, open_regular
@@ -55,7 +55,7 @@ class Samples(Periodic):
 
     def check_size(self, generator: Generator) -> None:
         """Raise `UserError` for a grid that is too large; see `check_grid`."""
-        side = face_side(generator)
+        side = image_side(generator)
         check_grid("callbacks.samples.count", self.count, side, None, image.visible_scale(side))
 
     def act(self, trainer: Trainer, module: GAN) -> None:

@@ -1,0 +1,113 @@
+"""Activation checkpointing: Chen et al. 2016, arXiv 1604.06174.
+
+A part of a network that recomputes keeps its inputs only, and computes its activations again in the
+backward pass. The results are the same bit by bit: the second computation draws the same random
+numbers, and it works on the buffers of the first one, so that statistics of batch normalisation and
+the power iteration of spectral normalisation advance once.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, ExitStack, nullcontext
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.overrides import _get_current_function_mode_stack
+from torch.utils.checkpoint import checkpoint
+
+SEGMENT = 2  # activations of a `Stack` that are computed between two maps that are kept
+
+
+class Recomputable(nn.Module):
+    """A module that can compute its activations again instead of keeping them.
+
+    Attributes:
+        recomputes: True if it does so in training mode.
+    """
+
+    recomputes: bool = False
+
+    def keep_inputs(self, part: Callable[..., Tensor], *inputs: Any) -> Tensor:
+        """Return part(*inputs), a computation of this module that keeps these inputs only.
+
+        It must not change its inputs in place.
+        """
+        if not (self.recomputes and self.training and torch.is_grad_enabled()):
+            return part(*inputs)
+        return checkpoint(
+            part, *inputs, use_reentrant=False, context_fn=lambda: _contexts(self.modules())
+        )
+
+
+class Block(Recomputable):
+    """A module that keeps its inputs only, if it recomputes."""
+
+    def __call__(self, *inputs: Any) -> Tensor:
+        return self.keep_inputs(super().__call__, *inputs)
+
+
+class Stack(Recomputable, nn.Sequential):
+    """Layers one after the other that keep the maps after every second activation only."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        if not self.recomputes:
+            return super().forward(input)
+        for segment in _segments(self):
+            input = self.keep_inputs(nn.Sequential(*segment), input)
+        return input
+
+
+def set_recompute(network: nn.Module, recomputes: bool) -> None:
+    """Let all parts of a network that can do so recompute their activations, or keep them."""
+    for module in network.modules():
+        if isinstance(module, Recomputable):
+            module.recomputes = recomputes
+
+
+def _segments(layers: Iterable[nn.Module]) -> Iterator[list[nn.Module]]:
+    """Split layers after activations, which may change their inputs in place."""
+    segment: list[nn.Module] = []
+    activations = 0
+    for layer in layers:
+        segment.append(layer)
+        activations += isinstance(layer, nn.ReLU | nn.LeakyReLU)
+        if activations == SEGMENT:
+            yield segment
+            segment, activations = [], 0
+    if segment:
+        yield segment
+
+
+def _contexts(
+    modules: Iterable[nn.Module],
+) -> tuple[AbstractContextManager[object], AbstractContextManager[object]]:
+    """Return the contexts of the first computation and of those that repeat it."""
+    return nullcontext(), _AsBefore(modules)
+
+
+class _AsBefore(AbstractContextManager["_AsBefore"]):
+    """Compute with the present buffers, and with the functions that modes replace at present.
+
+    The buffers of the time of use are exchanged, not overwritten: the graph may refer to them.
+    """
+
+    def __init__(self, modules: Iterable[nn.Module]) -> None:
+        self._modes = _get_current_function_mode_stack()
+        self._buffers = [
+            (module._buffers, name, buffer.clone())
+            for module in modules
+            for name, buffer in module.named_buffers(recurse=False)
+        ]
+        self._undo = ExitStack()
+
+    def __enter__(self) -> "_AsBefore":
+        for owner, name, buffer in self._buffers:
+            self._undo.callback(owner.__setitem__, name, owner[name])
+            owner[name] = buffer.clone()
+        for mode in self._modes:
+            if mode not in _get_current_function_mode_stack():
+                self._undo.enter_context(mode)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._undo.close()

@@ -4,9 +4,13 @@ import json
 import re
 from pathlib import Path
 
+import pytest
 import torch
 
+from anime_dcgan.model import radford
+from anime_dcgan.model.freezing import freeze_layers
 from anime_dcgan.run.checkpoint import read
+from anime_dcgan.training.strategy import PlayerStrategy
 from tests.processes import TINY, run
 
 SETTINGS = (
@@ -64,3 +68,17 @@ def test_an_error_in_one_process_is_reported_once_and_ends_both(tmp_path: Path):
     assert errors == ["error: process 1: its disk is full"]
     failure = json.loads((tmp_path / "outputs/two/failure.json").read_text())
     assert "process 1: its disk is full" in failure.values()
+
+
+def test_statistics_that_do_not_change_are_not_averaged(monkeypatch: pytest.MonkeyPatch):
+    """The mean of equal numbers over three processes is not always that number."""
+    monkeypatch.setattr(torch.distributed, "all_reduce", lambda flat: flat.add_(1))
+    discriminator = radford.Discriminator(width=3, image_size=32)
+    freeze_layers(discriminator, 2)
+    discriminator(torch.rand(2, 3, 32, 32)).sum().backward()
+    before = {name: tensor.clone() for name, tensor in discriminator.named_buffers()}
+    PlayerStrategy().average(discriminator)
+    changed = {
+        name for name, tensor in discriminator.named_buffers() if (tensor != before[name]).any()
+    }
+    assert changed == {"layers.6.running_mean", "layers.6.running_var"}

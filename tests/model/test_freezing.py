@@ -13,6 +13,7 @@ from anime_dcgan.game.step import Game
 from anime_dcgan.model import biggan, dcgan, r3gan, radford, stylegan2
 from anime_dcgan.model.base import Discriminator
 from anime_dcgan.model.freezing import freeze_layers, frozen_tensors
+from anime_dcgan.model.recompute import set_recompute
 from anime_dcgan.system.errors import UserError
 
 NETWORKS = {
@@ -99,6 +100,23 @@ def test_measuring_the_duality_gap_keeps_the_layers_of_the_game_and_of_its_copie
     frozen = {id(each) for each in frozen_tensors(copied, 2)}
     state = copied.state_dict(keep_vars=True)
     assert {key for key in state if id(state[key]) in frozen} <= kept
+
+
+@pytest.mark.parametrize("name", ["radford", "biggan", "stylegan2"])
+def test_recomputed_activations_of_kept_layers_are_the_same(name: str):
+    states = []
+    for recomputes in (False, True):
+        torch.manual_seed(0)
+        discriminator = NETWORKS[name]()
+        freeze_layers(discriminator, 1)
+        set_recompute(discriminator, recomputes)
+        game = make_game(discriminator, name)
+        real = torch.rand(4, 3, 16, 16) * 2 - 1
+        for step in range(2):
+            game.discriminator_step(real, lambda count: torch.randn(count, 4), step)
+            game.generator_step(real, lambda count: torch.randn(count, 4), step)
+        states.append(tensors(discriminator) | tensors(game.generator))
+    assert all(torch.equal(states[0][key], value) for key, value in states[1].items())
 
 
 def test_more_layers_than_there_are_is_refused():

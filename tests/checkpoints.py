@@ -14,7 +14,7 @@ LATENT_DIM = 6
 
 def make_checkpoint(path: Path, seed: int = 0, image_size: int = 16, images: int = 1000) -> Path:
     """Write a checkpoint of the report's generator with random averaged and raw weights."""
-    settings = {"latent_dim": LATENT_DIM, "width": 4, "image_size": image_size}
+    settings: dict[str, Any] = {"latent_dim": LATENT_DIM, "width": 4, "image_size": image_size}
 
     def make() -> dcgan.Generator:
         generator = dcgan.Generator(**settings)

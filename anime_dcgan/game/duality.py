@@ -29,7 +29,8 @@ from jaxtyping import Float
 from torch import Tensor, nn, optim
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from anime_dcgan.game.step import DrawLatents, Game, microbatches
+from anime_dcgan.game.step import DrawLatents, Game, Labels, label_parts, microbatches
+from anime_dcgan.model.labels import with_labels
 from anime_dcgan.system.memory import scaled_batch
 
 MIN_BATCH = 16  # images on which the value is taken at a time: enough for batch normalisation
@@ -57,6 +58,8 @@ def duality_gap(
     draw_latents: DrawLatents,
     real: Float[Tensor, "_ ..."],
     step: int = 0,
+    labels: Sequence[Labels] | None = None,
+    real_labels: Labels = None,
 ) -> DualityGap:
     """Let a copy of each player respond to the other for as many steps as there are batches.
 
@@ -67,23 +70,29 @@ def duality_gap(
         draw_latents: returns the given number of latents, new ones at each call.
         real: samples on which the value is taken, not in `batches`.
         step: number of discriminator steps taken so far; the copy's steps follow them.
+        labels: labels of each batch; None if the networks take none.
+        real_labels: labels of `real`.
     """
     latents = draw_latents(len(real))
-    before = value(copy_game(game), real, latents)
+    before = value(copy_game(game), real, latents, real_labels)
+    parts = list(zip(batches, labels or [None] * len(batches), strict=True))
 
     response = _responding(game)
-    for index, batch in enumerate(batches):
-        response.discriminator_step(batch, draw_latents, step + index)
-    discriminator_gain = value(response, real, latents) - before
+    for index, (batch, some_labels) in enumerate(parts):
+        response.discriminator_step(batch, draw_latents, step + index, some_labels)
+    discriminator_gain = value(response, real, latents, real_labels) - before
 
     response = _responding(game)
-    for index, batch in enumerate(batches):
-        response.generator_step(batch, draw_latents, step + index)
-    return DualityGap(discriminator_gain, before - value(response, real, latents))
+    for index, (batch, some_labels) in enumerate(parts):
+        response.generator_step(batch, draw_latents, step + index, some_labels)
+    return DualityGap(discriminator_gain, before - value(response, real, latents, real_labels))
 
 
 def value(
-    game: Game, real: Float[Tensor, "_ ..."], latents: Float[Tensor, "_ latent_dim"]
+    game: Game,
+    real: Float[Tensor, "_ ..."],
+    latents: Float[Tensor, "_ latent_dim"],
+    labels: Labels = None,
 ) -> float:
     """Return M: the negated loss of the discriminator on these samples, without dropout.
 
@@ -95,16 +104,21 @@ def value(
         _evaluation_mode(network)
     devices = [real.device] if real.is_cuda else []
     size = scaled_batch(len(real), real.shape[-1], MIN_BATCH)
-    pairs = zip(
-        *(microbatches(each, math.ceil(len(real) / size)) for each in (real, latents)), strict=True
+    count = math.ceil(len(real) / size)
+    parts = zip(
+        microbatches(real, count),
+        microbatches(latents, count),
+        label_parts(labels, count),
+        strict=False,
     )
     total = 0.0
     with torch.no_grad(), game.precision(), torch.random.fork_rng(devices=devices):
         torch.manual_seed(0)
-        for (weight, some_real), (_, some_latents) in pairs:
-            some_real, fake = game.augment(some_real), game.augment(game.generator(some_latents))
-            real_logits = game.discriminator(some_real).float()
-            fake_logits = game.discriminator(fake).float()
+        for (weight, some_real), (_, some_latents), some_labels in parts:
+            some_real = game.augment(some_real)
+            fake = game.augment(game.generate(some_latents, some_labels))
+            discriminator = with_labels(game.discriminator, some_labels)
+            real_logits, fake_logits = discriminator(some_real).float(), discriminator(fake).float()
             total -= weight * game.loss.discriminator(real_logits, fake_logits).mean().item()
     return total
 

@@ -12,6 +12,7 @@ from torch.nn.utils.parametrize import is_parametrized
 from anime_dcgan.game.double_backward import input_gradient
 from anime_dcgan.game.lazy import check_lazy, due
 from anime_dcgan.model.base import Generator
+from anime_dcgan.model.labels import LabelEmbedding
 from anime_dcgan.system.errors import UserError
 
 
@@ -32,7 +33,10 @@ class GeneratorRegularizer(nn.Module):
         return self
 
     def penalty(
-        self, generator: nn.Module, latents: Float[Tensor, "n latent_dim"]
+        self,
+        generator: nn.Module,
+        latents: Float[Tensor, "n latent_dim"],
+        labels: Float[Tensor, "n classes"] | None = None,
     ) -> Float[Tensor, ""] | float:
         """Return the term added to the generator's mean cost, differentiable in its weights."""
         return 0.0
@@ -72,7 +76,10 @@ class Orthogonal(LazyPenalty):
         super().__init__(weight, interval)
 
     def penalty(
-        self, generator: nn.Module, latents: Float[Tensor, "n latent_dim"]
+        self,
+        generator: nn.Module,
+        latents: Float[Tensor, "n latent_dim"],
+        labels: Float[Tensor, "n classes"] | None = None,
     ) -> Float[Tensor, ""]:
         with torch.autocast(latents.device.type, enabled=False):
             terms = [_squares_off_diagonal(matrix) for matrix in _weights(generator)]
@@ -82,7 +89,7 @@ class Orthogonal(LazyPenalty):
 def _weights(network: nn.Module) -> Iterator[Float[Tensor, "outputs inputs"]]:
     """Yield the weight of each layer as a matrix, before any spectral normalisation."""
     for module in network.modules():
-        if isinstance(module, nn.Embedding):
+        if isinstance(module, LabelEmbedding):
             continue
         if is_parametrized(module, "weight"):
             weight = module.get_parameter("parametrizations.weight.original")
@@ -146,17 +153,23 @@ class PathLength(LazyPenalty):
         self.register_buffer("mean_length", torch.zeros(()))
 
     def penalty(
-        self, generator: nn.Module, latents: Float[Tensor, "n latent_dim"]
+        self,
+        generator: nn.Module,
+        latents: Float[Tensor, "n latent_dim"],
+        labels: Float[Tensor, "n classes"] | None = None,
     ) -> Float[Tensor, ""]:
         assert isinstance(generator, Generator)
         count = max(1, round(self.batch_fraction * len(latents)))
-        lengths = path_lengths(generator, latents[:count])
+        some_labels = None if labels is None else labels[:count]
+        lengths = path_lengths(generator, latents[:count], some_labels)
         self.mean_length.lerp_(lengths.detach().mean(), 1 - self.decay)
         return self.weight * (lengths - self.mean_length.clone()).square().mean()
 
 
 def path_lengths(
-    generator: Generator, latents: Float[Tensor, "n latent_dim"]
+    generator: Generator,
+    latents: Float[Tensor, "n latent_dim"],
+    labels: Float[Tensor, "n classes"] | None = None,
 ) -> Float[Tensor, " n"]:
     """Return |J^T y| of each image, in float32, differentiable in the weights."""
 
@@ -167,5 +180,5 @@ def path_lengths(
         return (images * directions).sum((1, 2, 3))
 
     with torch.autocast(latents.device.type, enabled=False):
-        gradient = input_gradient(projections, generator.styles(latents))
+        gradient = input_gradient(projections, generator.styles(latents, labels))
     return (gradient.square().sum(2).mean(1) + 1e-12).sqrt()  # sqrt is not differentiable at 0

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from anime_dcgan.game.augment import Augment
 from anime_dcgan.game.loss import AdversarialLoss
 from anime_dcgan.game.regularizer import Regularizer
+from anime_dcgan.model.labels import with_labels
 
 
 class DiscriminatorCost(NamedTuple):
@@ -35,8 +36,10 @@ def discriminator_cost(
     augment: Augment,
     real: Float[Tensor, "n ..."],
     fake: Float[Tensor, "n ..."],
+    labels: Float[Tensor, "n classes"] | None = None,
 ) -> DiscriminatorCost:
-    """Return the discriminator's cost on equally many real and fake samples."""
+    """Return the discriminator's cost on equally many real and fake samples of the same labels."""
+    discriminator = with_labels(discriminator, labels)
     real, fake = augment(real), augment(fake)
     evaluated = regularizer.logits_and_penalty(discriminator, real, fake)
     real_logits, fake_logits = evaluated.real_logits.float(), evaluated.fake_logits.float()
@@ -53,11 +56,14 @@ def generator_cost(
     augment: Augment,
     real: Float[Tensor, "m ..."],
     fake: Float[Tensor, "n ..."],
+    labels: Float[Tensor, "n classes"] | None = None,
 ) -> Float[Tensor, ""]:
-    """Return the generator's mean cost on these fakes.
+    """Return the generator's mean cost on these fakes, which have these labels.
 
-    A relativistic loss compares them with `real`, of the same size; other losses ignore `real`.
+    A relativistic loss compares them with `real`, of the same size and labels; other losses ignore
+    `real`.
     """
+    discriminator = with_labels(discriminator, labels)
     fake_logits = discriminator(augment(fake)).float()
     if not loss.relativistic:
         return loss.generator(fake_logits).mean()

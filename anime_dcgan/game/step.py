@@ -8,10 +8,10 @@ gradient of the mean over the batch is the sum of the microbatches' mean gradien
 the microbatch's share of the batch.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
-from itertools import cycle
+from itertools import cycle, repeat
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import torch
@@ -45,6 +45,10 @@ class Microbatch(NamedTuple):
 
     weight: float
     samples: Float[Tensor, "n ..."]
+
+
+Labels = Float[Tensor, "n classes"] | None
+"""Labels of a batch (see `model.labels`); None if the networks take none."""
 
 
 def microbatches(batch: Float[Tensor, "n ..."], count: int) -> list[Microbatch]:
@@ -81,13 +85,19 @@ class Game:
     generator_regularizer: GeneratorRegularizer = field(default_factory=GeneratorRegularizer)
 
     def discriminator_step(
-        self, real: Float[Tensor, "n ..."], draw_latents: DrawLatents, step: int
+        self,
+        real: Float[Tensor, "n ..."],
+        draw_latents: DrawLatents,
+        step: int,
+        labels: Labels = None,
     ) -> tuple[Metrics, Float[Tensor, " n"]]:
         """Update the discriminator once; the generator is not changed.
 
         Parameters:
             real: batch of real samples; as many fake ones are generated.
             step: index of this discriminator step, from 0; lazy regularizers depend on it.
+            labels: labels of the real samples, which the fake ones have too; None if the networks
+                take none.
 
         Returns:
             Means over the batch by name, and the logits of the real samples.
@@ -97,13 +107,24 @@ class Game:
         regularizer = self.regularizer.at(step)
         self.discriminator_optimizer.zero_grad()
         latents = microbatches(draw_latents(len(real)), self.accumulate)
-        pairs = zip(microbatches(real, self.accumulate), latents, strict=True)
-        for (weight, some_real), (_, some_latents) in pairs:
+        parts = zip(
+            microbatches(real, self.accumulate),
+            latents,
+            label_parts(labels, self.accumulate),
+            strict=False,
+        )
+        for (weight, some_real), (_, some_latents), some_labels in parts:
             with self.precision():
                 with torch.no_grad():
-                    fake = self.generator(some_latents)
+                    fake = self.generate(some_latents, some_labels)
                 cost = discriminator_cost(
-                    self.discriminator, self.loss, regularizer, self.augment, some_real, fake
+                    self.discriminator,
+                    self.loss,
+                    regularizer,
+                    self.augment,
+                    some_real,
+                    fake,
+                    some_labels,
                 )
             self.backward(weight * (cost.loss + cost.penalty))
             means.append((weight, _discriminator_metrics(self.loss, cost)))
@@ -116,7 +137,11 @@ class Game:
         return _batch_means(means) | norm, torch.cat(real_logits)
 
     def generator_step(
-        self, real: Float[Tensor, "n ..."], draw_latents: DrawLatents, step: int = 0
+        self,
+        real: Float[Tensor, "n ..."],
+        draw_latents: DrawLatents,
+        step: int = 0,
+        labels: Labels = None,
     ) -> Metrics:
         """Update the generator once; the discriminator is not changed.
 
@@ -124,6 +149,7 @@ class Game:
             real: batch of real samples; it sets the number of fakes, and a relativistic loss
                 compares the fakes with it.
             step: index of this generator step, from 0; lazy regularizers depend on it.
+            labels: labels of the real samples, which are repeated for the fakes.
 
         Returns:
             Means over the batch by name.
@@ -133,15 +159,20 @@ class Game:
         self.generator_optimizer.zero_grad()
         latents = draw_latents(round(self.fakes_per_real * len(real)))
         reals = cycle(microbatches(real, self.accumulate))
-        pairs = zip(microbatches(latents, self.accumulate), reals, strict=False)  # endless
+        parts = zip(
+            microbatches(latents, self.accumulate),
+            reals,
+            label_parts(_repeat(labels, len(latents)), self.accumulate),
+            strict=False,
+        )
         with _frozen(self.discriminator):
-            for (weight, some_latents), (_, some_real) in pairs:
+            for (weight, some_latents), (_, some_real), some_labels in parts:
                 with self.precision():
-                    fake = self.generator(some_latents)
+                    fake = self.generate(some_latents, some_labels)
                     cost = generator_cost(
-                        self.discriminator, self.loss, self.augment, some_real, fake
+                        self.discriminator, self.loss, self.augment, some_real, fake, some_labels
                     )
-                    penalty = regularizer.penalty(self.generator, some_latents)
+                    penalty = regularizer.penalty(self.generator, some_latents, some_labels)
                 self.backward(weight * (cost + penalty))
                 means.append((weight, _generator_metrics(cost, penalty)))
         if self.average is not None:
@@ -150,6 +181,12 @@ class Game:
         self.generator_optimizer.step()
         return _batch_means(means) | norm
 
+    def generate(
+        self, latents: Float[Tensor, "n latent_dim"], labels: Labels
+    ) -> Float[Tensor, "n ..."]:
+        """Return the generator's samples of these latents and labels."""
+        return self.generator(latents) if labels is None else self.generator(latents, labels=labels)
+
     def _clip_gradient(self, player: str) -> Metrics:
         """Clip the player's gradient; return its norm before clipping."""
         if self.clip_gradient_norm is None:
@@ -157,6 +194,16 @@ class Game:
         network: nn.Module = getattr(self, player)
         norm = clip_grad_norm_(network.parameters(), self.clip_gradient_norm)
         return {f"gradient_norm/{player}": norm.detach()}
+
+
+def label_parts(labels: Labels, count: int) -> Iterable[Labels]:
+    """Yield the labels of each microbatch: None endlessly if there are none."""
+    return repeat(None) if labels is None else labels.chunk(count)
+
+
+def _repeat(labels: Labels, count: int) -> Labels:
+    """Return `count` labels, which begin again after the last one."""
+    return None if labels is None else labels.repeat(-(-count // len(labels)), 1)[:count]
 
 
 @contextmanager

@@ -1,9 +1,12 @@
-"""BigGAN: Brock, Donahue & Simonyan 2019, arXiv 1809.11096, without classes.
+"""BigGAN: Brock, Donahue & Simonyan 2019, arXiv 1809.11096.
 
 Residual networks with self-attention and spectral normalisation. Each block of the generator has
-a chunk of the latent of its own, which conditions its batch normalisation. Images are NCHW in
+a chunk of the latent of its own, which conditions its batch normalisation together with the
+embedding of the label, if there is one. Images are NCHW in
 [-1, 1]; the number of blocks follows the image size.
 """
+
+from collections.abc import Sequence
 
 import torch
 from jaxtyping import Float
@@ -96,7 +99,8 @@ class Generator(base.Generator):
     """Linear layer to 4x4, residual blocks that double the size, batch normalisation, tanh.
 
     The latent is split into equal chunks: the first enters the linear layer, and each other one
-    the conditional batch normalisation of its block. The chunks are the styles of an image.
+    the conditional batch normalisation of its block. The chunks are the styles of an image; the
+    embedding of a label is concatenated with each.
 
     Parameters:
         latent_dim: divisible by the number of blocks + 1.
@@ -115,16 +119,18 @@ class Generator(base.Generator):
         image_size: int = 64,
         attention: int | None = None,
         spectral_norm: bool = True,
+        labels: Sequence[str] = (),
     ) -> None:
-        super().__init__(latent_dim)
+        super().__init__(latent_dim, labels)
         base.check_width("generator", width)
         sizes = doubled_sizes("biggan", image_size)
         attention = _place_of_attention(attention, image_size)
         self.chunk_dim = _chunk_dim(latent_dim, len(sizes))
         channels = [_channels(width, size, image_size) for size in sizes]
         self.project = nn.Linear(self.chunk_dim, 4 * 4 * channels[0])
+        condition_dim = self.chunk_dim + self.embedding_dim
         self.blocks = nn.ModuleList(
-            DoublingBlock(channels[stage], channels[stage + 1], self.chunk_dim)
+            DoublingBlock(channels[stage], channels[stage + 1], condition_dim)
             for stage in range(len(sizes) - 1)
         )
         self.attend = nn.ModuleList(map(_attend, sizes, [attention] * len(sizes), channels))
@@ -134,30 +140,30 @@ class Generator(base.Generator):
         if spectral_norm:
             normalise_spectrally(self)
 
-    def forward(self, latents: Float[Tensor, "n latent_dim"]) -> Float[Tensor, "n 3 h w"]:
-        """Return images in [-1, 1]."""
-        return self.synthesise(self.styles(latents))
-
-    def styles(self, latents: Float[Tensor, "n latent_dim"]) -> Float[Tensor, "n chunks chunk_dim"]:
+    def styles(
+        self,
+        latents: Float[Tensor, "n latent_dim"],
+        labels: Float[Tensor, "n classes"] | None = None,
+    ) -> Float[Tensor, "n chunks d"]:
         """Return the chunks of the latents: that of the linear layer, then one per block."""
-        return latents.unflatten(1, (-1, self.chunk_dim))
+        return self.with_embedding(latents.unflatten(1, (-1, self.chunk_dim)), labels)
 
     def synthesise(
         self,
-        styles: Float[Tensor, "n chunks chunk_dim"],
+        styles: Float[Tensor, "n chunks d"],
         noise: Float[Tensor, "n noise_dim"] | None = None,
     ) -> Float[Tensor, "n 3 h w"]:
         """Return images in [-1, 1]."""
-        first, *conditions = styles.unbind(1)  # the embedding of a label would join each condition
-        x = self.project(first).unflatten(1, (4, 4, -1)).permute(0, 3, 1, 2)
+        first, *conditions = styles.unbind(1)
+        x = self.project(first[:, : self.chunk_dim]).unflatten(1, (4, 4, -1)).permute(0, 3, 1, 2)
         x = self.attend[0](x)
         for block, attend, condition in zip(self.blocks, self.attend[1:], conditions, strict=True):
             x = attend(block(x, condition))
         return torch.tanh(self.to_rgb(self.normalise(x).relu_()))
 
     def truncate(
-        self, styles: Float[Tensor, "n chunks chunk_dim"], truncation: float
-    ) -> Float[Tensor, "n chunks chunk_dim"]:
+        self, styles: Float[Tensor, "n chunks d"], truncation: float
+    ) -> Float[Tensor, "n chunks d"]:
         """Return latents from a normal distribution that ends at +-2, times `truncation`.
 
         Section 3.1 of the paper draws values outside of [-2, 2] again. Here each standard normal
@@ -168,8 +174,10 @@ class Generator(base.Generator):
         if truncation == 1:
             return styles
         low, high = torch.special.ndtr(torch.tensor([-CUT, CUT], dtype=torch.double)).tolist()
-        rank = low + (high - low) * torch.special.ndtr(styles.double())
-        return truncation * torch.special.ndtri(rank).to(styles.dtype)
+        chunks, embedding = self.without_embedding(styles)
+        rank = low + (high - low) * torch.special.ndtr(chunks.double())
+        truncated = truncation * torch.special.ndtri(rank).to(styles.dtype)
+        return torch.cat([truncated, embedding], dim=-1)
 
 
 def _chunk_dim(latent_dim: int, chunks: int) -> int:
@@ -225,6 +233,7 @@ class Discriminator(base.Discriminator):
         image_size: int = 64,
         attention: int | None = None,
         spectral_norm: bool = True,
+        labels: Sequence[str] = (),
     ) -> None:
         super().__init__()
         base.check_width("discriminator", width)
@@ -240,6 +249,7 @@ class Discriminator(base.Discriminator):
         layers += [ResidualBlock(channels[-2], channels[-1], halve=False), nn.ReLU(inplace=True)]
         self.layers = nn.Sequential(*layers)
         self.to_logit = nn.Linear(channels[-1], 1)
+        self.label_vectors = nn.Linear(len(labels), channels[-1], bias=False) if labels else None
         self.apply(_initialise)
         if spectral_norm:
             normalise_spectrally(self)
@@ -254,6 +264,9 @@ class Discriminator(base.Discriminator):
                 layers[-1].append(layer)
         return layers
 
-    def forward(self, images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, " n"]:
+    def forward(
+        self, images: Float[Tensor, "n 3 h w"], labels: Float[Tensor, "n classes"] | None = None
+    ) -> Float[Tensor, " n"]:
         """Return raw logits; higher means more real."""
-        return self.to_logit(self.layers(images).sum((2, 3))).squeeze(1)
+        features = self.layers(images).sum((2, 3))
+        return self.add_label_logits(self.to_logit(features).squeeze(1), features, labels)

@@ -4,6 +4,8 @@ Glorot-uniform kernels (Glorot & Bengio 2010), zero biases and "same" padding ar
 Keras, which the report used. Images are NCHW in [-1, 1]; their size is any multiple of 4.
 """
 
+from collections.abc import Sequence
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -20,8 +22,8 @@ LEAK = 0.2  # negative slope of every LeakyReLU
 def _keras_initialisation(module: nn.Module) -> None:
     if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
         nn.init.xavier_uniform_(module.weight)
-        assert module.bias is not None
-        nn.init.zeros_(module.bias)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
 
 
 def _quarter(image_size: int) -> int:
@@ -39,20 +41,30 @@ class Generator(Recomputable, base.Generator):
     The transposed convolutions have `width` channels, the first map twice as many.
     """
 
-    def __init__(self, latent_dim: int = 100, width: int = 128, image_size: int = 64) -> None:
-        super().__init__(latent_dim)
+    def __init__(
+        self,
+        latent_dim: int = 100,
+        width: int = 128,
+        image_size: int = 64,
+        labels: Sequence[str] = (),
+    ) -> None:
+        super().__init__(latent_dim, labels)
         base.check_width("generator", width)
         self.first_map = (_quarter(image_size), _quarter(image_size), 2 * width)  # h, w, c
         height, w, channels = self.first_map
-        self.project = nn.Linear(latent_dim, height * w * channels)
+        self.project = nn.Linear(latent_dim + self.embedding_dim, height * w * channels)
         self.upsample_1 = Upsample(2 * width, width)
         self.upsample_2 = Upsample(width, width)
         self.to_rgb = SubpixelConv(width, 3, 7)
         self.apply(_keras_initialisation)
 
-    def forward(self, latents: Float[Tensor, "n latent_dim"]) -> Float[Tensor, "n 3 h w"]:
+    def synthesise(
+        self,
+        styles: Float[Tensor, "n 1 d"],
+        noise: Float[Tensor, "n noise_dim"] | None = None,
+    ) -> Float[Tensor, "n 3 h w"]:
         """Return images in [-1, 1]."""
-        x = leaky_relu_(self.project(latents), LEAK)
+        x = leaky_relu_(self.project(styles.squeeze(1)), LEAK)
         x = x.unflatten(1, self.first_map).permute(0, 3, 1, 2)  # Keras' h, w, c: channels_last
         return self.keep_inputs(self._draw, x)
 
@@ -86,9 +98,11 @@ class Discriminator(base.Discriminator):
         dropout: float = 0.4,
         image_size: int = 64,
         spectral_norm: bool = False,
+        labels: Sequence[str] = (),
     ) -> None:
         super().__init__()
         base.check_width("discriminator", width)
+        features = _quarter(image_size) ** 2 * width
         self.layers = Stack(
             nn.Conv2d(3, width, 3, padding=1),
             nn.LeakyReLU(LEAK, inplace=True),
@@ -98,8 +112,9 @@ class Discriminator(base.Discriminator):
             nn.LeakyReLU(LEAK, inplace=True),
             nn.Flatten(),
             nn.Dropout(1 - (1 - dropout) ** 2),  # equals two independent masks in a row
-            nn.Linear(_quarter(image_size) ** 2 * width, 1),
+            nn.Linear(features, 1),
         )
+        self.label_vectors = nn.Linear(len(labels), features, bias=False) if labels else None
         self.apply(_keras_initialisation)
         if spectral_norm:
             normalise_spectrally(self)
@@ -108,6 +123,9 @@ class Discriminator(base.Discriminator):
         """Return the convolutions."""
         return [[layer] for layer in self.layers if isinstance(layer, nn.Conv2d)]
 
-    def forward(self, images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, " n"]:
+    def forward(
+        self, images: Float[Tensor, "n 3 h w"], labels: Float[Tensor, "n classes"] | None = None
+    ) -> Float[Tensor, " n"]:
         """Return raw logits; higher means more real."""
-        return self.layers(images).squeeze(1)
+        features = self.layers[:-1](images)
+        return self.add_label_logits(self.layers[-1](features).squeeze(1), features, labels)

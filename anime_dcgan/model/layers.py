@@ -135,7 +135,7 @@ class EqualisedLinear(nn.Linear):
     than the weights.
 
     Parameters:
-        bias: initial value of the outputs' bias.
+        bias: initial value of the outputs' bias; None omits it.
         rate: multiplier of the learning rate of weights and biases.
         gain: factor of the outputs, for instance of an activation that follows.
     """
@@ -144,18 +144,20 @@ class EqualisedLinear(nn.Linear):
         self,
         in_features: int,
         out_features: int,
-        bias: float = 0.0,
+        bias: float | None = 0.0,
         rate: float = 1.0,
         gain: float = 1.0,
     ) -> None:
-        super().__init__(in_features, out_features)
+        super().__init__(in_features, out_features, bias=bias is not None)
         nn.init.normal_(self.weight, std=1 / rate)
-        nn.init.constant_(self.bias, bias / rate)
+        if bias is not None:
+            nn.init.constant_(self.bias, bias / rate)
         self.weight_scale = gain * rate / math.sqrt(in_features)
         self.bias_scale = gain * rate
 
     def forward(self, input: Float[Tensor, "n c"]) -> Float[Tensor, "n d"]:
-        return linear(self.weight_scale * input, self.weight, self.bias_scale * self.bias)
+        bias = None if self.bias is None else self.bias_scale * self.bias
+        return linear(self.weight_scale * input, self.weight, bias)
 
 
 class EqualisedConv(nn.Conv2d):

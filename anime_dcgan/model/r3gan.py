@@ -6,6 +6,7 @@ initialisation, arXiv 1901.09321). Images are NCHW, and no tanh bounds those of 
 """
 
 import math
+from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
@@ -116,8 +117,6 @@ def change_channels(before: int, after: int) -> list[nn.Module]:
 class Generator(base.Generator):
     """A learned 4x4 basis scaled by the latent, then stages of blocks that double the size.
 
-    A label's embedding would be concatenated with the latent.
-
     Parameters:
         width: channels of the stages up to `narrow_above` px; each larger stage has half as many as
             the one before. The paper has 768 and 32 px for faces of 64 px.
@@ -133,11 +132,12 @@ class Generator(base.Generator):
         group_size: int = 16,
         blocks: int = 2,
         image_size: int = 64,
+        labels: Sequence[str] = (),
     ) -> None:
-        super().__init__(latent_dim)
+        super().__init__(latent_dim, labels)
         channels = stage_channels(image_size, width, narrow_above, group_size)
         depth = check_blocks(blocks) * len(channels)
-        self.project = nn.Linear(latent_dim, width, bias=False)
+        self.project = nn.Linear(latent_dim + self.embedding_dim, width, bias=False)
         initialise(self.project.weight)
         self.basis = nn.Parameter(torch.empty(width, FIRST_SIZE, FIRST_SIZE).normal_())
         layers: list[nn.Module] = [Stage(channels[0], group_size, blocks, depth)]
@@ -147,9 +147,13 @@ class Generator(base.Generator):
         self.layers = nn.Sequential(*layers)
         self.to_rgb = pointwise(channels[-1], 3)
 
-    def forward(self, latents: Float[Tensor, "n latent_dim"]) -> Float[Tensor, "n 3 h w"]:
+    def synthesise(
+        self,
+        styles: Float[Tensor, "n 1 d"],
+        noise: Float[Tensor, "n noise_dim"] | None = None,
+    ) -> Float[Tensor, "n 3 h w"]:
         """Return images, in [-1, 1] as far as the generator has learned it."""
-        weights = self.project(latents)
+        weights = self.project(styles.squeeze(1))
         return self.to_rgb(self.layers(weights[:, :, None, None] * self.basis))
 
 
@@ -166,6 +170,7 @@ class Discriminator(base.Discriminator):
         group_size: int = 16,
         blocks: int = 2,
         image_size: int = 64,
+        labels: Sequence[str] = (),
     ) -> None:
         super().__init__()
         channels = stage_channels(image_size, width, narrow_above, group_size)[::-1]
@@ -180,6 +185,9 @@ class Discriminator(base.Discriminator):
         initialise(self.basis)
         self.to_logit = nn.Linear(width, 1, bias=False)
         initialise(self.to_logit.weight)
+        self.label_vectors = nn.Linear(len(labels), width, bias=False) if labels else None
+        if self.label_vectors is not None:
+            nn.init.normal_(self.label_vectors.weight, 0.0, 1 / math.sqrt(width))
 
     def layers_from_image(self) -> list[list[nn.Module]]:
         """Return the stages, each with the 1x1 convolution before it."""
@@ -193,10 +201,13 @@ class Discriminator(base.Discriminator):
                 before = []
         return layers
 
-    def forward(self, images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, " n"]:
+    def forward(
+        self, images: Float[Tensor, "n 3 h w"], labels: Float[Tensor, "n classes"] | None = None
+    ) -> Float[Tensor, " n"]:
         """Return raw logits; higher means more real."""
         maps = self.layers(self.from_rgb(images))
-        return self.to_logit((maps * self.basis).sum((2, 3))).squeeze(1)
+        features = (maps * self.basis).sum((2, 3))
+        return self.add_label_logits(self.to_logit(features).squeeze(1), features, labels)
 
 
 def check_blocks(blocks: int) -> int:

@@ -4,6 +4,7 @@ Strided (transposed) 4x4 convolutions and batch normalisation throughout, weight
 N(0, 0.02). Images are NCHW in [-1, 1]; the number of doublings follows the image size.
 """
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
@@ -36,11 +37,17 @@ def _channels(width: int, image_size: int) -> list[int]:
 class Generator(base.Generator):
     """Projection to 4x4, then transposed convolutions up to the image size; ReLU, final tanh."""
 
-    def __init__(self, latent_dim: int = 100, width: int = 64, image_size: int = 64) -> None:
-        super().__init__(latent_dim)
+    def __init__(
+        self,
+        latent_dim: int = 100,
+        width: int = 64,
+        image_size: int = 64,
+        labels: Sequence[str] = (),
+    ) -> None:
+        super().__init__(latent_dim, labels)
         base.check_width("generator", width)
         channels = _channels(width, image_size)[::-1]
-        self.project = nn.Linear(latent_dim, 4 * 4 * channels[0], bias=False)
+        self.project = nn.Linear(latent_dim + self.embedding_dim, 16 * channels[0], bias=False)
         self.normalise = nn.BatchNorm2d(channels[0])
         stages: list[nn.Module] = []
         for before, after in pairwise(channels):
@@ -53,9 +60,13 @@ class Generator(base.Generator):
         self.to_rgb = nn.ConvTranspose2d(channels[-1], 3, 4, stride=2, padding=1, bias=False)
         self.apply(_radford_initialisation)
 
-    def forward(self, latents: Float[Tensor, "n latent_dim"]) -> Float[Tensor, "n 3 h w"]:
+    def synthesise(
+        self,
+        styles: Float[Tensor, "n 1 d"],
+        noise: Float[Tensor, "n noise_dim"] | None = None,
+    ) -> Float[Tensor, "n 3 h w"]:
         """Return images in [-1, 1]."""
-        x = self.project(latents).unflatten(1, (4, 4, -1)).permute(0, 3, 1, 2)
+        x = self.project(styles.squeeze(1)).unflatten(1, (4, 4, -1)).permute(0, 3, 1, 2)
         x = torch.relu(self.normalise(x))
         return torch.tanh(self.to_rgb(self.stages(x)))
 
@@ -79,6 +90,7 @@ class Discriminator(base.Discriminator):
         image_size: int = 64,
         spectral_norm: bool = False,
         minibatch_std: int = 0,
+        labels: Sequence[str] = (),
     ) -> None:
         super().__init__()
         base.check_width("discriminator", width)
@@ -106,6 +118,8 @@ class Discriminator(base.Discriminator):
             ]
         self.layers = Stack(*layers)
         self.to_logit = nn.Conv2d(channels[-1], 1, 4, bias=False)
+        features = 4 * 4 * channels[-1]
+        self.label_vectors = nn.Linear(len(labels), features, bias=False) if labels else None
         self.apply(_radford_initialisation)
         if spectral_norm:
             normalise_spectrally(self)
@@ -122,6 +136,9 @@ class Discriminator(base.Discriminator):
                 break
         return layers
 
-    def forward(self, images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, " n"]:
+    def forward(
+        self, images: Float[Tensor, "n 3 h w"], labels: Float[Tensor, "n classes"] | None = None
+    ) -> Float[Tensor, " n"]:
         """Return raw logits; higher means more real."""
-        return self.to_logit(self.layers(images)).flatten()
+        maps = self.layers(images)
+        return self.add_label_logits(self.to_logit(maps).flatten(), maps.flatten(1), labels)

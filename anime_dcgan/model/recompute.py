@@ -49,6 +49,13 @@ class Block(Recomputable):
 class Stack(Recomputable, nn.Sequential):
     """Layers one after the other that keep the maps after every second activation only."""
 
+    def __getitem__(self, index: Any) -> Any:
+        part = super().__getitem__(index)
+        if isinstance(part, Stack):
+            part.recomputes = self.recomputes
+            part.training = self.training
+        return part
+
     def forward(self, input: Tensor) -> Tensor:
         if not self.recomputes:
             return super().forward(input)

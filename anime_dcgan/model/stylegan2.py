@@ -46,11 +46,14 @@ def _channels(player: str, width: int, channel_base: int, image_size: int) -> li
 class Mapping(nn.Sequential):
     """Map latents to styles by linear layers and leaky ReLUs at a hundredth of the learning rate.
 
-    The latents are divided by their root mean square first. It is computed in float32.
+    The latents, and the embedding of a label that may follow them, are each divided by their root
+    mean square first. It is computed in float32.
     """
 
-    def __init__(self, latent_dim: int, style_dim: int, layers: int) -> None:
-        widths = [latent_dim, *[style_dim] * layers]
+    def __init__(
+        self, latent_dim: int, style_dim: int, layers: int, embedding_dim: int = 0
+    ) -> None:
+        widths = [latent_dim + embedding_dim, *[style_dim] * layers]
         stack: list[nn.Module] = []
         for before, after in pairwise(widths):
             stack += [
@@ -58,11 +61,18 @@ class Mapping(nn.Sequential):
                 nn.LeakyReLU(LEAK, inplace=True),
             ]
         super().__init__(*stack)
+        self.parts = [latent_dim, embedding_dim]
 
-    def forward(self, input: Float[Tensor, "n latent_dim"]) -> Float[Tensor, "n style_dim"]:
+    def forward(self, input: Float[Tensor, "n d"]) -> Float[Tensor, "n style_dim"]:
         with torch.autocast(input.device.type, enabled=False):
-            mean_square = input.square().mean(1, keepdim=True)
-            return super().forward(input * (mean_square + 1e-8).rsqrt())
+            parts = input.split(self.parts, dim=1)
+            return super().forward(torch.cat([_normalise(part) for part in parts], dim=1))
+
+
+def _normalise(vectors: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
+    if vectors.shape[1] == 0:
+        return vectors
+    return vectors * (vectors.square().mean(1, keepdim=True) + 1e-8).rsqrt()
 
 
 class StyledConv(Block):
@@ -177,13 +187,14 @@ class Generator(base.Generator):
         mixing: float = 0.9,
         noise: bool = True,
         image_size: int = 64,
+        labels: Sequence[str] = (),
     ) -> None:
-        super().__init__(latent_dim)
+        super().__init__(latent_dim, labels)
         channels = _channels("generator", width, channel_base, image_size)
         _check_settings(style_dim, mapping_layers, mixing)
         self.mixing = mixing
         self.style_layers = 2 * len(channels)
-        self.mapping = Mapping(latent_dim, style_dim, mapping_layers)
+        self.mapping = Mapping(latent_dim, style_dim, mapping_layers, self.embedding_dim)
         self.register_buffer("mean_style", torch.zeros(style_dim))
         self.constant = nn.Parameter(torch.randn(1, channels[0], 4, 4))
         convolutions = [StyledConv(channels[0], channels[0], style_dim, noise=noise)]
@@ -199,21 +210,15 @@ class Generator(base.Generator):
         self.noise_sizes = sizes[:1] + [size for size in sizes[1:] for _ in range(2)]
         self.noise_dim = sum(size**2 for size in self.noise_sizes) if noise else 0
 
-    def forward(
+    def styles(
         self,
         latents: Float[Tensor, "n latent_dim"],
-        noise: Float[Tensor, "n noise_dim"] | None = None,
-    ) -> Float[Tensor, "n 3 h w"]:
-        """Return images, whose values are not bounded."""
-        return self.synthesise(self.styles(latents), noise)
-
-    def styles(
-        self, latents: Float[Tensor, "n latent_dim"]
+        labels: Float[Tensor, "n classes"] | None = None,
     ) -> Float[Tensor, "n style_layers style_dim"]:
         """Return a style for each layer: the same one, unless styles are mixed in training mode."""
         if not self.training:
-            return self._for_all_layers(self.mapping(latents))
-        style, other = self._training_styles(latents)
+            return self._for_all_layers(self.mapping(self.with_embedding(latents, labels)))
+        style, other = self._training_styles(latents, labels)
         self._update_mean(style.detach())
         return self._for_all_layers(style) if other is None else self._mix(style, other)
 
@@ -222,7 +227,10 @@ class Generator(base.Generator):
         styles: Float[Tensor, "n style_layers style_dim"],
         noise: Float[Tensor, "n noise_dim"] | None = None,
     ) -> Float[Tensor, "n 3 h w"]:
-        """Return images; the first style is that of 4 px, and two follow for each doubling."""
+        """Return images, whose values are not bounded.
+
+        The first style is that of 4 px, and two follow for each doubling.
+        """
         noises = self._split(self._default_noise(styles) if noise is None else noise)
         maps = self.constant.expand(len(styles), -1, -1, -1)
         images = None
@@ -252,12 +260,16 @@ class Generator(base.Generator):
         return torch.lerp(self.mean_style.expand_as(styles), styles, truncation)
 
     def _training_styles(
-        self, latents: Float[Tensor, "n latent_dim"]
+        self,
+        latents: Float[Tensor, "n latent_dim"],
+        labels: Float[Tensor, "n classes"] | None,
     ) -> tuple[Float[Tensor, "n style_dim"], Float[Tensor, "n style_dim"] | None]:
         """Return the styles of these latents, and those of others if styles are mixed."""
         if not self.mixing:
-            return self.mapping(latents), None
-        style, other = self.mapping(torch.cat([latents, torch.randn_like(latents)])).chunk(2)
+            return self.mapping(self.with_embedding(latents, labels)), None
+        both = torch.cat([latents, torch.randn_like(latents)])
+        both = self.with_embedding(both, None if labels is None else labels.repeat(2, 1))
+        style, other = self.mapping(both).chunk(2)
         return style, other
 
     @torch.no_grad()
@@ -347,6 +359,7 @@ class Discriminator(base.Discriminator):
         channel_base: int = 16384,
         image_size: int = 64,
         start_size: int | None = None,
+        labels: Sequence[str] = (),
     ) -> None:
         super().__init__()
         channels = _channels("discriminator", width, channel_base, image_size)
@@ -363,18 +376,21 @@ class Discriminator(base.Discriminator):
         self.convolution = EqualisedConv(last + 1, last, 3, padding=1, gain=GAIN)
         self.dense = EqualisedLinear(4 * 4 * last, last, gain=GAIN)
         self.to_logit = EqualisedLinear(last, 1)
+        self.label_vectors = _label_vectors(len(labels), last) if labels else None
 
     def layers_from_image(self) -> list[list[nn.Module]]:
         """Return the residual blocks, each with the convolution by which its images enter."""
         pairs = zip_longest(reversed(self.from_rgb), reversed(self.blocks))
         return [[module for module in pair if module is not None] for pair in pairs]
 
-    def forward(self, images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, " n"]:
+    def forward(
+        self, images: Float[Tensor, "n 3 h w"], labels: Float[Tensor, "n classes"] | None = None
+    ) -> Float[Tensor, " n"]:
         """Return raw logits; higher means more real."""
         maps = self.compare(self._reduce(self.growth.shrink(images)))
         maps = F.leaky_relu(self.convolution(maps), LEAK, inplace=True)
         features = F.leaky_relu(self.dense(maps.flatten(1)), LEAK, inplace=True)
-        return self.to_logit(features).squeeze(1)
+        return self.add_label_logits(self.to_logit(features).squeeze(1), features, labels)
 
     def _reduce(self, images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n c 4 4"]:
         """Return the maps at 4 px of images of the present size."""
@@ -390,3 +406,8 @@ class Discriminator(base.Discriminator):
     def _enter(self, images: Float[Tensor, "n 3 h w"], stage: int) -> Float[Tensor, "n c h w"]:
         from_rgb = self.from_rgb[stage - len(self.blocks) - 1]  # the last one is that of full size
         return F.leaky_relu(from_rgb(images), LEAK, inplace=True)
+
+
+def _label_vectors(classes: int, features: int) -> EqualisedLinear:
+    """Return a layer whose products with features of unit variance have unit variance."""
+    return EqualisedLinear(classes, features, bias=None, gain=math.sqrt(classes / features))

@@ -12,7 +12,8 @@ from anime_dcgan.system.errors import UserError, first_line
 def build(settings: Any, package: str, base: type, origin: object) -> Any:
     """Build the object of class `_target_`, which must be in `package` and derive from `base`.
 
-    Raises `UserError`, which names `origin`, for any other target and for nested values.
+    Raises `UserError`, which names `origin`, for any other target and for nested values other than
+    lists of text.
     """
     try:
         arguments = dict(settings)
@@ -22,7 +23,7 @@ def build(settings: Any, package: str, base: type, origin: object) -> Any:
         raise UserError(
             f"{origin} does not name the class of its {base.__name__.lower()}"
         ) from None
-    plain = all(isinstance(value, int | float | bool | str | None) for value in arguments.values())
+    plain = all(map(_is_plain, arguments.values()))
     if not f"{module_name}.".startswith(f"{package}.") or not plain:
         raise UserError(
             f"{origin} is refused: {target!r} is not a class of {package} with plain values"
@@ -40,3 +41,9 @@ def build(settings: Any, package: str, base: type, origin: object) -> Any:
     except Exception as error:  # whatever values of other types make it raise
         reason = first_line(error)
         raise UserError(f"{origin}: {target} cannot be built: {reason}") from None
+
+
+def _is_plain(value: object) -> bool:
+    if isinstance(value, list):
+        return all(isinstance(each, str) for each in value)
+    return isinstance(value, int | float | bool | str | None)

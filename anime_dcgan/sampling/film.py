@@ -42,10 +42,11 @@ def film(
     """
     latents = latents_of_seeds(seeds, generator.latent_dim)
     noise = noise_of_seeds(seeds, generator)
+    labels = generator.labels_of_seeds(seeds)
     if not in_style_space:
-        yield from film_through(generator, latents, frames_per_face, noise, truncation)
+        yield from film_through(generator, latents, frames_per_face, noise, truncation, labels)
         return
-    styles = styles_of(generator, latents, truncation).cpu()
+    styles = styles_of(generator, latents, truncation, labels=labels).cpu()
     yield from film_through_styles(generator, styles, frames_per_face, noise)
 
 
@@ -57,7 +58,7 @@ def film_through_styles(
 ) -> Iterator[Pixels]:
     """Yield the frames of a film from each of these styles to the next on straight lines."""
     for steps in _frames_between(len(styles), frames_per_face):
-        between = torch.stack([torch.lerp(styles[a], styles[b], each) for a, b, each in steps])
+        between = _straight(styles, steps)
         yield from sample_styles(generator, between, noise=_between(noise, steps))
 
 
@@ -67,17 +68,24 @@ def film_through(
     frames_per_face: int,
     noise: Float[Tensor, "n noise_dim"] | None = None,
     truncation: float = 1.0,
+    labels: Float[Tensor, "n classes"] | None = None,
 ) -> Iterator[Pixels]:
     """Yield the frames of a film from each latent to the next and back to the first, by `slerp`.
 
-    The noise is interpolated like the latents; None takes the same noise for all frames.
+    The noise is interpolated like the latents, and labels on straight lines. None takes the same
+    noise, or the same label, for all frames.
     """
     if noise is None:
         noise = generator.fixed_noise().expand(len(latents), -1)
+    if labels is None and (fixed := generator.fixed_labels()) is not None:
+        labels = fixed.expand(len(latents), -1)
     for steps in _frames_between(len(latents), frames_per_face):
-        between = _between(latents, steps)
         yield from sample_images(
-            generator, between, noise=_between(noise, steps), truncation=truncation
+            generator,
+            _between(latents, steps),
+            noise=_between(noise, steps),
+            truncation=truncation,
+            labels=None if labels is None else _straight(labels, steps),
         )
 
 
@@ -91,6 +99,10 @@ def _frames_between(count: int, frames_per_face: int) -> Iterator[list[Step]]:
 
 def _between(values: Float[Tensor, "n d"], steps: list[Step]) -> Float[Tensor, "m d"]:
     return torch.stack([slerp(values[a], values[b], fraction) for a, b, fraction in steps])
+
+
+def _straight(values: Float[Tensor, "n ..."], steps: list[Step]) -> Float[Tensor, "m ..."]:
+    return torch.stack([torch.lerp(values[a], values[b], fraction) for a, b, fraction in steps])
 
 
 def write_film(frames: Iterable[Pixels], path: Path, frames_per_second: int) -> None:

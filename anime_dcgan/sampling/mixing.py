@@ -30,7 +30,9 @@ def mixing_sheet(
     Raises `UserError` if the generator does not have these layers.
     """
     everyone = [*seeds, *sources]
-    styles = styles_of(generator, latents_of_seeds(everyone, generator.latent_dim), truncation)
+    latents = latents_of_seeds(everyone, generator.latent_dim)
+    labels = generator.labels_of_seeds(everyone)
+    styles = styles_of(generator, latents, truncation, labels=labels)
     layers = range(max(1, styles.shape[1] // 2)) if layers is None else layers
     check_layers("layers", layers, styles.shape[1])
     noise = noise_of_seeds(everyone, generator)

@@ -35,6 +35,7 @@ def sample_images(
     batch_size: int | None = None,
     noise: Float[Tensor, "n noise_dim"] | None = None,
     truncation: float = 1.0,
+    labels: Float[Tensor, "n classes"] | None = None,
 ) -> UInt8[np.ndarray, "n h w 3"]:
     """Return the images of `latents` as pixels, computed on the generator's device.
 
@@ -46,8 +47,9 @@ def sample_images(
         batch_size: images per forward pass; None takes as much memory as 64 images of 64 px.
         noise: noise of a generator that takes any; None takes `Generator.fixed_noise`.
         truncation: see `Generator.truncate`.
+        labels: labels of a generator that takes any; None takes `Generator.fixed_labels`.
     """
-    styles = styles_of(generator, latents, truncation)
+    styles = styles_of(generator, latents, truncation, labels)
     return sample_styles(generator, styles, batch_size, noise)
 
 
@@ -56,12 +58,22 @@ def styles_of(
     generator: Generator,
     latents: Float[Tensor, "n latent_dim"],
     truncation: float = 1.0,
+    labels: Float[Tensor, "n classes"] | None = None,
 ) -> Float[Tensor, "n style_layers style_dim"]:
     """Return the styles of `latents`, on the generator's device; see `sample_images`."""
     device = next(generator.parameters()).device
+    if labels is None:
+        labels = generator.fixed_labels(range(len(latents)))
     with _evaluation_mode(generator, device):
-        batches = latents.split(SAMPLE_BATCH)
-        styles = torch.cat([generator.styles(batch.to(device)) for batch in batches])
+        styles = torch.cat(
+            [
+                generator.styles(
+                    latents[first : first + SAMPLE_BATCH].to(device),
+                    None if labels is None else labels[first : first + SAMPLE_BATCH].to(device),
+                )
+                for first in range(0, len(latents), SAMPLE_BATCH)
+            ]
+        )
         return styles if truncation == 1 else generator.truncate(styles, truncation)
 
 
@@ -123,7 +135,8 @@ def faces(generator: Generator, seeds: Sequence[int], truncation: float = 1.0) -
         block_seeds = range(number * BLOCK, (number + 1) * BLOCK)
         latents = latents_of_seeds(block_seeds, generator.latent_dim)
         noise = noise_of_seeds(block_seeds, generator)
-        block = sample_images(generator, latents, BLOCK, noise, truncation)
+        labels = generator.labels_of_seeds(block_seeds)
+        block = sample_images(generator, latents, BLOCK, noise, truncation, labels)
         for seed in members:
             yield block[seed % BLOCK]
 

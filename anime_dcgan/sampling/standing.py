@@ -44,7 +44,9 @@ def with_standing_statistics(generator: G, truncation: float) -> G:
     random = torch.Generator().manual_seed(SEED)
     latents = torch.randn(PASSES, BATCH, generator.latent_dim, generator=random).to(weight)
     noise = generator.fixed_noise(range(BATCH)).to(weight)
+    labels = generator.fixed_labels(range(BATCH))
+    labels = None if labels is None else labels.to(weight)
     with torch.autocast(weight.device.type, enabled=False):
         for some in latents:
-            standing.synthesise(standing.truncate(standing.styles(some), truncation), noise)
+            standing.synthesise(standing.truncate(standing.styles(some, labels), truncation), noise)
     return standing.eval()

@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-from jaxtyping import UInt8
 from lightning import Trainer
 from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch import Tensor
@@ -23,10 +22,11 @@ from anime_dcgan.system.errors import UserError, first_line
 EAGER_STEPS = 3
 """Eager warm-up steps per kind, so that kernels are chosen and optimizer state exists."""
 
-Batch = UInt8[Tensor, "n h w 3"]
-Step = Callable[[Batch], Metrics]
+Inputs = Sequence[Tensor]
+"""Tensors of a batch: the images, and their labels if they have any."""
+Step = Callable[..., Metrics]
 Optimizers = Sequence[LightningOptimizer]
-TakeStep = Callable[[Hashable, Step, Batch, Optimizers], Metrics]
+TakeStep = Callable[[Hashable, Step, Inputs, Optimizers], Metrics]
 
 
 def unsupported_reason(
@@ -53,9 +53,9 @@ def unsupported_reason(
     return None
 
 
-def take_eagerly(kind: Hashable, step: Step, batch: Batch, optimizers: Optimizers) -> Metrics:
+def take_eagerly(kind: Hashable, step: Step, inputs: Inputs, optimizers: Optimizers) -> Metrics:
     """Take a training step kernel by kernel, as `StepRecorder.take` does at first."""
-    return step(batch)
+    return step(*inputs)
 
 
 def step_taker(
@@ -82,8 +82,8 @@ class StepRecorder:
         self._recordings: dict[Hashable, _Recording] = {}
         self._pool = torch.cuda.graph_pool_handle()
 
-    def take(self, kind: Hashable, step: Step, batch: Batch, optimizers: Optimizers) -> Metrics:
-        """Run `step(batch)` and return its result.
+    def take(self, kind: Hashable, step: Step, inputs: Inputs, optimizers: Optimizers) -> Metrics:
+        """Run `step(*inputs)` and return its result.
 
         Parameters:
             kind: steps of the same kind, on batches of the same shape, run the same kernels.
@@ -92,17 +92,17 @@ class StepRecorder:
 
         Raises `UserError` if the step waits for the GPU, so that it cannot be recorded.
         """
-        kind = (kind, batch.shape)
+        kind = (kind, *(each.shape for each in inputs))
         if kind in self._recordings:
             for optimizer in optimizers:
                 optimizer._on_before_step()
                 optimizer._on_after_step()
         elif self._taken[kind] < EAGER_STEPS:
             self._taken[kind] += 1
-            return step(batch)
+            return step(*inputs)
         else:
-            self._recordings[kind] = _Recording(step, batch, optimizers, self._pool)
-        return self._recordings[kind].launch(batch)
+            self._recordings[kind] = _Recording(step, inputs, optimizers, self._pool)
+        return self._recordings[kind].launch(inputs)
 
 
 class _Recording:
@@ -111,10 +111,10 @@ class _Recording:
     All recordings share one memory pool, as launches never overlap; results are copied out of it.
     """
 
-    def __init__(self, step: Step, batch: Batch, optimizers: Optimizers, pool: Any) -> None:
-        self._batch = batch.clone()
+    def __init__(self, step: Step, inputs: Inputs, optimizers: Optimizers, pool: Any) -> None:
+        self._inputs = [each.clone() for each in inputs]
         self._groups = [group for each in optimizers for group in each.param_groups]
-        self._lrs = [torch.tensor(group["lr"], device=batch.device) for group in self._groups]
+        self._lrs = [torch.tensor(group["lr"], device=inputs[0].device) for group in self._groups]
         self._lr_values = [group["lr"] for group in self._groups]
         self._graph = torch.cuda.CUDAGraph()
         try:
@@ -122,7 +122,7 @@ class _Recording:
                 self._lrs_as_tensors(),
                 torch.cuda.graph(self._graph, pool, capture_error_mode="thread_local"),
             ):
-                metrics = step(self._batch)
+                metrics = step(*self._inputs)
                 self._names = list(metrics)
                 self._values = torch.stack([value.float() for value in metrics.values()])
         except RuntimeError as error:
@@ -131,8 +131,9 @@ class _Recording:
                 "use gan.cuda_graphs=false"
             ) from error
 
-    def launch(self, batch: Batch) -> Metrics:
-        self._batch.copy_(batch)
+    def launch(self, inputs: Inputs) -> Metrics:
+        for own, given in zip(self._inputs, inputs, strict=True):
+            own.copy_(given)
         for index, group in enumerate(self._groups):
             if group["lr"] != self._lr_values[index]:
                 self._lr_values[index] = group["lr"]

@@ -12,18 +12,20 @@ from typing import Any
 import lightning
 import numpy as np
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Int64, UInt8
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from anime_dcgan.data.batches import LabelledFaces
 from anime_dcgan.game.augment import Augment
 from anime_dcgan.game.compatibility import check_compatibility, check_generator
 from anime_dcgan.game.generator_regularizer import GeneratorRegularizer
 from anime_dcgan.game.loss import AdversarialLoss
 from anime_dcgan.game.regularizer import Regularizer
-from anime_dcgan.game.step import Game, Metrics
+from anime_dcgan.game.step import Game, Labels, Metrics
 from anime_dcgan.model.base import Discriminator, Generator
 from anime_dcgan.model.freezing import freeze_layers
+from anime_dcgan.model.labels import one_hot
 from anime_dcgan.model.recompute import set_recompute
 from anime_dcgan.run.origin import Origin, parse_origin
 from anime_dcgan.sampling.image import to_float
@@ -128,14 +130,19 @@ class GAN(lightning.LightningModule):
         self.discriminator_steps = 0
         self._take_step = cuda_graph.take_eagerly
 
-    def training_step(self, batch: UInt8[Tensor, "n h w 3"], batch_idx: int) -> Metrics:
+    def training_step(
+        self, batch: UInt8[Tensor, "n h w 3"] | LabelledFaces, batch_idx: int
+    ) -> Metrics:
         """Take a discriminator step, and after every `critic_steps` of them a generator step."""
+        inputs = batch if isinstance(batch, LabelledFaces) else (batch,)
         self._seed_step()
         self.follow_schedules(self.trainer.optimizers)
         self.grow()
         updates_generator = self._updates_generator
-        metrics = self._take_step(self._kind_of_step(), self._steps, batch, self._next_optimizers())
-        images = len(batch) * self.trainer.world_size
+        metrics = self._take_step(
+            self._kind_of_step(), self._steps, inputs, self._next_optimizers()
+        )
+        images = len(inputs[0]) * self.trainer.world_size
         self.discriminator_steps += 1
         self.images_seen += images
         if updates_generator:
@@ -144,27 +151,30 @@ class GAN(lightning.LightningModule):
             ema.update(self.generator_ema, self.generator, decay)
         return metrics
 
-    def _steps(self, batch: UInt8[Tensor, "n h w 3"]) -> Metrics:
-        real = to_float(batch)
+    def _steps(
+        self, images: UInt8[Tensor, "n h w 3"], classes: Int64[Tensor, " n"] | None = None
+    ) -> Metrics:
+        real = to_float(images)
+        labels = None if classes is None else one_hot(classes, len(self.generator.labels))
         if self.growing is not None:
             real = self.growths[0].fade_real(real)
-        metrics = self.discriminator_step(real)
+        metrics = self.discriminator_step(real, labels)
         if self._updates_generator:
-            metrics |= self.generator_step(real)
+            metrics |= self.generator_step(real, labels)
         return metrics
 
-    def discriminator_step(self, real: Float[Tensor, "n 3 h w"]) -> Metrics:
+    def discriminator_step(self, real: Float[Tensor, "n 3 h w"], labels: Labels = None) -> Metrics:
         """Update the discriminator once; the generator stays as it is."""
         metrics, real_logits = self.game().discriminator_step(
-            real, self._draw_latents, self.discriminator_steps
+            real, self._draw_latents, self.discriminator_steps, labels
         )
         if self.augment.uses_logit_signs:  # otherwise the processes need not wait for each other
             metrics |= self.augment.observe(self._gather_from_all_processes(real_logits))
         return metrics
 
-    def generator_step(self, real: Float[Tensor, "n 3 h w"]) -> Metrics:
+    def generator_step(self, real: Float[Tensor, "n 3 h w"], labels: Labels = None) -> Metrics:
         """Update the generator once; the discriminator stays as it is."""
-        return self.game().generator_step(real, self._draw_latents, self.generator_steps)
+        return self.game().generator_step(real, self._draw_latents, self.generator_steps, labels)
 
     def game(self) -> Game:
         """Return the players, Lightning's optimizers, and the rules of this training."""
@@ -240,6 +250,12 @@ class GAN(lightning.LightningModule):
         if self.growing is not None:
             for growth in (*self.growths, *growths(self.generator_ema)):
                 growth.set(*self.growing.stage(self.images_seen))
+
+    def setup(self, stage: str) -> None:
+        data = getattr(self.trainer, "datamodule", None)
+        if self.generator.labels and data is not None:
+            for generator in (self.generator, self.generator_ema):
+                generator.label_frequencies.copy_(torch.from_numpy(data.label_frequencies()))
 
     def on_fit_start(self) -> None:
         if self.dtype != torch.float32:

@@ -17,8 +17,8 @@ class Convolutional(base.Generator):
         self.first = nn.ConvTranspose2d(6, 5, 4)
         self.second = nn.ConvTranspose2d(5, 3, 4, stride=2, padding=1)
 
-    def forward(self, latents: Tensor) -> Tensor:
-        return torch.tanh(self.second(torch.relu(self.first(latents[:, :, None, None]))))
+    def synthesise(self, styles: Tensor, noise: Tensor | None = None) -> Tensor:
+        return torch.tanh(self.second(torch.relu(self.first(styles[:, 0, :, None, None]))))
 
 
 class OneLayer(base.Generator):
@@ -26,8 +26,8 @@ class OneLayer(base.Generator):
         super().__init__(2)
         self.only = nn.Linear(2, 12)
 
-    def forward(self, latents: Tensor) -> Tensor:
-        return self.only(latents).unflatten(1, (3, 2, 2))
+    def synthesise(self, styles: Tensor, noise: Tensor | None = None) -> Tensor:
+        return self.only(styles.squeeze(1)).unflatten(1, (3, 2, 2))
 
 
 GENERATORS = {

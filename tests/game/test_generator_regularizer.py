@@ -17,6 +17,7 @@ from anime_dcgan.game.regularizer import Regularizer
 from anime_dcgan.game.step import Game
 from anime_dcgan.model import dcgan, radford, stylegan2
 from anime_dcgan.model.base import Generator
+from anime_dcgan.model.labels import LabelEmbedding
 from anime_dcgan.model.layers import normalise_spectrally
 from anime_dcgan.system.errors import UserError
 
@@ -30,7 +31,9 @@ class WeightDecay(LazyPenalty):
         super().__init__(weight, interval)
         self.register_buffer("calls", torch.zeros(()))
 
-    def penalty(self, generator: nn.Module, latents: Tensor) -> Tensor:
+    def penalty(
+        self, generator: nn.Module, latents: Tensor, labels: Tensor | None = None
+    ) -> Tensor:
         self.calls += 1
         squares = [weights.square().sum() for weights in generator.parameters()]
         return self.weight * torch.stack(squares).sum()
@@ -103,7 +106,7 @@ def test_the_orthogonal_penalty_has_the_gradient_of_the_paper():
     tall, wide, transposed = nn.Linear(3, 7), nn.Conv2d(2, 5, 3), nn.ConvTranspose2d(4, 3, 2)
     normalised = nn.Linear(4, 3)
     normalise_spectrally(normalised)
-    layers = [tall, wide, transposed, normalised, nn.Embedding(6, 2), nn.BatchNorm2d(3)]
+    layers = [tall, wide, transposed, normalised, LabelEmbedding(6, 2), nn.BatchNorm2d(3)]
     penalty = Orthogonal(weight=0.3).penalty(nn.ModuleList(layers), torch.zeros(1, 1))
     weights = [
         *(tall.weight, wide.weight, transposed.weight),
@@ -126,8 +129,8 @@ class LinearGenerator(Generator):
         super().__init__(latent_dim=4)
         self.matrix = nn.Parameter(torch.randn(18, 4))
 
-    def forward(self, latents: Tensor) -> Tensor:
-        return (latents @ self.matrix.T).unflatten(1, (3, 2, 3))
+    def synthesise(self, styles: Tensor, noise: Tensor | None = None) -> Tensor:
+        return (styles.squeeze(1) @ self.matrix.T).unflatten(1, (3, 2, 3))
 
 
 def test_the_path_lengths_of_a_linear_generator_are_those_of_the_closed_form():

@@ -1,7 +1,7 @@
 """Tests of R3GAN's networks against the paper's sizes and a plain implementation."""
 
 import math
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 import torch
@@ -39,14 +39,20 @@ def test_the_pair_has_the_parameters_of_the_paper(
 
 def test_the_imagenet_pair_has_equal_widths_and_groups_of_32():
     """The generator also takes the 64 numbers of a class embedding."""
-    sizes = {"width": 1536, "narrow_above": 64, "group_size": 32}
+    sizes: dict[str, Any] = {"width": 1536, "narrow_above": 64, "group_size": 32}
     with torch.device("meta"):
         assert millions(Generator(latent_dim=64 + 64, **sizes)) == pytest.approx(103.5, abs=0.05)
         assert millions(Discriminator(**sizes)) == pytest.approx(103.3, abs=0.05)
 
 
 Network = TypeVar("Network", bound=nn.Module)
-SMALL = {"width": 8, "narrow_above": 8, "group_size": 4, "blocks": 2, "image_size": 16}
+SMALL: dict[str, Any] = {
+    "width": 8,
+    "narrow_above": 8,
+    "group_size": 4,
+    "blocks": 2,
+    "image_size": 16,
+}
 
 
 def perturbed(network: Network) -> Network:
@@ -146,7 +152,7 @@ def test_every_block_starts_as_the_identity():
 def test_weights_start_with_the_gains_of_the_fix_up_initialisation():
     """Six blocks at 16 px: gain sqrt(2 / 1.04) / 6^(1/4) within them, 1 in the other layers."""
     torch.manual_seed(0)
-    sizes = {"width": 128, "narrow_above": 8, "image_size": 16}
+    sizes: dict[str, Any] = {"width": 128, "narrow_above": 8, "image_size": 16}
     generator, discriminator = Generator(**sizes), Discriminator(**sizes)
     gain = math.sqrt(2 / 1.04) * 6**-0.25
     for network in (generator, discriminator):
@@ -186,4 +192,4 @@ def assert_std(weight: Tensor, expected: float, rel: float = 0.05) -> None:
 def test_sizes_that_do_not_fit_are_refused_with_some_that_do(settings: dict, message: str):
     for player in (Generator, Discriminator):
         with pytest.raises(UserError, match=message):
-            player(**{"width": 128} | settings)
+            player(**{"width": 128, **settings})

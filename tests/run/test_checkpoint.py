@@ -14,7 +14,7 @@ from anime_dcgan.run.checkpoint import load_generator, read
 from anime_dcgan.system import memory
 from anime_dcgan.system.errors import UserError
 
-SETTINGS = {"latent_dim": 4, "width": 3, "image_size": 16}
+SETTINGS: dict[str, Any] = {"latent_dim": 4, "width": 3, "image_size": 16}
 
 
 def contents(**changes: Any) -> dict[str, Any]:

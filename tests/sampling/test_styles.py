@@ -26,7 +26,7 @@ class Styled(Generator):
         super().__init__(latent_dim=3)
         self.gain = torch.nn.Parameter(torch.tensor(0.3))
 
-    def styles(self, latents: Tensor) -> Tensor:
+    def styles(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
         return (MEAN + self.gain * torch.tanh(latents)).unsqueeze(1).expand(-1, 2, -1)
 
     def synthesise(self, styles: Tensor, noise: Tensor | None = None) -> Tensor:
@@ -36,9 +36,6 @@ class Styled(Generator):
 
     def truncate(self, styles: Tensor, truncation: float) -> Tensor:
         return torch.lerp(torch.full_like(styles, MEAN), styles, truncation)
-
-    def forward(self, latents: Tensor, noise: Tensor | None = None) -> Tensor:
-        return self.synthesise(self.styles(latents), noise)
 
 
 def as_pixels(images: Tensor) -> np.ndarray:

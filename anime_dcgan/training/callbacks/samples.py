@@ -63,9 +63,10 @@ class Samples(Periodic):
             return
         latents = latents_of_seeds(range(self.count), module.generator.latent_dim)
         noise = noise_of_seeds(range(self.count), module.generator)
+        labels = module.generator.labels_of_seeds(range(self.count))
         for weights in self.weights:
             generator = module.generator_ema if weights == "ema" else module.generator
-            faces = sample_images(generator, latents, noise=noise)
+            faces = sample_images(generator, latents, noise=noise, labels=labels)
             sheet = image.grid(faces, scale=image.visible_scale(faces.shape[1]))
             path = self._path(trainer, weights)
             write = partial(write_atomically, path, partial(sheet.save, format="PNG"))

@@ -22,7 +22,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
 
-from anime_dcgan.game.step import Game, Metrics
+from anime_dcgan.game.step import Game, Labels, Metrics
 from anime_dcgan.training.gan import GAN
 from benchmarks.measure import machine, ratio
 from benchmarks.scaling import measure
@@ -60,13 +60,13 @@ class ReducedGAN(GAN):
         moving: Any = {self.moving: self.reduced[self.moving]}
         return dataclasses.replace(super().game(), average=None, **moving)
 
-    def discriminator_step(self, real: Float[Tensor, "n 3 h w"]) -> Metrics:
+    def discriminator_step(self, real: Float[Tensor, "n 3 h w"], labels: Labels = None) -> Metrics:
         self.moving = "discriminator"
-        return super().discriminator_step(real)
+        return super().discriminator_step(real, labels)
 
-    def generator_step(self, real: Float[Tensor, "n 3 h w"]) -> Metrics:
+    def generator_step(self, real: Float[Tensor, "n 3 h w"], labels: Labels = None) -> Metrics:
         self.moving = "generator"
-        return super().generator_step(real)
+        return super().generator_step(real, labels)
 
 
 def main() -> None:

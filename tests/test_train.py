@@ -121,8 +121,8 @@ def test_logged_metrics_are_means_over_the_steps(train: Train, tmp_path: Path, m
     losses = []
     step = GAN.generator_step
 
-    def record_loss(self: GAN, real: torch.Tensor) -> dict[str, torch.Tensor]:
-        metrics = step(self, real)
+    def record_loss(self: GAN, *batch: torch.Tensor) -> dict[str, torch.Tensor]:
+        metrics = step(self, *batch)
         losses.append(metrics["loss/generator"].item())
         return metrics
 
@@ -283,10 +283,10 @@ def test_a_signal_saves_within_the_epoch_and_resuming_gives_the_same_weights(
     whole = train(run="whole")
     step = GAN.generator_step
 
-    def interrupted_step(self: GAN, real: torch.Tensor) -> dict[str, torch.Tensor]:
+    def interrupted_step(self: GAN, *batch: torch.Tensor) -> dict[str, torch.Tensor]:
         if self.discriminator_steps == 5:  # in the sixth step
             signal.raise_signal(number)
-        return step(self, real)
+        return step(self, *batch)
 
     before = signal.getsignal(number)
     monkeypatch.setattr(GAN, "generator_step", interrupted_step)

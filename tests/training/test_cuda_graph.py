@@ -119,8 +119,8 @@ def test_runs_resume_from_checkpoints_with_and_without_graphs(train: Train, tmp_
 def test_a_step_that_waits_for_the_gpu_cannot_be_recorded(train: Train, monkeypatch):
     step = GAN.generator_step
 
-    def waiting(self, real):
-        metrics = step(self, real)
+    def waiting(self, *batch):
+        metrics = step(self, *batch)
         metrics["loss/generator"].item()
         return metrics
 

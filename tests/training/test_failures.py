@@ -47,14 +47,14 @@ def test_nan_ends_the_run_and_the_step_and_last_good_checkpoint_are_named(
 def test_weights_that_are_not_finite_are_never_saved(train: Train, tmp_path: Path, monkeypatch):
     step = GAN.generator_step
 
-    def poison(self: GAN, real: torch.Tensor) -> dict[str, torch.Tensor]:
-        metrics = step(self, real)
+    def poison(self: GAN, *batch: torch.Tensor) -> dict[str, torch.Tensor]:
+        metrics = step(self, *batch)
         with torch.no_grad():
             next(self.generator.parameters()).fill_(float("inf"))
         return {name: torch.zeros(()) for name in metrics}
 
     monkeypatch.setattr(GAN, "generator_step", poison)
-    monkeypatch.setattr(GAN, "discriminator_step", lambda self, real: {"loss/a": torch.zeros(())})
+    monkeypatch.setattr(GAN, "discriminator_step", lambda self, *batch: {"loss/a": torch.zeros(())})
     with pytest.raises(UserError, match="weights .* are NaN or infinite; nothing was saved"):
         train()
     assert not list((tmp_path / "run/checkpoints").iterdir())

@@ -50,9 +50,9 @@ def test_steps_use_the_values_of_the_images_seen_and_log_them(
     used = []
     step = GAN.discriminator_step
 
-    def record(self: GAN, real: torch.Tensor) -> dict[str, torch.Tensor]:
+    def record(self: GAN, *batch: torch.Tensor) -> dict[str, torch.Tensor]:
         used.append(used_settings(self))
-        return step(self, real)
+        return step(self, *batch)
 
     monkeypatch.setattr(GAN, "discriminator_step", record)
     train(*R3GAN, "max_kimg=0.032")

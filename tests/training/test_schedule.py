@@ -78,9 +78,9 @@ def test_both_learning_rates_follow_the_schedule_and_are_logged(
     used = []
     step = GAN.discriminator_step
 
-    def record_lrs(self: GAN, real: torch.Tensor) -> dict[str, torch.Tensor]:
+    def record_lrs(self: GAN, *batch: torch.Tensor) -> dict[str, torch.Tensor]:
         used.append(learning_rates(self))
-        return step(self, real)
+        return step(self, *batch)
 
     monkeypatch.setattr(GAN, "discriminator_step", record_lrs)
     train(

@@ -19,6 +19,7 @@ from torch.nn.functional import avg_pool2d
 from anime_dcgan.model import base
 from anime_dcgan.model.growth import Growth, check_start_size, double
 from anime_dcgan.model.layers import EqualisedConv, EqualisedLinear, MinibatchStd
+from anime_dcgan.model.mapping import Mapping
 from anime_dcgan.model.recompute import Block
 from anime_dcgan.model.resampling import blur, downsample, upsample
 from anime_dcgan.model.sizes import doubled_sizes
@@ -26,7 +27,6 @@ from anime_dcgan.system.errors import UserError
 
 LEAK = 0.2  # negative slope of every leaky ReLU
 GAIN = math.sqrt(2)  # of every leaky ReLU; applied before it, together with another factor
-MAPPING_RATE = 0.01  # learning rate of the mapping network as a multiple of the optimizer's
 MEAN_STYLE_DECAY = 0.995  # of the mean style, per batch
 GROUP = 4  # images per group of the minibatch standard deviation
 
@@ -41,38 +41,6 @@ def _channels(player: str, width: int, channel_base: int, image_size: int) -> li
             f"use model.channel_base={32 * width}"
         )
     return [min(width, channel_base // size) for size in sizes]
-
-
-class Mapping(nn.Sequential):
-    """Map latents to styles by linear layers and leaky ReLUs at a hundredth of the learning rate.
-
-    The latents, and the embedding of a label that may follow them, are each divided by their root
-    mean square first. It is computed in float32.
-    """
-
-    def __init__(
-        self, latent_dim: int, style_dim: int, layers: int, embedding_dim: int = 0
-    ) -> None:
-        widths = [latent_dim + embedding_dim, *[style_dim] * layers]
-        stack: list[nn.Module] = []
-        for before, after in pairwise(widths):
-            stack += [
-                EqualisedLinear(before, after, rate=MAPPING_RATE, gain=GAIN),
-                nn.LeakyReLU(LEAK, inplace=True),
-            ]
-        super().__init__(*stack)
-        self.parts = [latent_dim, embedding_dim]
-
-    def forward(self, input: Float[Tensor, "n d"]) -> Float[Tensor, "n style_dim"]:
-        with torch.autocast(input.device.type, enabled=False):
-            parts = input.split(self.parts, dim=1)
-            return super().forward(torch.cat([_normalise(part) for part in parts], dim=1))
-
-
-def _normalise(vectors: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
-    if vectors.shape[1] == 0:
-        return vectors
-    return vectors * (vectors.square().mean(1, keepdim=True) + 1e-8).rsqrt()
 
 
 class StyledConv(Block):

@@ -14,6 +14,7 @@ from PIL import Image
 from anime_dcgan.data.drawn import DrawnFaces
 from anime_dcgan.run.checkpoint import load_generator, read
 from anime_dcgan.run.runs import find_checkpoint
+from anime_dcgan.sampling.sample import faces
 from anime_dcgan.system.errors import UserError
 from anime_dcgan.training.callbacks.interrupt import Interrupted
 from anime_dcgan.training.fit import Unfinished, fit
@@ -315,3 +316,24 @@ def test_too_few_faces_for_a_batch(train: Train):
         train("data.batch_size=32", "gan.accumulate=2")
     with pytest.raises(UserError, match=r"use data\.batch_size=1 gan\.accumulate=1, or"):
         train("gan.accumulate=40")
+
+
+@pytest.mark.parametrize("model", ["dcgan", "radford", "stylegan2", "biggan", "r3gan"])
+def test_a_labelled_run_resumes_with_the_same_weights(train: Train, tmp_path: Path, model: str):
+    """The duality gap is measured on the way; faces of a seed have a label of their own."""
+    settings = ["data.labels=light_side", "data.balance=classes"]
+    whole = train(*settings, run="whole", model=model)
+    assert whole.generator.label_frequencies.tolist() == [0.5, 0.5]
+    train(*settings, "max_kimg=0.024", run="parts", model=model)
+    last = tmp_path / "parts/checkpoints/last.ckpt"
+    parts = train(*settings, run="parts", model=model, ckpt_path=last)
+    assert_same_weights(whole, parts)
+    generator = load_generator(last)
+    assert generator.labels == whole.generator.labels
+    assert len(generator.labels) == 2
+    (face,) = faces(generator, [3])
+    label = generator.labels_of_seeds([3])
+    assert label is not None
+    name = generator.labels[int(label.argmax())]
+    (same,) = faces(generator.of_label(name), [3])
+    assert (face == same).all()

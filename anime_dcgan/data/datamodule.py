@@ -5,6 +5,7 @@ from pathlib import Path
 import lightning
 import numpy as np
 import torch
+from jaxtyping import Float32
 
 from anime_dcgan.data.batches import FaceBatches
 from anime_dcgan.data.cache import check_space
@@ -96,6 +97,16 @@ class FacesDataModule(lightning.LightningDataModule):
     def label_names(self) -> tuple[str, ...]:
         """The classes, in natural order; available before `setup`. Empty without labels."""
         return () if self._labels is None else self._labels.names
+
+    def label_frequencies(self) -> Float32[np.ndarray, " classes"]:
+        """Return how often each class is trained on, relative to the others; after `setup`."""
+        labels = self.faces.labels
+        assert labels is not None, "the faces have no labels"
+        if self.balance == "classes":
+            return np.full(len(self.label_names), 1 / len(self.label_names), dtype=np.float32)
+        trained = labels[self.faces.train_rows]
+        counts = np.bincount(trained[trained >= 0], minlength=len(self.label_names))
+        return (counts / counts.sum()).astype(np.float32)
 
     @property
     def faces(self) -> Faces:

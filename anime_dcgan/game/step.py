@@ -47,7 +47,7 @@ class Microbatch(NamedTuple):
     samples: Float[Tensor, "n ..."]
 
 
-Labels = Float[Tensor, "n classes"] | None
+Labels = Float[Tensor, "_ classes"] | None
 """Labels of a batch (see `model.labels`); None if the networks take none."""
 
 

@@ -122,7 +122,14 @@ def _device(name: str, config: dict[str, Any]) -> tuple[torch.device, torch.dtyp
 
 
 def _check_unchanged(trained: Fingerprint, faces: Faces) -> None:
-    """Raise `UserError` if the faces are not those that the run was trained on."""
+    """Raise `UserError` if the faces are not those that the run was trained on.
+
+    Their labels do not matter: the generator knows how often to draw each class.
+    """
+    if faces.labels is None:
+        trained = {name: {**part} for name, part in trained.items()}
+        for part in trained.values():
+            part.pop("labels", None)
     if difference := describe_difference(trained, faces.fingerprint()):
         raise UserError(
             f"the run was trained on other data: there are {difference}. Use data.path=... for "

@@ -9,12 +9,10 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 EMBEDDING_DIM = 32
-UNKNOWN = -1
-"""Index of a label that is not known."""
 
 
 def one_hot(labels: Int64[Tensor, " n"], classes: int) -> Float[Tensor, "n classes"]:
-    """Return the rows of these class indices; that of `UNKNOWN` is zero."""
+    """Return the rows of these class indices; that of -1, an unknown class, is zero."""
     return (labels.unsqueeze(1) == torch.arange(classes, device=labels.device)).float()
 
 

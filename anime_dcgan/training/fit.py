@@ -74,6 +74,7 @@ def fit(
     _silence_lightning()
     retain_freed_memory()
     check_trainer(config)
+    name_labels(config)
     plain: Any = OmegaConf.to_container(config, resolve=True)
     torch.manual_seed(config.seed)  # for the initial weights; each step seeds itself
     module: GAN = instantiate(config.gan)
@@ -103,6 +104,18 @@ def fit(
     if trainer.is_global_zero:
         _finish(config, run_dir, trainer, module)
     return module
+
+
+def name_labels(config: DictConfig) -> None:
+    """Tell the networks the names of the classes, which the data determine; decodes no picture."""
+    if config.data.labels is None:
+        if config.model.labels:
+            raise UserError(
+                "model.labels is set by the data: use data.labels=folders, for instance, instead"
+            )
+    elif not config.model.labels:
+        data: FacesDataModule = instantiate(config.datamodule)
+        config.model.labels = list(data.label_names)
 
 
 def _finish(config: DictConfig, run_dir: Path, trainer: Trainer, module: GAN) -> None:

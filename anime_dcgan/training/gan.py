@@ -155,13 +155,19 @@ class GAN(lightning.LightningModule):
         self, images: UInt8[Tensor, "n h w 3"], classes: Int64[Tensor, " n"] | None = None
     ) -> Metrics:
         real = to_float(images)
-        labels = None if classes is None else one_hot(classes, len(self.generator.labels))
+        labels = self.labels_of(classes)
         if self.growing is not None:
             real = self.growths[0].fade_real(real)
         metrics = self.discriminator_step(real, labels)
         if self._updates_generator:
             metrics |= self.generator_step(real, labels)
         return metrics
+
+    def labels_of(self, classes: Int64[Tensor, " n"] | None) -> Labels:
+        """Return the labels of these classes, on the device of the players; None without any."""
+        if classes is None:
+            return None
+        return one_hot(classes.to(self.device), len(self.generator.labels))
 
     def discriminator_step(self, real: Float[Tensor, "n 3 h w"], labels: Labels = None) -> Metrics:
         """Update the discriminator once; the generator stays as it is."""

@@ -59,8 +59,9 @@ def train_in(
         callbacks: callbacks in addition to those of the configuration.
     """
     from anime_dcgan.training.callbacks.provenance import RecordStart
-    from anime_dcgan.training.fit import Interrupted, Unfinished, fit
+    from anime_dcgan.training.fit import Interrupted, Unfinished, fit, name_labels
 
+    name_labels(config)
     if is_first_process() and ckpt_path is not None and ckpt_path == last_checkpoint(run_dir):
         check_same_run(run_dir, config)
     missing: list[str] = []

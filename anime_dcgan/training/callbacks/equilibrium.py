@@ -14,6 +14,7 @@ from torch import Tensor
 from anime_dcgan.data.faces import Faces
 from anime_dcgan.data.rows import read_rows
 from anime_dcgan.game.duality import DualityGap, duality_gap
+from anime_dcgan.game.step import Labels
 from anime_dcgan.metric.verdict import Observation, Rules, judge_training
 from anime_dcgan.sampling.image import to_float
 from anime_dcgan.system.errors import UserError
@@ -133,9 +134,11 @@ class Equilibrium(Callback):
         response_rows, value_rows = _unseen_rows(faces, random)
         size = trainer.train_dataloader.batch_size  # pyright: ignore[reportOptionalMemberAccess]
 
-        def real(rows: np.ndarray, count: int) -> Float[Tensor, "n 3 h w"]:
-            pixels = read_rows(faces.images, random.choice(rows, count, len(rows) < count))
-            return to_float(torch.from_numpy(pixels).to(module.device))
+        def real(rows: np.ndarray, count: int) -> tuple[Float[Tensor, "n 3 h w"], Labels]:
+            chosen = random.choice(rows, count, len(rows) < count)
+            pixels = torch.from_numpy(read_rows(faces.images, chosen)).to(module.device)
+            classes = None if faces.labels is None else torch.from_numpy(faces.labels[chosen])
+            return to_float(pixels), module.labels_of(classes)
 
         def latents(count: int) -> Float[Tensor, "n latent_dim"]:
             return torch.randn(count, module.generator.latent_dim, device=module.device)
@@ -145,8 +148,16 @@ class Equilibrium(Callback):
             torch.manual_seed(int(random.integers(2**32)))
             batches = [real(response_rows, size) for _ in range(self.steps)]
             game = module.plain_game(trainer)
-            evaluated = real(value_rows, self.count)
-            return duality_gap(game, batches, latents, evaluated, module.discriminator_steps)
+            evaluated, labels = real(value_rows, self.count)
+            return duality_gap(
+                game,
+                [images for images, _ in batches],
+                latents,
+                evaluated,
+                module.discriminator_steps,
+                [labels for _, labels in batches],
+                labels,
+            )
 
     def _write(self, outputs: Outputs) -> None:
         since = self.verdict.since

@@ -17,6 +17,7 @@ import torch
 from lightning import Callback, Trainer
 from torch import Tensor, nn
 
+from anime_dcgan.data.batches import LabelledFaces
 from anime_dcgan.game.duality import copy_game
 from anime_dcgan.sampling.image import to_float
 from anime_dcgan.system.console import log
@@ -116,17 +117,18 @@ class Threads(Callback):
             torch.set_num_threads(min(self._resumed, self._max_threads))
 
     def on_train_batch_start(
-        self, trainer: Trainer, pl_module: GAN, batch: Tensor, batch_idx: int
+        self, trainer: Trainer, pl_module: GAN, batch: Any, batch_idx: int
     ) -> None:
         if self.threads != "auto" or self._max_threads == 1 or pl_module.device.type != "cpu":
             return
         if self._speed is None or self._trial_is_due(self._speed):
-            self.choose(trial_steps(trainer, pl_module, to_float(batch)))
+            images = batch.images if isinstance(batch, LabelledFaces) else batch
+            self.choose(trial_steps(trainer, pl_module, to_float(images)))
         assert self._speed is not None
         self._speed.start()
 
     def on_train_batch_end(
-        self, trainer: Trainer, pl_module: GAN, outputs: Any, batch: Tensor, batch_idx: int
+        self, trainer: Trainer, pl_module: GAN, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         if self._speed is not None:
             self._speed.stop()

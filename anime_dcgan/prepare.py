@@ -4,8 +4,9 @@ Nothing is deleted or copied. The results are a manifest, which `data=manifest` 
 page on which a person reviews the doubtful pictures. Torch is never loaded.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,16 +15,20 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from anime_dcgan.cli.checks import Several, file_path, fraction, integer, node, optional
 from anime_dcgan.cli.command import command, config_dir_options, instantiate
 from anime_dcgan.cli.overrides import command_line, quote_value
+from anime_dcgan.data.labels import MAX_CLASSES
 from anime_dcgan.system.console import log
 from anime_dcgan.system.errors import UserError, explain_os_error
 from anime_dcgan.system.files import write_json
+from anime_dcgan.system.reader import read_object
 
 if TYPE_CHECKING:
     from anime_dcgan.cleaning.judgement import PictureVerdicts
     from anime_dcgan.cleaning.scan import Scan
     from anime_dcgan.data.concat import ConcatPictures
+    from anime_dcgan.data.manifest import OtherColumns
 
 
+MANIFEST, PREPARED, SHEETS = "manifest.csv", "prepared.json", "clusters"
 CHOICES = "choices.json"  # all decisions so far; delete it to start over
 
 
@@ -37,6 +42,7 @@ CHOICES = "choices.json"  # all decisions so far; delete it to start over
     data=optional(node()),
     page=node(),
     holdout=fraction(example=0.05),
+    clusters=optional(integer(2, MAX_CLASSES, example=12)),
     seed=integer(0),
     workers=optional(integer(1)),
     **{"page.limit": integer(0, example=1000), "page.borderline": integer(0, example=24)},
@@ -47,10 +53,10 @@ def prepare(config: DictConfig) -> None:
     with _storage_errors(out):
         _check(config)
         choices = _read_all_choices(out / CHOICES, config.review)
+        own = _read_own_columns(out / MANIFEST)
     from anime_dcgan.cleaning.findings import collect_findings, counts
     from anime_dcgan.cleaning.judgement import judge_pictures
     from anime_dcgan.cleaning.scan import scan
-    from anime_dcgan.data.manifest import write_manifest
     from anime_dcgan.data.picture_files import describe_passed_over
     from anime_dcgan.page.review import write_review
 
@@ -66,13 +72,17 @@ def prepare(config: DictConfig) -> None:
     if not verdicts.keep.any():
         raise UserError(f"none of {len(verdicts.keep):,} pictures is kept: use milder thresholds.*")
     totals = counts(scanned, verdicts)
+    rows = partial(_rows, scanned, verdicts, paths, pictures)
+    clusters = None
     with _storage_errors(out):
-        write_manifest(out / "manifest.csv", _rows(scanned, verdicts, paths, pictures))
-        write_json(out / "prepared.json", _record(config, paths, totals))
+        if config.clusters is not None:
+            clusters = _find_clusters(config, scanned, verdicts, map(own.of, rows()))
+        _write_manifest(out / MANIFEST, rows(), own, clusters)
+        write_json(out / PREPARED, _record(config, paths, totals))
         write_json(out / CHOICES, {"choices": choices})
     findings = collect_findings(scanned, verdicts, thresholds, choices, title, **config.page)
     write_review(findings, out / "review.html")
-    _log_summary(out, totals, choices, verdicts)
+    _log_summary(out, totals, choices, verdicts, config.clusters)
 
 
 def _storage_errors(out: Path) -> AbstractContextManager[None]:
@@ -154,6 +164,58 @@ def _rows(
         }
 
 
+def _read_own_columns(path: Path) -> "OtherColumns":
+    """Return the columns that a person added to the manifest of an earlier command."""
+    from anime_dcgan.data.manifest import OtherColumns
+
+    try:
+        return OtherColumns.read(path)
+    except UserError as error:
+        raise UserError(
+            f"{str(error).partition(';')[0]}:\nit may hold classes of yours, and would be "
+            "replaced: move or delete it, or use another out=..."
+        ) from None
+
+
+def _write_manifest(
+    path: Path, rows: Iterator[dict[str, Any]], own: "OtherColumns", clusters: list[str] | None
+) -> None:
+    """Write the rows with a person's own columns and the clusters."""
+    from anime_dcgan.data.manifest import CLUSTER, write_manifest
+
+    if clusters is None:
+        write_manifest(path, ({**row, **own.of(row)} for row in rows), own.names)
+        return
+    numbered = zip(rows, clusters, strict=True)
+    completed = ({**row, **own.of(row), CLUSTER: cluster} for row, cluster in numbered)
+    write_manifest(path, completed, list(dict.fromkeys([*own.names, CLUSTER])))
+
+
+def _find_clusters(
+    config: DictConfig,
+    scanned: "Scan",
+    verdicts: "PictureVerdicts",
+    own: Iterable[dict[str, Any]],
+) -> list[str]:
+    """Write the sheets of the clusters, and return the cluster of each row.
+
+    Names that a person gave to the same clusters, in the rows' `own` columns, are kept.
+    """
+    from anime_dcgan.cleaning.clusters import find_clusters, name_clusters, write_sheets
+    from anime_dcgan.data.manifest import CLUSTER
+
+    train = verdicts.keep & ~verdicts.held_out
+    found = find_clusters(scanned, verdicts.keep, train, config.clusters, config.seed)
+    before = read_object(Path(str(config.out)) / PREPARED).get("settings")
+    is_same = isinstance(before, dict) and all(
+        before.get(name) == config[name] for name in ("clusters", "seed")
+    )
+    earlier = [cells.get(CLUSTER, "") if is_same else "" for cells in own]
+    names = name_clusters(found, earlier)
+    write_sheets(scanned, names, verdicts.keep, Path(str(config.out)) / SHEETS)
+    return names
+
+
 def _record(config: DictConfig, paths: list[Path], totals: list[tuple[str, int]]) -> dict[str, Any]:
     """Return the sources, counts and settings of this manifest."""
     settings = OmegaConf.to_container(config, resolve=True)
@@ -161,7 +223,11 @@ def _record(config: DictConfig, paths: list[Path], totals: list[tuple[str, int]]
 
 
 def _log_summary(
-    out: Path, totals: list[tuple[str, int]], choices: dict[str, str], verdicts: "PictureVerdicts"
+    out: Path,
+    totals: list[tuple[str, int]],
+    choices: dict[str, str],
+    verdicts: "PictureVerdicts",
+    clusters: int | None,
 ) -> None:
     for name, number in totals:
         log(f"{number:>10,}  {name}")
@@ -170,8 +236,11 @@ def _log_summary(
         log(f"{used:,} of {len(choices):,} choices of the review apply to these pictures")
     log(f"manifest  {out / 'manifest.csv'}")
     log(f"review    {out / 'review.html'}: open it in a browser, save, and pass review=review.json")
-    manifest = f"data.manifest={quote_value(str(out / 'manifest.csv'))}"
-    log(f"Train:  {command_line([*config_dir_options(), 'data=manifest', manifest])}")
+    argv = ["data=manifest", f"data.manifest={quote_value(str(out / 'manifest.csv'))}"]
+    if clusters is not None:
+        log(f"clusters  {out / SHEETS}: name them in the manifest's column cluster")
+        argv.append("data.labels=clusters")
+    log(f"Train:  {command_line([*config_dir_options(), *argv])}")
 
 
 main = prepare

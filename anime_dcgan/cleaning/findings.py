@@ -7,7 +7,6 @@ import numpy as np
 from jaxtyping import Real, UInt8
 
 from anime_dcgan.cleaning.choices import CHOICES
-from anime_dcgan.cleaning.image_stats import SIDE
 from anime_dcgan.cleaning.judgement import (
     CHOSEN,
     DUPLICATE,
@@ -20,6 +19,7 @@ from anime_dcgan.cleaning.judgement import (
     score,
 )
 from anime_dcgan.cleaning.scan import READ, Scan
+from anime_dcgan.cleaning.sheets import contact_sheet
 
 MAX_NOTES = 20  # unreadable pictures that are listed
 SHEET = (8, 20)  # rows and columns of the contact sheet
@@ -226,11 +226,7 @@ def _contact_sheet(scan: Scan, verdicts: PictureVerdicts) -> np.ndarray:
     rows, columns = SHEET
     kept = np.flatnonzero(verdicts.keep)
     chosen = np.random.default_rng(0).permutation(kept)[: rows * columns]
-    sheet = np.zeros((max(1, -(-len(chosen) // columns)) * SIDE, columns * SIDE, 3), np.uint8)
-    for position, row in enumerate(chosen.tolist()):
-        top, left = position // columns * SIDE, position % columns * SIDE
-        sheet[top : top + SIDE, left : left + SIDE] = scan.face(row)
-    return sheet
+    return contact_sheet(scan, chosen, columns)
 
 
 def _notes(scan: Scan) -> list[str]:

@@ -32,12 +32,13 @@ from anime_dcgan.system.files import (
     write_json,
 )
 
-SCAN_VERSION = 2
+SCAN_VERSION = 3
 """Incremented whenever a picture would be measured differently; older scans are then ignored."""
 
 CHUNK = 2048  # pictures
 SAMPLE = 4000  # pictures that the outlier model is fitted to
 BATCH = 256  # faces measured at a time
+COLOURS = (8, 8, 3)  # coarse colours of a face: rows, columns, channels
 
 READ, UNREADABLE, FACELESS = 0, 1, 2
 
@@ -67,6 +68,8 @@ class ScanChunk:
     """`RECORD`, (n,)"""
     descriptors: np.ndarray
     """int8, (n, duplicates.DIMENSIONS)"""
+    colours: np.ndarray
+    """uint8, (n, *COLOURS)"""
     problems: dict[int, str]
     """Reasons why pictures could not be read, by index."""
 
@@ -84,11 +87,19 @@ class Scan:
 
     def descriptors(self, rows: np.ndarray) -> np.ndarray:
         """Return the descriptors, int8 (m, duplicates.DIMENSIONS), of rows, int64 (m,)."""
-        found = np.empty((len(rows), duplicates.DIMENSIONS), dtype=np.int8)
+        return self._stored("descriptors", rows, np.zeros(duplicates.DIMENSIONS, dtype=np.int8))
+
+    def colours(self, rows: np.ndarray) -> np.ndarray:
+        """Return the coarse colours, uint8 (m, *COLOURS), of rows, int64 (m,)."""
+        return self._stored("colours", rows, np.zeros(COLOURS, dtype=np.uint8))
+
+    def _stored(self, name: str, rows: np.ndarray, one: np.ndarray) -> np.ndarray:
+        """Return rows of an array that each chunk has, whose rows are like `one`."""
+        found = np.empty((len(rows), *one.shape), dtype=one.dtype)
         chunks = np.searchsorted(self.starts, rows, side="right") - 1
         for chunk in np.unique(chunks):
             in_chunk = np.flatnonzero(chunks == chunk)
-            path = _chunk_folder(self.folder, int(chunk)) / "descriptors.npy"
+            path = _chunk_folder(self.folder, int(chunk)) / f"{name}.npy"
             stored = np.load(path, mmap_mode="r")
             found[in_chunk] = stored[rows[in_chunk] - self.starts[chunk]]
         return found
@@ -210,6 +221,7 @@ def _scan_chunk(
     ):
         partial_folder.mkdir()
         np.save(partial_folder / "descriptors.npy", chunk.descriptors)
+        np.save(partial_folder / "colours.npy", chunk.colours)
         np.save(partial_folder / "records.npy", chunk.records)
         write_json(partial_folder / "problems.json", problems)
         for path in (*partial_folder.glob("*"), partial_folder):
@@ -237,13 +249,15 @@ def measure_pictures(
         ]
     table, pixels = np.stack(records), np.stack(faces)
     descriptors = np.empty((len(table), duplicates.DIMENSIONS), dtype=np.int8)
+    colours = np.empty((len(table), *COLOURS), dtype=np.uint8)
     for start in range(0, len(table), BATCH):
         batch = slice(start, start + BATCH)
         descriptors[batch] = duplicates.describe(pixels[batch])
+        colours[batch] = image_stats.shrink(pixels[batch], image_stats.SIDE // COLOURS[0])
         for name in ("brightness", "contrast", "colour", "sharpness"):
             table[name][batch] = getattr(image_stats, name)(pixels[batch])
         table["outlier_score"][batch] = model.scores(pixels[batch])
-    return ScanChunk(table, descriptors, problems)
+    return ScanChunk(table, descriptors, colours, problems)
 
 
 def _read_faces(

@@ -12,7 +12,8 @@ import io
 import os
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ COLUMNS = (
     *("width", "height", "bytes", "pixels"),
     *("brightness", "contrast", "colour", "sharpness", "outlier_score"),
 )
+"""Columns that `prepare` measures; a person may add others, such as classes."""
 CLUSTER = "cluster"
 """Column of the classes that `data.labels=clusters` names."""
 REQUIRED = ("source", "name", "verdict", "split")
@@ -44,10 +46,12 @@ ESCAPE = "./"
 """Prefix of names that begin like a formula, or with "./" already, as often in tar files."""
 
 Row = dict[str, Any]
+Key = tuple[str, str, str]
+"""Source, name and region."""
 
 
-def write_manifest(path: Path, rows: Iterable[Row]) -> None:
-    """Write the rows (keys of `COLUMNS`) atomically. Raises OSError.
+def write_manifest(path: Path, rows: Iterable[Row], others: Sequence[str] = ()) -> None:
+    """Write the rows (keys of `COLUMNS` and of the `others`) atomically. Raises OSError.
 
     File names that are not valid UTF-8 keep their bytes.
     """
@@ -55,7 +59,7 @@ def write_manifest(path: Path, rows: Iterable[Row]) -> None:
         atomic_write(path) as partial,
         partial.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file,
     ):
-        writer = csv.DictWriter(file, COLUMNS)
+        writer = csv.DictWriter(file, [*COLUMNS, *others])
         writer.writeheader()
         for row in rows:
             names = {key: _escape_formula(str(row[key])) for key in NAMES}
@@ -83,6 +87,34 @@ def read_manifest(path: Path) -> Iterator[Row]:
                 yield {**row, **{key: name.removeprefix(ESCAPE) for key, name in names.items()}}
         except csv.Error as error:
             raise UserError(f"{path} is not a manifest: {error}") from None
+
+
+@dataclass(frozen=True)
+class OtherColumns:
+    """The columns of a manifest that `prepare` does not measure, such as classes of a person."""
+
+    names: list[str]
+    cells: dict[Key, Row]
+
+    @classmethod
+    def read(cls, path: Path) -> "OtherColumns":
+        """Return those of a manifest, none if it is missing. Raises `UserError` as it is read."""
+        names: list[str] = []
+        cells: dict[Key, Row] = {}
+        for row in read_manifest(path) if path.exists() else ():
+            names = names or [name for name in row if name and name not in COLUMNS]
+            if not names:
+                break
+            cells[_key_of(row)] = {name: row[name] or "" for name in names}
+        return cls(names, cells)
+
+    def of(self, row: Row) -> Row:
+        """Return the cells of the picture or face of a row; empty if it had no row before."""
+        return self.cells.get(_key_of(row), {})
+
+
+def _key_of(row: Row) -> Key:
+    return str(row["source"]), str(row["name"]), str(row.get("region") or "")
 
 
 class ManifestFaces:

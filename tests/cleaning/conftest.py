@@ -10,7 +10,7 @@ from PIL import Image
 
 from anime_dcgan.cleaning import duplicates
 from anime_dcgan.cleaning.image_stats import SIDE
-from anime_dcgan.cleaning.scan import READ, RECORD, Scan
+from anime_dcgan.cleaning.scan import COLOURS, READ, RECORD, Scan
 from anime_dcgan.data.cache import open_cache
 from anime_dcgan.data.cache_build import MIN_PICTURES_FOR_WORKERS
 from anime_dcgan.data.drawn import DrawnFaces
@@ -101,6 +101,7 @@ def scan_of(tmp_path: Path) -> Callable[..., Scan]:
         descriptors: np.ndarray | None = None,
         pictures: Shown | None = None,
         problems: dict[int, str] | None = None,
+        colours: np.ndarray | None = None,
     ) -> Scan:
         count = len(records)
         folder = tmp_path / f"scan-{len(list(tmp_path.iterdir()))}"
@@ -109,6 +110,8 @@ def scan_of(tmp_path: Path) -> Callable[..., Scan]:
             folder / "chunk-000000" / "descriptors.npy",
             descriptors_of(count) if descriptors is None else descriptors,
         )
+        coarse = np.zeros((count, *COLOURS), np.uint8) if colours is None else colours
+        np.save(folder / "chunk-000000" / "colours.npy", coarse)
         black = np.zeros((SIDE, SIDE, 3), np.uint8)
         shown = Shown([black] * count) if pictures is None else pictures
         return Scan(shown, folder, np.array([0, count]), records, problems or {})

@@ -106,6 +106,7 @@ def assert_same(one: Scan, other: Scan) -> None:
     assert one.problems == other.problems
     every = np.arange(len(one.records))
     np.testing.assert_array_equal(one.descriptors(every), other.descriptors(every))
+    np.testing.assert_array_equal(one.colours(every), other.colours(every))
 
 
 def readable() -> list[int]:

@@ -87,7 +87,7 @@ def write_sheets(scan: Scan, names: Sequence[str], keep: np.ndarray, folder: Pat
     for path in folder.glob("*.png"):
         path.unlink()
     kept = np.flatnonzero(keep)
-    named = np.array([names[row] for row in kept], dtype=object)
+    named = np.array(list(names), dtype=object)[kept]
     for number, name in enumerate(sorted(set(named) - {""}), start=1):
         rows = np.random.default_rng(0).permutation(kept[named == name])[: SHEET[0] * SHEET[1]]
         sheet = Image.fromarray(contact_sheet(scan, rows, SHEET[1]))

@@ -95,7 +95,7 @@ def test_stopped_and_killed_scans_resume_to_the_same_manifest(
 def contents(out: Path) -> dict[str, bytes]:
     """Return the contents of the manifest and of all chunks by path; all of them are complete."""
     files = [out / "manifest.csv", *out.glob("scan/*/chunk-*/*")]
-    assert len(files) == 1 + 9 * 3
+    assert len(files) == 1 + 9 * 4
     return {str(path.relative_to(out)): path.read_bytes() for path in files}
 
 

@@ -54,6 +54,7 @@ from torchvision.datasets import ImageFolder
 
 from anime_dcgan.cli.command import instantiate
 from anime_dcgan.data.batches import FaceBatches
+from anime_dcgan.game.objective import discriminator_cost, generator_cost
 from anime_dcgan.model import coupling
 from anime_dcgan.sampling.image import to_float
 from anime_dcgan.system import precision
@@ -149,11 +150,11 @@ def usual(folder: Path, images: int, device: str) -> float:
 
 def plain_wgan_gp(overrides: list[str], images: int) -> float:
     """Return the images/s of WGAN-GP (arXiv 1704.00028, algorithm 1) in float32 and NCHW."""
-    module, optimizers, batches = _parts(compose_config(overrides))
+    module, optimizers, batches = parts(compose_config(overrides))
     for network in (module.generator, module.discriminator):
         network.to(memory_format=torch.contiguous_format)
     generator, critic, pace = module.generator, module.discriminator, Pace(images)
-    for step, pixels in enumerate(_endless(batches), start=1):
+    for step, pixels in enumerate(endless(batches), start=1):
         real = to_nchw(pixels).to(module.device)
         with torch.no_grad():
             fake = generator(_latents(module, len(real)))
@@ -178,14 +179,13 @@ def _gradient_penalty(critic: nn.Module, real: torch.Tensor, fake: torch.Tensor)
 
 
 def bare(overrides: list[str], images: int) -> float:
-    """Return the images/s of a bare loop of the training step, for losses without a penalty."""
+    """Return the images/s of a bare loop of the training step."""
     config = compose_config(overrides)
-    module, optimizers, batches = _parts(config)
+    module, optimizers, batches = parts(config)
     fast = precision.choose(config.trainer.accelerator)[0] == precision.FAST
     pace = Pace(images)
-    for batch in _endless(batches):
-        with precision.autocast(fast, module.device.type):
-            bare_step(module, optimizers, to_float(batch.to(module.device)))
+    for step, batch in enumerate(endless(batches)):
+        bare_step(module, optimizers, to_float(batch.to(module.device)), step, fast)
         if pace.done(len(batch)):
             break
     return pace.speed
@@ -197,33 +197,45 @@ def separate_batches(overrides: list[str], images: int) -> float:
     return train(overrides, images)
 
 
-def _parts(config: DictConfig) -> tuple[GAN, list[torch.optim.Optimizer], FaceBatches]:
+def parts(config: DictConfig) -> tuple[GAN, list[torch.optim.Optimizer], FaceBatches]:
     module: GAN = instantiate(config.gan).to(device_of(config))
     data = instantiate(config.datamodule)
     data.setup()
     return module, module.configure_optimizers(), data.train_dataloader()
 
 
-def _endless(batches: FaceBatches) -> Iterator[torch.Tensor]:
+def endless(batches: FaceBatches) -> Iterator[torch.Tensor]:
     """Yield the batches of one epoch after the other."""
     for epoch in itertools.count():
         batches.sampler.set_epoch(epoch)
         yield from batches
 
 
-def bare_step(module: GAN, optimizers: list[torch.optim.Optimizer], real: torch.Tensor) -> None:
-    """Take one step of each player, without a penalty."""
+def bare_step(
+    module: GAN,
+    optimizers: list[torch.optim.Optimizer],
+    real: torch.Tensor,
+    step: int = 0,
+    fast: bool = False,
+) -> None:
+    """Take one step of each player, with its penalties; `fast` computes in bf16."""
     generator, discriminator, loss = module.generator, module.discriminator, module.loss
-    with torch.no_grad():
-        fake = generator(_latents(module, len(real)))
+    regularizer, penalty = module.regularizer.at(step), module.generator_regularizer.at(step)
     optimizers[1].zero_grad()
-    loss.discriminator(discriminator(real).float(), discriminator(fake).float()).mean().backward()
+    with precision.autocast(fast, module.device.type):
+        with torch.no_grad():
+            fake = generator(_latents(module, len(real)))
+        cost = discriminator_cost(discriminator, loss, regularizer, module.augment, real, fake)
+    (cost.loss + cost.penalty).backward()
     optimizers[1].step()
     discriminator.requires_grad_(False)
     optimizers[0].zero_grad()
-    count = round(module.fakes_per_real * len(real))
-    fake = generator(_latents(module, count))
-    loss.generator(discriminator(fake).float()).mean().backward()
+    latents = _latents(module, round(module.fakes_per_real * len(real)))
+    with precision.autocast(fast, module.device.type):
+        fake = generator(latents)
+        fake_cost = generator_cost(discriminator, loss, module.augment, real, fake)
+        fake_cost = fake_cost + penalty.penalty(generator, latents)
+    fake_cost.backward()
     optimizers[0].step()
     discriminator.requires_grad_(True)
 

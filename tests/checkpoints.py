@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from anime_dcgan.model import dcgan, stylegan2
+from anime_dcgan.model import biggan, dcgan, stylegan2
 from anime_dcgan.model.base import Generator
 
 LATENT_DIM = 6
@@ -39,6 +39,20 @@ def make_style_checkpoint(path: Path, seed: int = 0, image_size: int = 16) -> Pa
         generator.mean_style.normal_()
         for convolution in generator.convolutions:
             convolution.noise_strength.data.fill_(0.3)  # type: ignore[union-attr]
+        return generator
+
+    return _write(path, make, seed, settings, images=1000)
+
+
+def make_biggan_checkpoint(path: Path, seed: int = 0, image_size: int = 16) -> Path:
+    """Write a checkpoint of BigGAN's generator, whose truncated faces need statistics."""
+    settings: dict[str, Any] = {"latent_dim": 9, "width": 4, "image_size": image_size}
+
+    def make() -> biggan.Generator:
+        generator = biggan.Generator(**settings)
+        with torch.no_grad():
+            for _ in range(4):  # the running statistics of a training
+                generator(torch.randn(32, generator.latent_dim))
         return generator
 
     return _write(path, make, seed, settings, images=1000)

@@ -49,7 +49,8 @@ class Face:
             generator with a mapping network its style, or the styles of all layers.
         truncation: factor in [0, 1] by which the styles approach their mean, see
             `Generator.truncate`.
-        moves: steps along directions, keyed by direction id (`sefa.0`), each in [-10, 10].
+        moves: steps along directions, each in [-10, 10], keyed by the id of the direction
+            (`sefa.0`), with a range of style layers if only those move (`sefa.0/4-9`).
         mix: other parents, whose styles replace those of these layers: seeds or latents, keyed by
             ranges of layers (`0-3`) that do not overlap.
     """
@@ -197,6 +198,12 @@ def parse_mix(text: str) -> dict[str, int | str]:
     return mix
 
 
+def split_move(name: str) -> tuple[str, range | None]:
+    """Return the direction of a key of `moves` and its layers; None for all layers."""
+    direction, slash, layers = name.partition("/")
+    return direction, _layers("moves", layers) if slash else None
+
+
 def _mix_text(parent: int | str) -> str:
     return str(parent) if isinstance(parent, int) else LATENT_PREFIX + parent
 
@@ -256,7 +263,7 @@ def _check_moves(moves: Any) -> None:
     if not isinstance(moves, Mapping) or len(moves) > MAX_MOVES:
         raise UserError(f"moves must map at most {MAX_MOVES} direction ids to steps")
     for name, step in moves.items():
-        check_direction(name)
+        check_direction(split_move(name)[0] if isinstance(name, str) else name)
         _check_number(step, f"moves.{name}", -MAX_STEP, MAX_STEP)
 
 
@@ -264,9 +271,9 @@ def _check_mix(mix: Any) -> dict[str, int | str]:
     """Return the parents ordered by layer; raise `UserError` if they are invalid or overlap."""
     if not isinstance(mix, Mapping) or len(mix) > MAX_MIX:
         raise UserError(f"mix must map at most {MAX_MIX} ranges of layers to seeds or latents")
-    ordered = sorted(mix, key=lambda text: _layers(text).start)
+    ordered = sorted(mix, key=lambda text: _layers("mix", text).start)
     for before, after in pairwise(ordered):
-        if _layers(after).start < _layers(before).stop:
+        if _layers("mix", after).start < _layers("mix", before).stop:
             raise UserError(f"mix={before} and mix={after} overlap: each layer has one parent")
     for parent in mix.values():
         check = decode_latent if isinstance(parent, str) else _check_seed
@@ -274,9 +281,9 @@ def _check_mix(mix: Any) -> dict[str, int | str]:
     return {layers: mix[layers] for layers in ordered}
 
 
-def _layers(text: Any) -> range:
+def _layers(key: str, text: Any) -> range:
     """Return a range of layers, which must name both ends so that equal faces have equal links."""
-    layers = parse_layers("mix", text)
+    layers = parse_layers(key, text)
     if format_layers(layers) != text:
-        raise UserError(f"mix={text!r:.20} must name both ends: use mix={format_layers(layers)}")
+        raise UserError(f"{key}={text!r:.20} must name both ends: use {format_layers(layers)}")
     return layers

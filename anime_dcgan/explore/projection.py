@@ -6,7 +6,7 @@ local minimum.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -33,12 +33,13 @@ MIN_SIZE = 8  # px of the coarsest scale
 class Projection:
     """The best latent, style or styles of all layers so far.
 
-    `distance` is the mean absolute difference of pixels in [-1, 1].
+    `distance` is the mean absolute difference of pixels in [-1, 1] from the face as it is drawn.
     """
 
     step: int
     latent: Float[Tensor, " d"]
     distance: float
+    variables: Variables = "latent"
 
 
 def project(
@@ -65,14 +66,16 @@ def project(
     prior_weight = PRIOR_WEIGHT if variables == "latent" else 0.0
     latents.requires_grad_()
     optimizer = torch.optim.Adam([latents], lr=rate)
-    best = Projection(0, latents[0].detach().clone(), torch.inf)
+    best = Projection(0, latents[0].detach().clone(), torch.inf, variables)
     for step in range(steps + 1):
         if len(latents) > (count := _count_at(step / steps)):
             latents, optimizer = _keep_nearest(draw, target, latents.detach(), count, optimizer)
         with torch.enable_grad():
-            distances = multiscale_distance(draw(latents), target)
-        best = _best_of(best, latents.detach(), distances.detach())
-        yield Projection(step, best.latent, best.distance)
+            images = draw(latents)
+            distances = multiscale_distance(images, target)
+        shown = multiscale_distance(images.detach().clamp(-1, 1), target)
+        best = _best_of(best, latents.detach(), shown)
+        yield replace(best, step=step)
         if step < steps:
             optimizer.param_groups[0]["lr"] = rate * min(1.0, 2 * (1 - step / steps))
             with torch.enable_grad():
@@ -86,17 +89,31 @@ def _start(
     generator: Generator, latents: Float[Tensor, "n latent_dim"], variables: Variables
 ) -> tuple[Draw, Float[Tensor, "n d"]]:
     """Return the function that draws from the variables, and their values for these latents."""
+    space = StyleSpace.of(generator)
+    check_variables(space, variables)
     if variables == "latent":
         return generator, latents
-    space = StyleSpace.of(generator)
-    if not space.has_mapping:
+    styles = generator.styles(latents)
+    values = styles[:, 0] if variables == "style" else styles.flatten(1)
+    return lambda values: generator.synthesise(space.unflatten(values)), values.clone()
+
+
+def check_variables(space: StyleSpace, variables: Variables) -> None:
+    """Raise `UserError` if a generator has no such values."""
+    if variables != "latent" and not space.has_mapping:
         raise UserError(
             f"variables={variables} needs a mapping network: use a run of model=stylegan2, "
             "or variables=latent"
         )
-    styles = generator.styles(latents)
-    values = styles[:, 0] if variables == "style" else styles.flatten(1)
-    return lambda values: generator.synthesise(space.unflatten(values)), values.clone()
+
+
+@torch.no_grad()
+def face_values(generator: Generator, projection: Projection) -> Float[Tensor, " values"]:
+    """Return the latent by which a face is stored: of a mapping network, its style."""
+    space = StyleSpace.of(generator)
+    if projection.variables != "latent" or not space.has_mapping:
+        return projection.latent
+    return space.flatten(generator.styles(projection.latent[None]))[0]
 
 
 def _best_of(
@@ -105,7 +122,7 @@ def _best_of(
     distance, nearest = distances.min(dim=0)
     if distance >= best.distance:
         return best
-    return Projection(best.step, latents[int(nearest)].clone(), float(distance))
+    return replace(best, latent=latents[int(nearest)].clone(), distance=float(distance))
 
 
 def multiscale_distance(

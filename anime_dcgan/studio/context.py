@@ -9,6 +9,7 @@ from fastapi import Depends, HTTPException, Query, Request
 from anime_dcgan.explore.face import Face, parse_mix, parse_moves
 from anime_dcgan.explore.renderer import Renderer
 from anime_dcgan.run.runs import Weights
+from anime_dcgan.sampling.layers import parse_layers
 from anime_dcgan.studio import schemas
 from anime_dcgan.studio.jobs import JobQueue
 from anime_dcgan.studio.library import Library
@@ -47,7 +48,7 @@ def query_face(
     seed: schemas.Seed | None = None,
     latent: Annotated[str | None, Query(max_length=schemas.MAX_LATENT_LENGTH)] = None,
     truncation: schemas.Truncation = 1.0,
-    moves: Annotated[str, Query(max_length=2000, examples=["sefa.0:1.5,pca.3:-2"])] = "",
+    moves: Annotated[str, Query(max_length=4000, examples=["sefa.0:1.5,pca.3:-2"])] = "",
     mix: Annotated[str, Query(max_length=2 * schemas.MAX_LATENT_LENGTH, examples=["0-3:17"])] = "",
 ) -> Face:
     """Return the face given by the query parameters of a link."""
@@ -59,6 +60,10 @@ FaceDep = Annotated[Face, Depends(query_face)]
 
 def to_faces(models: list[schemas.FaceModel]) -> list[Face]:
     return [model.to_face() for model in models]
+
+
+def to_layers(text: str | None) -> range | None:
+    return None if text is None else parse_layers("layers", text)
 
 
 def require_same_generator(faces: list[Face]) -> None:

@@ -6,13 +6,14 @@ import shutil
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Queue
 from typing import Literal
 
 from anime_dcgan.explore.face import Face
+from anime_dcgan.explore.projection import Variables
 from anime_dcgan.system import scratch
 from anime_dcgan.system.console import log
 from anime_dcgan.system.errors import UserError, first_line
@@ -35,6 +36,14 @@ class JobCancelledError(Exception):
     """The job was cancelled while it ran."""
 
 
+@dataclass(frozen=True)
+class Found:
+    """A face that a projection has found, and its distance from the picture."""
+
+    face: Face
+    distance: float
+
+
 @dataclass(eq=False)
 class Job:
     """A background job; only the job thread writes to it, except for `cancelled`."""
@@ -47,7 +56,7 @@ class Job:
     progress: float = 0.0
     detail: str = ""
     error: str | None = None
-    face: Face | None = None
+    found: dict[Variables, Found | None] = field(default_factory=dict)
     file: Path | None = None
     target: bytes | None = None
     started: float | None = None
@@ -58,6 +67,12 @@ class Job:
         if self.cancelled.is_set():
             raise JobCancelledError
         self.progress = done / total
+
+    @property
+    def face(self) -> Face | None:
+        """The nearest face that a projection has found so far."""
+        found = [each for each in self.found.values() if each is not None]
+        return min(found, key=lambda each: each.distance).face if found else None
 
     @property
     def seconds_left(self) -> float | None:
@@ -83,7 +98,11 @@ class JobQueue:
         self._thread.start()
 
     def submit(
-        self, kind: JobKind, work: Callable[[Job], None], target: bytes | None = None
+        self,
+        kind: JobKind,
+        work: Callable[[Job], None],
+        target: bytes | None = None,
+        variables: Sequence[Variables] = (),
     ) -> Job:
         """Enqueue a job; raise `JobQueueFullError` if too many are unfinished."""
         with self._lock:
@@ -93,6 +112,7 @@ class JobQueue:
             self._delete_oldest()
             id = secrets.token_hex(8)
             job = Job(id, kind, work, self.folder / id, target=target)
+            job.found = dict.fromkeys(variables)
             self._jobs[id] = job
         self._queue.put(job)
         return job

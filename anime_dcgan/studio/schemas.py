@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from anime_dcgan.explore.face import MAX_MIX, MAX_STEP, Face
+from anime_dcgan.explore.projection import Variables
 from anime_dcgan.run.runs import Weights
 from anime_dcgan.sampling.seeds import MAX_SEED
 from anime_dcgan.studio.jobs import Job, JobState
@@ -25,6 +26,7 @@ Step = Annotated[float, Field(ge=-MAX_STEP, le=MAX_STEP, allow_inf_nan=False)]
 Moves = Annotated[dict[str, Step], Field(max_length=64, examples=[{"sefa.0": 1.5}])]
 Latent = Annotated[str, Field(max_length=MAX_LATENT_LENGTH)]
 Mix = Annotated[dict[str, Seed | Latent], Field(max_length=MAX_MIX, examples=[{"0-3": 17}])]
+Layers = Annotated[str, Field(pattern=r"^[0-9]{1,2}(-[0-9]{1,2})?$", examples=["4-9"])]
 DirectionId = Annotated[str, Field(pattern=r"^(sefa|pca)\.[0-9]{1,4}$")]
 Scale = Annotated[int, Field(ge=1, le=16)]
 
@@ -91,8 +93,13 @@ class SheetRequest(StrictModel):
 
 
 class MixRequest(StrictModel):
-    """Interpolate from each parent to the next, in `steps` steps per pair."""
+    """Interpolate from each parent to the next, in `steps` steps per pair.
 
+    Here and below, `layers` are the style layers to be mixed; the others, as well as truncation and
+    moves, are those of the first parent.
+    """
+
+    layers: Layers | None = None
     parents: Annotated[list[FaceModel], Field(min_length=2, max_length=MAX_PARENTS)]
     steps: Annotated[int, Field(ge=1, le=64)] = 8
 
@@ -100,6 +107,7 @@ class MixRequest(StrictModel):
 class BlendRequest(StrictModel):
     """Blend the parents with these weights, one per parent, which need not sum to 1."""
 
+    layers: Layers | None = None
     parents: Parents
     shares: Annotated[
         list[Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]],
@@ -110,6 +118,7 @@ class BlendRequest(StrictModel):
 class BreedRequest(StrictModel):
     """Child i depends only on the parents, the variation and seed + i."""
 
+    layers: Layers | None = None
     parents: Parents
     children: Annotated[int, Field(ge=1, le=MAX_CHILDREN)] = 12
     variation: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 0.2
@@ -144,9 +153,13 @@ class Directions(BaseModel):
 
 
 class Styles(BaseModel):
-    """The number of layers that take a style; `groups` are ranges of coarse to fine layers."""
+    """The number of layers that take a style; `groups` are ranges of coarse to fine layers.
+
+    `mapping` is true if a mapping network computes the styles.
+    """
 
     layers: int
+    mapping: bool
     groups: dict[str, str]
 
 
@@ -159,6 +172,7 @@ class NameRequest(StrictModel):
 
 
 class FilmRequest(StrictModel):
+    layers: Layers | None = None
     faces: Annotated[list[FaceModel], Field(min_length=2, max_length=64)]
     frames_per_face: Annotated[int, Field(ge=1, le=120)] = 24
     frames_per_second: Annotated[int, Field(ge=1, le=60)] = 24
@@ -180,8 +194,20 @@ class ZipRequest(StrictModel):
     count: Annotated[int, Field(ge=1, le=MAX_ZIP_FACES)] = 64
 
 
+class FoundModel(BaseModel):
+    """The nearest face so far of a projection, and its mean absolute difference of pixels."""
+
+    variables: Variables
+    face: FaceModel | None
+    distance: float | None
+
+
 class JobModel(BaseModel):
-    """A background job; `face` is the best face that a projection has found so far."""
+    """A background job.
+
+    `found` are the nearest faces that a projection has found so far, one for each kind of
+    variables; `face` is the nearest of them.
+    """
 
     id: str
     kind: Literal["film", "zip", "projection"]
@@ -191,6 +217,7 @@ class JobModel(BaseModel):
     detail: str
     error: str | None
     face: FaceModel | None
+    found: list[FoundModel]
     file: str | None
 
     @classmethod
@@ -205,6 +232,14 @@ class JobModel(BaseModel):
             detail=job.detail,
             error=job.error,
             face=face_model(job.face) if job.face else None,
+            found=[
+                FoundModel(
+                    variables=variables,
+                    face=found and face_model(found.face),
+                    distance=found and found.distance,
+                )
+                for variables, found in job.found.items()
+            ],
             file=f"/api/jobs/{job.id}/file" if has_file else None,
         )
 

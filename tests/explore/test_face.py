@@ -88,6 +88,12 @@ def test_zero_steps_and_the_order_of_steps_are_ignored():
     assert Face(**GOOD, moves={"sefa.0": 0.0}).is_seed_only
 
 
+def test_moves_of_layers_are_part_of_a_link():
+    face = Face(**GOOD, moves={"sefa.0/4-9": 1.5, "sefa.0": -1})
+    assert face.to_query().endswith("&moves=sefa.0:-1,sefa.0/4-9:1.5")
+    assert Face.from_query(face.to_query()) == face
+
+
 def test_parents_of_layers_are_part_of_a_link_in_the_order_of_the_layers():
     latent = encode_latent([0.5])
     face = Face(**GOOD, mix={"4-9": latent, "0-3": 17})
@@ -108,6 +114,7 @@ BAD: list[dict[str, Any]] = [
     {"latent": encode_latent([0.0])},  # in addition to a seed
     *({"truncation": value} for value in (-0.1, 1.1, math.nan, "1", True)),
     *({"moves": value} for value in (None, [], {"up": 1}, {"sefa.0": 11}, {"sefa.0": math.nan})),
+    *({"moves": {key: 1}} for key in ("sefa.0/", "sefa.0/3-1", "sefa.0/4", "/0-3", "sefa.0/0-3/1")),
     {"moves": {f"sefa.{number}": 1 for number in range(65)}},
     *({"mix": mix} for mix in (None, [], "0-3:1", {0: 1}, {"coarse": 1}, {"0": 1}, {"3-0": 1})),
     *({"mix": mix} for mix in ({"00-3": 1}, {"0-100": 1}, {"0-3": 1, "3-4": 1}, {"0-3\n": 1})),

@@ -8,7 +8,9 @@ import pytest
 import torch
 
 from anime_dcgan.explore.face import Face
-from anime_dcgan.explore.renderer import MAX_BLOCKS, MAX_MODELS, Renderer, face_from_latent
+from anime_dcgan.explore.model import MAX_BLOCKS
+from anime_dcgan.explore.parents import face_from_latent
+from anime_dcgan.explore.renderer import MAX_MODELS, Renderer
 from anime_dcgan.run.checkpoint import load_generator
 from anime_dcgan.sampling import sample
 from anime_dcgan.sampling.sample import BLOCK
@@ -42,7 +44,7 @@ def test_faces_of_seeds_match_generate(outputs: Path):
 def test_rendering_an_explicit_latent_does_not_depend_on_the_batch(outputs: Path):
     renderer = Renderer(outputs)
     like = face(3, moves={"sefa.0": 1.5, "pca.1": -2.0})
-    other = face_from_latent(like, renderer.latents([like])[0])
+    other = face_from_latent(like, renderer.parents([like]).latents()[0])
     assert other.latent is not None and not other.moves
     both = renderer.render([like, face(1), other])
     np.testing.assert_array_equal(both[0], both[2])
@@ -51,9 +53,8 @@ def test_rendering_an_explicit_latent_does_not_depend_on_the_batch(outputs: Path
 
 def test_moves_and_truncation_change_the_latent_as_documented(outputs: Path):
     renderer = Renderer(outputs)
-    plain, moved, short = renderer.latents(
-        [face(3), face(3, moves={"sefa.1": -2.0}), face(3, truncation=0.5)]
-    )
+    faces = [face(3), face(3, moves={"sefa.1": -2.0}), face(3, truncation=0.5)]
+    plain, moved, short = renderer.parents(faces).latents()
     assert (moved - plain).norm() == pytest.approx(2, rel=1e-5)
     direction = renderer.model("sweep/a", "1", "ema").directions("sefa")[1].vector
     torch.testing.assert_close(moved - plain, -2 * direction)

@@ -8,7 +8,8 @@ import torch
 
 from anime_dcgan.explore import projection
 from anime_dcgan.explore.face import Face
-from anime_dcgan.explore.renderer import Renderer, face_from_latent
+from anime_dcgan.explore.parents import face_from_latent
+from anime_dcgan.explore.renderer import Renderer
 from anime_dcgan.explore.styles import StyleSpace
 from anime_dcgan.model import biggan, dcgan, stylegan2
 from anime_dcgan.run.checkpoint import load_generator
@@ -16,7 +17,7 @@ from anime_dcgan.sampling import image, sample
 from anime_dcgan.sampling.latent import latent_of_seed, noise_of_seed
 from anime_dcgan.sampling.mixing import mixing_sheet
 from anime_dcgan.system.errors import UserError
-from tests.checkpoints import make_checkpoint, make_style_checkpoint
+from tests.checkpoints import make_biggan_checkpoint, make_checkpoint, make_style_checkpoint
 
 CHECKPOINT = "styles/checkpoints/epoch=0001.ckpt"
 
@@ -79,7 +80,7 @@ def test_a_mixed_face_equals_that_of_the_mixing_sheet(
     np.testing.assert_array_equal(renderer.render([mixed])[0], sheet[3])
     np.testing.assert_array_equal(renderer.render([face()])[0], sheet[2])
     assert (sheet[3] != sheet[2]).any()
-    latent = face_from_latent(face(), renderer.latents([face(17)])[0]).latent
+    latent = face_from_latent(face(), renderer.parents([face(17)]).latents()[0]).latent
     by_latent = face(mix={"0-1": latent})
     np.testing.assert_array_equal(renderer.render([by_latent])[0], sheet[3])
     wall = renderer.wall(mixed, 3, 1)[0].astype(int)
@@ -97,7 +98,7 @@ def test_an_explicit_latent_holds_the_styles_of_an_edited_face(renderer: Rendere
     whole = face(truncation=0.5, moves={"sefa.0": 1.0})
     layered = face(truncation=0.5, moves={"sefa.0": 1.0}, mix={"2-3": 17})
     for edited, count in ((whole, 5), (layered, 6 * 5)):
-        (latent,) = renderer.latents([edited])
+        (latent,) = renderer.parents([edited]).latents()
         assert len(latent) == count
         again = renderer.model("styles", "1", "ema").styles(face_from_latent(edited, latent))
         torch.testing.assert_close(
@@ -108,15 +109,65 @@ def test_an_explicit_latent_holds_the_styles_of_an_edited_face(renderer: Rendere
 
 
 def test_styles_are_mixed_on_straight_lines(renderer: Renderer):
-    parents = [face(1, truncation=0.5), face(2, mix={"0-1": 9})]
-    first, second = (renderer.model("styles", "1", "ema").styles(each) for each in parents)
-    middle = renderer.interpolate(parents, 2)[1]
-    torch.testing.assert_close(middle.unflatten(0, (6, 5)), (first + second) / 2)
-    torch.testing.assert_close(renderer.blend(parents, [1, 1]), middle)
-    unrelated = renderer.breed(parents, 1, variation=1.0, seed=8)[0]
-    alone = renderer.model("styles", "1", "ema").styles(face(8))
-    torch.testing.assert_close(unrelated.unflatten(0, (6, 5)), alone, rtol=0, atol=0)
-    assert len(list(renderer.film(parents, 2))) == 4
+    model = renderer.model("styles", "1", "ema")
+    parents = renderer.parents([face(1, truncation=0.5), face(2, mix={"0-1": 9})])
+    first, second = (model.styles(each) for each in parents.faces)
+    middle = model.styles(parents.interpolate(2)[1])
+    torch.testing.assert_close(middle, (first + second) / 2)
+    torch.testing.assert_close(model.styles(parents.blend([1, 1])), middle)
+    unrelated = model.styles(parents.breed(1, variation=1.0, seed=8)[0])
+    torch.testing.assert_close(unrelated, model.styles(face(8)), rtol=0, atol=0)
+    assert len(list(parents.film(2))) == 4
+
+
+def test_only_the_chosen_layers_are_mixed(renderer: Renderer, generator: stylegan2.Generator):
+    model = renderer.model("styles", "1", "ema")
+    faces = [face(1), face(2, truncation=0.5)]
+    parents = renderer.parents(faces, range(2, 4))
+    first, second = (model.styles(each) for each in faces)
+    mixed = [*parents.interpolate(2)[1:2], parents.blend([1, 1]), *parents.breed(1, 0.3, seed=4)]
+    for styles in map(model.styles, mixed):
+        torch.testing.assert_close(styles[[0, 1, 4, 5]], first[[0, 1, 4, 5]], rtol=0, atol=0)
+        assert not torch.equal(styles[2:4], first[2:4])
+    torch.testing.assert_close(model.styles(mixed[0])[2:4], (first + second)[2:4] / 2)
+    ends = [first, torch.cat([first[:2], second[2:4], first[4:]])]
+    for frame, seed, styles in zip(list(parents.film(2))[::2], (1, 2), ends, strict=True):
+        assert np.abs(frame.astype(int) - draw(generator, styles[None], seed)).max() <= 1
+    with pytest.raises(UserError, match="model=stylegan2 or model=biggan"):
+        renderer.parents([Face("plain", "1", seed=0)], range(1))
+
+
+def test_a_direction_moves_only_the_layers_of_its_range(renderer: Renderer):
+    model = renderer.model("styles", "1", "ema")
+    whole, part = (model.styles(face(moves={key: 2.0})) for key in ("sefa.0", "sefa.0/2-3"))
+    expected = model.styles(face())
+    expected[2:4] = whole[2:4]
+    torch.testing.assert_close(part, expected, rtol=0, atol=0)
+    both = model.styles(face(moves={"sefa.0/0-1": 2.0, "sefa.0/2-5": 2.0}))
+    torch.testing.assert_close(both, whole, rtol=0, atol=0)
+    with pytest.raises(UserError, match=r"moves=4-6 .*style layers 0-5"):
+        model.styles(face(moves={"sefa.0/4-6": 1.0}))
+
+
+def test_blends_of_truncated_biggan_faces_have_their_statistics(tmp_path: Path):
+    make_biggan_checkpoint(tmp_path / "big/checkpoints/epoch=0001.ckpt")
+    renderer = Renderer(tmp_path)
+    model = renderer.model("big", "1", "ema")
+    one = Face("big", "1", seed=1, truncation=0.4, moves={"sefa.0": 1.0})
+    other = Face("big", "1", seed=2, truncation=0.8)
+    drawn = renderer.render([one])[0].astype(int)
+    parents = renderer.parents([one, other])
+    for same in (renderer.parents([one, one]).blend([1, 1]), parents.interpolate(2)[0]):
+        assert (same.truncation, dict(same.moves)) == (0.4, {"sefa.0": 1.0})
+        assert np.abs(renderer.render([same])[0] - drawn).max() <= 1
+    between = parents.interpolate(2)[1]
+    assert (between.truncation, dict(between.moves)) == (0.6, {"sefa.0": 0.5})
+    (child,) = parents.breed(1, variation=0.0, seed=3)
+    assert 0.4 < child.truncation < 0.8
+    middle = renderer.parents([one, other], range(1, 2)).blend([1, 1])
+    assert (middle.truncation, dict(middle.moves)) == (0.4, {"sefa.0": 1.0})
+    kept, first = model.styles(middle), model.styles(one)
+    torch.testing.assert_close(kept[[0, 2]], first[[0, 2]], rtol=0, atol=0)
 
 
 def test_directions_move_all_styles_by_standard_deviations(
@@ -147,6 +198,11 @@ def test_styles_come_nearer_to_a_picture_than_a_latent(generator: stylegan2.Gene
     }
     assert distances["layers"] < 0.8 * min(distances["style"], distances["latent"])
     assert distances["style"] < distances["latent"]
+    *_, last = projection.project(generator, target, 5, variables="latent")
+    values = projection.face_values(generator, last)
+    with torch.no_grad():
+        drawn = generator.synthesise(values.expand(1, 6, 5)).clamp(-1, 1)
+    assert float(projection.multiscale_distance(drawn, target)[0]) == pytest.approx(last.distance)
     plain = dcgan.Generator(latent_dim=6, width=4, image_size=16).eval()
     with pytest.raises(UserError, match="variables=style needs a mapping network"):
         next(projection.project(plain, target, 1, variables="style"))

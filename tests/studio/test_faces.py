@@ -126,6 +126,7 @@ def test_styles_of_layers_are_mixed_saved_and_found(tmp_path: Path):
     with TestClient(app, base_url="http://127.0.0.1", headers=CHANGE) as client:
         assert client.get("/api/styles", params=face).json() == {
             "layers": 6,
+            "mapping": True,
             "groups": {"coarse": "0-1", "middle": "2-3", "fine": "4-5"},
         }
         drawn = one(client, **link)
@@ -136,7 +137,13 @@ def test_styles_of_layers_are_mixed_saved_and_found(tmp_path: Path):
         found = client.get("/api/saved/find", params=link).json()
         assert found["face"]["mix"] == mixed["mix"]
         plain = client.get("/api/styles", params={"run": "a", "epoch": "10"}).json()
-        assert plain == {"layers": 1, "groups": {"coarse": "0-0"}}
+        assert plain == {"layers": 1, "mapping": False, "groups": {"coarse": "0-0"}}
+        body = {"parents": [face, {**face, "seed": 6}], "layers": "2-3"}
+        path = client.post("/api/mix", json={**body, "steps": 2}).json()["faces"]
+        assert [each["seed"] for each in path] == [5, None, None]
+        blend = client.post("/api/blend", json={**body, "shares": [0, 1]}).json()["face"]
+        assert blend["latent"] == path[-1]["latent"]
+        assert client.post("/api/breed", json={**body, "layers": "5-6"}).status_code == 400
         refused = client.get("/api/face.png", params={**FACE, "mix": "0-0:1"})
         assert refused.status_code == 400 and "model=stylegan2" in refused.json()["detail"]
 

@@ -13,9 +13,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from fastapi.testclient import TestClient
 from PIL import Image
 
+from anime_dcgan.explore import projection
+from anime_dcgan.studio.app import Settings, create_app
 from anime_dcgan.studio.jobs import (
     MAX_FINISHED,
     MAX_UNFINISHED,
@@ -25,6 +28,8 @@ from anime_dcgan.studio.jobs import (
     JobQueueFullError,
 )
 from anime_dcgan.system import scratch
+from tests.checkpoints import make_checkpoint, make_style_checkpoint
+from tests.studio.conftest import CHANGE
 
 FACE = {"run": "a", "epoch": "10", "seed": 5}
 FACES = [FACE, {**FACE, "seed": 6}, {**FACE, "moves": {"sefa.0": 2}}]
@@ -84,6 +89,42 @@ def test_a_projection_reports_progress_and_finds_the_face(client: TestClient):
     assert float(job["detail"].split()[-1]) < 0.15
     params = {key: value for key, value in job["face"].items() if value is not None and value != {}}
     assert client.get("/api/face.png", params=params).status_code == 200
+
+
+def test_projections_onto_latents_and_styles_are_compared(tmp_path: Path):
+    make_style_checkpoint(tmp_path / "styles/checkpoints/epoch=0001.ckpt")
+    make_checkpoint(tmp_path / "a/checkpoints/epoch=0010.ckpt")
+    app = create_app(Settings(tmp_path, tmp_path / "studio"))
+    kinds = ["latent", "style", "layers"]
+    with TestClient(app, base_url="http://127.0.0.1", headers=CHANGE) as client:
+        picture = client.get("/api/face.png", params={**FACE, "scale": 2}).content
+
+        def project(**data: Any) -> Any:
+            file = {"file": ("me.png", picture, "image/png")}
+            return client.post("/api/jobs/projection", files=file, data={"steps": "40", **data})
+
+        job = finished(client, project(run="styles", epoch="1", variables=kinds).json())
+        assert job["state"] == "done", job["error"]
+        assert [each["variables"] for each in job["found"]] == kinds
+        distances = [each["distance"] for each in job["found"]]
+        nearest = job["found"][distances.index(min(distances))]
+        assert job["face"] == nearest["face"] and len(set(distances)) == 3
+        target = client.get(f"/api/jobs/{job['id']}/target.png").content
+        for each in job["found"]:
+            link = {"run": "styles", "epoch": "1", "latent": each["face"]["latent"]}
+            drawn = pixels(client.get("/api/face.png", params=link).content)
+            error = torch.from_numpy(drawn - pixels(target)).movedim(2, 0)[None] / 127.5
+            measured = projection.multiscale_distance(error, torch.zeros(3, 16, 16))
+            assert float(measured[0]) == pytest.approx(each["distance"], abs=0.01)
+        (style,) = project(run="styles", epoch="1").json()["found"]
+        assert style["variables"] == "style"
+        refused = project(run="a", epoch="10", variables="layers")
+        assert refused.status_code == 400 and "model=stylegan2" in refused.json()["detail"]
+        assert project(run="a", epoch="10", variables="pixels").status_code == 422
+
+
+def pixels(png: bytes) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(png)).convert("RGB"), np.float32)
 
 
 @pytest.mark.parametrize("content", [b"", b"no picture", b"\x89PNG\r\n\x1a\n" + b"\0" * 100])

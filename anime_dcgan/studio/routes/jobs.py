@@ -14,13 +14,21 @@ from starlette.concurrency import run_in_threadpool
 from anime_dcgan.data.decoding import decode
 from anime_dcgan.explore import projection
 from anime_dcgan.explore.face import Face
-from anime_dcgan.explore.renderer import Renderer, face_from_latent
+from anime_dcgan.explore.parents import Parents, face_from_latent
+from anime_dcgan.explore.projection import Variables
+from anime_dcgan.explore.renderer import Renderer
 from anime_dcgan.run.runs import Weights
 from anime_dcgan.sampling import image, sample
 from anime_dcgan.sampling.film import write_film
 from anime_dcgan.studio import pictures, schemas
-from anime_dcgan.studio.context import Studio, StudioDep, require_same_generator, to_faces
-from anime_dcgan.studio.jobs import Job
+from anime_dcgan.studio.context import (
+    Studio,
+    StudioDep,
+    require_same_generator,
+    to_faces,
+    to_layers,
+)
+from anime_dcgan.studio.jobs import Found, Job
 from anime_dcgan.system.errors import UserError, first_line
 
 router = APIRouter(prefix="/api/jobs", tags=["jobs"], responses=schemas.problems(400, 404, 429))
@@ -39,10 +47,11 @@ def film(studio: StudioDep, body: schemas.FilmRequest) -> schemas.JobModel:
             400, f"a film can have at most {limit} frames: use fewer faces or frames_per_face"
         )
     studio.renderer.checkpoint(faces[0].run, faces[0].epoch)
+    layers = to_layers(body.layers)
 
     def work(job: Job) -> None:
         path = job.folder / f"film.{body.format}"
-        frames = _frames(studio.renderer, faces, body.frames_per_face, body.scale, job)
+        frames = _frames(studio.renderer.parents(faces, layers), body, job)
         write_film(frames, path, body.frames_per_second)
         job.file = path
 
@@ -72,22 +81,33 @@ async def project(
     epoch: Annotated[schemas.Epoch, Form()],
     weights: Annotated[Weights, Form()] = "ema",
     steps: Annotated[int, Form(ge=1, le=2000)] = 300,
+    variables: Annotated[list[Variables] | None, Form(max_length=3)] = None,
 ) -> schemas.JobModel:
-    """Find the latent whose face is nearest to an uploaded picture."""
+    """Find the latent, style or styles of all layers whose face is nearest to an uploaded picture.
+
+    Several `variables` are tried one after the other. The default is the style where a mapping
+    network computes it, and the latent otherwise.
+    """
     template = Face(run, epoch, weights, seed=0)
     size = await studio.render(lambda: studio.renderer.render([template]).shape[1])
     picture = await run_in_threadpool(_decode, await file.read(), size)
+    space = await studio.render(lambda: studio.renderer.model(*template.generator).space)
+    kinds: list[Variables] = variables or ["style" if space.has_mapping else "latent"]
+    for each in kinds:
+        projection.check_variables(space, each)
+    kinds = list(dict.fromkeys(kinds))
 
     def work(job: Job) -> None:
-        model = studio.renderer.model(*template.generator)
+        generator = studio.renderer.model(*template.generator).generator
         target = image.to_float(torch.from_numpy(np.array(picture))[None])[0]
-        variables = "style" if model.space.has_mapping else "latent"
-        for best in projection.project(model.generator, target, steps, variables=variables):
-            job.report_progress(best.step, steps)
-            job.face = face_from_latent(template, best.latent)
-            job.detail = f"distance {best.distance:.3f}"
+        for number, each in enumerate(kinds):
+            for best in projection.project(generator, target, steps, variables=each):
+                job.report_progress(number * steps + best.step, len(kinds) * steps)
+                face = face_from_latent(template, projection.face_values(generator, best))
+                job.found = {**job.found, each: Found(face, best.distance)}
+                job.detail = f"distance {best.distance:.3f}"
 
-    job = studio.jobs.submit("projection", work, target=image.to_png(picture))
+    job = studio.jobs.submit("projection", work, image.to_png(picture), kinds)
     return schemas.JobModel.of(job)
 
 
@@ -158,10 +178,7 @@ def _portraits(renderer: Renderer, faces: list[Face], job: Job) -> Iterator[byte
         job.report_progress(start + len(batch), len(faces))
 
 
-def _frames(
-    renderer: Renderer, faces: list[Face], frames_per_face: int, scale: int, job: Job
-) -> Iterator[np.ndarray]:
-    frames = renderer.film(faces, frames_per_face)
-    for number, pixels in enumerate(frames, 1):
-        yield pixels.repeat(scale, axis=0).repeat(scale, axis=1)
-        job.report_progress(number, len(faces) * frames_per_face)
+def _frames(parents: Parents, body: schemas.FilmRequest, job: Job) -> Iterator[np.ndarray]:
+    for number, pixels in enumerate(parents.film(body.frames_per_face), 1):
+        yield pixels.repeat(body.scale, axis=0).repeat(body.scale, axis=1)
+        job.report_progress(number, len(parents.faces) * body.frames_per_face)

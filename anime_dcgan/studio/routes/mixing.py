@@ -5,10 +5,10 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from anime_dcgan.explore.directions import MAX_DIRECTIONS, Method
-from anime_dcgan.explore.renderer import face_from_latent
 from anime_dcgan.run.runs import Weights
+from anime_dcgan.sampling.layers import format_layers
 from anime_dcgan.studio import schemas
-from anime_dcgan.studio.context import StudioDep, require_same_generator, to_faces
+from anime_dcgan.studio.context import StudioDep, require_same_generator, to_faces, to_layers
 
 router = APIRouter(tags=["mixing"], responses=schemas.problems(400, 404, 503))
 
@@ -18,9 +18,12 @@ async def mix(studio: StudioDep, body: schemas.MixRequest) -> schemas.Faces:
     """Interpolate from each parent to the next, including both ends."""
     parents = to_faces(body.parents)
     require_same_generator(parents)
-    path = await studio.render(lambda: studio.renderer.interpolate(parents, body.steps))
-    faces = [face_from_latent(parents[0], latent) for latent in path]
-    for index, parent in enumerate(parents):  # parents retain their seed and moves
+    layers = to_layers(body.layers)
+    faces = await studio.render(
+        lambda: studio.renderer.parents(parents, layers).interpolate(body.steps)
+    )
+    ends = parents if layers is None else parents[:1]
+    for index, parent in enumerate(ends):  # parents retain their seed and moves
         faces[index * body.steps] = parent
     return schemas.Faces.of(faces)
 
@@ -30,8 +33,9 @@ async def blend(studio: StudioDep, body: schemas.BlendRequest) -> schemas.FaceRe
     """Blend several faces into one by their weights."""
     parents = to_faces(body.parents)
     require_same_generator(parents)
-    latent = await studio.render(lambda: studio.renderer.blend(parents, body.shares))
-    return schemas.FaceResponse(face=schemas.face_model(face_from_latent(parents[0], latent)))
+    layers = to_layers(body.layers)
+    face = await studio.render(lambda: studio.renderer.parents(parents, layers).blend(body.shares))
+    return schemas.FaceResponse(face=schemas.face_model(face))
 
 
 @router.post("/api/breed")
@@ -39,10 +43,13 @@ async def breed(studio: StudioDep, body: schemas.BreedRequest) -> schemas.Faces:
     """Breed children of one or more faces."""
     parents = to_faces(body.parents)
     require_same_generator(parents)
+    layers = to_layers(body.layers)
     children = await studio.render(
-        lambda: studio.renderer.breed(parents, body.children, body.variation, body.seed)
+        lambda: studio.renderer.parents(parents, layers).breed(
+            body.children, body.variation, body.seed
+        )
     )
-    return schemas.Faces.of([face_from_latent(parents[0], latent) for latent in children])
+    return schemas.Faces.of(children)
 
 
 @router.get("/api/styles")
@@ -53,7 +60,8 @@ async def styles(
     space = await studio.render(lambda: studio.renderer.model(run, epoch, weights).space)
     return schemas.Styles(
         layers=space.layers,
-        groups={name: f"{each.start}-{each.stop - 1}" for name, each in space.groups().items()},
+        mapping=space.has_mapping,
+        groups={name: format_layers(layers) for name, layers in space.groups().items()},
     )
 
 

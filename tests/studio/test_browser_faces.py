@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from PIL import Image
@@ -146,6 +147,63 @@ def test_the_projection_of_a_dropped_picture_is_cancelled(page: Window):
     page.until("#view [role=status]", "cancelled")
     page.press_button("Another picture")
     page.has(".drop")
+
+
+STYLES = "run=styles&epoch=1&weights=ema"
+
+
+def test_latents_and_styles_are_compared_for_a_picture(page: Window, runs: Path, tmp_path: Path):
+    make_style_checkpoint(runs / "styles/checkpoints/epoch=0001.ckpt")
+    Image.new("RGB", (40, 30), "orange").save(tmp_path / "orange.png")
+    page.open(f"#/projection?{STYLES}")
+    page.wait("document.querySelector('.bar .field:not([hidden]) option[value=layers]')")
+    page.choose(".bar input[type=range]", "50")
+    page.type("#picture-file", str(tmp_path / "orange.png"))
+    page.wait("document.querySelectorAll('.pair .actions').length == 3")
+    errors = page.run("[...document.querySelectorAll('.pair output')].map(o => o.textContent)")
+    latent, style, layers = (float(text.removeprefix("error ")) for text in errors)
+    assert layers < style < latent
+    page.click(".pair figure:nth-of-type(4) .primary")
+    page.at("#/edit?", "latent=")
+    page.wait("document.querySelector('.big img').naturalWidth == 16")
+
+
+def test_a_slider_moves_some_layers(page: Window, runs: Path):
+    make_style_checkpoint(runs / "styles/checkpoints/epoch=0001.ckpt")
+    slider = '.slider[data-id="sefa.0"]'
+    edit(page, f"{STYLES}&seed=3")
+    page.choose(f"{slider} input", "1")
+    page.at("moves=sefa.0:1")
+    page.choose(f"{slider} select", "2-3")
+    page.at("moves=sefa.0/2-3:1")
+    page.choose(f"{slider} select", "0-3")
+    page.at("moves=sefa.0/0-3:1")
+    page.press_button("Undo")
+    page.at("moves=sefa.0/2-3:1")
+    page.wait(f"document.querySelector('{slider} select').value == '2-3'")
+    edit(page, f"{STYLES}&seed=3&moves=sefa.0/1-4:2")
+    page.wait(f"document.querySelector('{slider} select').value == '1-4'")
+    edit(page, face(3))
+    assert not page.count(".slider select")
+
+
+def test_faces_are_mixed_and_filmed_in_some_layers(page: Window, runs: Path):
+    make_style_checkpoint(runs / "styles/checkpoints/epoch=0001.ckpt")
+    both = quote(f"{STYLES}&seed=1 {STYLES}&seed=2")
+    page.open(f"#/mix?parents={both}")
+    page.has(".view-mix > .field select")
+    page.choose(".view-mix > .field select", "2-5")
+    page.at("layers=2-5")
+    page.painted(8 + 24)
+    page.wait("document.querySelector('.result img').naturalWidth == 16")
+    page.press_button("Make a film")
+    page.at("#/film?", "layers=2-5")
+    page.wait("document.querySelector('.form select').value == '2-5'")
+    page.press_button("Create film")
+    page.wait("document.querySelector('.job a[download]')")
+    page.open(f"#/mix?{parents(1, 2)}")
+    page.painted(8 + 24)
+    assert not page.run("document.querySelector('.view-mix > .field').offsetParent")
 
 
 def test_styles_of_layers_are_taken_from_other_faces(page: Window, runs: Path):

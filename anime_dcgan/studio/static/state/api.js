@@ -174,16 +174,18 @@ export async function getSheet(faces, columns, signal) {
 /**
  * @param {Face[]} parents
  * @param {number} steps
+ * @param {string | null} layers style layers to be mixed; null mixes all
  * @returns {Promise<{ faces: Face[] }>}
  */
-export const mix = (parents, steps) => post("/api/mix", { parents, steps });
+export const mix = (parents, steps, layers) => post("/api/mix", { parents, steps, layers });
 
 /**
  * @param {Face[]} parents
  * @param {number[]} shares
+ * @param {string | null} layers
  * @returns {Promise<{ face: Face }>}
  */
-export const blend = (parents, shares) => post("/api/blend", { parents, shares });
+export const blend = (parents, shares, layers) => post("/api/blend", { parents, shares, layers });
 
 /**
  * @param {BreedRequest} request
@@ -194,9 +196,9 @@ export const breed = (request) => post("/api/breed", request);
 /**
  * Return the number of style layers, and ranges of coarse, middle and fine ones.
  *
- * @param {Generator} generator
+ * @param {GeneratorParams} generator
  * @param {AbortSignal} signal
- * @returns {Promise<{ layers: number, groups: Record<string, string> }>}
+ * @returns {Promise<{ layers: number, mapping: boolean, groups: Record<string, string> }>}
  */
 export const getStyles = (generator, signal) =>
   get(`/api/styles?${toQueryString({ ...generatorOf(generator) })}`, signal);

@@ -31,7 +31,7 @@ export interface Face extends Generator {
   seed: number | null;
   latent: string | null;
   truncation: number;
-  /** Steps along directions, in standard deviations, by the id of the direction. */
+  /** Steps along directions, in standard deviations, by direction: "sefa.0", or "sefa.0/4-9". */
   moves: Record<string, number>;
   /** Parents of style layers, by ranges such as "0-3". */
   mix: Record<string, Parent>;
@@ -108,6 +108,16 @@ export interface Direction {
   name: string | null;
 }
 
+/** What a projection optimises. */
+export type Variables = "latent" | "style" | "layers";
+
+/** The nearest face so far of a projection. */
+export interface Found {
+  variables: Variables;
+  face: Face | null;
+  distance: number | null;
+}
+
 export interface Job {
   id: string;
   state: "waiting" | "running" | "done" | "failed" | "cancelled";
@@ -117,6 +127,7 @@ export interface Job {
   detail: string;
   error: string | null;
   face: Face | null;
+  found: Found[];
   file: string | null;
 }
 
@@ -126,6 +137,7 @@ export interface FilmRequest {
   frames_per_second: number;
   format: string;
   scale: number;
+  layers: string | null;
 }
 
 export interface BreedRequest {
@@ -133,6 +145,7 @@ export interface BreedRequest {
   children: number;
   variation: number;
   seed: number;
+  layers: string | null;
 }
 
 /** A view on the page. */

@@ -1,14 +1,18 @@
 // @ts-check
 /** Sliders along the directions of a generator, which users can name. */
 
-import { getDirections, nameDirection } from "../state/api.js";
+import { getDirections, getStyles, nameDirection } from "../state/api.js";
 import { announce, notifyError } from "../state/messages.js";
 import { button, element } from "./dom.js";
+import { dropdown } from "./fields.js";
+import { ALL_LAYERS, layerOptions } from "./layer-picker.js";
 
 /** @import { Direction, Generator } from "../state/types.d.ts" */
 
-/** @typedef {(id: string, step: number, released: boolean) => void} OnMove */
-/** @typedef {HTMLElement & { id: string, set: (step: number) => void }} DirectionSlider */
+/** @typedef {Record<string, number>} Moves */
+/** @typedef {(changes: Moves, released: boolean) => void} OnMove */
+/** @typedef {HTMLElement & { set: (moves: Moves) => void }} DirectionSlider */
+/** @typedef {{ layers: number, groups: Record<string, string> }} Styles */
 
 /** @type {[method: string, title: string, hint: string][]} */
 const METHODS = [
@@ -26,28 +30,32 @@ const PER_PAGE = 10;
  */
 export function directionSliders(generator, onMove) {
   const controller = new AbortController();
-  /** @type {Map<string, DirectionSlider>} */
-  const sliders = new Map();
-  /** @type {Record<string, number>} */
+  /** @type {DirectionSlider[]} */
+  const sliders = [];
+  /** @type {Moves} */
   let moves = {};
   /** @param {DirectionSlider} slider */
   const register = (slider) => {
-    sliders.set(slider.id, slider);
-    slider.set(moves[slider.id] ?? 0);
+    sliders.push(slider);
+    slider.set(moves);
   };
+  const styles = getStyles(generator, controller.signal);
   const sections = METHODS.map(([method, title, hint]) => {
-    const load = (/** @type {number} */ count) =>
-      getDirections(generator, method, count, controller.signal);
-    /** @type {(direction: Direction, range: number) => DirectionSlider} */
-    const create = (direction, range) => directionSlider(generator, direction, range, onMove);
+    const load = async (/** @type {number} */ count) => ({
+      ...(await getDirections(generator, method, count, controller.signal)),
+      styles: await styles,
+    });
+    /** @type {(direction: Direction, range: number, styles: Styles) => DirectionSlider} */
+    const create = (direction, range, styles) =>
+      directionSlider(generator, direction, range, styles, onMove);
     return directionList(title, hint, load, create, register);
   });
   return {
     root: element("div.sliders", {}, ...sections),
-    /** @param {Record<string, number>} next steps by the id of the direction */
+    /** @param {Moves} next steps by direction */
     set(next) {
       moves = next;
-      for (const [id, slider] of sliders) slider.set(moves[id] ?? 0);
+      for (const slider of sliders) slider.set(moves);
     },
     leave: () => controller.abort(),
   };
@@ -56,8 +64,8 @@ export function directionSliders(generator, onMove) {
 /**
  * @param {string} title
  * @param {string} hint
- * @param {(count: number) => Promise<{ directions: Direction[], range: number }>} load
- * @param {(direction: Direction, range: number) => DirectionSlider} create
+ * @param {(count: number) => Promise<{ directions: Direction[], range: number, styles: Styles }>} load
+ * @param {(direction: Direction, range: number, styles: Styles) => DirectionSlider} create
  * @param {(slider: DirectionSlider) => void} register
  */
 function directionList(title, hint, load, create, register) {
@@ -66,8 +74,10 @@ function directionList(title, hint, load, create, register) {
   const loadMore = async () => {
     try {
       count += PER_PAGE;
-      const { directions, range } = await load(count);
-      const added = directions.slice(list.childElementCount).map((one) => create(one, range));
+      const { directions, range, styles } = await load(count);
+      const added = directions
+        .slice(list.childElementCount)
+        .map((one) => create(one, range, styles));
       added.forEach(register);
       list.append(...added);
       more.hidden = directions.length < count;
@@ -85,18 +95,28 @@ function directionList(title, hint, load, create, register) {
  * @param {Generator} generator
  * @param {Direction} direction
  * @param {number} range largest step, in standard deviations
+ * @param {Styles} styles layers that the direction may move alone, if there are several
  * @param {OnMove} onMove
  * @returns {DirectionSlider}
  */
-function directionSlider(generator, direction, range, onMove) {
+function directionSlider(generator, direction, range, { layers, groups }, onMove) {
   const { id, strength } = direction;
+  let moved = ALL_LAYERS;
   const shown = element("output");
   const input = element("input", { type: "range", min: -range, max: range, step: STEP });
   /** @param {boolean} released */
   const move = (released) => {
     shown.textContent = formatStep(Number(input.value));
-    onMove(id, Number(input.value), released);
+    onMove({ [moveKey(id, moved)]: Number(input.value) }, released);
   };
+  const list = layers > 1 ? layerList(id, groups, moveLayers) : null;
+  /** @param {string} next */
+  function moveLayers(next) {
+    const before = moveKey(id, moved);
+    moved = next;
+    if (Number(input.value))
+      onMove({ [before]: 0, [moveKey(id, moved)]: Number(input.value) }, true);
+  }
   input.addEventListener("input", () => move(false));
   input.addEventListener("change", () => move(true));
   input.addEventListener("dblclick", () => {
@@ -104,19 +124,50 @@ function directionSlider(generator, direction, range, onMove) {
     move(true);
   });
   const attributes = { data: { id }, title: `${(strength * 100).toFixed(1)}% of the variance` };
-  const root = element(
-    "div.slider",
-    attributes,
-    nameButton(generator, direction, input),
-    input,
-    shown,
-  );
-  /** @param {number} step */
-  const set = (step) => {
+  const name = nameButton(generator, direction, input);
+  const root = element("div.slider", attributes, name, input, shown, list?.root);
+  root.classList.toggle("layered", list !== null);
+  /** @param {Moves} moves */
+  const set = (moves) => {
+    const key = Object.keys(moves).find((one) => one.split("/")[0] === id);
+    const step = key === undefined ? 0 : moves[key];
+    if (key !== undefined) moved = key.split("/")[1] ?? ALL_LAYERS;
+    list?.set(moved);
     input.value = String(step);
     shown.textContent = formatStep(step);
   };
-  return Object.assign(root, { id, set });
+  return Object.assign(root, { set });
+}
+
+/**
+ * Return the key of a step in the moves of a face.
+ *
+ * @param {string} id
+ * @param {string} layers
+ */
+const moveKey = (id, layers) => (layers === ALL_LAYERS ? id : `${id}/${layers}`);
+
+/**
+ * @param {string} id
+ * @param {Record<string, string>} groups
+ * @param {(layers: string) => void} onchange
+ */
+function layerList(id, groups, onchange) {
+  const attributes = { "aria-label": `Layers of ${defaultName(id)}`, title: "Layers that move" };
+  const root = dropdown(layerOptions(groups), ALL_LAYERS, onchange, attributes);
+  /** @param {string} layers */
+  const set = (layers) => {
+    if (![...root.options].some(({ value }) => value === layers))
+      root.append(element("option", { value: layers }, `Layers ${layers}`));
+    root.value = layers;
+  };
+  return { root, set };
+}
+
+/** @param {string} id */
+function defaultName(id) {
+  const [method, index] = id.split(".");
+  return `${method === "sefa" ? "SeFa" : "PCA"} ${Number(index) + 1}`;
 }
 
 /** @param {number} step */
@@ -132,16 +183,15 @@ function formatStep(step) {
  * @param {HTMLInputElement} input labelled with the name
  */
 function nameButton(generator, direction, input) {
-  const [method, index] = direction.id.split(".");
-  const defaultName = `${method === "sefa" ? "SeFa" : "PCA"} ${Number(index) + 1}`;
-  const created = button("", () => editInPlace(created, direction.name, defaultName, save), {
+  const usual = defaultName(direction.id);
+  const created = button("", () => editInPlace(created, direction.name, usual, save), {
     class: "name",
     title: "Rename",
   });
   /** @param {string | null} name */
   function show(name) {
     direction.name = name;
-    const text = name ?? defaultName;
+    const text = name ?? usual;
     created.textContent = text;
     created.classList.toggle("named", name != null);
     input.setAttribute("aria-label", text);

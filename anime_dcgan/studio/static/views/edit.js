@@ -46,8 +46,8 @@ function startEditor(container, start) {
   const image = element("img", { alt: describeFace(face), draggable: "false" });
   const live = liveImage(image);
   const history = undoHistory(face, show);
-  const directions = directionSliders(generatorOf(face), (id, step, released) =>
-    change({ moves: { ...face.moves, [id]: step } }, released),
+  const directions = directionSliders(generatorOf(face), (changes, released) =>
+    change({ moves: { ...face.moves, ...changes } }, released),
   );
   const mixer = styleMixer(face, (layers, parent) => {
     const { [layers]: _, ...others } = face.mix;

@@ -8,6 +8,7 @@ import { counted } from "../state/text.js";
 import { button, element } from "../ui/dom.js";
 import { dropdown, labelled, slider } from "../ui/fields.js";
 import { showJob } from "../ui/job-list.js";
+import { layerPicker } from "../ui/layer-picker.js";
 import { arrowNavigation, createTile, onTileClick, paintTiles } from "../ui/tiles.js";
 
 /** @import { Face, View } from "../state/types.d.ts" */
@@ -28,9 +29,13 @@ export function offerMp4() {
  * @returns {View}
  */
 export function filmView(container) {
+  /** @type {{ leave: () => void } | null} */
+  let layers = null;
   return {
     title: "Film",
+    leave: () => layers?.leave(),
     update(params) {
+      layers?.leave();
       const faces = parentsFromParams(params);
       const tiles = faces.map((face) => createTile(face));
       const attributes = { role: "group", "aria-label": "Faces of the film" };
@@ -39,14 +44,20 @@ export function filmView(container) {
       arrowNavigation(row)();
       paintTiles(tiles).catch(notifyError);
       const title = element("h1", {}, "Film or ZIP");
-      container.replaceChildren(title, row, filmForm(faces), zipForm(faces));
+      const film = filmForm(faces, params.layers ?? "");
+      layers = film;
+      container.replaceChildren(title, row, film.root, zipForm(faces));
     },
   };
 }
 
-/** @param {Face[]} faces */
-function filmForm(faces) {
+/**
+ * @param {Face[]} faces
+ * @param {string} layers style layers that change from face to face; "" changes all
+ */
+function filmForm(faces, layers) {
   const settings = {
+    layers: layers || null,
     frames_per_face: 24,
     frames_per_second: 24,
     format: formats[0][0],
@@ -68,7 +79,10 @@ function filmForm(faces) {
   );
   create.disabled = faces.length < 2;
   const hint = "A film needs at least two faces. Select them on the Faces page with Space.";
-  return element(
+  const picker = faces.length
+    ? layerPicker(faces[0], layers, (layers) => change({ layers: layers || null }))
+    : null;
+  const root = element(
     "section.form",
     {},
     element("h2", {}, "Film"),
@@ -94,6 +108,7 @@ function filmForm(faces) {
       format: (value) => `${value}×`,
       oninput: (scale) => change({ scale }),
     }),
+    picker?.root,
     labelled(
       "Format",
       dropdown(formats, settings.format, (format) => change({ format })),
@@ -102,6 +117,7 @@ function filmForm(faces) {
     faces.length < 2 && element("p", {}, hint),
     create,
   );
+  return { root, leave: () => picker?.leave() };
 }
 
 /** @param {Face[]} faces */

@@ -19,6 +19,7 @@ import { selectedFaces, toggleSelected } from "../state/selection.js";
 import { counted } from "../state/text.js";
 import { button, element, linkButton, revokeLater } from "../ui/dom.js";
 import { slider, twoDecimals } from "../ui/fields.js";
+import { layerPicker } from "../ui/layer-picker.js";
 import { liveImage } from "../ui/live-image.js";
 import {
   arrowNavigation,
@@ -50,9 +51,12 @@ export function mixView(container) {
       const parents = parentsFromParams(params).slice(0, MAX_PARENTS);
       const selected = selectedFaces().slice(0, MAX_PARENTS);
       if (!parents.length && selected.length) return replace("mix", parentParams(selected));
-      if (parents.length > 1) sections = [blending(parents), interpolation(parents)];
+      const layers = params.layers ?? null;
+      if (parents.length > 1)
+        sections = [blending(parents, layers), interpolation(parents, layers)];
       else if (parents.length) sections = [singleParent(parents[0])];
-      if (parents.length) sections.push(children(parents, params));
+      if (parents.length)
+        sections = [layersToMix(parents[0], params), ...sections, children(parents, params)];
       const content = sections.length ? sections.map(({ root }) => root) : [noParents()];
       container.replaceChildren(element("h1", {}, "Mix"), ...content);
     },
@@ -72,6 +76,17 @@ function noParents() {
     element("p", {}, text),
     linkButton("Go to faces", "#/wall", { class: "button primary" }),
   );
+}
+
+/**
+ * Return the list of the layers to be mixed, where the generator has several.
+ *
+ * @param {Face} face
+ * @param {Params} params
+ * @returns {Section}
+ */
+function layersToMix(face, params) {
+  return layerPicker(face, params.layers ?? "", (layers) => replace("mix", { ...params, layers }));
 }
 
 /**
@@ -102,15 +117,16 @@ function singleParent(face) {
  * Return the parents, each with a slider for its share, and their blend.
  *
  * @param {Face[]} parents
+ * @param {string | null} layers
  * @returns {Section}
  */
-function blending(parents) {
+function blending(parents, layers) {
   const shares = parents.map(() => 1);
   const image = element("img", { alt: "Blend of the parents" });
   const live = liveImage(image);
   let blended = parents[0];
   const request = latestOnly(
-    () => (shares.some(Boolean) ? blend(parents, shares) : { face: parents[0] }),
+    () => (shares.some(Boolean) ? blend(parents, shares, layers) : { face: parents[0] }),
     ({ face }) => {
       blended = face;
       live.show(face);
@@ -143,18 +159,19 @@ function blending(parents) {
  * Return a strip of faces from parent to parent.
  *
  * @param {Face[]} parents
+ * @param {string | null} layers
  * @returns {Section}
  */
-function interpolation(parents) {
+function interpolation(parents, layers) {
   const strip = faceGrid("Interpolation");
   const request = latestOnly(
-    (/** @type {number} */ steps) => mix(parents, steps),
+    (/** @type {number} */ steps) => mix(parents, steps, layers),
     ({ faces }) => strip.show(faces),
     notifyError,
   );
   const steps = slider("Steps", { min: 2, max: 32, step: 1, value: 7, oninput: request });
   request(7);
-  const film = button("Make a film", () => go("film", parentParams(parents)));
+  const film = button("Make a film", () => go("film", { ...parentParams(parents), layers }));
   const head = element("div.head", {}, element("h2", {}, "Interpolation"), steps, film);
   return { root: element("section", {}, head, strip.root), leave: strip.leave };
 }
@@ -170,27 +187,28 @@ function children(parents, params) {
   const grid = faceGrid("Children", toggle);
   /** @type {Map<string, Face>} */
   const chosen = new Map();
+  const layers = params.layers ?? null;
   const settings = {
     variation: Number(params.variation ?? 0.3),
     children: Number(params.children ?? 24),
     seed: Number(params.seed ?? 1),
   };
   const request = latestOnly(
-    () => breed({ parents, ...settings }),
+    () => breed({ parents, layers, ...settings }),
     ({ faces }) => grid.show(faces),
     notifyError,
   );
   /** @param {Partial<typeof settings>} changes */
   const change = (changes) => {
     Object.assign(settings, changes);
-    updateAddress("mix", { ...parentParams(parents), ...settings });
+    updateAddress("mix", { ...parentParams(parents), layers, ...settings });
     request(undefined);
   };
   const next = button("", breedNext, { class: "primary", hidden: true });
 
   function breedNext() {
     const { variation } = settings;
-    go("mix", { ...parentParams([...chosen.values()]), variation });
+    go("mix", { ...parentParams([...chosen.values()]), layers, variation });
   }
   /** @param {Face} face */
   function toggle(face) {

@@ -1,19 +1,29 @@
 // @ts-check
 /** Projection: the face of a generator that is closest to a picture. */
 
-import { cancelJob, projectionTargetUrl, startProjection } from "../state/api.js";
-import { toQuery } from "../state/face.js";
+import { cancelJob, getStyles, projectionTargetUrl, startProjection } from "../state/api.js";
+import { generatorOf, toQuery } from "../state/face.js";
+import { isAbort } from "../state/errors.js";
 import { describeJob, followJob, isFinished } from "../state/jobs.js";
 import { announce, notify, notifyError } from "../state/messages.js";
 import { go, replace } from "../state/router.js";
 import { save } from "../state/saved.js";
 import { button, element } from "../ui/dom.js";
-import { slider } from "../ui/fields.js";
+import { dropdown, labelled, slider } from "../ui/fields.js";
 import { generatorPicker } from "../ui/generator-picker.js";
 import { liveImage } from "../ui/live-image.js";
 
-/** @import { Face, Job, Params, View } from "../state/types.d.ts" */
+/** @import { Face, Found, Job, Params, Variables, View } from "../state/types.d.ts" */
 
+/** @type {Record<Variables, string>} */
+const NAMES = { latent: "Latent", style: "One style", layers: "One style per layer" };
+/** Values of the list of what is optimised, and their texts. @type {[string, string][]} */
+const CHOICES = [
+  ["latent style layers", "All three, side by side"],
+  ["layers", "One style per layer (nearest)"],
+  ["style", "One style"],
+  ["latent", "Latent"],
+];
 const MAX_BYTES = 10 * 1024 ** 2;
 const TITLE = "Find a face for a picture";
 
@@ -43,8 +53,9 @@ export function projectionView(container) {
 function showForm(container, params) {
   const picker = generatorPicker((generator) => replace("projection", { ...params, ...generator }));
   const steps = slider("Steps", { min: 50, max: 1000, step: 50, value: 300 });
+  const variables = variablesPicker(params);
   /** @param {File | null | undefined} file */
-  const upload = (file) => file && start(file, params, steps.input.value);
+  const upload = (file) => file && start(file, params, steps.input.value, variables.chosen());
   const input = element("input", { type: "file", accept: "image/*", id: "picture-file" });
   input.addEventListener("change", () => upload(input.files?.[0]));
   const drop = element(
@@ -61,9 +72,33 @@ function showForm(container, params) {
   onDrop(drop, upload);
   picker.set(params);
   const attributes = { role: "toolbar", "aria-label": "Generator and steps" };
-  const bar = element("div.bar", attributes, ...picker.controls, steps);
+  const bar = element("div.bar", attributes, ...picker.controls, variables.root, steps);
   container.replaceChildren(bar, element("h1", {}, TITLE), drop);
-  return { leave: picker.leave };
+  return {
+    leave() {
+      picker.leave();
+      variables.leave();
+    },
+  };
+}
+
+/**
+ * Return the list of what is optimised. It stays hidden for generators without a mapping network,
+ * which have latents only.
+ *
+ * @param {Params} params
+ */
+function variablesPicker(params) {
+  const controller = new AbortController();
+  const list = dropdown(CHOICES, CHOICES[0][0], () => {});
+  const root = labelled("Find by", list);
+  root.hidden = true;
+  getStyles(generatorOf(params), controller.signal).then(
+    ({ mapping }) => (root.hidden = !mapping),
+    (error) => !isAbort(error) && notifyError(error),
+  );
+  const chosen = () => (root.hidden ? [] : list.value.split(" "));
+  return { root, chosen, leave: () => controller.abort() };
 }
 
 /**
@@ -88,14 +123,16 @@ function onDrop(target, onFile) {
  * @param {File} file
  * @param {Params} params
  * @param {string} steps
+ * @param {string[]} variables
  */
-async function start(file, { run = "", epoch = "", weights = "" }, steps) {
+async function start(file, { run = "", epoch = "", weights = "" }, steps, variables) {
   if (file.size > MAX_BYTES)
     return notify("The picture is larger than 10 MB: use a smaller one.", { isError: true });
   const form = new FormData();
   form.append("file", file);
   for (const [name, value] of Object.entries({ run, epoch, weights, steps }))
     form.append(name, value);
+  for (const each of variables) form.append("variables", each);
   try {
     const job = await startProjection(form);
     go("projection", { run, epoch, weights, job: job.id });
@@ -105,53 +142,79 @@ async function start(file, { run = "", epoch = "", weights = "" }, steps) {
 }
 
 /**
- * Show the picture next to the closest face so far, until the job is finished.
+ * Show the picture next to the closest faces so far, until the job is finished.
  *
  * @param {HTMLElement} container
  * @param {Params} params
  * @param {string} id of the job
  */
 function showProgress(container, params, id) {
-  const closest = element("img", { alt: "Closest face so far" });
   const target = element("img", { src: projectionTargetUrl(id), alt: "Your picture" });
-  const live = liveImage(closest);
   const status = element("p", { role: "status" });
   const bar = element("progress", { max: 1, value: 0, "aria-label": "Progress" });
   const cancel = button("Cancel", () => cancelJob(id).catch(notifyError));
   const actions = element("div.actions", {}, cancel);
-  /** @param {HTMLImageElement} image */
-  const figure = (image) =>
-    element("figure", {}, image, element("figcaption.quiet", {}, image.alt));
-  const pair = element("div.pair", {}, figure(target), figure(closest));
+  const caption = element("figcaption.quiet", {}, target.alt);
+  const pair = element("div.pair", {}, element("figure", {}, target, caption));
   container.replaceChildren(element("h1", {}, TITLE), pair, bar, status, actions);
-  /** @type {string | null} */
-  let shown = null;
+  /** @type {ReturnType<typeof foundFigure>[]} */
+  let figures = [];
   const unfollow = followJob(id, (job) => {
     bar.value = job.progress;
-    status.textContent = [describeJob(job), job.detail].filter(Boolean).join(" · ");
-    if (job.face && shown !== toQuery(job.face)) {
-      live.show(job.face);
-      shown = toQuery(job.face);
+    const detail = job.found.length > 1 ? "" : job.detail; // otherwise each has its error
+    status.textContent = [describeJob(job), detail].filter(Boolean).join(" · ");
+    if (!figures.length) {
+      figures = job.found.map(({ variables }) => foundFigure(variables, job.found.length === 1));
+      pair.append(...figures.map(({ root }) => root));
+      pair.classList.toggle("several", figures.length > 1);
     }
+    job.found.forEach((found, index) => figures[index].show(found));
     if (!isFinished(job)) return;
     announce(`Projection ${job.state}`);
+    if (figures.length > 1) figures.forEach((figure) => figure.finish());
     actions.replaceChildren(...finishedActions(job, params));
   });
   return {
     leave() {
       unfollow();
-      live.leave();
+      figures.forEach((figure) => figure.leave());
     },
   };
+}
+
+/**
+ * Return the figure of the closest face so far.
+ *
+ * @param {Variables} variables
+ * @param {boolean} isOnly
+ */
+function foundFigure(variables, isOnly) {
+  const name = isOnly ? "Closest face so far" : NAMES[variables];
+  const image = element("img", { alt: name });
+  const live = liveImage(image);
+  const error = element("output");
+  const caption = element("figcaption.quiet", {}, element("span", {}, name), error);
+  const root = element("figure", { "aria-label": name }, image, caption);
+  /** @type {Face | null} */
+  let face = null;
+  /** @param {Found} found */
+  const show = (found) => {
+    if (!found.face || (face && toQuery(found.face) === toQuery(face))) return;
+    face = found.face;
+    error.textContent = `error ${found.distance?.toFixed(3)}`;
+    live.show(face);
+  };
+  const finish = () => face && root.append(element("div.actions", {}, ...faceActions(face)));
+  return { root, show, finish, leave: live.leave };
 }
 
 /**
  * @param {Job} job
  * @param {Params} params
  */
-function finishedActions({ face }, { run, epoch, weights }) {
+function finishedActions({ face, found }, { run, epoch, weights }) {
   const restart = button("Another picture", () => go("projection", { run, epoch, weights }));
-  return face ? [...faceActions(face), restart] : [restart];
+  return face && found.length === 1 ? [...faceActions(face), restart] : [restart];
 }
 
 /** @param {Face} face */

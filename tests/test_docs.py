@@ -61,8 +61,9 @@ NO_SETTING = re.compile(r"\.(json|csv|html|png|gif|ckpt|yaml|txt)$|^torch\.")
 MEASURES = {
     **{"drawing": "alternate", "feeding": "alternate", "training": "alternate"},
     **{"duality_gap": "find_checkpoint", "extractors": "read"},
-    **{"large_training": "make", "penalty": "seconds"},
-    **{"planted_faults": "prepare", "preparing": "make", "scaling": "measure_all"},
+    **{"large_training": "make", "overhead": "fit", "penalty": "seconds"},
+    **{"planted_faults": "prepare", "preparing": "make", "projecting": "load_generator"},
+    **{"scaling": "measure_all"},
     **{"starting": "run", "studio": "make_run", "threads": "in_new_process"},
     **{"usual_loop": "instantiate"},
 }

@@ -36,6 +36,8 @@ FILMS = (".gif", ".mp4")
 FILES = (".png", ".zip", *FILMS)
 FACE = re.compile(r"seed=\d+\.png")
 MAX_SCALE = 64
+MAX_FACTOR = 4
+METHODS = ("auto", "realcugan", "lanczos")  # of upscaling
 
 
 @command(
@@ -49,6 +51,8 @@ MAX_SCALE = 64
     out=extension(*FILES, folder=True, example="faces.png"),
     columns=optional(integer(1)),
     scale=integer(1, MAX_SCALE),
+    upscale=integer(1, MAX_FACTOR, example=4),
+    upscaler=one_of(*METHODS),
     precision=one_of("32-true", "bf16-mixed", "auto"),
     truncation=interval(0.0, 1.0, example=0.7),
     mix=Several(integer(0, MAX_SEED, example=100), "100,101", or_null=True),
@@ -67,16 +71,21 @@ def generate(config: DictConfig) -> None:
         raise UserError(f"out={out} exists: use another out=..., or overwrite=true")
     _check_replaceable(out)
     from anime_dcgan.run.checkpoint import load_generator
+    from anime_dcgan.sampling.sample import image_side
     from anime_dcgan.sampling.standing import with_standing_statistics
+    from anime_dcgan.sampling.upscale import Upscaler
     from anime_dcgan.system import precision
 
     retain_freed_memory()
     generator = with_standing_statistics(load_generator(path, config.weights), config.truncation)
-    _check_size(config, generator)
+    upscaler = Upscaler(config.upscale, config.upscaler)
+    _check_size(config, image_side(generator) * upscaler.factor)
     requested = precision.choose("cpu")[0] if config.precision == "auto" else config.precision
     with precision.autocast(requested == precision.FAST):
-        _write_atomically(out, config.overwrite, lambda partial: _write(config, generator, partial))
-    log(f"{config.n} faces of {path} ({config.weights}) in {out}")
+        _write_atomically(
+            out, config.overwrite, lambda partial: _write(config, generator, upscaler, partial)
+        )
+    log(f"{config.n} faces of {path} ({config.weights}) in {out}{upscaler}")
 
 
 def _check(config: DictConfig) -> None:
@@ -90,12 +99,11 @@ def _check(config: DictConfig) -> None:
         raise UserError(f"layers={config.layers} needs the seeds of styles: use mix=1,2")
 
 
-def _check_size(config: DictConfig, generator: Any) -> None:
-    """Raise `UserError` for a picture or film that is too large."""
+def _check_size(config: DictConfig, side: int) -> None:
+    """Raise `UserError` for a picture or film of faces of `side` px that is too large."""
     from anime_dcgan.sampling import limits
-    from anime_dcgan.sampling.sample import image_side
 
-    suffix, side = Path(config.out).suffix.lower(), image_side(generator)
+    suffix = Path(config.out).suffix.lower()
     if config.mix is not None:
         across = len(_mix(config)) + 1
         limits.check_grid("n", (config.n + 1) * across, side, across, config.scale)
@@ -125,35 +133,37 @@ def _find_checkpoint(config: DictConfig) -> Path:
     return find_checkpoint(find_run(str(config.run), Path(config.outputs)), epoch)
 
 
-def _write(config: DictConfig, generator: Any, out: Path) -> None:
+def _write(config: DictConfig, generator: Any, upscaler: Any, out: Path) -> None:
     suffix = Path(config.out).suffix.lower()
     if config.mix is not None:
-        _write_mixing_sheet(config, generator, out)
+        _write_mixing_sheet(config, generator, upscaler, out)
     elif suffix in FILMS:
-        _write_film(config, generator, out)
+        _write_film(config, generator, upscaler, out)
     else:
-        _write_faces(config, generator, out, suffix)
+        _write_faces(config, generator, upscaler, out, suffix)
 
 
 def _seeds(config: DictConfig) -> range:
     return range(config.seed, config.seed + config.n)
 
 
-def _write_mixing_sheet(config: DictConfig, generator: Any, out: Path) -> None:
+def _write_mixing_sheet(config: DictConfig, generator: Any, upscaler: Any, out: Path) -> None:
+    import numpy as np
+
     from anime_dcgan.sampling import image
     from anime_dcgan.sampling.mixing import mixing_sheet
 
     sources = [int(seed) for seed in _mix(config)]
     layers = None if config.layers is None else parse_layers("layers", config.layers)
     sheet = mixing_sheet(generator, _seeds(config), sources, layers, config.truncation)
-    image.grid(sheet, len(sources) + 1, config.scale).save(out)
+    image.grid(np.stack(list(upscaler(sheet))), len(sources) + 1, config.scale).save(out)
 
 
 def _mix(config: DictConfig) -> list[Any]:
     return list(config.mix) if isinstance(config.mix, ListConfig) else [config.mix]
 
 
-def _write_film(config: DictConfig, generator: Any, out: Path) -> None:
+def _write_film(config: DictConfig, generator: Any, upscaler: Any, out: Path) -> None:
     from anime_dcgan.sampling import film
 
     frames = film.film(
@@ -163,16 +173,16 @@ def _write_film(config: DictConfig, generator: Any, out: Path) -> None:
         config.truncation,
         in_style_space=config.space == "style",
     )
-    film.write_film(frames, out, config.frames_per_second)
+    film.write_film(upscaler(frames), out, config.frames_per_second)
 
 
-def _write_faces(config: DictConfig, generator: Any, out: Path, suffix: str) -> None:
+def _write_faces(config: DictConfig, generator: Any, upscaler: Any, out: Path, suffix: str) -> None:
     import numpy as np
 
     from anime_dcgan.sampling import image, sample
 
     names = (f"seed={seed:06d}.png" for seed in _seeds(config))
-    faces = sample.faces(generator, _seeds(config), config.truncation)
+    faces = upscaler(sample.faces(generator, _seeds(config), config.truncation))
     if suffix == ".png":
         image.grid(np.stack(list(faces)), config.columns, config.scale).save(out)
     elif suffix == ".zip":

@@ -134,3 +134,14 @@ def test_generate_names_the_override_that_fixes_a_setting(
     stderr = call("generate", "run=a", "out=never.png", override, cwd=finished, status=2).stderr
     assert stderr.startswith("error: ") and fix in stderr and stderr.count("\n") == 1
     assert not (finished / "never.png").exists()
+
+
+def test_upscaling_enlarges_faces_sheets_and_films(call, finished: Path):
+    """The method is named in the output."""
+    for out, size in (("x4/", (64, 64)), ("x4.png", (134, 134)), ("x4.gif", (64, 64))):
+        options = ("n=4", "frames_per_face=2", "upscale=4", "upscaler=lanczos", f"out={out}")
+        result = call("generate", "run=a", *options, cwd=finished)
+        assert "upscaled 4 times by Lanczos" in result.stderr
+        path = finished / out
+        with Image.open(next(path.iterdir()) if path.is_dir() else path) as picture:
+            assert picture.size == size

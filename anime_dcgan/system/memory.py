@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+import sys
 from pathlib import Path
 
 from anime_dcgan.system.errors import UserError
@@ -32,6 +33,24 @@ def check_memory(needed: float, subject: str, fix: str) -> None:
             f"{subject} would need {needed / GIGABYTE:,.1f} GB of memory, and "
             f"{free / GIGABYTE:,.1f} GB are free: {fix}"
         )
+
+
+def reset_peak_memory() -> None:
+    """Let `peak_memory` count from now on, where the system can do that."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+
+
+def peak_memory() -> int | None:
+    """Return the most bytes that this process has occupied; None where the system does not tell."""
+    peak = _field(Path("/proc/self/status"), "VmHWM:", 1024)
+    if peak is None:
+        with contextlib.suppress(ImportError):
+            import resource
+
+            unit = 1 if sys.platform == "darwin" else 1024
+            peak = unit * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak
 
 
 def scaled_batch(images: int, side: int, least: int = 1) -> int:

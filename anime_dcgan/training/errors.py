@@ -92,6 +92,8 @@ def _explain_out_of_memory(config: DictConfig, error: Exception) -> str:
     fix = f"data.batch_size={size // 2} gan.accumulate={2 * parts}"
     if size == 1:
         fix = "a smaller data.image_size, or narrower networks (model.*width)"
+    if not config.gan.recompute:
+        fix += ", or gan.recompute=true"
     return (
         f"out of memory with data.batch_size={size}, gan.accumulate={parts}, "
         f"gan.fakes_per_real={config.gan.fakes_per_real} and "

@@ -1,8 +1,11 @@
 """The forecast of a training, and intervals that follow the number of faces."""
 
+import re
+
 import pytest
 
 from anime_dcgan.system.errors import UserError
+from anime_dcgan.training import forecast
 from anime_dcgan.training.callbacks import epochs
 from anime_dcgan.training.callbacks.periodic import Periodic
 from anime_dcgan.training.forecast import describe
@@ -53,3 +56,21 @@ def test_few_faces_are_trained_for_more_epochs(train: Train, monkeypatch, capsys
 def test_other_numbers_of_epochs_are_refused(train: Train, value: str):
     with pytest.raises(UserError, match=f"trainer.max_epochs={value} must be auto, a number"):
         train(f"trainer.max_epochs={value}")
+
+
+def test_a_training_announces_the_cost_of_a_step(train: Train, capsys: pytest.CaptureFixture[str]):
+    train("trainer.max_epochs=1", "metric=none")
+    line = re.search(r"at (\S+) s a step and (\S+) GB of memory", capsys.readouterr().err)
+    assert line and 0 < float(line[1]) < 60 and 0.1 < float(line[2]) < 20
+
+
+def test_a_step_that_does_not_fit_is_refused_with_settings_that_help(train: Train, monkeypatch):
+    """A step on an eighth of the images shows it, before one on all of them."""
+    monkeypatch.setattr(forecast, "PROBE_PIXELS", 0)
+    monkeypatch.setattr(forecast, "free_memory", lambda: 10**6)
+    settings = ("data.batch_size=32", "model.generator.width=64", "metric=none")
+    fix = "data.batch_size=16 gan.accumulate=2, or gan.recompute=true"
+    with pytest.raises(UserError, match=rf"a step needs about \S+ GB, and 0.0 GB are free.*{fix}"):
+        train(*settings)
+    monkeypatch.setattr(forecast, "free_memory", lambda: 10**12)
+    train(*settings, "trainer.max_epochs=1")

@@ -63,7 +63,7 @@ MEASURES = {
     **{"duality_gap": "find_checkpoint", "extractors": "read"},
     **{"large_training": "make", "overhead": "fit", "penalty": "seconds"},
     **{"planted_faults": "prepare", "preparing": "make", "projecting": "load_generator"},
-    **{"scaling": "measure_all"},
+    **{"recompute": "Game", "scaling": "measure_all"},
     **{"starting": "run", "studio": "make_run", "threads": "in_new_process"},
     **{"usual_loop": "instantiate"},
 }

@@ -28,6 +28,15 @@ def make_run(folder: Path, epochs: Iterable[float] = (), size: int = 16, faces: 
     return folder
 
 
+def add_label_rows(run: Path, names: list[str], epoch: float = 1, size: int = 16) -> Path:
+    """Add a grid of noise with a row of three faces for each class."""
+    path = run / "samples" / "labels" / f"{file_stem(epoch)}.png"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    sheet = image.grid(noise(3 * len(names), size), columns=3)
+    sheet.save(path, pnginfo=image.describe_rows(names))
+    return path
+
+
 def noise(faces: int, size: int, seed: int = 0) -> np.ndarray:
     """Return faces of noise without white pixels."""
     generator = np.random.default_rng(seed)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.html import HOSTILE, Page, assert_self_contained
-from tests.run_folder import make_run, row, write_quality, write_verdict
+from tests.run_folder import add_label_rows, make_run, row, write_quality, write_verdict
 
 
 def make_sweep(folder: Path) -> Path:
@@ -102,6 +102,18 @@ def test_a_second_metric_measured_afterwards_changes_no_ranking(call, tmp_path: 
     assert "swd/all within" in call("compare", "outputs/losses", cwd=tmp_path).stdout
     other = call("compare", "outputs/losses", "distance=zzz/all", cwd=tmp_path)
     assert "zzz/all within" in other.stdout
+
+
+def test_the_faces_of_each_class_are_shown_for_labelled_recipes(call, tmp_path: Path):
+    sweep = make_sweep(tmp_path / "outputs" / "losses")
+    for run in sweep.glob("loss=hinge*"):
+        add_label_rows(run, ["blue", HOSTILE])
+    call("compare", "outputs/losses", cwd=tmp_path)
+    (path,) = tmp_path.rglob("compare.html")
+    page = Page(path)
+    assert_self_contained(page)
+    for name in ("blue", HOSTILE):
+        assert len(page.all("img", alt=f"Generated faces of class {name}")) == 1
 
 
 def test_damaged_runs_are_skipped_and_named(call, tmp_path: Path):

@@ -5,6 +5,7 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from lightning.pytorch.callbacks import Timer
@@ -12,9 +13,12 @@ from omegaconf import DictConfig, OmegaConf
 from PIL import Image
 
 from anime_dcgan.data.drawn import DrawnFaces
+from anime_dcgan.page.labels import read_label_rows
+from anime_dcgan.page.sheets import split_grid
 from anime_dcgan.run.checkpoint import load_generator, read
 from anime_dcgan.run.runs import find_checkpoint
-from anime_dcgan.sampling.sample import faces
+from anime_dcgan.sampling.latent import latents_of_seeds, noise_of_seeds
+from anime_dcgan.sampling.sample import faces, sample_images
 from anime_dcgan.system.errors import UserError
 from anime_dcgan.training.callbacks.interrupt import Interrupted
 from anime_dcgan.training.fit import Unfinished, fit
@@ -116,6 +120,30 @@ def _check_events(folder: Path) -> None:
     assert set(events.Tags()["images"]) == {"samples/ema", "samples/raw"}
     assert [event.step for event in events.Scalars("accuracy/real")] == [16, 32, 48, 64, 80, 96]
     assert [event.step for event in events.Images("samples/ema")] == [32, 64, 96]
+
+
+def test_a_labelled_run_draws_the_same_latents_as_each_class(train: Train, tmp_path: Path):
+    trained = train("data.labels=light_side", "logger=tensorboard", "trainer.max_epochs=2")
+    run = tmp_path / "run"
+    names = {path.name for path in (run / "samples/labels").iterdir()}
+    assert names == {"epoch=0001.png", "epoch=0002.png"}
+    shown = read_label_rows(run, [])
+    assert shown is not None and shown.epoch == 2
+    labels = [row.name for row in shown.rows]
+    assert labels == list(trained.generator.labels)
+    with Image.open(run / "samples/labels/epoch=0002.png") as sheet:
+        drawn = split_grid(sheet.convert("RGB"))
+    for name, row in zip(labels, drawn, strict=True):
+        own = trained.generator_ema.of_label(name)
+        latents, noise = latents_of_seeds(range(4), own.latent_dim), noise_of_seeds(range(4), own)
+        assert np.abs(row.astype(int) - sample_images(own, latents, noise=noise)).max() <= 1
+    _check_images(run / "tensorboard", {"samples/ema", "samples/raw", "samples/labels"})
+
+
+def _check_images(folder: Path, tags: set[str]) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    assert set(EventAccumulator(str(folder)).Reload().Tags()["images"]) == tags
 
 
 def test_logged_metrics_are_means_over_the_steps(train: Train, tmp_path: Path, monkeypatch):

@@ -99,14 +99,18 @@ class FacesDataModule(lightning.LightningDataModule):
         return () if self._labels is None else self._labels.names
 
     def label_frequencies(self) -> Float32[np.ndarray, " classes"]:
-        """Return how often each class is trained on, relative to the others; after `setup`."""
+        """Return the fraction of the training faces that each class has; after `setup`.
+
+        Faces without a class are the rest up to 1.
+        """
         labels = self.faces.labels
         assert labels is not None, "the faces have no labels"
+        trained, classes = labels[self.faces.train_rows], len(self.label_names)
+        known = trained[trained >= 0]
+        counts = np.bincount(known, minlength=classes).astype(np.float32)
         if self.balance == "classes":
-            return np.full(len(self.label_names), 1 / len(self.label_names), dtype=np.float32)
-        trained = labels[self.faces.train_rows]
-        counts = np.bincount(trained[trained >= 0], minlength=len(self.label_names))
-        return (counts / counts.sum()).astype(np.float32)
+            counts[:] = len(known) / classes
+        return counts / len(trained)
 
     @property
     def faces(self) -> Faces:

@@ -32,7 +32,8 @@ class Generator(nn.Module):
     Attributes:
         latent_dim: dimension of the latents, which are standard normal.
         labels: names of the classes; empty if the images have no labels.
-        label_frequencies: relative frequency of each class in the training, of shape (classes,).
+        label_frequencies: fraction of the training images of each class, of shape (classes,); those
+            without a label are the rest up to 1.
         default_label: label of images that are given none, of shape (classes,); None is unknown.
         noise_dim: number of standard normal values that vary the details of an image; 0 if the
             image depends on the latent alone. Otherwise `forward` and `synthesise` take noise of
@@ -133,14 +134,27 @@ class Generator(nn.Module):
             return None
         if self.default_label is not None:
             return self.default_label.expand(len(list(seeds)), -1)
-        frequencies = self.label_frequencies.cpu()
-        randoms = (torch.Generator().manual_seed(LABEL_SEED + seed) for seed in seeds)
-        drawn = [torch.multinomial(frequencies, 1, generator=random) for random in randoms]
-        return one_hot(torch.cat(drawn), len(self.labels))
+        return self._draw_labels(seeds, self.label_frequencies.cpu())
 
     def fixed_labels(self, rows: Iterable[int] = (0,)) -> Float[Tensor, "n classes"] | None:
-        """Return labels for images that have no seed; each row is always the same."""
-        return self.labels_of_seeds(NOISE_SEED + row for row in rows)
+        """Return labels for images that have no seed; each row is always the same.
+
+        Unknown labels are among them, as frequent as in the training.
+        """
+        seeds = [NOISE_SEED + row for row in rows]
+        if not self.labels or self.default_label is not None:
+            return self.labels_of_seeds(seeds)
+        frequencies = self.label_frequencies.cpu()
+        unknown = (1 - frequencies.sum(0, keepdim=True)).clamp_min(0)
+        return self._draw_labels(seeds, torch.cat([frequencies, unknown]))
+
+    def _draw_labels(
+        self, seeds: Iterable[int], weights: Float[Tensor, " _"]
+    ) -> Float[Tensor, "n classes"]:
+        """Draw a class for each seed; the label is unknown for an index beyond the classes."""
+        randoms = (torch.Generator().manual_seed(LABEL_SEED + seed) for seed in seeds)
+        drawn = [torch.multinomial(weights, 1, generator=random) for random in randoms]
+        return one_hot(torch.cat(drawn), len(self.labels))
 
     def truncate(
         self, styles: Float[Tensor, "n style_layers style_dim"], truncation: float

@@ -12,7 +12,7 @@ EMBEDDING_DIM = 32
 
 
 def one_hot(labels: Int64[Tensor, " n"], classes: int) -> Float[Tensor, "n classes"]:
-    """Return the rows of these class indices; that of -1, an unknown class, is zero."""
+    """Return the rows of these class indices; that of another index, such as -1, is zero."""
     return (labels.unsqueeze(1) == torch.arange(classes, device=labels.device)).float()
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from statistics import fmean
 
 from anime_dcgan.page import formatting
+from anime_dcgan.page.labels import LabelRows, read_label_rows
 from anime_dcgan.page.panels import HOURS, IMAGES, Axis, Curve, Panel
 from anime_dcgan.page.plot import CURVES, draw
 from anime_dcgan.page.render import render, write_page
@@ -18,6 +19,7 @@ from anime_dcgan.run.scalars import Points
 
 MAX_GRIDS = 12  # recipes whose faces are shown side by side
 MAX_PICTURE_BYTES = 4_000_000  # PNG on the page
+MAX_LABELS_BYTES = 1_500_000  # PNG of the faces of each class
 NEAR_FLOOR = 4.0  # multiple of the floor; beyond it the floor would flatten the curves
 SHORT_TABLE = 12  # up to this many recipes, the settings are unfolded
 
@@ -48,6 +50,15 @@ class RecipeGrid:
     picture: Picture
 
 
+@dataclass(frozen=True)
+class RecipeLabels:
+    """The faces of each class, of a recipe's best run."""
+
+    title: str
+    caption: str
+    labels: LabelRows
+
+
 def write_comparison(ranking: Ranking, out: Path, notes: list[str], missing: list[Entry]) -> None:
     """Write the page to `out`. Raises `UserError` if it cannot be written.
 
@@ -58,6 +69,7 @@ def write_comparison(ranking: Ranking, out: Path, notes: list[str], missing: lis
     from markupsafe import Markup
 
     grids = _grids(ranking, notes)
+    labels = _labels(ranking, notes)
     panels = [
         (
             panel,
@@ -74,6 +86,7 @@ def write_comparison(ranking: Ranking, out: Path, notes: list[str], missing: lis
         notes=notes,
         panels=panels,
         grids=grids,
+        labels=labels,
         differing=differing_settings(ranking.recipes),
         missing=[(entry.path.name, describe_state(entry, ranking)) for entry in missing],
         short_table=SHORT_TABLE,
@@ -194,11 +207,15 @@ def _mean_curve(recipe: Recipe, ranking: Ranking, axis: Axis) -> Points:
     ]
 
 
+def _best_run(recipe: Recipe) -> tuple[Entry, Measurement]:
+    best = min(range(len(recipe.entries)), key=recipe.distances.__getitem__)
+    return recipe.entries[best], recipe.ranked_by[best]
+
+
 def _grids(ranking: Ranking, notes: list[str]) -> list[RecipeGrid]:
     best_faces = []
     for recipe in ranking.recipes[:MAX_GRIDS]:
-        best = min(range(len(recipe.entries)), key=recipe.distances.__getitem__)
-        entry, measurement = recipe.entries[best], recipe.ranked_by[best]
+        entry, measurement = _best_run(recipe)
         sheets = by_epoch(entry.path / "samples" / "ema", ".png")
         if not sheets:
             continue
@@ -217,3 +234,18 @@ def _grids(ranking: Ranking, notes: list[str]) -> list[RecipeGrid]:
         caption = f"epoch {epoch_of(path):g} of {entry.path.name}"
         grids.append(RecipeGrid(recipe.label, caption, mosaic(faces, side, side)))
     return grids
+
+
+def _labels(ranking: Ranking, notes: list[str]) -> list[RecipeLabels]:
+    """Return the latest faces of each class of the best runs that have labels."""
+    found = []
+    recipes = ranking.recipes[:MAX_GRIDS]
+    for recipe in recipes:
+        run = _best_run(recipe)[0].path
+        own: list[str] = []
+        labels = read_label_rows(run, own, MAX_LABELS_BYTES / len(recipes))
+        notes += [f"{run.name}: {note}" for note in own]
+        if labels is not None:
+            caption = f"epoch {labels.epoch:g} of {run.name}"
+            found.append(RecipeLabels(recipe.label, caption, labels))
+    return found

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from anime_dcgan.page.labels import LabelRows, read_label_rows
 from anime_dcgan.page.sheets import (
     Faces,
     Picture,
@@ -49,15 +50,17 @@ class Gallery:
     between: list[EpochGrid]
     """Further epochs for the film, which also shows the ones that are side by side."""
     neighbours: Picture | None
+    labels: LabelRows | None
 
 
 def read_gallery(run: Path, record: RunRecord, count: int) -> Gallery:
     """Return the pictures of a run, `count` epochs side by side; damaged ones are noted."""
     neighbours = _neighbours(run / "neighbours.png", record.notes)
+    labels = read_label_rows(run, record.notes)
     sheets = {epoch_of(path): path for path in by_epoch(run / "samples" / "ema", ".png")}
     roles, faces = _read_side_by_side(sheets, record, count)
     if not faces:
-        return Gallery([], "", [], [], neighbours)
+        return Gallery([], "", [], [], neighbours, labels)
     side = side_within(faces[max(faces)], MAX_GRID_BYTES / (2 * len(faces)))
     raw = run / "samples" / "raw"
     side_by_side = [
@@ -70,12 +73,14 @@ def read_gallery(run: Path, record: RunRecord, count: int) -> Gallery:
         for epoch, averaged in faces.items()
     ]
     shown = next(iter(roles))
+    max_bytes = MAX_PICTURE_BYTES - (labels.size if labels else 0)
     return Gallery(
         strips=_strips(faces[shown]),
         strip_title=f"Faces of epoch {shown:g}",
         side_by_side=side_by_side,
-        between=_between(sheets, side_by_side, side, record.notes),
+        between=_between(sheets, side_by_side, side, record.notes, max_bytes),
         neighbours=neighbours,
+        labels=labels,
     )
 
 
@@ -153,9 +158,16 @@ def _strips(faces: Faces) -> list[Picture]:
 
 
 def _between(
-    sheets: Mapping[float, Path], side_by_side: list[EpochGrid], side: int, notes: list[str]
+    sheets: Mapping[float, Path],
+    side_by_side: list[EpochGrid],
+    side: int,
+    notes: list[str],
+    max_bytes: int,
 ) -> list[EpochGrid]:
-    """Return as many further epochs as fit on the page, spread evenly over the run."""
+    """Return as many further epochs as fit on the page, spread evenly over the run.
+
+    Those side by side, the strips and the neighbours are part of `max_bytes`.
+    """
     shown = [grid.epoch for grid in side_by_side]
     used = [
         len(picture.png)
@@ -163,7 +175,7 @@ def _between(
         for picture in (grid.averaged, grid.raw)
         if picture
     ]
-    free_bytes = MAX_PICTURE_BYTES - MAX_NEIGHBOURS_BYTES - MAX_STRIP_BYTES - sum(used)
+    free_bytes = max_bytes - MAX_NEIGHBOURS_BYTES - MAX_STRIP_BYTES - sum(used)
     count = min(MAX_FRAMES, len(shown) + max(0, free_bytes // max(used)))
     epochs = [epoch for epoch in choose(sorted(sheets), shown, count) if epoch not in shown]
     faces = _read_all({epoch: sheets[epoch] for epoch in epochs}, notes)

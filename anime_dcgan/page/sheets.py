@@ -85,13 +85,21 @@ def _undo_scale(faces: Faces) -> UInt8[np.ndarray, "rows columns small_height sm
 
 def mosaic(faces: Faces, rows: int, columns: int) -> Picture:
     """Return the first rows and columns of faces, with transparent gaps."""
-    chosen = faces[:rows, :columns]
-    rows, columns, height, width, _ = chosen.shape
+    return _encode(_join(faces[:rows, :columns]))
+
+
+def mosaic_within(faces: Faces, max_bytes: float) -> Picture:
+    """Return all faces with transparent gaps, halved in size until `max_bytes` suffice."""
+    return shrink_to_fit(_join(faces), max_bytes)
+
+
+def _join(faces: Faces) -> Image.Image:
+    rows, columns, height, width, _ = faces.shape
     cells = np.zeros((rows, columns, height + GAP, width + GAP, 4), np.uint8)
-    cells[:, :, :height, :width, :3] = chosen
+    cells[:, :, :height, :width, :3] = faces
     cells[:, :, :height, :width, 3] = 255
     sheet = cells.swapaxes(1, 2).reshape(rows * (height + GAP), columns * (width + GAP), 4)
-    return _encode(Image.fromarray(sheet[:-GAP, :-GAP]))
+    return Image.fromarray(sheet[:-GAP, :-GAP])
 
 
 def side_within(faces: Faces, max_bytes: float) -> int:
@@ -101,7 +109,7 @@ def side_within(faces: Faces, max_bytes: float) -> int:
     return max(1, min(rows, columns, math.isqrt(int(max_bytes / each))))
 
 
-def shrink_to_fit(picture: Image.Image, max_bytes: int) -> Picture:
+def shrink_to_fit(picture: Image.Image, max_bytes: float) -> Picture:
     """Return the picture in at most `max_bytes`, halving it as often as necessary."""
     encoded = _encode(picture)
     while len(encoded.png) > max_bytes and min(picture.size) > 1:

@@ -1,8 +1,9 @@
 """The only conversions between images, NCHW float in [-1, 1], and pixels, NHWC uint8."""
 
 import io
+import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,12 @@ import numpy as np
 import torch
 from jaxtyping import Float, UInt8
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 
 GRID_PADDING = 2  # px between the faces of a grid
+ROW_NAMES = "Rows"
+"""Keyword of the text in a PNG that has the names of a grid's rows, as JSON."""
 MIN_FACE_SIZE = 64  # px, of a face on a grid that people look at
 
 
@@ -60,6 +64,14 @@ def grid_size(count: int, side: int, columns: int | None, scale: int = 1) -> tup
 def _cells(count: int, columns: int | None) -> tuple[int, int]:
     across = min(count, columns or math.ceil(math.sqrt(count)))
     return across, math.ceil(count / across)
+
+
+def describe_rows(names: Sequence[str] | None) -> PngInfo:
+    """Return the metadata of a grid whose rows have these names; `page.sheets` reads them."""
+    info = PngInfo()
+    if names is not None:
+        info.add_text(ROW_NAMES, json.dumps(list(names)))
+    return info
 
 
 def visible_scale(face_size: int) -> int:

@@ -310,3 +310,21 @@ def test_a_class_that_is_held_out_is_refused(tmp_path: Path):
 def test_a_balance_that_cannot_be_is_refused(labels: str | None, balance: str, message: str):
     with pytest.raises(UserError, match=message):
         FacesDataModule(DrawnFaces(20), labels=labels, balance=balance)
+
+
+@pytest.mark.parametrize(("balance", "expected"), [(None, [0.4, 0.2]), ("classes", [0.3, 0.3])])
+def test_frequencies_leave_room_for_faces_without_a_class(
+    tmp_path: Path, balance: str | None, expected: list[float]
+):
+    counts = {"a/": 8, "b/": 4, "": 8}
+    names = [f"{folder}{i}.png" for folder, count in counts.items() for i in range(count)]
+    module = FacesDataModule(
+        fill(tmp_path / "faces", names),
+        *(8, 5),
+        labels="folders",
+        balance=balance,
+        cache_dir=str(tmp_path / "cache"),
+        holdout=0,
+    )
+    module.setup()
+    assert module.label_frequencies().tolist() == pytest.approx(expected)

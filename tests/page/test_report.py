@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from anime_dcgan.page.report import write_report
+from anime_dcgan.sampling import image
 from anime_dcgan.system.errors import UserError
 from anime_dcgan.system.paths import CONF_DIR
 from tests.html import (
@@ -16,7 +17,15 @@ from tests.html import (
     assert_only_its_own_script_may_run,
     assert_self_contained,
 )
-from tests.run_folder import make_full_run, make_run, row, write_quality, write_verdict
+from tests.run_folder import (
+    add_label_rows,
+    make_full_run,
+    make_run,
+    noise,
+    row,
+    write_quality,
+    write_verdict,
+)
 
 MAX_BYTES = 6_000_000
 
@@ -67,6 +76,22 @@ def test_contents_of_files_are_escaped(tmp_path: Path):
     assert len(page.all("script")) == 1
     assert page.text.count("alert('x')") >= 5
     assert "<script>alert(0)<" in page.text
+
+
+def test_the_latest_faces_of_each_class_are_shown_with_their_names(tmp_path: Path):
+    run = make_full_run(tmp_path / "a")
+    add_label_rows(run, ["older"], epoch=1)
+    add_label_rows(run, ["blue", HOSTILE, "\ud800"], epoch=2)
+    damaged = add_label_rows(run, ["one", "two"], epoch=3)
+    image.grid(noise(6, 16), columns=3).save(damaged, pnginfo=image.describe_rows(["one"]))
+    page = page_of(run)
+    assert_self_contained(page)
+    assert len(page.all("script")) == 1
+    assert "The same latents as each class at epoch 2," in page.text
+    assert len(page.all("img", alt="Generated faces of class blue")) == 1
+    assert len(page.all("img", alt=f"Generated faces of class {HOSTILE}")) == 1
+    assert "samples/labels/epoch=0003.png is damaged" in page.text
+    assert "older" not in page.text
 
 
 def test_the_policy_allows_only_the_script_of_the_page(tmp_path: Path):

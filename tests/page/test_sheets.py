@@ -8,13 +8,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from anime_dcgan.page import labels
 from anime_dcgan.page.sheets import GAP, mosaic, read_sheet, shrink_to_fit, side_within, split_grid
 from anime_dcgan.sampling import image
 from tests.run_folder import noise
 
 
-def test_the_gap_equals_the_padding_of_grids():
+def test_the_constants_of_grids_are_those_that_the_training_writes():
     assert GAP == image.GRID_PADDING
+    assert labels.ROW_NAMES == image.ROW_NAMES
 
 
 @pytest.mark.parametrize("scale", [1, 2, 4])

@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 
 from anime_dcgan.model import biggan, dcgan, radford
+from anime_dcgan.model.base import Generator
 from anime_dcgan.sampling import sample
 from anime_dcgan.sampling.film import film, write_film
 from anime_dcgan.sampling.latent import latent_of_seed, latents_of_seeds
@@ -103,3 +104,30 @@ def test_films_are_written_as_gif_and_as_mp4(generator, tmp_path: Path):
         assert animation.size == (32, 32)
     frames, seconds = imageio_ffmpeg.count_frames_and_secs(str(tmp_path / "a.mp4"))
     assert (frames, seconds) == (10, pytest.approx(0.5, abs=0.1))
+
+
+class Labelled(Generator):
+    """Draw each of three classes in a colour of its own, and unknown labels in black."""
+
+    def styles(self, latents: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
+        assert labels is not None
+        return labels.unsqueeze(1)
+
+    def synthesise(self, styles: torch.Tensor, noise: torch.Tensor | None = None) -> torch.Tensor:
+        return 2 * styles[:, 0, :, None, None].expand(-1, -1, 2, 2) - 1
+
+
+@pytest.mark.parametrize("known", [1.0, 0.5])
+def test_images_without_seeds_have_labels_as_frequent_as_in_the_training(known: float):
+    """As metrics draw them, in batches of any size."""
+    generator = Labelled(2, ["blue", "green", "red"])
+    frequencies = torch.tensor([0.6, 0.3, 0.1])
+    generator.label_frequencies.copy_(known * frequencies)
+    latents = torch.zeros(1000, 2)
+    pixels = sample.sample_images(generator, latents)
+    assert np.array_equal(sample.sample_images(generator, latents, batch_size=7), pixels)
+    drawn = torch.from_numpy(pixels[:, 0, 0]).float() / 255
+    assert drawn.mean(0).tolist() == pytest.approx((known * frequencies).tolist(), abs=0.04)
+    of_seeds = generator.labels_of_seeds(range(1000))
+    assert of_seeds is not None
+    assert of_seeds.mean(0).tolist() == pytest.approx(frequencies.tolist(), abs=0.04)

@@ -1,5 +1,6 @@
 """Grids of samples from latents that are fixed for the whole run, and their animation."""
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from lightning import Trainer
 from PIL import Image
 
 from anime_dcgan.model.base import Generator
+from anime_dcgan.model.labels import one_hot
 from anime_dcgan.run.runs import Weights, by_epoch, file_stem
 from anime_dcgan.sampling import image
 from anime_dcgan.sampling.latent import latents_of_seeds, noise_of_seeds
@@ -24,10 +26,15 @@ from anime_dcgan.training.outputs import outputs_of
 
 MAX_FRAMES = 150  # of the animation; longer runs are subsampled evenly
 FRAMES_PER_SECOND = 8
+MAX_LABELS = 16  # rows of a grid of classes
+MAX_FACES_OF_LABEL = 8
 
 
 class Samples(Periodic):
     """Write `<folder>/ema/epoch=0070.png` and `<folder>/raw/...`, and log them to the loggers.
+
+    A labelled generator also gets `<folder>/labels/...`: a row for each of its most frequent
+    classes, with the same latents in all rows. The file contains their names.
 
     Parameters:
         folder: folder of the grids.
@@ -68,10 +75,41 @@ class Samples(Periodic):
             generator = module.generator_ema if weights == "ema" else module.generator
             faces = sample_images(generator, latents, noise=noise, labels=labels)
             sheet = image.grid(faces, scale=image.visible_scale(faces.shape[1]))
-            path = self._path(trainer, weights)
-            write = partial(write_atomically, path, partial(sheet.save, format="PNG"))
-            outputs_of(trainer).rewrite(path, write, series=self.folder)
-            log_picture(trainer, f"samples/{weights}", sheet, module.images_seen)
+            self._write(trainer, module, weights, sheet)
+        if module.generator_ema.labels:
+            names, sheet = self._draw_labels(module.generator_ema)
+            self._write(trainer, module, "labels", sheet, names)
+
+    def _draw_labels(self, generator: Generator) -> tuple[list[str], Image.Image]:
+        """Return the most frequent classes and a grid with a row of faces for each."""
+        count = min(self.count, MAX_FACES_OF_LABEL)
+        latents = latents_of_seeds(range(count), generator.latent_dim)
+        noise = noise_of_seeds(range(count), generator)
+        order = generator.label_frequencies.cpu().argsort(descending=True, stable=True)
+        classes = order[:MAX_LABELS].sort().values
+        faces = sample_images(
+            generator,
+            latents.repeat(len(classes), 1),
+            noise=noise.repeat(len(classes), 1),
+            labels=one_hot(classes.repeat_interleave(count), len(generator.labels)),
+        )
+        scale = image.visible_scale(faces.shape[1])
+        return [generator.labels[each] for each in classes], image.grid(faces, count, scale)
+
+    def _write(
+        self,
+        trainer: Trainer,
+        module: GAN,
+        kind: str,
+        sheet: Image.Image,
+        names: Sequence[str] | None = None,
+    ) -> None:
+        """Write and log a grid; `names` are those of its rows."""
+        path = self._path(trainer, kind)
+        save = partial(sheet.save, format="PNG", pnginfo=image.describe_rows(names))
+        write = partial(write_atomically, path, save)
+        outputs_of(trainer).rewrite(path, write, series=self.folder)
+        log_picture(trainer, f"samples/{kind}", sheet, module.images_seen)
 
     def on_train_end(self, trainer: Trainer, pl_module: GAN) -> None:
         if not trainer.is_global_zero:
@@ -83,8 +121,8 @@ class Samples(Periodic):
             film = self.folder / "ema.gif"
             outputs_of(trainer).rewrite(film, partial(_write_film, frames, film), consequence="")
 
-    def _path(self, trainer: Trainer, weights: Weights) -> Path:
-        return self.folder / weights / f"{file_stem(epoch_now(trainer))}.png"
+    def _path(self, trainer: Trainer, kind: str) -> Path:
+        return self.folder / kind / f"{file_stem(epoch_now(trainer))}.png"
 
 
 def _write_film(frames: list[Path], film: Path) -> None:

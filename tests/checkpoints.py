@@ -24,6 +24,19 @@ def make_checkpoint(path: Path, seed: int = 0, image_size: int = 16, images: int
     return _write(path, make, seed, settings, images)
 
 
+def make_labelled_checkpoint(path: Path, labels: tuple[str, ...] = ("blue", "red")) -> Path:
+    """Write a checkpoint of a generator whose faces depend on their labels."""
+    settings: dict[str, Any] = {"latent_dim": LATENT_DIM, "width": 4, "image_size": 16}
+    settings["labels"] = list(labels)
+
+    def make() -> dcgan.Generator:
+        generator = dcgan.Generator(**settings)
+        generator.project.weight.data *= 3
+        return generator
+
+    return _write(path, make, 0, settings, 1000)
+
+
 def make_style_checkpoint(path: Path, seed: int = 0, image_size: int = 16) -> Path:
     """Write a checkpoint of StyleGAN2's generator whose faces depend on noise and styles."""
     settings: dict[str, Any] = {

@@ -117,8 +117,13 @@ class Generator(nn.Module):
 
         Raises `UserError` if the generator does not know the label.
         """
+        if not self.labels:
+            raise UserError(
+                f"label={name} needs labels, and this run was trained without: train with "
+                "data.labels=folders, for instance"
+            )
         if name not in self.labels:
-            known = ", ".join(self.labels[:NAMED_LABELS]) or "none"
+            known = ", ".join(self.labels[:NAMED_LABELS])
             more = ", ..." if len(self.labels) > NAMED_LABELS else ""
             raise UserError(f"label={name} is not a label of this run: use one of {known}{more}")
         own = copy.copy(self)

@@ -14,6 +14,7 @@ from omegaconf import DictConfig, ListConfig
 from anime_dcgan.cli.checks import (
     RUN,
     Several,
+    Text,
     boolean,
     epoch_name,
     extension,
@@ -57,6 +58,8 @@ METHODS = ("auto", "realcugan", "lanczos")  # of upscaling
     truncation=interval(0.0, 1.0, example=0.7),
     mix=Several(integer(0, MAX_SEED, example=100), "100,101", or_null=True),
     layers=optional(parse_layers),
+    label=optional(Text("the name of a class", "blue")),
+    labels=Several(Text("the name of a class, or all", "all"), "all", or_null=True),
     frames_per_face=integer(1, example=24),
     space=one_of("latent", "style"),
     frames_per_second=integer(1, example=24),
@@ -77,9 +80,12 @@ def generate(config: DictConfig) -> None:
     from anime_dcgan.system import precision
 
     retain_freed_memory()
-    generator = with_standing_statistics(load_generator(path, config.weights), config.truncation)
+    generator = load_generator(path, config.weights)
+    if config.label is not None:
+        generator = generator.of_label(config.label)
+    generator = with_standing_statistics(generator, config.truncation)
     upscaler = Upscaler(config.upscale, config.upscaler)
-    _check_size(config, image_side(generator) * upscaler.factor)
+    _check_size(config, generator, image_side(generator) * upscaler.factor)
     requested = precision.choose("cpu")[0] if config.precision == "auto" else config.precision
     with precision.autocast(requested == precision.FAST):
         _write_atomically(
@@ -91,22 +97,43 @@ def generate(config: DictConfig) -> None:
 def _check(config: DictConfig) -> None:
     if config.seed + config.n - 1 > MAX_SEED:
         raise UserError(f"seed + n is above {MAX_SEED}: use a smaller seed=... or n=...")
-    if Path(config.out).suffix.lower() in FILMS and config.n < 2:
+    suffix = Path(config.out).suffix.lower()
+    if suffix in FILMS and config.n < 2 and config.labels is None:
         raise UserError(f"n={config.n} is too few for a film from face to face: use n=2 or more")
-    if config.mix is not None and Path(config.out).suffix.lower() != ".png":
+    if config.labels is not None:
+        _check_labels(config, suffix)
+    if config.mix is not None and suffix != ".png":
         raise UserError(f"out={config.out} must be a .png for mix=...: use out=mixing.png")
     if config.layers is not None and config.mix is None:
         raise UserError(f"layers={config.layers} needs the seeds of styles: use mix=1,2")
 
 
-def _check_size(config: DictConfig, side: int) -> None:
+def _check_labels(config: DictConfig, suffix: str) -> None:
+    if config.label is not None:
+        raise UserError("label=... and labels=... contradict each other: use one of them")
+    if config.mix is not None:
+        raise UserError("labels=... and mix=... give different sheets: use one of them")
+    if suffix not in (".png", *FILMS):
+        raise UserError(
+            f"out={config.out} has no rows for labels=...: use out=faces.png, a film, or label=... "
+            "for faces of one label"
+        )
+
+
+def _check_size(config: DictConfig, generator: Any, side: int) -> None:
     """Raise `UserError` for a picture or film of faces of `side` px that is too large."""
     from anime_dcgan.sampling import limits
 
     suffix = Path(config.out).suffix.lower()
     if config.mix is not None:
-        across = len(_mix(config)) + 1
+        across = len(_several(config.mix)) + 1
         limits.check_grid("n", (config.n + 1) * across, side, across, config.scale)
+    elif config.labels is not None:
+        count = len(_labels(config, generator))
+        if suffix == ".png":
+            limits.check_grid("n", config.n * count, side, config.n, config.scale)
+        else:
+            limits.check_film(count, config.frames_per_face, side, suffix == ".gif")
     elif suffix == ".png":
         limits.check_grid("n", config.n, side, config.columns, config.scale)
     elif suffix in FILMS:
@@ -134,61 +161,63 @@ def _find_checkpoint(config: DictConfig) -> Path:
 
 
 def _write(config: DictConfig, generator: Any, upscaler: Any, out: Path) -> None:
+    import numpy as np
+
+    from anime_dcgan.sampling import film, image, sample
+
     suffix = Path(config.out).suffix.lower()
-    if config.mix is not None:
-        _write_mixing_sheet(config, generator, upscaler, out)
-    elif suffix in FILMS:
-        _write_film(config, generator, upscaler, out)
+    if suffix in FILMS:
+        film.write_film(upscaler(_frames(config, generator)), out, config.frames_per_second)
+    elif suffix == ".png":
+        faces, columns = _sheet(config, generator)
+        image.grid(np.stack(list(upscaler(faces))), columns, config.scale).save(out)
     else:
-        _write_faces(config, generator, upscaler, out, suffix)
+        names = (f"seed={seed:06d}.png" for seed in _seeds(config))
+        faces = upscaler(sample.faces(generator, _seeds(config), config.truncation))
+        write = sample.write_zip if suffix == ".zip" else sample.write_folder
+        write(faces, names, out)
 
 
 def _seeds(config: DictConfig) -> range:
     return range(config.seed, config.seed + config.n)
 
 
-def _write_mixing_sheet(config: DictConfig, generator: Any, upscaler: Any, out: Path) -> None:
-    import numpy as np
+def _frames(config: DictConfig, generator: Any) -> Any:
+    """Return the frames of the film."""
+    from anime_dcgan.sampling.film import film
+    from anime_dcgan.sampling.labels import label_film
 
-    from anime_dcgan.sampling import image
+    length, truncation = config.frames_per_face, config.truncation
+    if config.labels is not None:
+        return label_film(generator, config.seed, _labels(config, generator), length, truncation)
+    in_style_space = config.space == "style"
+    return film(generator, _seeds(config), length, truncation, in_style_space)
+
+
+def _sheet(config: DictConfig, generator: Any) -> tuple[Any, int | None]:
+    """Return the faces of the sheet row by row, and the number of columns."""
+    from anime_dcgan.sampling.labels import label_sheet
     from anime_dcgan.sampling.mixing import mixing_sheet
+    from anime_dcgan.sampling.sample import faces
 
-    sources = [int(seed) for seed in _mix(config)]
-    layers = None if config.layers is None else parse_layers("layers", config.layers)
-    sheet = mixing_sheet(generator, _seeds(config), sources, layers, config.truncation)
-    image.grid(np.stack(list(upscaler(sheet))), len(sources) + 1, config.scale).save(out)
-
-
-def _mix(config: DictConfig) -> list[Any]:
-    return list(config.mix) if isinstance(config.mix, ListConfig) else [config.mix]
-
-
-def _write_film(config: DictConfig, generator: Any, upscaler: Any, out: Path) -> None:
-    from anime_dcgan.sampling import film
-
-    frames = film.film(
-        generator,
-        _seeds(config),
-        config.frames_per_face,
-        config.truncation,
-        in_style_space=config.space == "style",
-    )
-    film.write_film(upscaler(frames), out, config.frames_per_second)
+    seeds, truncation = _seeds(config), config.truncation
+    if config.mix is not None:
+        sources = [int(seed) for seed in _several(config.mix)]
+        layers = None if config.layers is None else parse_layers("layers", config.layers)
+        return mixing_sheet(generator, seeds, sources, layers, truncation), len(sources) + 1
+    if config.labels is not None:
+        return label_sheet(generator, seeds, _labels(config, generator), truncation), config.n
+    return faces(generator, seeds, truncation), config.columns
 
 
-def _write_faces(config: DictConfig, generator: Any, upscaler: Any, out: Path, suffix: str) -> None:
-    import numpy as np
+def _labels(config: DictConfig, generator: Any) -> list[str]:
+    from anime_dcgan.sampling.labels import choose_labels
 
-    from anime_dcgan.sampling import image, sample
+    return choose_labels(generator, _several(config.labels))
 
-    names = (f"seed={seed:06d}.png" for seed in _seeds(config))
-    faces = upscaler(sample.faces(generator, _seeds(config), config.truncation))
-    if suffix == ".png":
-        image.grid(np.stack(list(faces)), config.columns, config.scale).save(out)
-    elif suffix == ".zip":
-        sample.write_zip(faces, names, out)
-    else:
-        sample.write_folder(faces, names, out)
+
+def _several(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, ListConfig) else [value]
 
 
 def _write_atomically(out: Path, overwrite: bool, write: Callable[[Path], None]) -> None:

@@ -27,6 +27,9 @@ The location of the faces is not one of them: `check_same_faces` compares their 
 EXECUTION_ONLY = (".fused", ".foreach", ".cuda_graphs", ".recompute", "trainer.threads")
 """Suffixes of settings that choose how the same steps are computed."""
 
+FOUND_IN_DATA = ("model.labels", "generator.labels", "discriminator.labels")
+"""Suffixes of settings that repeat what the data are; `check_same_faces` compares these."""
+
 
 def check_resumable(saved: dict[str, Any], current: dict[str, Any]) -> None:
     """Raise `UserError` if a resume-critical setting differs from the checkpoint's."""
@@ -35,7 +38,7 @@ def check_resumable(saved: dict[str, Any], current: dict[str, Any]) -> None:
         key
         for prefix in RESUME_CRITICAL
         for key in {**old, **new}
-        if _is_below(key, prefix) and not key.endswith(EXECUTION_ONLY)
+        if _is_below(key, prefix) and not key.endswith((*EXECUTION_ONLY, *FOUND_IN_DATA))
     ]
     for key in critical:
         if old.get(key) != new.get(key):
@@ -98,7 +101,7 @@ def distinguishing(config: dict[str, Any]) -> dict[str, Any]:
         for key, value in flatten(config).items()
         if any(_is_below(key, prefix) for prefix in DISTINGUISHING)
         and not any(_is_below(key, prefix) for prefix in REDUNDANT)
-        and not key.endswith(("._partial_", *EXECUTION_ONLY))
+        and not key.endswith(("._partial_", *EXECUTION_ONLY, *FOUND_IN_DATA))
     }
 
 

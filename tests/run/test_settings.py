@@ -34,5 +34,8 @@ def test_other_labels_are_other_data():
             check_same_faces(saved, current)
     with pytest.raises(UserError, match=r"data\.labels=hair, not eyes"):
         check_resumable({"data": {"labels": "hair"}}, {"data": {"labels": "eyes"}})
+    players = [{"model": {"labels": names, "generator": {"labels": names}}} for names in "ab"]
+    check_resumable(*players)  # the faces name their classes
+    assert distinguishing(players[0]) == {}
     with pytest.raises(UserError, match=r"data\.balance=unset, not classes"):
         check_resumable({"data": {}}, {"data": {"balance": "classes"}})

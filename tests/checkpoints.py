@@ -1,6 +1,6 @@
 """Checkpoints of small untrained generators."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,16 @@ from anime_dcgan.model.base import Generator
 LATENT_DIM = 6
 
 
-def make_checkpoint(path: Path, seed: int = 0, image_size: int = 16, images: int = 1000) -> Path:
+def make_checkpoint(
+    path: Path,
+    seed: int = 0,
+    image_size: int = 16,
+    images: int = 1000,
+    labels: Sequence[str] = (),
+) -> Path:
     """Write a checkpoint of the report's generator with random averaged and raw weights."""
     settings: dict[str, Any] = {"latent_dim": LATENT_DIM, "width": 4, "image_size": image_size}
+    settings |= _labels(labels)
 
     def make() -> dcgan.Generator:
         generator = dcgan.Generator(**settings)
@@ -24,20 +31,9 @@ def make_checkpoint(path: Path, seed: int = 0, image_size: int = 16, images: int
     return _write(path, make, seed, settings, images)
 
 
-def make_labelled_checkpoint(path: Path, labels: tuple[str, ...] = ("blue", "red")) -> Path:
-    """Write a checkpoint of a generator whose faces depend on their labels."""
-    settings: dict[str, Any] = {"latent_dim": LATENT_DIM, "width": 4, "image_size": 16}
-    settings["labels"] = list(labels)
-
-    def make() -> dcgan.Generator:
-        generator = dcgan.Generator(**settings)
-        generator.project.weight.data *= 3
-        return generator
-
-    return _write(path, make, 0, settings, 1000)
-
-
-def make_style_checkpoint(path: Path, seed: int = 0, image_size: int = 16) -> Path:
+def make_style_checkpoint(
+    path: Path, seed: int = 0, image_size: int = 16, labels: Sequence[str] = ()
+) -> Path:
     """Write a checkpoint of StyleGAN2's generator whose faces depend on noise and styles."""
     settings: dict[str, Any] = {
         "latent_dim": LATENT_DIM,
@@ -45,7 +41,7 @@ def make_style_checkpoint(path: Path, seed: int = 0, image_size: int = 16) -> Pa
         "width": 8,
         "channel_base": 128,
     }
-    settings["image_size"] = image_size
+    settings |= {"image_size": image_size, **_labels(labels)}
 
     def make() -> stylegan2.Generator:
         generator = stylegan2.Generator(**settings)
@@ -57,9 +53,12 @@ def make_style_checkpoint(path: Path, seed: int = 0, image_size: int = 16) -> Pa
     return _write(path, make, seed, settings, images=1000)
 
 
-def make_biggan_checkpoint(path: Path, seed: int = 0, image_size: int = 16) -> Path:
+def make_biggan_checkpoint(
+    path: Path, seed: int = 0, image_size: int = 16, labels: Sequence[str] = ()
+) -> Path:
     """Write a checkpoint of BigGAN's generator, whose truncated faces need statistics."""
     settings: dict[str, Any] = {"latent_dim": 9, "width": 4, "image_size": image_size}
+    settings |= _labels(labels)
 
     def make() -> biggan.Generator:
         generator = biggan.Generator(**settings)
@@ -69,6 +68,10 @@ def make_biggan_checkpoint(path: Path, seed: int = 0, image_size: int = 16) -> P
         return generator
 
     return _write(path, make, seed, settings, images=1000)
+
+
+def _labels(labels: Sequence[str]) -> dict[str, Any]:
+    return {"labels": list(labels)} if labels else {}
 
 
 def _write(

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.checkpoints import make_checkpoint, make_labelled_checkpoint
+from tests.checkpoints import make_checkpoint
 
 SIDE, GAP = 16, 2
 
 
 @pytest.fixture
 def labelled(tmp_path: Path) -> Path:
-    make_labelled_checkpoint(tmp_path / "outputs/a/checkpoints/last.ckpt")
+    make_checkpoint(tmp_path / "outputs/a/checkpoints/last.ckpt", labels=("blue", "red"))
     make_checkpoint(tmp_path / "outputs/plain/checkpoints/last.ckpt")
     return tmp_path
 

@@ -3,6 +3,9 @@
 A step of s along a direction moves a latent by s standard deviations. Generators with a mapping
 network have directions of styles, which move the styles of all layers. Directions are
 deterministic: their signs are fixed, and `pca` draws its latents from a fixed seed.
+
+Directions of a generator with labels are those within its most frequent class, and do not move the
+embedding of the label.
 """
 
 import copy
@@ -44,7 +47,7 @@ class Direction:
 def find(generator: Generator, method: Method, count: int = 10) -> list[Direction]:
     """Return up to `count` directions, strongest first; never more than the latent has axes."""
     try:
-        vectors, strengths = FINDERS[method](generator)
+        vectors, strengths = FINDERS[method](_of_one_label(generator))
     except RuntimeError as error:
         raise UserError(
             f"this generator has no {method} directions ({first_line(error)}): use another epoch"
@@ -53,6 +56,13 @@ def find(generator: Generator, method: Method, count: int = 10) -> list[Directio
         Direction(f"{method}.{number}", vectors[number], float(strengths[number]))
         for number in range(min(count, MAX_DIRECTIONS, len(vectors)))
     ]
+
+
+def _of_one_label(generator: Generator) -> Generator:
+    """Return a generator whose latents vary while the label stays the same."""
+    if not generator.labels or generator.default_label is not None:
+        return generator
+    return generator.of_label(generator.labels[int(generator.label_frequencies.argmax())])
 
 
 @torch.inference_mode()
@@ -148,11 +158,14 @@ def _weight_of_latents(generator: Generator) -> Float[Tensor, "features d"]:
         return torch.block_diag(*map(torch.cat, weights))
     first = _layers(generator)[0]
     axis = 0 if isinstance(first, nn.ConvTranspose2d) else 1  # input channels
-    return first.weight.movedim(axis, -1).flatten(0, -2)
+    return first.weight.movedim(axis, -1).flatten(0, -2)[:, : generator.latent_dim]
 
 
 def _weights_of_styles(generator: Generator, space: StyleSpace) -> list[list[Tensor]]:
-    """Return the weights of the linear layers that receive each style, by a forward pass."""
+    """Return the weights of the linear layers that receive each style, by a forward pass.
+
+    A layer may receive the style with the embedding of the label, or without it.
+    """
     generator = copy.deepcopy(generator)  # other threads may render with it
     random = torch.Generator().manual_seed(PCA_SEED)
     styles = torch.randn(1, space.layers, space.dim, generator=random)
@@ -160,8 +173,8 @@ def _weights_of_styles(generator: Generator, space: StyleSpace) -> list[list[Ten
 
     def note(layer: nn.Linear, inputs: tuple[Tensor, ...]) -> None:
         for style, found in zip(styles[0], weights, strict=True):
-            if torch.equal(inputs[0], style[None]):
-                found.append(layer.weight)
+            if torch.equal(inputs[0], style[None, : inputs[0].shape[-1]]):
+                found.append(layer.weight[:, : space.value_dim])
 
     for layer in _layers(generator):
         if isinstance(layer, nn.Linear):

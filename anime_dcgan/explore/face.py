@@ -26,12 +26,13 @@ MAX_LATENT_DIM = 9216  # styles of 512 values for the 18 layers of StyleGAN2 at 
 MAX_MOVES = 64
 MAX_MIX = 32  # ranges of style layers
 MAX_STEP = 10.0  # along a direction, in standard deviations of the latent
+MAX_LABEL_LENGTH = 500  # characters of the name of a class
 MAX_LATENT_VALUE = 100.0  # per component; standard normal values stay below 6
 EPOCH = re.compile(r"best|last|\d{1,7}(\.\d{1,6})?")
 DIRECTION = re.compile(r"(sefa|pca)\.\d{1,4}")
 LATENT_PREFIX = "latent."  # in links, where a latent may look like a seed
 INVALID_RUN = "a run must be a folder path relative to the folder of all runs, such as sweep/a"
-KEYS = ("run", "epoch", "weights", "seed", "latent", "truncation", "moves", "mix")
+KEYS = ("run", "epoch", "weights", "seed", "latent", "truncation", "moves", "mix", "label")
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,8 @@ class Face:
             (`sefa.0`), with a range of style layers if only those move (`sefa.0/4-9`).
         mix: other parents, whose styles replace those of these layers: seeds or latents, keyed by
             ranges of layers (`0-3`) that do not overlap.
+        label: class of a generator with labels. Without it a seed has the label that
+            `Generator.labels_of_seeds` gives it, and a latent contains the embedding of its own.
     """
 
     run: str
@@ -63,6 +66,7 @@ class Face:
     truncation: float = 1.0
     moves: Mapping[str, float] = field(default_factory=dict)
     mix: Mapping[str, int | str] = field(default_factory=dict)
+    label: str | None = None
 
     def __post_init__(self) -> None:
         check_run(self.run)
@@ -76,6 +80,7 @@ class Face:
             decode_latent(self.latent)
         _check_number(self.truncation, "truncation", 0.0, 1.0)
         _check_moves(self.moves)
+        check_label(self.label)
         nonzero = {name: float(step) for name, step in self.moves.items() if step}
         object.__setattr__(self, "moves", dict(sorted(nonzero.items())))
         object.__setattr__(self, "mix", _check_mix(self.mix))
@@ -85,7 +90,7 @@ class Face:
 
     @property
     def is_seed_only(self) -> bool:
-        """True if the face depends on its generator and seed alone."""
+        """True if the face depends on its generator, seed and label alone."""
         is_edited = self.moves or self.mix or self.truncation != 1
         return self.seed is not None and not is_edited
 
@@ -130,6 +135,8 @@ class Face:
             params["moves"] = ",".join(f"{name}:{step:.12g}" for name, step in self.moves.items())
         if self.mix:
             params["mix"] = ",".join(f"{key}:{_mix_text(one)}" for key, one in self.mix.items())
+        if self.label is not None:
+            params["label"] = self.label
         return urlencode(params, safe="/:,=")
 
     @classmethod
@@ -241,6 +248,18 @@ def check_epoch(epoch: Any) -> None:
 def check_weights(weights: Any) -> None:
     if weights not in WEIGHTS:
         raise UserError(f"weights={weights!r:.20} is unknown: use ema or raw")
+
+
+def check_label(label: Any) -> None:
+    """Raise `UserError` unless `label` is None or text that can be the name of a class."""
+    if label is None:
+        return
+    is_text = isinstance(label, str) and 1 <= len(label) <= MAX_LABEL_LENGTH and "\0" not in label
+    if not is_text or any("\ud800" <= character <= "\udfff" for character in label):
+        raise UserError(
+            f"label={label!r:.20} is not the name of a class: use 1 to {MAX_LABEL_LENGTH} "
+            "characters, or no label"
+        )
 
 
 def check_direction(direction: Any) -> None:

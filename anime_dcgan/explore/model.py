@@ -1,6 +1,7 @@
 """The generator of a checkpoint, and what faces need of it: styles, noise, directions, walls."""
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -8,6 +9,7 @@ import numpy as np
 import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
+from torch.nn.functional import pad
 
 from anime_dcgan.explore import directions
 from anime_dcgan.explore.directions import Direction
@@ -15,7 +17,6 @@ from anime_dcgan.explore.face import Face, decode_latent, split_move
 from anime_dcgan.explore.styles import StyleSpace
 from anime_dcgan.model.base import Generator
 from anime_dcgan.sampling.latent import (
-    latent_of_seed,
     latents_of_seeds,
     noise_of_seed,
     noise_of_seeds,
@@ -25,9 +26,10 @@ from anime_dcgan.sampling.mixing import replace_layers
 from anime_dcgan.sampling.sample import BLOCK, sample_styles, styles_of
 from anime_dcgan.sampling.standing import with_standing_statistics
 from anime_dcgan.system import precision
-from anime_dcgan.system.errors import UserError
+from anime_dcgan.system.errors import NotFoundError, UserError
 from anime_dcgan.system.memory import scaled_batch
 
+MAX_LABELS = 64  # views of a generator
 MAX_TRUNCATIONS = 32  # per generator: copies of the statistics of batch normalisation
 MAX_BLOCKS = 32  # cached wall blocks of 64 px per generator: 6 MB
 MIN_BLOCKS = 8  # of any size: 25 MB at 256 px
@@ -41,8 +43,31 @@ class Model:
 
     generator: Generator
     _directions: dict[str, list[Direction]] = field(default_factory=dict)
-    _blocks: OrderedDict[tuple[int, float, str], np.ndarray] = field(default_factory=OrderedDict)
-    _standing: dict[float, Generator] = field(default_factory=dict)
+    _blocks: OrderedDict[tuple[int, float, str, str | None], np.ndarray] = field(
+        default_factory=OrderedDict
+    )
+    _standing: dict[tuple[float, str | None], Generator] = field(default_factory=dict)
+    _labelled: dict[str, Generator] = field(default_factory=dict)
+
+    def of_label(self, label: str | None) -> Generator:
+        """Return the generator with this default label; None gives seeds their own labels.
+
+        Raises `NotFoundError` if the generator does not know the label.
+        """
+        if label is None:
+            return self.generator
+        if label not in self._labelled:
+            if len(self._labelled) >= MAX_LABELS:
+                self._labelled.clear()
+            self._labelled[label] = self._view(label)
+        return self._labelled[label]
+
+    def _view(self, label: str) -> Generator:
+        try:
+            with torch.inference_mode(False):  # a projection needs gradients through it
+                return self.generator.of_label(label)
+        except UserError as error:
+            raise NotFoundError(str(error)) from None
 
     def directions(self, method: directions.Method) -> list[Direction]:
         """Return all directions of a method, strongest first."""
@@ -59,7 +84,7 @@ class Model:
 
     def styles(self, face: Face) -> Float[Tensor, "layers dim"]:
         """Return the styles of a face: mixed, truncated and moved."""
-        return self.edit(self._parent_styles(face.seed, face.latent), face)[0]
+        return self.edit(self._own_styles(face), face)[0]
 
     def edit(
         self, styles: Float[Tensor, "n layers dim"], face: Face
@@ -69,7 +94,7 @@ class Model:
 
     def mixed_styles(self, face: Face) -> Float[Tensor, "layers dim"]:
         """Return the styles of a face before they are truncated and moved."""
-        return self._mix(self._parent_styles(face.seed, face.latent), face)[0]
+        return self._mix(self._own_styles(face), face)[0]
 
     def _mix(
         self, styles: Float[Tensor, "n layers dim"], face: Face
@@ -78,28 +103,56 @@ class Model:
             layers = parse_layers("mix", text)
             check_layers("mix", layers, self.space.layers)
             seed, latent = (parent, None) if isinstance(parent, int) else (None, parent)
-            styles = replace_layers(styles, layers, self._parent_styles(seed, latent))
+            parent_styles = self._parent_styles(seed, latent, face.label)
+            styles = replace_layers(styles, layers, parent_styles)
         return styles
 
-    def _parent_styles(self, seed: int | None, latent: str | None) -> Float[Tensor, "1 layers dim"]:
-        if seed is not None:
-            return styles_of(self.generator, latent_of_seed(seed, self.generator.latent_dim)[None])
-        assert latent is not None
-        return self.space.unflatten(torch.tensor([decode_latent(latent)]))
+    def _own_styles(self, face: Face) -> Float[Tensor, "1 layers dim"]:
+        if face.label is not None and face.latent is not None and self.space.has_mapping:
+            raise UserError(
+                f"label={face.label!s:.40} cannot replace the label of this face, which is a part "
+                "of its style: use no label, or a seed"
+            )
+        return self._parent_styles(face.seed, face.latent, face.label)
 
-    def truncated(self, truncation: float) -> Generator:
-        """Return the generator that draws faces of this truncation."""
-        found = self._standing.get(truncation)
+    def _parent_styles(
+        self, seed: int | None, latent: str | None, label: str | None
+    ) -> Float[Tensor, "1 layers dim"]:
+        """Return the styles of a seed or a latent; a label replaces that of the seed or latent.
+
+        Those of a mapping network contain the label, and stay as they are.
+        """
+        generator = self.of_label(label)
+        if seed is not None:
+            return self._styles_of_seeds(generator, [seed])
+        assert latent is not None
+        styles = self.space.unflatten(torch.tensor([decode_latent(latent)]))
+        if label is None or self.space.has_mapping:
+            return styles
+        with torch.no_grad():
+            return generator.with_embedding(self.space.split(styles)[0], None)
+
+    @staticmethod
+    def _styles_of_seeds(
+        generator: Generator, seeds: Sequence[int]
+    ) -> Float[Tensor, "n layers dim"]:
+        latents = latents_of_seeds(seeds, generator.latent_dim)
+        return styles_of(generator, latents, labels=generator.labels_of_seeds(seeds))
+
+    def truncated(self, truncation: float, label: str | None = None) -> Generator:
+        """Return the generator that draws faces of this truncation and label."""
+        key = (truncation, label)
+        found = self._standing.get(key)
         if found is None:
             if len(self._standing) >= MAX_TRUNCATIONS:
                 self._standing.clear()
-            found = with_standing_statistics(self.generator, truncation)
-            self._standing[truncation] = found
+            found = with_standing_statistics(self.of_label(label), truncation)
+            self._standing[key] = found
         return found
 
-    def stranger(self, seed: int, values: int) -> Float[Tensor, " values"]:
+    def stranger(self, seed: int, values: int, label: str | None) -> Float[Tensor, " values"]:
         """Return the style of a seed, or the same for each layer, as that many values."""
-        style = self._parent_styles(seed, None)
+        style = self._parent_styles(seed, None, label)
         return (style[:, 0] if values == self.space.dim else style.flatten(1))[0]
 
     def noise(self, face: Face) -> Float[Tensor, " noise_dim"]:
@@ -109,17 +162,20 @@ class Model:
         return noise_of_seed(face.seed, self.generator)
 
     def shift(self, face: Face) -> Float[Tensor, "_ dim"]:
-        """Return the sum of the steps along directions that a face adds to its styles."""
-        total = torch.zeros(1, self.space.dim)
+        """Return the sum of the steps along directions that a face adds to its styles.
+
+        That of the embedding of a label is 0.
+        """
+        total = torch.zeros(1, self.space.value_dim)
         for name, step in face.moves.items():
             direction, layers = split_move(name)
-            shift = step * self._vector(direction).unflatten(0, (-1, self.space.dim))
+            shift = step * self._vector(direction).unflatten(0, (-1, self.space.value_dim))
             if layers is not None:
                 check_layers("moves", layers, self.space.layers)
                 whole = shift.expand(self.space.layers, -1)
                 shift = replace_layers(torch.zeros_like(whole)[None], layers, whole[None])[0]
             total = total + shift
-        return total
+        return pad(total, (0, self.space.embedding_dim))
 
     def _vector(self, direction: str) -> Float[Tensor, " d"]:
         method, _, number = direction.partition(".")
@@ -132,13 +188,14 @@ class Model:
 
     def block(self, first: int, template: Face, fast: bool) -> Pixels:
         """Return the faces of the `BLOCK` seeds from `first`, from an LRU cache."""
-        key = (first, template.truncation, str((template.moves, template.mix)))
+        edits = str((template.moves, template.mix))
+        key = (first, template.truncation, edits, template.label)
         if key not in self._blocks:
             seeds = range(first, first + BLOCK)
-            latents = latents_of_seeds(seeds, self.generator.latent_dim)
             noise = noise_of_seeds(seeds, self.generator)
-            styles = self.edit(styles_of(self.generator, latents), template)
-            generator = self.truncated(template.truncation)
+            own = self._styles_of_seeds(self.of_label(template.label), seeds)
+            styles = self.edit(own, template)
+            generator = self.truncated(template.truncation, template.label)
             with precision.autocast(fast):
                 self._blocks[key] = sample_styles(generator, styles, BLOCK, noise)
             side = self._blocks[key].shape[1]

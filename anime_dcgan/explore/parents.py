@@ -11,7 +11,12 @@ from torch import Tensor
 from anime_dcgan.explore import mixing
 from anime_dcgan.explore.face import Face, encode_latent
 from anime_dcgan.explore.model import Model
-from anime_dcgan.sampling.film import film_through, film_through_styles
+from anime_dcgan.sampling.film import (
+    Step,
+    film_through_styles,
+    on_great_circles,
+    on_straight_lines,
+)
 from anime_dcgan.sampling.layers import check_layers
 from anime_dcgan.sampling.mixing import replace_layers
 from anime_dcgan.sampling.sample import Pixels
@@ -28,6 +33,9 @@ class Parents:
     and moved like their parents on average, so that they are drawn with such statistics. The faces
     of other generators have truncation and steps in their latent.
 
+    The embeddings of labels are mixed on straight lines, so that the label of a mixed face is a
+    mixture of those of its parents.
+
     Parameters:
         layers: style layers to be mixed; the others, and truncation and steps, are those of the
             first face. None mixes all.
@@ -40,6 +48,12 @@ class Parents:
     def __post_init__(self) -> None:
         if self.layers is not None:
             check_layers("layers", self.layers, self.model.space.layers)
+
+    @property
+    def label(self) -> str | None:
+        """The label that all faces name, or None."""
+        labels = {face.label for face in self.faces}
+        return labels.pop() if len(labels) == 1 else None
 
     def interpolate(self, steps: int) -> list[Face]:
         """Return the faces of `mixing.interpolate`; parents are not replaced."""
@@ -54,7 +68,9 @@ class Parents:
         """Return the faces of `mixing.breed`."""
 
         def breed(rows: Tensor, straight: bool) -> Tensor:
-            stranger = partial(self.model.stranger, values=rows.shape[1]) if straight else None
+            if not straight:
+                return mixing.breed(rows, children, variation, seed)
+            stranger = partial(self.model.stranger, values=rows.shape[1], label=self.label)
             return mixing.breed(rows, children, variation, seed, stranger)
 
         def average(rows: Tensor, straight: bool) -> Tensor:
@@ -67,14 +83,24 @@ class Parents:
 
         Films of some layers, and of generators with a mapping network, move on straight lines.
         """
-        generator = self.model.truncated(max(face.truncation for face in self.faces))
+        truncation = max(face.truncation for face in self.faces)
+        generator = self.model.truncated(truncation, self.label)
         styles = torch.stack([self.model.styles(face) for face in self.faces])
         noise = torch.stack([self.model.noise(face) for face in self.faces])
         if self.model.space.has_mapping or self.layers is not None:
             styles = self._keep(styles, styles[:1])
             yield from film_through_styles(generator, styles, frames_per_face, noise)
         else:
-            yield from film_through(generator, styles.flatten(1), frames_per_face, noise)
+            curved = self._on_great_circles
+            yield from film_through_styles(generator, styles, frames_per_face, noise, curved)
+
+    def _on_great_circles(
+        self, styles: Float[Tensor, "n layers dim"], steps: list[Step]
+    ) -> Float[Tensor, "m layers dim"]:
+        """Interpolate the latents on great circles, and the embeddings of labels between them."""
+        values, embedding = self.model.space.split(styles)
+        curved = on_great_circles(values.flatten(1), steps).unflatten(1, values.shape[1:])
+        return torch.cat([curved, on_straight_lines(embedding, steps)], dim=-1)
 
     def latents(self) -> Float[Tensor, "n d"]:
         """Return the latents, of one length, that hold the mixed, truncated and moved styles."""
@@ -85,23 +111,34 @@ class Parents:
         """Return the faces of mixed styles; `average` mixes truncations and steps, like `mix`."""
         origin = self.faces[0].generator
         is_truncated = any(face.truncation != 1 for face in self.faces)
+        average = average or mix
+        label = None if self.model.space.has_mapping else self.label
         if not (self.model.generator.standing_statistics and is_truncated):
-            mixed = self._mixed_values(self.model.styles, mix)
-            return [Face(*origin, latent=encode_latent(row)) for row in mixed.tolist()]
-        mixed = self._mixed_values(self.model.mixed_styles, mix)
-        settings = self._settings(average or mix, len(mixed))
+            mixed = self._mixed_values(self.model.styles, mix, average)
+            latents = map(encode_latent, mixed.tolist())
+            return [Face(*origin, latent=latent, label=label) for latent in latents]
+        mixed = self._mixed_values(self.model.mixed_styles, mix, average)
+        settings = self._settings(average, len(mixed))
         return [
-            Face(*origin, latent=encode_latent(row), truncation=truncation, moves=moves)
+            Face(
+                *origin, latent=encode_latent(row), truncation=truncation, moves=moves, label=label
+            )
             for row, (truncation, moves) in zip(mixed.tolist(), settings, strict=True)
         ]
 
     def _mixed_values(
-        self, styles_of: Callable[[Face], Tensor], mix: Mix
+        self, styles_of: Callable[[Face], Tensor], mix: Mix, average: Mix
     ) -> Float[Tensor, "n values"]:
         """Return the mixed styles, flat, with those of the first face in the layers to be kept."""
         space = self.model.space
         styles = torch.stack([styles_of(face) for face in self.faces])
-        mixed = mix(space.flatten(styles), space.has_mapping)
+        if space.embedding_dim:
+            values, embedding = space.split(styles)
+            parts = mix(values.flatten(1), False), average(embedding.flatten(1), True)
+            rows = [part.unflatten(1, (space.layers, -1)) for part in parts]
+            mixed = torch.cat(rows, dim=-1).flatten(1)
+        else:
+            mixed = mix(space.flatten(styles), space.has_mapping)
         if self.layers is None:
             return mixed
         return space.flatten(self._keep(space.unflatten(mixed), styles[:1]))

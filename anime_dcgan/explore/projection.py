@@ -52,7 +52,8 @@ def project(
     """Yield the best latent at the start and after each step; its distance never increases.
 
     `target` has the size of the generator's images and values in [-1, 1]. The generator is not
-    modified. The result is deterministic in `seed`.
+    modified. The result is deterministic in `seed`. A label that the generator does not set is
+    that of `with_nearest_label`.
 
     Parameters:
         variables: the values to optimise, starting from random latents: the latent, one style for
@@ -61,6 +62,7 @@ def project(
     """
     if steps < 1:
         raise UserError("a projection needs at least one step")
+    generator = with_nearest_label(generator, target, seed)
     draw, latents = _start(generator, _nearest_candidates(generator, target, seed), variables)
     rate = LEARNING_RATE if variables == "latent" else LEARNING_RATE * float(latents.std())
     prior_weight = PRIOR_WEIGHT if variables == "latent" else 0.0
@@ -82,6 +84,23 @@ def project(
                 (distances + prior_weight * _prior_penalty(latents)).sum().backward()
             optimizer.step()
             optimizer.zero_grad()
+
+
+@torch.no_grad()
+def with_nearest_label(
+    generator: Generator, target: Float[Tensor, "3 h w"], seed: int = 0
+) -> Generator:
+    """Return the generator with the label of the random face that is nearest to the picture.
+
+    A generator without labels, or with a default label, is returned as it is.
+    """
+    labels = generator.labels_of_seeds(range(CANDIDATES))
+    if labels is None or generator.default_label is not None:
+        return generator
+    distances = _candidate_distances(generator, target, _candidates(generator, seed), labels)
+    nearest = labels[int(distances.argmin())]
+    with torch.inference_mode(False):
+        return generator.of_label(generator.labels[int(nearest.argmax())])
 
 
 @torch.no_grad()
@@ -109,10 +128,10 @@ def check_variables(space: StyleSpace, variables: Variables) -> None:
 
 @torch.no_grad()
 def face_values(generator: Generator, projection: Projection) -> Float[Tensor, " values"]:
-    """Return the latent by which a face is stored: of a mapping network, its style."""
-    space = StyleSpace.of(generator)
-    if projection.variables != "latent" or not space.has_mapping:
+    """Return the latent by which a face is stored: its styles, with the embedding of its label."""
+    if projection.variables != "latent":
         return projection.latent
+    space = StyleSpace.of(generator)
     return space.flatten(generator.styles(projection.latent[None]))[0]
 
 
@@ -146,10 +165,31 @@ def _prior_penalty(latents: Float[Tensor, "n d"]) -> Float[Tensor, " n"]:
 def _nearest_candidates(
     generator: Generator, target: Tensor, seed: int
 ) -> Float[Tensor, "starts d"]:
+    latents = _candidates(generator, seed)
+    distances = _candidate_distances(generator, target, latents)
+    return latents[distances.argsort()[: STARTS[0][1]]].clone()
+
+
+def _candidates(generator: Generator, seed: int) -> Float[Tensor, "n d"]:
     random = torch.Generator().manual_seed(seed)
-    latents = torch.randn(CANDIDATES, generator.latent_dim, generator=random)
-    distances = [multiscale_distance(generator(chunk), target) for chunk in latents.split(32)]
-    return latents[torch.cat(distances).argsort()[: STARTS[0][1]]].clone()
+    return torch.randn(CANDIDATES, generator.latent_dim, generator=random)
+
+
+def _candidate_distances(
+    generator: Generator,
+    target: Float[Tensor, "3 h w"],
+    latents: Float[Tensor, "n d"],
+    labels: Float[Tensor, "n classes"] | None = None,
+) -> Float[Tensor, " n"]:
+    rows = torch.arange(len(latents)).split(32)
+    return torch.cat(
+        [
+            multiscale_distance(
+                generator(latents[some], labels=None if labels is None else labels[some]), target
+            )
+            for some in rows
+        ]
+    )
 
 
 def _count_at(progress: float) -> int:

@@ -87,7 +87,7 @@ class Renderer:
         return np.stack(pictures)
 
     def wall(self, template: Face, seed: int, count: int) -> Pixels:
-        """Return the faces of `count` consecutive seeds, truncated and moved like `template`."""
+        """Return the faces of `count` consecutive seeds, edited and labelled like `template`."""
         model = self.model(*template.generator)
         firsts = range(seed - seed % BLOCK, seed + count, BLOCK)
         blocks = [model.block(first, template, self.fast_walls) for first in firsts]
@@ -96,10 +96,11 @@ class Renderer:
 
 def _render(model: Model, faces: list[Face]) -> list[np.ndarray]:
     pictures: list[np.ndarray] = []
-    for is_seed_only, group in groupby(faces, key=lambda face: face.is_seed_only):
+    groups = groupby(faces, key=lambda face: (face.is_seed_only, face.label))
+    for (is_seed_only, label), group in groups:
         if is_seed_only:
             seeds = [face.seed for face in group if face.seed is not None]
-            pictures += faces_of_seeds(model.generator, seeds)
+            pictures += faces_of_seeds(model.of_label(label), seeds)
         else:
             pictures += (_render_alone(model, face) for face in group)
     return pictures
@@ -107,4 +108,5 @@ def _render(model: Model, faces: list[Face]) -> list[np.ndarray]:
 
 def _render_alone(model: Model, face: Face) -> np.ndarray:
     styles, noise = model.styles(face)[None], model.noise(face)[None]
-    return sample_styles(model.truncated(face.truncation), styles, noise=noise)[0]
+    generator = model.truncated(face.truncation, face.label)
+    return sample_styles(generator, styles, noise=noise)[0]

@@ -19,6 +19,8 @@ class StyleSpace:
     Attributes:
         layers: number of layers that take a style, from coarse to fine.
         dim: dimension of a style.
+        embedding_dim: number of its last values that are the embedding of a label; 0 if the images
+            have no labels, or if a mapping network computes the styles from the label too.
         has_mapping: True if styles are computed from the latent by a mapping network, which gives
             every layer the same one. Otherwise they are the latent itself, or its chunks.
     """
@@ -26,6 +28,7 @@ class StyleSpace:
     layers: int
     dim: int
     has_mapping: bool
+    embedding_dim: int = 0
 
     @classmethod
     @torch.inference_mode()
@@ -33,8 +36,22 @@ class StyleSpace:
         """Return the style space of a generator in evaluation mode."""
         latent = torch.ones(1, generator.latent_dim)
         styles = generator.styles(latent)
-        has_mapping = not torch.equal(styles.flatten(1), latent)
-        return cls(styles.shape[1], styles.shape[2], has_mapping)
+        values, _ = generator.without_embedding(styles)
+        has_mapping = not torch.equal(values.flatten(1), latent)
+        embedding_dim = 0 if has_mapping else generator.embedding_dim
+        return cls(styles.shape[1], styles.shape[2], has_mapping, embedding_dim)
+
+    @property
+    def value_dim(self) -> int:
+        """Dimension of a style without the embedding of a label."""
+        return self.dim - self.embedding_dim
+
+    def split(
+        self, styles: Float[Tensor, "n layers dim"]
+    ) -> tuple[Float[Tensor, "n layers _"], Float[Tensor, "n layers _"]]:
+        """Split styles into their values and the embedding of a label."""
+        values, embedding = styles.tensor_split([self.value_dim], dim=-1)
+        return values, embedding
 
     def groups(self) -> dict[str, range]:
         """Return the coarse, middle and fine layers: a third each, without empty groups."""

@@ -1,6 +1,6 @@
 """Films that interpolate between faces."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -55,11 +55,17 @@ def film_through_styles(
     styles: Float[Tensor, "n style_layers style_dim"],
     frames_per_face: int,
     noise: Float[Tensor, "n noise_dim"],
+    interpolate: Callable[[Tensor, list[Step]], Tensor] | None = None,
 ) -> Iterator[Pixels]:
-    """Yield the frames of a film from each of these styles to the next on straight lines."""
+    """Yield the frames of a film from each of these styles to the next.
+
+    Parameters:
+        interpolate: returns the styles of these steps; None takes `on_straight_lines`.
+    """
+    interpolate = interpolate or on_straight_lines
     for steps in _frames_between(len(styles), frames_per_face):
-        between = _straight(styles, steps)
-        yield from sample_styles(generator, between, noise=_between(noise, steps))
+        frames = interpolate(styles, steps)
+        yield from sample_styles(generator, frames, noise=on_great_circles(noise, steps))
 
 
 def film_through(
@@ -82,10 +88,10 @@ def film_through(
     for steps in _frames_between(len(latents), frames_per_face):
         yield from sample_images(
             generator,
-            _between(latents, steps),
-            noise=_between(noise, steps),
+            on_great_circles(latents, steps),
+            noise=on_great_circles(noise, steps),
             truncation=truncation,
-            labels=None if labels is None else _straight(labels, steps),
+            labels=None if labels is None else on_straight_lines(labels, steps),
         )
 
 
@@ -97,11 +103,13 @@ def _frames_between(count: int, frames_per_face: int) -> Iterator[list[Step]]:
             yield [(first, (first + 1) % count, number / frames_per_face) for number in numbers]
 
 
-def _between(values: Float[Tensor, "n d"], steps: list[Step]) -> Float[Tensor, "m d"]:
+def on_great_circles(values: Float[Tensor, "n d"], steps: list[Step]) -> Float[Tensor, "m d"]:
+    """Return the values of these steps, by `slerp`."""
     return torch.stack([slerp(values[a], values[b], fraction) for a, b, fraction in steps])
 
 
-def _straight(values: Float[Tensor, "n ..."], steps: list[Step]) -> Float[Tensor, "m ..."]:
+def on_straight_lines(values: Float[Tensor, "n ..."], steps: list[Step]) -> Float[Tensor, "m ..."]:
+    """Return the values of these steps, by linear interpolation."""
     return torch.stack([torch.lerp(values[a], values[b], fraction) for a, b, fraction in steps])
 
 

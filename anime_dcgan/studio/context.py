@@ -50,9 +50,11 @@ def query_face(
     truncation: schemas.Truncation = 1.0,
     moves: Annotated[str, Query(max_length=4000, examples=["sefa.0:1.5,pca.3:-2"])] = "",
     mix: Annotated[str, Query(max_length=2 * schemas.MAX_LATENT_LENGTH, examples=["0-3:17"])] = "",
+    label: schemas.Label | None = None,
 ) -> Face:
     """Return the face given by the query parameters of a link."""
-    return Face(run, epoch, weights, seed, latent, truncation, parse_moves(moves), parse_mix(mix))
+    moved, mixed = parse_moves(moves), parse_mix(mix)
+    return Face(run, epoch, weights, seed, latent, truncation, moved, mixed, label)
 
 
 FaceDep = Annotated[Face, Depends(query_face)]

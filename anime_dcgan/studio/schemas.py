@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from anime_dcgan.explore.face import MAX_MIX, MAX_STEP, Face
+from anime_dcgan.explore.face import MAX_LABEL_LENGTH, MAX_MIX, MAX_STEP, Face
 from anime_dcgan.explore.projection import Variables
 from anime_dcgan.run.runs import Weights
 from anime_dcgan.sampling.seeds import MAX_SEED
@@ -26,6 +26,7 @@ Step = Annotated[float, Field(ge=-MAX_STEP, le=MAX_STEP, allow_inf_nan=False)]
 Moves = Annotated[dict[str, Step], Field(max_length=64, examples=[{"sefa.0": 1.5}])]
 Latent = Annotated[str, Field(max_length=MAX_LATENT_LENGTH)]
 Mix = Annotated[dict[str, Seed | Latent], Field(max_length=MAX_MIX, examples=[{"0-3": 17}])]
+Label = Annotated[str, Field(min_length=1, max_length=MAX_LABEL_LENGTH, examples=["blue"])]
 Layers = Annotated[str, Field(pattern=r"^[0-9]{1,2}(-[0-9]{1,2})?$", examples=["4-9"])]
 DirectionId = Annotated[str, Field(pattern=r"^(sefa|pca)\.[0-9]{1,4}$")]
 Scale = Annotated[int, Field(ge=1, le=16)]
@@ -44,7 +45,10 @@ class Problem(BaseModel):
 
 
 class FaceModel(StrictModel):
-    """A face, given by `seed` or by `latent` (little-endian float32 as base64url, no padding)."""
+    """A face, given by `seed` or by `latent` (little-endian float32 as base64url, no padding).
+
+    `label` is a class of a run with labels; null gives a seed its own label.
+    """
 
     run: RunName
     epoch: Epoch
@@ -54,6 +58,7 @@ class FaceModel(StrictModel):
     truncation: Truncation = 1.0
     moves: Moves = {}
     mix: Mix = {}
+    label: Label | None = None
 
     def to_face(self) -> Face:
         return Face(**self.model_dump())
@@ -155,12 +160,14 @@ class Directions(BaseModel):
 class Styles(BaseModel):
     """The number of layers that take a style; `groups` are ranges of coarse to fine layers.
 
-    `mapping` is true if a mapping network computes the styles.
+    `mapping` is true if a mapping network computes the styles. `labels` are the names of the
+    classes, empty if the run has no labels.
     """
 
     layers: int
     mapping: bool
     groups: dict[str, str]
+    labels: list[str]
 
 
 class NameRequest(StrictModel):
@@ -190,6 +197,7 @@ class ZipRequest(StrictModel):
     truncation: Truncation = 1.0
     moves: Moves = {}
     mix: Mix = {}
+    label: Label | None = None
     seed: Annotated[int, Field(ge=0, le=MAX_SEED - MAX_ZIP_FACES)] = 0
     count: Annotated[int, Field(ge=1, le=MAX_ZIP_FACES)] = 64
 

@@ -7,7 +7,7 @@ from urllib.parse import quote
 import pytest
 from PIL import Image
 
-from tests.checkpoints import make_style_checkpoint
+from tests.checkpoints import make_checkpoint, make_style_checkpoint
 from tests.chromium import (
     CONTROL,
     ENTER,
@@ -230,3 +230,35 @@ def test_styles_of_layers_are_taken_from_other_faces(page: Window, runs: Path):
     page.wait("!location.hash.includes('mix')")
     edit(page, face(3))
     assert not page.run("document.querySelector('.mixer').offsetParent")
+
+
+def test_faces_are_drawn_with_the_label_that_is_chosen(page: Window, runs: Path):
+    strange = "<b>red</b> & blue"
+    labels = ("black", strange)
+    make_checkpoint(runs / "labelled/checkpoints/epoch=0001.ckpt", labels=labels)
+    generator = "run=labelled&epoch=1&weights=ema"
+    page.open(f"#/wall?{generator}&seed=7&count=16")
+    page.painted(16)
+    page.wait("document.querySelectorAll('.bar [aria-label=Label] option').length == 3")
+    page.choose(".bar [aria-label=Label]", strange)
+    page.at("label=<b>red</b>")
+    page.painted(16)
+    page.click(".wall .tile", 1)
+    page.until("h1", f"seed 8, {strange}")
+    page.press("e")
+    page.painted(2, ".each-label")
+    page.wait("document.querySelector('.each-label [aria-pressed=true]')")
+    assert page.text(".each-label figure:nth-of-type(2)") == strange
+    page.focus(".each-label .tile")
+    page.press(ENTER)
+    page.at("seed=8", "label=black")
+    page.press_button("Undo")
+    page.wait(f"document.querySelector('.about [aria-label=Label]').value == {strange!r}")
+    page.choose(".about [aria-label=Label]", "")
+    page.wait("!location.hash.includes('label=')")
+    page.open(f"#/wall?{generator}&seed=7&count=16&label=green")
+    page.until("#notice", "Label=green is not a label of this run")
+    assert all("404" in line for line in page.console())
+    page.open("#/wall?" + f"{A}&seed=7&count=16")
+    page.painted(16)
+    assert page.run("document.querySelector('[aria-label=Label]').offsetParent") is None

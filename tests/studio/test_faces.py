@@ -128,6 +128,7 @@ def test_styles_of_layers_are_mixed_saved_and_found(tmp_path: Path):
             "layers": 6,
             "mapping": True,
             "groups": {"coarse": "0-1", "middle": "2-3", "fine": "4-5"},
+            "labels": [],
         }
         drawn = one(client, **link)
         assert (drawn != one(client, **face)).any()
@@ -137,7 +138,7 @@ def test_styles_of_layers_are_mixed_saved_and_found(tmp_path: Path):
         found = client.get("/api/saved/find", params=link).json()
         assert found["face"]["mix"] == mixed["mix"]
         plain = client.get("/api/styles", params={"run": "a", "epoch": "10"}).json()
-        assert plain == {"layers": 1, "mapping": False, "groups": {"coarse": "0-0"}}
+        assert plain == {"layers": 1, "mapping": False, "groups": {"coarse": "0-0"}, "labels": []}
         body = {"parents": [face, {**face, "seed": 6}], "layers": "2-3"}
         path = client.post("/api/mix", json={**body, "steps": 2}).json()["faces"]
         assert [each["seed"] for each in path] == [5, None, None]

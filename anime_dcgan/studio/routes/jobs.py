@@ -82,13 +82,15 @@ async def project(
     weights: Annotated[Weights, Form()] = "ema",
     steps: Annotated[int, Form(ge=1, le=2000)] = 300,
     variables: Annotated[list[Variables] | None, Form(max_length=3)] = None,
+    label: Annotated[schemas.Label | None, Form()] = None,
 ) -> schemas.JobModel:
     """Find the latent, style or styles of all layers whose face is nearest to an uploaded picture.
 
     Several `variables` are tried one after the other. The default is the style where a mapping
-    network computes it, and the latent otherwise.
+    network computes it, and the latent otherwise. Without a `label`, that of the nearest
+    random face is taken.
     """
-    template = Face(run, epoch, weights, seed=0)
+    template = Face(run, epoch, weights, seed=0, label=label)
     size = await studio.render(lambda: studio.renderer.render([template]).shape[1])
     picture = await run_in_threadpool(_decode, await file.read(), size)
     space = await studio.render(lambda: studio.renderer.model(*template.generator).space)
@@ -98,8 +100,9 @@ async def project(
     kinds = list(dict.fromkeys(kinds))
 
     def work(job: Job) -> None:
-        generator = studio.renderer.model(*template.generator).generator
+        labelled = studio.renderer.model(*template.generator).of_label(label)
         target = image.to_float(torch.from_numpy(np.array(picture))[None])[0]
+        generator = projection.with_nearest_label(labelled, target)
         for number, each in enumerate(kinds):
             for best in projection.project(generator, target, steps, variables=each):
                 job.report_progress(number * steps + best.step, len(kinds) * steps)
@@ -161,7 +164,10 @@ def _requested_faces(body: schemas.ZipRequest) -> list[Face]:
     if body.run is None or body.epoch is None:
         raise HTTPException(400, "a zip needs either faces, or a run and an epoch")
     return [
-        Face(body.run, body.epoch, body.weights, seed, None, body.truncation, body.moves, body.mix)
+        Face(
+            *(body.run, body.epoch, body.weights, seed, None),
+            *(body.truncation, body.moves, body.mix, body.label),
+        )
         for seed in range(body.seed, body.seed + body.count)
     ]
 

@@ -56,12 +56,14 @@ async def breed(studio: StudioDep, body: schemas.BreedRequest) -> schemas.Faces:
 async def styles(
     studio: StudioDep, run: schemas.RunName, epoch: schemas.Epoch, weights: Weights = "ema"
 ) -> schemas.Styles:
-    """Return the style layers of a generator; only those of several can be mixed."""
-    space = await studio.render(lambda: studio.renderer.model(run, epoch, weights).space)
+    """Return the labels and style layers of a generator; only several layers can be mixed."""
+    model = await studio.render(lambda: studio.renderer.model(run, epoch, weights))
+    space = await studio.render(lambda: model.space)
     return schemas.Styles(
         layers=space.layers,
         mapping=space.has_mapping,
         groups={name: format_layers(layers) for name, layers in space.groups().items()},
+        labels=list(model.generator.labels),
     )
 
 

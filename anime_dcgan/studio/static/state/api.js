@@ -8,7 +8,7 @@ import { toQueryString } from "./query.js";
 /**
  * @import {
  *   BreedRequest, Collection, Direction, Face, Family, FilmRequest, Generator, GeneratorParams, Job,
- *   ParamValues, Run, RunDetails, SavedFace, SaveRequest,
+ *   ParamValues, Run, RunDetails, SavedFace, SaveRequest, Styles, ZipRequest,
  * } from "./types.d.ts"
  */
 
@@ -146,7 +146,9 @@ export async function getRuns(etag) {
  */
 export function wallUrl(params, seed, count, columns) {
   const truncation = Number(params.truncation ?? 1) === 1 ? null : params.truncation;
-  return `/api/wall.png?${toQueryString({ ...generatorOf(params), truncation, seed, count, columns })}`;
+  const { label } = params;
+  const values = { ...generatorOf(params), truncation, label, seed, count, columns };
+  return `/api/wall.png?${toQueryString(values)}`;
 }
 
 /**
@@ -194,11 +196,11 @@ export const blend = (parents, shares, layers) => post("/api/blend", { parents, 
 export const breed = (request) => post("/api/breed", request);
 
 /**
- * Return the number of style layers, and ranges of coarse, middle and fine ones.
+ * Return the number of style layers, ranges of coarse, middle and fine ones, and the labels.
  *
  * @param {GeneratorParams} generator
  * @param {AbortSignal} signal
- * @returns {Promise<{ layers: number, mapping: boolean, groups: Record<string, string> }>}
+ * @returns {Promise<Styles>}
  */
 export const getStyles = (generator, signal) =>
   get(`/api/styles?${toQueryString({ ...generatorOf(generator) })}`, signal);
@@ -228,7 +230,7 @@ export const nameDirection = (generator, id, name) =>
 export const createFilm = (request) => post("/api/jobs/film", request);
 
 /**
- * @param {{ faces: Face[] } | (Generator & { seed: number, count: number, truncation: number })} request
+ * @param {{ faces: Face[] } | ZipRequest} request
  * @returns {Promise<Job>}
  */
 export const createZip = (request) => post("/api/jobs/zip", request);

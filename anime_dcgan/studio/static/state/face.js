@@ -36,6 +36,7 @@ export function faceFromSeed(params, seed) {
     truncation: Number(params.truncation ?? 1),
     moves: {},
     mix: {},
+    label: params.label || null,
   };
 }
 
@@ -63,6 +64,7 @@ function writeQuery(face) {
   if (moves) params.set("moves", moves);
   const mix = mixToText(face.mix);
   if (mix) params.set("mix", mix);
+  if (face.label != null) params.set("label", face.label);
   return unescapeQuery(params.toString());
 }
 
@@ -82,6 +84,7 @@ export function fromQuery(query) {
     truncation: Number(params.truncation ?? 1),
     moves: movesFromText(params.moves ?? ""),
     mix: mixFromText(params.mix ?? ""),
+    label: params.label || null,
   };
 }
 
@@ -136,14 +139,15 @@ export function pictureUrl(face, { scale = 1, download = false } = {}) {
 }
 
 /**
- * Return a short description: "seed 5", "custom latent", "seed 5, edited".
+ * Return a short description: "seed 5", "custom latent", "seed 5, blue, edited".
  *
  * @param {Face} face
  */
 export function describeFace(face) {
   const mixed = Object.keys(face.mix).length ? ", mixed" : "";
   const edited = Object.keys(face.moves).length ? ", edited" : "";
-  return (face.latent == null ? `seed ${face.seed}` : "custom latent") + mixed + edited;
+  const label = face.label == null ? "" : `, ${face.label}`;
+  return (face.latent == null ? `seed ${face.seed}` : "custom latent") + label + mixed + edited;
 }
 
 /** Return a uniformly random seed. */

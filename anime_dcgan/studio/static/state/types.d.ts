@@ -15,12 +15,13 @@ export interface Generator {
   weights: Weights;
 }
 
-/** Parameters that name a generator and a truncation. */
+/** Parameters that name a generator, a truncation and a label. */
 export interface GeneratorParams {
   run?: string;
   epoch?: string;
   weights?: string;
   truncation?: string | number | null;
+  label?: string | null;
 }
 
 /** A face whose styles others take: a seed or a latent. */
@@ -35,6 +36,8 @@ export interface Face extends Generator {
   moves: Record<string, number>;
   /** Parents of style layers, by ranges such as "0-3". */
   mix: Record<string, Parent>;
+  /** A class of a run with labels; null gives a seed its own. */
+  label: string | null;
 }
 
 export interface Run {
@@ -129,6 +132,21 @@ export interface Job {
   face: Face | null;
   found: Found[];
   file: string | null;
+}
+
+export interface Styles {
+  layers: number;
+  mapping: boolean;
+  groups: Record<string, string>;
+  labels: string[];
+}
+
+/** Faces of consecutive seeds. */
+export interface ZipRequest extends Generator {
+  seed: number;
+  count: number;
+  truncation: number;
+  label: string | null;
 }
 
 export interface FilmRequest {

@@ -158,5 +158,5 @@ function faceOfParent(face, parent) {
   const own = { ...face, moves: {}, mix: {} };
   if (parent == null) return own;
   if (typeof parent === "number") return faceFromSeed(face, parent);
-  return { ...own, seed: null, latent: parent };
+  return { ...own, seed: null, latent: parent, label: null };
 }

@@ -10,6 +10,8 @@ import { undoHistory } from "../state/undo.js";
 import { directionSliders } from "../ui/direction-sliders.js";
 import { button, element } from "../ui/dom.js";
 import { slider, twoDecimals } from "../ui/fields.js";
+import { labelPicker } from "../ui/label-picker.js";
+import { labelRow, takesLabels } from "../ui/label-row.js";
 import { liveImage } from "../ui/live-image.js";
 import { styleMixer } from "../ui/style-mixer.js";
 
@@ -53,6 +55,12 @@ function startEditor(container, start) {
     const { [layers]: _, ...others } = face.mix;
     change({ mix: parent == null ? others : { ...others, [layers]: parent } }, true);
   });
+  /** @param {string | null} label */
+  const changeLabel = (label) => change({ label }, true);
+  const labels = labelPicker(face.seed == null ? "As it is" : "By seed", changeLabel, (styles) =>
+    takesLabels(face, styles),
+  );
+  const everyLabel = labelRow(face, changeLabel);
   const truncation = slider("Truncation", {
     min: 0,
     max: 1,
@@ -87,11 +95,15 @@ function startEditor(container, start) {
   }
   function onStep() {
     updateAddress("edit", toQuery(face));
+    image.alt = describeFace(face);
+    labels.set(face, face.label);
+    everyLabel.set(face);
     undo.disabled = !history.canUndo();
     redo.disabled = !history.canRedo();
   }
   const reset = () => {
-    change({ moves: {}, mix: start.mix, truncation: start.truncation }, true);
+    const { mix, truncation, label } = start;
+    change({ moves: {}, mix, truncation, label }, true);
     show(face);
   };
   const back = () => goBack(link("face", toQuery(face)));
@@ -111,7 +123,9 @@ function startEditor(container, start) {
     { "aria-label": "Edit this face" },
     element("h1", {}, "Edit"),
     actions,
+    labels.root,
     truncation,
+    everyLabel.root,
     mixer.root,
     directions.root,
   );
@@ -133,6 +147,8 @@ function startEditor(container, start) {
     leave() {
       directions.leave();
       mixer.leave();
+      labels.leave();
+      everyLabel.leave();
       live.leave();
     },
   };

@@ -43,7 +43,7 @@ export function faceView(container, params) {
     const seed = Math.max(0, Math.min(MAX_SEED, face.seed + offset));
     replace("face", toQuery({ ...face, seed }));
   };
-  const back = () => goBack(link("wall", { ...generatorOf(face), seed: face.seed ?? 0 }));
+  const back = () => goBack(link("wall", wallOf(face)));
 
   return {
     title: "Face",
@@ -64,6 +64,13 @@ export function faceView(container, params) {
     },
   };
 }
+
+/**
+ * Return the parameters of the wall that begins with a face.
+ *
+ * @param {Face} face
+ */
+const wallOf = (face) => ({ ...generatorOf(face), label: face.label, seed: face.seed ?? 0 });
 
 /**
  * @param {HTMLElement} container

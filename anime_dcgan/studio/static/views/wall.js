@@ -14,6 +14,7 @@ import { button, element, linkButton, menu, revokeLater } from "../ui/dom.js";
 import { dropdown, labelled, numberBox, slider, twoDecimals } from "../ui/fields.js";
 import { generatorPicker } from "../ui/generator-picker.js";
 import { showJob } from "../ui/job-list.js";
+import { labelPicker } from "../ui/label-picker.js";
 import {
   COLUMNS,
   arrowNavigation,
@@ -86,7 +87,11 @@ export function wallView(container, first) {
  * @param {() => Params} currentParams
  */
 function wallControls(change, randomize, currentParams) {
-  const picker = generatorPicker((generator) => change({ ...generator }));
+  const picker = generatorPicker((generator) => {
+    const isSameRun = generator.run === currentParams().run;
+    change({ ...generator, label: isSameRun ? currentParams().label : null });
+  });
+  const label = labelPicker("By seed", (label) => change({ label }));
   const seed = numberBox("Seed", { min: 0, max: MAX_SEED }, (value) => change({ seed: value }));
   const truncation = slider("Truncation", {
     min: 0,
@@ -101,6 +106,7 @@ function wallControls(change, randomize, currentParams) {
     "div.bar",
     { role: "toolbar", "aria-label": "Faces to show" },
     ...picker.controls,
+    label.root,
     seed,
     button("Random", randomize, { title: "Random seed (R)" }),
     displayMenu(truncation, labelled("Faces", count)),
@@ -109,11 +115,16 @@ function wallControls(change, randomize, currentParams) {
   /** @param {Params} params */
   const set = (params) => {
     picker.set(params);
+    label.set(params, params.label ?? null);
     seed.input.value = params.seed ?? "";
     truncation.set(params.truncation ?? 1);
     count.value = params.count ?? "";
   };
-  return { bar, set, leave: picker.leave };
+  const leave = () => {
+    picker.leave();
+    label.leave();
+  };
+  return { bar, set, leave };
 }
 
 /** @param {() => Params} currentParams */
@@ -140,7 +151,8 @@ function downloads(currentParams) {
  */
 function startZip(params, count) {
   const truncation = Number(params.truncation ?? 1);
-  const request = { ...generatorOf(params), truncation, seed: Number(params.seed), count };
+  const label = params.label || null;
+  const request = { ...generatorOf(params), truncation, label, seed: Number(params.seed), count };
   showJob(createZip(request), `ZIP of ${counted(count, "face")}`);
 }
 

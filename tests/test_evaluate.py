@@ -14,7 +14,9 @@ from omegaconf import OmegaConf
 from PIL import Image
 
 from anime_dcgan.data.drawn import DrawnFaces
+from anime_dcgan.metric.by_label import LabelEvaluation
 from anime_dcgan.metric.evaluation import Evaluation, open_data
+from anime_dcgan.run.entries import read_entry
 from anime_dcgan.run.trusted import build
 from anime_dcgan.system import precision
 from anime_dcgan.system.errors import UserError
@@ -106,6 +108,32 @@ def test_results_are_kept_and_not_measured_again(call: Call, fresh: Path, monkey
     for other in ("epochs=2", "weights=raw", "count=12", "metric.seed=1", "reference=holdout"):
         arguments = ["epochs=1", other] if other != "epochs=2" else [other]
         call("evaluate", "run=a", *arguments, "neighbours=false", cwd=fresh, status=1)
+
+
+def test_each_class_of_a_labelled_run_is_measured_once(call: Call, folder: Path, monkeypatch):
+    settings = ("data.labels=light_side", "data.count=260", "data.holdout=0", "max_kimg=0.032")
+    call("train", *TINY, *settings, "run=labelled", cwd=folder)
+    before = read_entry(folder / "outputs/labelled", [])
+    arguments = ("run=labelled", "epochs=last", "by_label=true", "count=60", "out=labels.csv")
+    result = call("evaluate", *arguments, cwd=folder)
+    assert "faces are recognised as their class" in result.stderr
+    with (folder / "labels.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["label"] for row in rows] == ["left", "right"]
+    for row in rows:
+        assert 0.5 < float(row["real accuracy"]) <= 1 >= float(row["accuracy"])
+        assert float(row["swd/mean"]) > float(row["real swd/mean"]) > 0
+        assert row["faces"] == "60" and row["recall"]
+    monkeypatch.setattr(LabelEvaluation, "measure", None)  # would raise
+    assert "right" in call("evaluate", *arguments, cwd=folder).stdout
+    notes: list[str] = []
+    entry = read_entry(folder / "outputs/labelled", notes)
+    assert entry is not None and entry == before and not notes  # for `compare`
+
+
+def test_classes_of_a_run_without_labels_cannot_be_measured(call: Call, folder: Path):
+    result = call("evaluate", "run=a", "by_label=true", cwd=folder, status=2)
+    assert "by_label=true: there are no labels" in result.stderr
 
 
 def test_a_manifest_can_replace_the_real_faces(call: Call, fresh: Path):

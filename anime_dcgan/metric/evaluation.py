@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from omegaconf import DictConfig
+from torch import Tensor
 
 from anime_dcgan.data.cache import check_space
 from anime_dcgan.data.faces import Faces, open_faces
@@ -17,6 +18,7 @@ from anime_dcgan.data.manifest import ManifestFaces
 from anime_dcgan.data.source import Source
 from anime_dcgan.metric.base import Metric
 from anime_dcgan.metric.evaluator import Evaluator, Pixels, Values
+from anime_dcgan.model.base import Generator
 from anime_dcgan.run import checkpoint, trusted
 from anime_dcgan.run.settings import Fingerprint, describe_difference
 from anime_dcgan.sampling.sample import sample_images
@@ -66,7 +68,11 @@ class Evaluation:
 
     def key(self, contents: Contents, truncation: float = 1.0) -> str:
         """Return a key that differs whenever the values may differ."""
-        settings = {**self._settings(truncation), "weights": self.weights, "dtype": str(self.dtype)}
+        return self.key_of(contents, self.settings(truncation))
+
+    def key_of(self, contents: Contents, settings: dict[str, Any]) -> str:
+        """Return a key of a checkpoint that is measured with these settings."""
+        settings = {**settings, "weights": self.weights, "dtype": str(self.dtype)}
         digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
         return f"{contents['images_seen']}-{digest[:16]}"
 
@@ -81,12 +87,12 @@ class Evaluation:
             "images": contents["images_seen"],
             "epoch": contents["epochs_done"],
             "weights": self.weights,
-            "metric": {**self._settings(truncation), "headline": self.headline},
+            "metric": {**self.settings(truncation), "headline": self.headline},
             "floor": self.floor,
             "values": self.evaluator.measure(self.faces(contents, path, truncation)),
         }
 
-    def _settings(self, truncation: float) -> dict[str, Any]:
+    def settings(self, truncation: float) -> dict[str, Any]:
         """Return the settings of a measurement; those without truncation need not name it."""
         truncated = {} if truncation == 1 else {"truncation": truncation}
         return {**self.evaluator.settings, **truncated}
@@ -100,10 +106,17 @@ class Evaluation:
         return last[2]
 
     def _sample(self, contents: Contents, path: Path, truncation: float) -> Pixels:
+        generator = self.generator(contents, path, truncation)
+        return self.draw(generator, self.evaluator.latents(generator.latent_dim), truncation)
+
+    def generator(self, contents: Contents, path: Path, truncation: float) -> Generator:
+        """Return the generator of a checkpoint, on the device."""
         generator = checkpoint.build_generator(contents, self.weights, path)
         generator = generator.to(self.device).to(memory_format=torch.channels_last)
-        generator = with_standing_statistics(generator, truncation)
-        latents = self.evaluator.latents(generator.latent_dim)
+        return with_standing_statistics(generator, truncation)
+
+    def draw(self, generator: Generator, latents: Tensor, truncation: float) -> Pixels:
+        """Return the faces of latents, in the precision of the training."""
         fast = self.dtype == torch.bfloat16
         with precision.autocast(fast, self.device.type):
             return sample_images(generator, latents, truncation=truncation)

@@ -61,6 +61,7 @@ class Evaluator:
         reference: "train" or "holdout": the real faces that generated ones are compared with.
         training: maximum number of training faces that are searched for nearest neighbours.
         seed: selects the real faces.
+        title: what the progress of describing calls the real faces.
 
     No face is used twice, even if the data has copies. Raises `TooFewFaces`, and `UserError` if
     the metric's headline is not one of its distances.
@@ -75,6 +76,7 @@ class Evaluator:
         training: int = 10_000,
         seed: int = 0,
         device: torch.device | str = "cpu",
+        title: str = "real faces",
     ) -> None:
         if reference not in ("train", "holdout"):
             raise UserError(
@@ -83,6 +85,7 @@ class Evaluator:
         self.metric = metric
         self.faces = faces
         self.device = torch.device(device)
+        self.title = title
         needed = count + max(count, training)
         training_rows = distinct_rows(faces.images, faces.train_rows, needed, seed)
         rows = training_rows
@@ -124,8 +127,21 @@ class Evaluator:
 
     def measure(self, pixels: Pixels) -> Values:
         """Return distances to the real faces, coverage, diversity and memorisation, by name."""
-        described = self.metric.describe(self._in_batches(pixels), self.device)
+        return self.compare(self.describe(pixels))
+
+    def describe(self, pixels: Pixels) -> Description:
+        """Return the description of generated faces."""
+        return self.metric.describe(self._in_batches(pixels), self.device)
+
+    def compare(self, described: Description) -> Values:
+        """Return the values that `measure` returns for faces with this description."""
         return self._compare(self.references.real, described, self.references.training)
+
+    def held_out_features(self) -> tuple[np.ndarray, Float[Tensor, "n d"]]:
+        """Return the rows and the features of real faces that are not among `training_rows`."""
+        with _progress(len(self._floor_rows), f"held-out {self.title}") as advance:
+            batches = self._real_batches(self._floor_rows, advance)
+            return self._floor_rows, self.metric.features(batches, self.device)
 
     def neighbour_sheet(self, pixels: Pixels, count: int = 12, columns: int = 5) -> Image.Image:
         """Draw the `count` faces that come closest to training faces, each with its neighbours.
@@ -157,7 +173,7 @@ class Evaluator:
 
     def _describe_real(self) -> References:
         sets = {"real": self._real_rows, "floor": self._floor_rows, "training": self.training_rows}
-        with _progress(sum(map(len, sets.values()))) as advance:
+        with _progress(sum(map(len, sets.values())), self.title) as advance:
             batches = {name: self._real_batches(rows, advance) for name, rows in sets.items()}
             real = self.metric.describe(batches["real"], self.device)
             other = self.metric.describe(batches["floor"], self.device)
@@ -194,12 +210,13 @@ class Evaluator:
 
 
 @contextlib.contextmanager
-def _progress(total: int) -> Iterator[Callable[[int], None]]:
+def _progress(total: int, title: str) -> Iterator[Callable[[int], None]]:
     """Show a transient progress bar, or log a line if there is no terminal."""
     console = Console(stderr=True)
     if not console.is_terminal:
-        log(f"describing {total:,} real faces")
-    columns = (TextColumn("describing real faces"), BarColumn(), MofNCompleteColumn())
+        log(f"describing {total:,} {title}")
+    text = TextColumn(f"describing {title}".replace("{", "{{").replace("}", "}}"), markup=False)
+    columns = (text, BarColumn(), MofNCompleteColumn())
     with Progress(
         *columns,
         TimeRemainingColumn(),

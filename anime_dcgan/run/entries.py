@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from anime_dcgan.cli.overrides import RECORD, read_overrides, training_overrides
-from anime_dcgan.run.evaluations import RESULTS
+from anime_dcgan.run.evaluations import LABEL, RESULTS
 from anime_dcgan.run.origin import ORIGIN, parse_origin
 from anime_dcgan.run.outcome import FINISHED, read_failure
 from anime_dcgan.run.record import (
@@ -178,11 +178,11 @@ def _add_evaluation(
 
 
 def _parse_evaluations(raw: Any) -> list[QualityRecord]:
-    """Return a record of a single measurement for each row of `evaluate`."""
+    """Return a record of a single measurement for each row of `evaluate` that is not of a class."""
     rows = require(raw, "rows", list)
     if not all(isinstance(row, dict) for row in rows):
         raise ValueError("a row is not an object")
-    return [parse_quality({**row, "rows": [row]}) for row in rows]
+    return [parse_quality({**row, "rows": [row]}) for row in rows if LABEL not in row]
 
 
 def _recipe_overrides(run: Path) -> list[str]:

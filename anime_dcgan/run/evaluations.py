@@ -7,9 +7,11 @@ from anime_dcgan.system.files import wait_for_lock, write_json
 from anime_dcgan.system.reader import has_numbers, read_list
 
 RESULTS, LOCK = "evaluations.json", ".evaluations.lock"
+LABEL = "label"
+"""Key of the class that a row is about; rows of all faces do not have it."""
 
 Row = dict[str, Any]
-"""`key`, `images`, `epoch`, `weights`, `metric` and `values` of one generator."""
+"""`key`, `images`, `epoch`, `weights`, `metric`, `floor` and `values` of one generator."""
 
 
 def find_row(run: Path, key: str) -> Row | None:

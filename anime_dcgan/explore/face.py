@@ -80,7 +80,7 @@ class Face:
             decode_latent(self.latent)
         _check_number(self.truncation, "truncation", 0.0, 1.0)
         _check_moves(self.moves)
-        check_label(self.label)
+        _check_label(self.label)
         nonzero = {name: float(step) for name, step in self.moves.items() if step}
         object.__setattr__(self, "moves", dict(sorted(nonzero.items())))
         object.__setattr__(self, "mix", _check_mix(self.mix))
@@ -250,12 +250,14 @@ def check_weights(weights: Any) -> None:
         raise UserError(f"weights={weights!r:.20} is unknown: use ema or raw")
 
 
-def check_label(label: Any) -> None:
-    """Raise `UserError` unless `label` is None or text that can be the name of a class."""
-    if label is None:
-        return
+def is_label(label: Any) -> bool:
+    """Return True if a link can contain `label` as the name of a class."""
     is_text = isinstance(label, str) and 1 <= len(label) <= MAX_LABEL_LENGTH and "\0" not in label
-    if not is_text or any("\ud800" <= character <= "\udfff" for character in label):
+    return is_text and not any("\ud800" <= character <= "\udfff" for character in label)
+
+
+def _check_label(label: Any) -> None:
+    if label is not None and not is_label(label):
         raise UserError(
             f"label={label!r:.20} is not the name of a class: use 1 to {MAX_LABEL_LENGTH} "
             "characters, or no label"

@@ -82,6 +82,13 @@ def test_labels_that_a_run_does_not_have_are_refused(client: TestClient):
     assert client.get("/api/face.png", params={**FACE, "label": ""}).status_code == 422
 
 
+def test_labels_that_no_link_can_contain_are_not_listed(client: TestClient, path: Path):
+    make_checkpoint(path, labels=("blue", "\ud800", 501 * "x"))
+    styles = client.get("/api/styles", params={"run": "a", "epoch": "1"})
+    assert styles.json()["labels"] == ["blue"]
+    assert client.get("/api/wall.png", params=FACE).is_success
+
+
 def test_saved_faces_and_archives_keep_their_label(client: TestClient):
     face = {**FACE, "label": STRANGE}
     saved = client.post("/api/saved", json={"face": face, "story": "one"}).json()

@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from anime_dcgan.explore.directions import MAX_DIRECTIONS, Method
+from anime_dcgan.explore.face import is_label
 from anime_dcgan.run.runs import Weights
 from anime_dcgan.sampling.layers import format_layers
 from anime_dcgan.studio import schemas
@@ -63,7 +64,7 @@ async def styles(
         layers=space.layers,
         mapping=space.has_mapping,
         groups={name: format_layers(layers) for name, layers in space.groups().items()},
-        labels=list(model.generator.labels),
+        labels=[label for label in model.generator.labels if is_label(label)],
     )
 
 

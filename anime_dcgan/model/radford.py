@@ -35,7 +35,12 @@ def _channels(width: int, image_size: int) -> list[int]:
 
 
 class Generator(base.Generator):
-    """Projection to 4x4, then transposed convolutions up to the image size; ReLU, final tanh."""
+    """Projection to 4x4, then transposed convolutions up to the image size; ReLU, final tanh.
+
+    A label shifts the 4x4 maps after their batch normalisation, as in conditional normalisation. If
+    its embedding were projected together with the latent, the normalisation would divide the
+    latent's part by the growing part of the label, and the faces of a class would look alike.
+    """
 
     def __init__(
         self,
@@ -47,7 +52,10 @@ class Generator(base.Generator):
         super().__init__(latent_dim, labels)
         base.check_width("generator", width)
         channels = _channels(width, image_size)[::-1]
-        self.project = nn.Linear(latent_dim + self.embedding_dim, 16 * channels[0], bias=False)
+        self.project = nn.Linear(latent_dim, 4 * 4 * channels[0], bias=False)
+        self.shift = None
+        if labels:
+            self.shift = nn.Linear(self.embedding_dim, 4 * 4 * channels[0], bias=False)
         self.normalise = nn.BatchNorm2d(channels[0])
         stages: list[nn.Module] = []
         for before, after in pairwise(channels):
@@ -66,9 +74,15 @@ class Generator(base.Generator):
         noise: Float[Tensor, "n noise_dim"] | None = None,
     ) -> Float[Tensor, "n 3 h w"]:
         """Return images in [-1, 1]."""
-        x = self.project(styles.squeeze(1)).unflatten(1, (4, 4, -1)).permute(0, 3, 1, 2)
-        x = torch.relu(self.normalise(x))
-        return torch.tanh(self.to_rgb(self.stages(x)))
+        latents, embedding = self.without_embedding(styles)
+        x = self.normalise(_to_maps(self.project(latents.squeeze(1))))
+        if self.shift is not None:
+            x = x + _to_maps(self.shift(embedding.squeeze(1)))
+        return torch.tanh(self.to_rgb(self.stages(torch.relu(x))))
+
+
+def _to_maps(values: Float[Tensor, "n d"]) -> Float[Tensor, "n c 4 4"]:
+    return values.unflatten(1, (4, 4, -1)).permute(0, 3, 1, 2)
 
 
 class Discriminator(base.Discriminator):

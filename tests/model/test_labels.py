@@ -121,6 +121,20 @@ def test_the_cost_uses_the_label_of_each_image(pair: Any, regularizer: Regulariz
     assert not torch.allclose(cost.real_logits, discriminator(real), atol=1e-4)
 
 
+def test_a_strong_label_leaves_the_part_of_the_latent_as_it_is():
+    """Batch normalisation would shrink it if it saw both: the faces of a class looked alike."""
+    generator = make_generator(radford).train()
+    assert isinstance(generator, radford.Generator) and generator.embed is not None
+    seen: list[torch.Tensor] = []
+    generator.normalise.register_forward_hook(lambda *call: seen.append(call[-1]))
+    latents, labels = torch.randn(6, 6), labels_of(0, 1, 2, 0, 1, 2)
+    generator(latents, labels=labels)
+    with torch.no_grad():
+        generator.embed.weight.mul_(100)
+    generator(latents, labels=labels)
+    assert torch.equal(seen[0], seen[1])
+
+
 def test_labels_of_seeds_are_as_frequent_as_in_the_training_and_always_the_same():
     generator = make_generator(dcgan)
     generator.label_frequencies.copy_(torch.tensor([0.7, 0.3, 0.0]))

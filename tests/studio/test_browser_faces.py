@@ -112,7 +112,7 @@ def test_a_film_is_created(page: Window):
     page.open(f"#/film?{parents(1, 2, 3)}")
     page.painted(3)
     page.choose(".form input", "4")
-    page.choose(".form select", "gif")
+    page.choose(".form label:not([hidden]) > select", "gif")
     page.press_button("Create film")
     page.until(".job", "done")
     page.press_button("Download", ".job")

@@ -25,9 +25,9 @@ class Generator(nn.Module):
     computed from the latents. A plain generator defines `synthesise` alone: its only style is the
     latent. A generator with a style space defines `styles` too.
 
-    If it was trained on labelled images, a label (see `model.labels`) is a part of the styles; a
-    plain generator concatenates its embedding with the latent. Without a label the images are those
-    of `default_label`.
+    If it was trained on labelled images, a label (see `model.labels`) is a part of the styles: that
+    of a plain generator consists of the latent and the embedding of the label. Without a label the
+    images are those of `default_label`.
 
     Attributes:
         latent_dim: dimension of the latents, which are standard normal.

@@ -107,7 +107,7 @@ def fit(
 
 
 def name_labels(config: DictConfig) -> None:
-    """Tell the networks the names of the classes, which the data determine; decodes no picture."""
+    """Set the names of the classes, which the data determine; this decodes no picture."""
     if config.data.labels is None:
         if config.model.labels:
             raise UserError(

@@ -155,7 +155,7 @@ def test_the_gap_is_measured_on_held_out_faces(train: Train, monkeypatch):
     """No training image is used, and no image is used on both sides."""
     used: list[set[bytes]] = []
 
-    def gap(game: Any, batches: Any, draw_latents: Any, real: Any, step: int) -> DualityGap:
+    def gap(game: Any, batches: Any, latents: Any, real: Any, *others: Any) -> DualityGap:
         trained_on = {image.numpy().tobytes() for batch in batches for image in batch}
         used.extend([trained_on, {image.numpy().tobytes() for image in real}])
         return DualityGap(0.0, 0.0)

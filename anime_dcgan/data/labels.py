@@ -30,7 +30,7 @@ class Labels:
     """The classes of a source's pictures."""
 
     names: tuple[str, ...]
-    """In natural order: class-2 comes before class-10."""
+    """The names of the classes, in natural order: class-2 comes before class-10."""
     of_pictures: Int64[np.ndarray, " n"]
     """The class of each picture, an index into `names`; `UNKNOWN` without one."""
 

@@ -1,4 +1,4 @@
-"""What a training will take, before its pictures are decoded: time, memory and disk space."""
+"""Forecast of a training before its pictures are decoded: time, memory and disk space."""
 
 import math
 from typing import NamedTuple
@@ -24,7 +24,7 @@ PROBE_PIXELS = 64 * 64**2  # of a microbatch, above which that is tried
 
 
 class StepCost(NamedTuple):
-    """What a training step takes."""
+    """Seconds and peak memory of a training step."""
 
     seconds: float
     memory: int | None

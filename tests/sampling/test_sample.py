@@ -119,7 +119,7 @@ class Labelled(Generator):
 
 @pytest.mark.parametrize("known", [1.0, 0.5])
 def test_images_without_seeds_have_labels_as_frequent_as_in_the_training(known: float):
-    """As metrics draw them, in batches of any size."""
+    """Metrics draw labels this way, in batches of any size."""
     generator = Labelled(2, ["blue", "green", "red"])
     frequencies = torch.tensor([0.6, 0.3, 0.1])
     generator.label_frequencies.copy_(known * frequencies)

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from anime_dcgan.explore.face import check_run
+from anime_dcgan.run.origin import ORIGIN, Origin, parse_origin
 from anime_dcgan.run.outcome import FINISHED
 from anime_dcgan.run.record import (
     EquilibriumRecord,
     QualityRecord,
     RunRecord,
     read_equilibrium,
+    read_json,
     read_quality,
     read_record,
 )
@@ -27,7 +29,7 @@ SKIPPED_FOLDERS = {"checkpoints", "samples", "tensorboard", "csv", ".hydra", ".s
 MAX_DEPTH = 6  # of run folders below the folder of all runs
 RUNNING_SECONDS = 120
 """An unfinished run counts as running for this long after it last wrote a file."""
-WATCHED = ("checkpoints", "quality.json", "equilibrium.json", FINISHED, CONFIG)
+WATCHED = ("checkpoints", "quality.json", "equilibrium.json", FINISHED, CONFIG, ORIGIN)
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,7 @@ class Run:
         aliases: "best" and "last", as far as their checkpoints exist.
         updated: time of the latest write, in seconds since the Unix epoch.
         settings: class names and sizes that identify the recipe.
+        origin: the checkpoint that it began from, or None.
         problem: reason why config.yaml cannot be read, or None.
     """
 
@@ -53,6 +56,7 @@ class Run:
     settings: dict[str, str | int | float]
     quality: QualityRecord | None
     equilibrium: EquilibriumRecord | None
+    origin: Origin | None
     problem: str | None
 
     @property
@@ -127,6 +131,7 @@ def read_run(folder: Path, name: str, updated: float) -> Run:
         settings=_summarise(settings),
         quality=read_quality(folder, notes),
         equilibrium=read_equilibrium(folder, notes),
+        origin=read_json(folder / ORIGIN, parse_origin, notes),
         problem=problem,
     )
 

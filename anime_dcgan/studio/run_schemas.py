@@ -4,9 +4,10 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from anime_dcgan.run.origin import Origin
 from anime_dcgan.run.record import EquilibriumRecord, QualityRecord
 from anime_dcgan.run.scalars import thin
-from anime_dcgan.studio.library import Run, RunDetails
+from anime_dcgan.studio.library import Run, RunDetails, epoch_name
 
 
 class VerdictModel(BaseModel):
@@ -24,6 +25,14 @@ class BestModel(BaseModel):
     epoch: float | None
     images: float
     value: float
+
+
+class OriginModel(BaseModel):
+    """The checkpoint that a run began from, and the images that it had been trained on."""
+
+    run: str
+    epoch: str
+    images: int
 
 
 class RunModel(BaseModel):
@@ -47,6 +56,7 @@ class RunModel(BaseModel):
     headline: str | None
     best: BestModel | None
     floor: float | None
+    origin: OriginModel | None
     problem: str | None
 
     @classmethod
@@ -86,7 +96,12 @@ def _run_fields(run: Run) -> dict[str, Any]:
         "headline": quality.headline if quality else None,
         "best": _best(quality) if quality else None,
         "floor": quality.floor.get(quality.headline) if quality else None,
+        "origin": _origin(run.origin) if run.origin else None,
     }
+
+
+def _origin(origin: Origin) -> OriginModel:
+    return OriginModel(run=origin.run, epoch=epoch_name(origin.epoch), images=origin.images)
 
 
 def _verdict(equilibrium: EquilibriumRecord) -> VerdictModel:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from anime_dcgan.run.origin import Origin, write_origin
 from tests.checkpoints import make_checkpoint
 from tests.chromium import (
     DOWN,
@@ -70,10 +71,13 @@ def test_two_runs_are_shown_side_by_side(page: Window):
 def test_a_running_training_is_followed(page: Window, runs: Path):
     make_checkpoint(runs / "live" / "checkpoints" / "epoch=0001.ckpt", seed=31)
     (runs / "live" / "config.yaml").write_text("data: {image_size: 16}\n")
+    write_origin(runs / "live", Origin("first", 12.5, 9600, 64 * "0", {}))
     page.open("#/runs")
+    page.wait(f"{ALL_RUNS}.some(one => /begun from first, epoch 12.5/.test(one.textContent))")
     page.wait(f"{ALL_RUNS}.some(one => /live/.test(one.textContent) && one.querySelector('.live'))")
     page.run("location.hash = '#/epochs?run=live&epoch=1&weights=ema&seed=0'")
     page.painted(32)
+    page.until(".about-run", "Begun from first, epoch 12.5, 9,600 images")
     make_checkpoint(runs / "live" / "checkpoints" / "epoch=0002.ckpt", seed=32)
     page.at("epoch=2")
     assert page.run("document.querySelector('.epoch-slider input').max") == "1"

@@ -191,8 +191,7 @@ def test_faces_are_mixed_and_filmed_in_some_layers(page: Window, runs: Path):
     make_style_checkpoint(runs / "styles/checkpoints/epoch=0001.ckpt")
     both = quote(f"{STYLES}&seed=1 {STYLES}&seed=2")
     page.open(f"#/mix?parents={both}")
-    page.has(".view-mix > .field select")
-    page.choose(".view-mix > .field select", "2-5")
+    page.choose(".view-mix > .row > .field:first-child select", "2-5")
     page.at("layers=2-5")
     page.painted(8 + 24)
     page.wait("document.querySelector('.result img').naturalWidth == 16")
@@ -203,7 +202,8 @@ def test_faces_are_mixed_and_filmed_in_some_layers(page: Window, runs: Path):
     page.wait("document.querySelector('.job a[download]')")
     page.open(f"#/mix?{parents(1, 2)}")
     page.painted(8 + 24)
-    assert not page.run("document.querySelector('.view-mix > .field').offsetParent")
+    fields = "[...document.querySelectorAll('.view-mix > .row > .field')]"
+    assert page.run(f"{fields}.map(one => one.hidden)") == [True, True]
 
 
 def test_styles_of_layers_are_taken_from_other_faces(page: Window, runs: Path):
@@ -262,3 +262,33 @@ def test_faces_are_drawn_with_the_label_that_is_chosen(page: Window, runs: Path)
     page.open("#/wall?" + f"{A}&seed=7&count=16")
     page.painted(16)
     assert page.run("document.querySelector('[aria-label=Label]').offsetParent") is None
+
+
+def test_parents_and_projections_take_the_label_that_is_chosen(page: Window, runs: Path):
+    labels = ("black", "blue&red")
+    make_checkpoint(runs / "labelled/checkpoints/epoch=0001.ckpt", labels=labels)
+    generator = "run=labelled&epoch=1&weights=ema"
+    own = quote(f"{generator}&seed=1 {generator}&seed=2&label=black")
+    page.open(f"#/mix?parents={own}&children=4")
+    page.wait("document.querySelectorAll('[aria-label=Label] option').length == 3")
+    page.choose("[aria-label=Label]", labels[1])
+    page.at("label=blue&red", "seed=2&label=black")
+    page.wait(
+        "[...document.querySelectorAll('.parents a img')].every(i => i.alt.endsWith('blue&red'))"
+    )
+    page.painted(8 + 4)
+    tiles = "[...document.querySelectorAll('[aria-label=Children] .tile')]"
+    assert page.run(f"{tiles}.map(tile => tile.face.label)") == 4 * [labels[1]]
+    page.choose("section:has(> [aria-label=Children]) input[type=range]", "0.6")
+    page.at("label=blue&red", "seed=2&label=black", "variation=0.6")
+    page.choose("[aria-label=Label]", "")
+    page.wait("document.querySelector('.parents a img').alt === 'seed 1'")
+    page.open(f"#/projection?{generator}")
+    page.wait("document.querySelectorAll('[aria-label=Label] option').length == 3")
+    page.choose("[aria-label=Label]", labels[1])
+    page.at("label=blue&red")
+    page.choose(".bar input[type=range]", "50")
+    page.run(DROP.replace(A, generator))
+    page.at("job=")
+    page.press_button("Another picture")
+    page.wait(f"document.querySelector('[aria-label=Label]')?.value == {labels[1]!r}")

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
+from anime_dcgan.run.origin import Origin, write_origin
 from anime_dcgan.studio.library import RUNNING_SECONDS, Library, epoch_name
+from anime_dcgan.studio.run_schemas import OriginModel, RunModel
 from tests.checkpoints import make_checkpoint
 from tests.studio.conftest import make_outputs
 
@@ -30,6 +32,15 @@ def test_run_details_contain_the_curves(client: TestClient):
     assert "python -m anime_dcgan.train" in run["command"]
     assert client.get("/api/run", params={"run": "b"}).status_code == 404
     assert client.get("/api/run", params={"run": "../a"}).status_code == 400
+
+
+def test_a_run_names_the_checkpoint_that_it_began_from(tmp_path: Path):
+    library = Library(make_outputs(tmp_path))
+    (before,) = (run for run in library.runs() if run.name == "a")
+    assert RunModel.of(before).origin is None
+    write_origin(tmp_path / "a", Origin("first", 12.5, 9600, 64 * "0", {}))
+    (run,) = (run for run in library.runs() if run.name == "a")
+    assert RunModel.of(run).origin == OriginModel(run="first", epoch="12.5", images=9600)
 
 
 def test_an_unchanged_list_returns_304(client: TestClient):

@@ -4,6 +4,7 @@
 import { OfflineError, RequestError, isAbort } from "./errors.js";
 import { generatorOf, toQuery } from "./face.js";
 import { toQueryString } from "./query.js";
+import { capitalised } from "./text.js";
 
 /**
  * @import {
@@ -85,8 +86,10 @@ function failOffline(error) {
 async function requestError(response) {
   const content = await response.json().catch(() => ({}));
   const detail = typeof content.detail === "string" ? content.detail : response.statusText;
-  const text = detail.charAt(0).toUpperCase() + detail.slice(1);
-  return new RequestError(text || "The server rejected the request.", response.status);
+  return new RequestError(
+    capitalised(detail) || "The server rejected the request.",
+    response.status,
+  );
 }
 
 /**

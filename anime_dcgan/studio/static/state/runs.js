@@ -115,6 +115,16 @@ export function describeImages(images) {
 }
 
 /**
+ * Return "begun from first, epoch 12, 310k images", or "" for a run that began with random weights.
+ *
+ * @param {Run} run
+ */
+export function describeOrigin({ origin }) {
+  if (!origin) return "";
+  return `begun from ${origin.run}, epoch ${origin.epoch}, ${describeImages(origin.images)}`;
+}
+
+/**
  * Return the last part of a run's name, which distinguishes the runs of a sweep, and its folders.
  *
  * @param {Run} run

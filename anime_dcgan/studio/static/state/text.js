@@ -1,5 +1,5 @@
 // @ts-check
-/** Formatting of numbers. */
+/** Formatting of numbers and text. */
 
 /**
  * Return "1 face" or "3 faces".
@@ -19,3 +19,10 @@ export function counted(count, noun) {
 export function rounded(value) {
   return Number(value.toPrecision(3)).toString();
 }
+
+/**
+ * Return a text with its first letter in upper case.
+ *
+ * @param {string} text
+ */
+export const capitalised = (text) => text.charAt(0).toUpperCase() + text.slice(1);

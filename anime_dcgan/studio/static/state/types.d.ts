@@ -55,6 +55,8 @@ export interface Run {
   headline: string | null;
   best: { epoch: number | null; images: number; value: number } | null;
   floor: number | null;
+  /** The checkpoint that the run began from. */
+  origin: { run: string; epoch: string; images: number } | null;
   problem: string | null;
 }
 

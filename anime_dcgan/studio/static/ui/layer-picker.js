@@ -4,6 +4,7 @@
 import { getStyles } from "../state/api.js";
 import { isAbort } from "../state/errors.js";
 import { notifyError } from "../state/messages.js";
+import { capitalised } from "../state/text.js";
 import { dropdown, labelled } from "./fields.js";
 
 /** @import { Generator } from "../state/types.d.ts" */
@@ -31,9 +32,6 @@ export function layerOptions(groups, current = ALL_LAYERS) {
   if (!options.some(([range]) => range === current)) options.push([current, `Layers ${current}`]);
   return options;
 }
-
-/** @param {string} text */
-const capitalised = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 
 /**
  * Return a labelled list of ranges. It stays hidden for generators with a single style.

@@ -12,6 +12,7 @@ import {
 } from "../state/face.js";
 import { notifyError } from "../state/messages.js";
 import { selectedFaces } from "../state/selection.js";
+import { capitalised } from "../state/text.js";
 import { button, element } from "./dom.js";
 import { dropdown } from "./fields.js";
 
@@ -45,7 +46,7 @@ export function styleMixer(face, onMix) {
     if (layers === 1) return;
     const parents = await findParents(face, controller.signal);
     for (const [name, range] of Object.entries(groups)) {
-      const row = layerRow(face, `${name[0].toUpperCase()}${name.slice(1)}`, range, parents, onMix);
+      const row = layerRow(face, capitalised(name), range, parents, onMix);
       rows.set(range, row);
       row.set(mix[range] ?? null);
       root.append(row.root);

@@ -3,8 +3,9 @@
 
 import { getRun } from "../state/api.js";
 import { notifyError } from "../state/messages.js";
-import { findRun, onRuns } from "../state/runs.js";
+import { describeOrigin, findRun, onRuns } from "../state/runs.js";
 import { latestOnly } from "../state/scheduling.js";
+import { capitalised } from "../state/text.js";
 import { distanceCurve } from "../ui/distance-curve.js";
 import { element, revokeLater } from "../ui/dom.js";
 import { epochSlider } from "../ui/epoch-slider.js";
@@ -51,7 +52,9 @@ export function epochPane(host, { label, change, onEpoch }) {
     slider.set(findRun(params.run), params);
     if (!details) return;
     const curve = distanceCurve(details, params.epoch, (epoch) => showEpoch(slider.nearest(epoch)));
-    about.replaceChildren(verdictLine(details), curve);
+    const origin = describeOrigin(details);
+    const begun = origin && element("p.quiet", {}, capitalised(origin));
+    about.replaceChildren(verdictLine(details), begun, curve);
   }
   async function refresh() {
     const run = findRun(params.run);

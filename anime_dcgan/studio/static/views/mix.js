@@ -19,6 +19,8 @@ import { selectedFaces, toggleSelected } from "../state/selection.js";
 import { counted } from "../state/text.js";
 import { button, element, linkButton, revokeLater } from "../ui/dom.js";
 import { slider, twoDecimals } from "../ui/fields.js";
+import { labelPicker } from "../ui/label-picker.js";
+import { takesLabels } from "../ui/label-row.js";
 import { layerPicker } from "../ui/layer-picker.js";
 import { liveImage } from "../ui/live-image.js";
 import {
@@ -48,7 +50,8 @@ export function mixView(container) {
     update(params) {
       leave();
       sections = [];
-      const parents = parentsFromParams(params).slice(0, MAX_PARENTS);
+      const own = parentsFromParams(params).slice(0, MAX_PARENTS);
+      const parents = own.map((face) => ({ ...face, label: params.label || face.label }));
       const selected = selectedFaces().slice(0, MAX_PARENTS);
       if (!parents.length && selected.length) return replace("mix", parentParams(selected));
       const layers = params.layers ?? null;
@@ -56,7 +59,7 @@ export function mixView(container) {
         sections = [blending(parents, layers), interpolation(parents, layers)];
       else if (parents.length) sections = [singleParent(parents[0])];
       if (parents.length)
-        sections = [layersToMix(parents[0], params), ...sections, children(parents, params)];
+        sections = [howToMix(own, params), ...sections, children(parents, params)];
       const content = sections.length ? sections.map(({ root }) => root) : [noParents()];
       container.replaceChildren(element("h1", {}, "Mix"), ...content);
     },
@@ -79,14 +82,28 @@ function noParents() {
 }
 
 /**
- * Return the list of the layers to be mixed, where the generator has several.
+ * Return the list of the layers to be mixed, where the generator has several, and that of the
+ * labels with which all parents can be drawn.
  *
- * @param {Face} face
+ * @param {Face[]} parents
  * @param {Params} params
  * @returns {Section}
  */
-function layersToMix(face, params) {
-  return layerPicker(face, params.layers ?? "", (layers) => replace("mix", { ...params, layers }));
+function howToMix(parents, params) {
+  const layers = layerPicker(parents[0], params.layers ?? "", (layers) =>
+    replace("mix", { ...params, layers }),
+  );
+  const label = labelPicker(
+    "Of each parent",
+    (label) => replace("mix", { ...params, label }),
+    (styles) => parents.every((face) => takesLabels(face, styles)),
+  );
+  label.set(parents[0], params.label ?? null);
+  const leave = () => {
+    layers.leave();
+    label.leave();
+  };
+  return { root: element("div.row", {}, layers.root, label.root), leave };
 }
 
 /**
@@ -201,7 +218,7 @@ function children(parents, params) {
   /** @param {Partial<typeof settings>} changes */
   const change = (changes) => {
     Object.assign(settings, changes);
-    updateAddress("mix", { ...parentParams(parents), layers, ...settings });
+    updateAddress("mix", { ...params, ...settings });
     request(undefined);
   };
   const next = button("", breedNext, { class: "primary", hidden: true });

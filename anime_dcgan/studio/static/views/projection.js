@@ -11,6 +11,7 @@ import { save } from "../state/saved.js";
 import { button, element } from "../ui/dom.js";
 import { dropdown, labelled, slider } from "../ui/fields.js";
 import { generatorPicker } from "../ui/generator-picker.js";
+import { labelPicker } from "../ui/label-picker.js";
 import { liveImage } from "../ui/live-image.js";
 
 /** @import { Face, Found, Job, Params, Variables, View } from "../state/types.d.ts" */
@@ -51,7 +52,11 @@ export function projectionView(container) {
  * @param {Params} params
  */
 function showForm(container, params) {
-  const picker = generatorPicker((generator) => replace("projection", { ...params, ...generator }));
+  const picker = generatorPicker((generator) => {
+    const label = generator.run === params.run ? params.label : null;
+    replace("projection", { ...params, ...generator, label });
+  });
+  const label = labelPicker("Nearest", (label) => replace("projection", { ...params, label }));
   const steps = slider("Steps", { min: 50, max: 1000, step: 50, value: 300 });
   const variables = variablesPicker(params);
   /** @param {File | null | undefined} file */
@@ -71,12 +76,15 @@ function showForm(container, params) {
   );
   onDrop(drop, upload);
   picker.set(params);
+  label.set(params, params.label ?? null);
   const attributes = { role: "toolbar", "aria-label": "Generator and steps" };
-  const bar = element("div.bar", attributes, ...picker.controls, variables.root, steps);
+  const controls = [...picker.controls, label.root, variables.root, steps];
+  const bar = element("div.bar", attributes, ...controls);
   container.replaceChildren(bar, element("h1", {}, TITLE), drop);
   return {
     leave() {
       picker.leave();
+      label.leave();
       variables.leave();
     },
   };
@@ -125,17 +133,18 @@ function onDrop(target, onFile) {
  * @param {string} steps
  * @param {string[]} variables
  */
-async function start(file, { run = "", epoch = "", weights = "" }, steps, variables) {
+async function start(file, { run = "", epoch = "", weights = "", label }, steps, variables) {
   if (file.size > MAX_BYTES)
     return notify("The picture is larger than 10 MB: use a smaller one.", { isError: true });
   const form = new FormData();
   form.append("file", file);
   for (const [name, value] of Object.entries({ run, epoch, weights, steps }))
     form.append(name, value);
+  if (label) form.append("label", label);
   for (const each of variables) form.append("variables", each);
   try {
     const job = await startProjection(form);
-    go("projection", { run, epoch, weights, job: job.id });
+    go("projection", { run, epoch, weights, label, job: job.id });
   } catch (error) {
     notifyError(error);
   }
@@ -212,8 +221,8 @@ function foundFigure(variables, isOnly) {
  * @param {Job} job
  * @param {Params} params
  */
-function finishedActions({ face, found }, { run, epoch, weights }) {
-  const restart = button("Another picture", () => go("projection", { run, epoch, weights }));
+function finishedActions({ face, found }, { job: _, ...form }) {
+  const restart = button("Another picture", () => go("projection", form));
   return face && found.length === 1 ? [...faceActions(face), restart] : [restart];
 }
 

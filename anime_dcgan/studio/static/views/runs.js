@@ -7,6 +7,7 @@ import {
   allRuns,
   defaultEpoch,
   describeImages,
+  describeOrigin,
   describeSettings,
   onRuns,
   splitName,
@@ -52,6 +53,7 @@ function createRow(run) {
     describeSettings(run),
     describeImages(run.images),
     run.epochs.length && counted(run.epochs.length, "saved epoch"),
+    describeOrigin(run),
   ];
   const text = element(
     "div",

@@ -1,5 +1,6 @@
 """Tests of conf/: every file composes, its objects can be built, and trained."""
 
+import functools
 import inspect
 import itertools
 import re
@@ -16,15 +17,17 @@ from omegaconf import DictConfig, OmegaConf
 from anime_dcgan.cli.command import instantiate
 from anime_dcgan.cli.signatures import check_settings
 from anime_dcgan.metric import extractor
+from anime_dcgan.model import features
 from anime_dcgan.system.errors import UserError
 from anime_dcgan.system.paths import CONF_DIR
 from anime_dcgan.training.gan import GAN
 from anime_dcgan.training.trainer import Trainer
 from tests.conftest import Train, compose_train
+from tests.features import random_features
 
 GROUPS = {
-    folder.name: folder
-    for folder in CONF_DIR.iterdir()
+    folder.relative_to(CONF_DIR).as_posix(): folder
+    for folder in CONF_DIR.rglob("*")
     if folder.is_dir() and folder.name != "hydra"
 }
 OPTIONS = [
@@ -57,15 +60,17 @@ def targets(config: object) -> list[str]:
     return []
 
 
-def choice(group: str, option: str) -> str:
-    """Return the override that chooses an option on top of `train`."""
-    return f"{'+' * (group in PREPARE)}{group}={option}"
+def choice(group: str, option: str) -> list[str]:
+    """Return the overrides that choose an option on top of `train`."""
+    chosen = f"{'+' * (group in PREPARE)}{group}={option}"
+    is_of_pair = group == "model/discriminator" and option != "projected"
+    return [f"model={option}", chosen] if is_of_pair else [chosen]
 
 
 def test_every_group_is_found():
     assert {group for group, _ in OPTIONS} == {
-        *("data", "model", "loss", "regularizer", "optimizer", "schedule", "augment"),
-        *("generator_regularizer", "ramps", "growing"),
+        *("data", "model", "model/discriminator", "loss", "regularizer", "optimizer", "schedule"),
+        *("generator_regularizer", "augment", "ramps", "growing"),
         *("trainer", "logger", "experiment", "metric", "crop", "callbacks", "sweep"),
     }
     assert len(OPTIONS) >= 20
@@ -79,7 +84,7 @@ def test_every_option_composes_and_builds(group: str, option: str, tmp_path: Pat
     picture = tmp_path / "faces" / "a.ppm"
     picture.write_bytes(b"P6 2 2 255\n" + bytes(12))
     model = ["model=stylegan2", "model.width=8"] if group == "growing" else []
-    config = compose_train(choice(group, option), *model, f"run_dir={tmp_path}", "max_kimg=1")
+    config = compose_train(*choice(group, option), *model, f"run_dir={tmp_path}", "max_kimg=1")
     if config.data.source.get("path", 0) is None:
         config.data.path = str(tmp_path / "faces")
     if config.data.source.get("manifest", 0) is None:
@@ -89,6 +94,7 @@ def test_every_option_composes_and_builds(group: str, option: str, tmp_path: Pat
         )
     for name in ("MobileNetV2", "EfficientNetLite0", "Inception"):
         monkeypatch.setattr(extractor, name, WithoutWeights)
+    monkeypatch.setitem(features.NETWORKS, "efficientnet_lite0", random_features)
     check_settings(config)
     assert isinstance(instantiate(config.gan), GAN)
     instantiate(config.datamodule)
@@ -102,10 +108,11 @@ def test_every_option_composes_and_builds(group: str, option: str, tmp_path: Pat
 def test_a_group_and_the_module_it_configures_share_a_name(group: str, option: str):
     if group in ("experiment", "sweep"):
         pytest.skip("it sets several groups")
-    config = compose_train(choice(group, option), "run_dir=x")
+    config = compose_train(*choice(group, option), "run_dir=x")
     container: Any = OmegaConf.to_container(config)
-    named = targets(container[group])
-    expected = (LIBRARIES | PREPARE).get(group, rf"anime_dcgan\.(\w+\.)?{group}\.")
+    top, *path = group.split("/")
+    named = targets(functools.reduce(dict.__getitem__, path, container[top]))
+    expected = (LIBRARIES | PREPARE).get(group, rf"anime_dcgan\.(\w+\.)?{top}\.")
     assert all(re.match(expected, target) for target in named)
 
 
@@ -114,7 +121,7 @@ def test_a_group_and_the_module_it_configures_share_a_name(group: str, option: s
 )
 def test_experiments_and_sweeps_set_groups_at_the_top_level(group: str, option: str):
     """Without `@package _global_`, the file would be composed below its own name, to no effect."""
-    assert group not in compose_train(choice(group, option), "run_dir=x")
+    assert group not in compose_train(*choice(group, option), "run_dir=x")
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in (CONF_DIR / "sweep").glob("*")))

@@ -295,7 +295,8 @@ def all_settings() -> set[str]:
     for path in CONF_DIR.glob("**/*.yaml"):
         text = path.read_text(encoding="utf-8")
         is_group = path.parent != CONF_DIR and "@package _global_" not in text
-        found |= keys(yaml.safe_load(text), f"{path.parent.name}." if is_group else "")
+        parts = path.parent.relative_to(CONF_DIR).parts if is_group else ()
+        found |= keys(yaml.safe_load(text), "".join(f"{part}." for part in parts))
     return found
 
 

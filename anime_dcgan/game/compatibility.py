@@ -65,6 +65,11 @@ def _check_clipped(discriminator: nn.Module) -> None:
 
 
 def _check_gradient_per_sample(discriminator: nn.Module, regularizer: Regularizer) -> None:
+    if regularizer.per_sample_gradients and getattr(discriminator, "has_heads", False):
+        raise UserError(
+            f"{type(regularizer).__name__} penalises the gradient of one logit, and this "
+            "discriminator has a logit for each of its heads: use regularizer=none with loss=hinge"
+        )
     if regularizer.per_sample_gradients and has_batch_norm(discriminator):
         raise UserError(
             f"{type(regularizer).__name__} needs the gradient of each sample on its own, but this "

@@ -3,6 +3,9 @@
 The *margin* of a logit is its value in the direction that a player wants: the discriminator wants
 real logits high and fake logits low, the generator wants fake logits high. `cost` maps a margin to
 the cost of its player.
+
+Logits have the shape (n,), or (n, heads) if the discriminator has several heads. Each head then
+plays a game of its own, and the cost of an image is the sum of its heads' costs.
 """
 
 from typing import ClassVar
@@ -34,43 +37,46 @@ class AdversarialLoss:
         return self.bounded and not self.relativistic
 
     def discriminator(
-        self, real_logits: Float[Tensor, " n"], fake_logits: Float[Tensor, " n"]
+        self, real_logits: Float[Tensor, " n *heads"], fake_logits: Float[Tensor, " n *heads"]
     ) -> Float[Tensor, " n"]:
         """Return the discriminator's cost of each pair of a real and a fake image."""
         if self.relativistic:
-            return self.real_cost(real_logits - fake_logits)
-        return self.real_cost(real_logits) + self.cost(-fake_logits)
+            return sum_over_heads(self.real_cost(real_logits - fake_logits))
+        return sum_over_heads(self.real_cost(real_logits) + self.cost(-fake_logits))
 
     def generator(
-        self, fake_logits: Float[Tensor, " n"], real_logits: Float[Tensor, " n"] | float = 0.0
+        self,
+        fake_logits: Float[Tensor, " n *heads"],
+        real_logits: Float[Tensor, " n *heads"] | float = 0.0,
     ) -> Float[Tensor, " n"]:
         """Return the generator's cost of each fake image; only a relativistic loss uses real."""
         margin = fake_logits - real_logits if self.relativistic else fake_logits
-        return self.generator_cost(margin)
+        return sum_over_heads(self.generator_cost(margin))
 
     def accuracy(
-        self, real_logits: Float[Tensor, " n"], fake_logits: Float[Tensor, " m"]
+        self, real_logits: Float[Tensor, " n *heads"], fake_logits: Float[Tensor, " m *heads"]
     ) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
         """Return the fractions of real and of fake images that are classified correctly, in [0, 1].
 
-        The boundary is 0, as in the report, or, where signs carry no meaning, the midpoint between
-        the means of real and fake logits.
+        An image is classified by its mean logit. The boundary is 0, as in the report, or, where
+        signs carry no meaning, the midpoint between the means of real and fake logits.
         """
+        real, fake = mean_over_heads(real_logits), mean_over_heads(fake_logits)
         boundary: Tensor | float = 0.0
         if not self.separates_at_zero:
-            boundary = (real_logits.float().mean() + fake_logits.float().mean()) / 2
-        correct = real_logits > boundary, fake_logits < boundary
+            boundary = (real.float().mean() + fake.float().mean()) / 2
+        correct = real > boundary, fake < boundary
         return correct[0].float().mean(), correct[1].float().mean()
 
-    def cost(self, margin: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
+    def cost(self, margin: Float[Tensor, " n *heads"]) -> Float[Tensor, " n *heads"]:
         """Return the cost of a player at a margin; it falls as the margin grows."""
         raise NotImplementedError
 
-    def real_cost(self, margin: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
+    def real_cost(self, margin: Float[Tensor, " n *heads"]) -> Float[Tensor, " n *heads"]:
         """Return the discriminator's cost at the margin of a real image."""
         return self.cost(margin)
 
-    def generator_cost(self, margin: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
+    def generator_cost(self, margin: Float[Tensor, " n *heads"]) -> Float[Tensor, " n *heads"]:
         """Return the generator's cost at a margin."""
         return self.cost(margin)
 
@@ -99,13 +105,13 @@ class BCE(AdversarialLoss):
         self.smoothing = smoothing
         self.saturating = saturating
 
-    def cost(self, margin: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
+    def cost(self, margin: Float[Tensor, " n *heads"]) -> Float[Tensor, " n *heads"]:
         return nn.functional.softplus(-margin)
 
-    def real_cost(self, margin: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
+    def real_cost(self, margin: Float[Tensor, " n *heads"]) -> Float[Tensor, " n *heads"]:
         return self.cost(margin) + self.smoothing * margin
 
-    def generator_cost(self, margin: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
+    def generator_cost(self, margin: Float[Tensor, " n *heads"]) -> Float[Tensor, " n *heads"]:
         return -self.cost(-margin) if self.saturating else self.cost(margin)
 
 
@@ -118,10 +124,10 @@ class Hinge(AdversarialLoss):
     depend on the real image.
     """
 
-    def cost(self, margin: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
+    def cost(self, margin: Float[Tensor, " n *heads"]) -> Float[Tensor, " n *heads"]:
         return nn.functional.relu(1 - margin)
 
-    def generator_cost(self, margin: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
+    def generator_cost(self, margin: Float[Tensor, " n *heads"]) -> Float[Tensor, " n *heads"]:
         return self.cost(margin) if self.relativistic else -margin
 
 
@@ -132,7 +138,7 @@ class LSGAN(AdversarialLoss):
     penalised again.
     """
 
-    def cost(self, margin: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
+    def cost(self, margin: Float[Tensor, " n *heads"]) -> Float[Tensor, " n *heads"]:
         return (margin - 1).square() / 2
 
 
@@ -145,5 +151,15 @@ class WGAN(AdversarialLoss):
 
     bounded = False
 
-    def cost(self, margin: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
+    def cost(self, margin: Float[Tensor, " n *heads"]) -> Float[Tensor, " n *heads"]:
         return -margin
+
+
+def sum_over_heads(costs: Float[Tensor, " n *heads"]) -> Float[Tensor, " n"]:
+    """Return the cost of each image: the sum of the costs of its heads."""
+    return costs if costs.ndim == 1 else costs.sum(1)
+
+
+def mean_over_heads(logits: Float[Tensor, " n *heads"]) -> Float[Tensor, " n"]:
+    """Return the one logit of each image that stands for those of its heads."""
+    return logits if logits.ndim == 1 else logits.mean(1)

@@ -25,8 +25,8 @@ class DiscriminatorCost(NamedTuple):
 
     loss: Float[Tensor, ""]
     penalty: Float[Tensor, ""]
-    real_logits: Float[Tensor, " n"]
-    fake_logits: Float[Tensor, " n"]
+    real_logits: Float[Tensor, " n *heads"]
+    fake_logits: Float[Tensor, " n *heads"]
 
 
 def discriminator_cost(

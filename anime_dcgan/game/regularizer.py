@@ -15,8 +15,8 @@ from anime_dcgan.system.errors import UserError
 class Evaluation(NamedTuple):
     """The discriminator's raw logits of a batch of pairs, and the penalty of each pair."""
 
-    real_logits: Float[Tensor, " n"]
-    fake_logits: Float[Tensor, " n"]
+    real_logits: Float[Tensor, " n *heads"]
+    fake_logits: Float[Tensor, " n *heads"]
     penalty: Float[Tensor, " n"] | float
 
 

@@ -21,7 +21,7 @@ from torch.nn.utils import clip_grad_norm_
 
 from anime_dcgan.game.augment import Augment
 from anime_dcgan.game.generator_regularizer import GeneratorRegularizer
-from anime_dcgan.game.loss import AdversarialLoss
+from anime_dcgan.game.loss import AdversarialLoss, mean_over_heads
 from anime_dcgan.game.objective import DiscriminatorCost, discriminator_cost, generator_cost
 from anime_dcgan.game.regularizer import Regularizer
 
@@ -100,7 +100,7 @@ class Game:
                 take none.
 
         Returns:
-            Means over the batch by name, and the logits of the real samples.
+            Means over the batch by name, and the logit of each real sample (its mean over heads).
         """
         means: list[tuple[float, Metrics]] = []
         real_logits: list[Tensor] = []
@@ -128,7 +128,7 @@ class Game:
                 )
             self.backward(weight * (cost.loss + cost.penalty))
             means.append((weight, _discriminator_metrics(self.loss, cost)))
-            real_logits.append(cost.real_logits.detach())
+            real_logits.append(mean_over_heads(cost.real_logits.detach()))
         if self.average is not None:
             self.average(self.discriminator, self.generator, self.generator_regularizer)
         norm = self._clip_gradient("discriminator")

@@ -190,12 +190,27 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Map images of shape (n, 3, h, w) in [-1, 1] to raw logits of shape (n,).
+    """Map images of shape (n, 3, h, w) in [-1, 1] to raw logits of shape (n,) or (n, heads).
 
-    A higher logit means "more real". If it is trained on labelled images, it is a projection
+    A higher logit means "more real". A discriminator with several heads is a sum of games: each
+    head has its own cost, and the players minimise their sum. Where an image needs one logit, it is
+    the mean over the heads.
+
+    If it is trained on labelled images, it is a projection
     discriminator (Miyato & Koyama 2018, arXiv 1802.05637, equation 3): the logit of an image is
     a function of its features, plus their product with a vector of its class.
+
+    Attributes:
+        has_heads: True if the logits have an axis of heads.
+        pretrained: SHA-256 of the weights of each network that it looks through, by name; these
+            weights are not a part of its state.
     """
+
+    has_heads: bool = False
+
+    @property
+    def pretrained(self) -> dict[str, str]:
+        return {}
 
     def layers_from_image(self) -> Sequence[Sequence[nn.Module]]:
         """Return the layers that a training can keep, the nearest to the image first.
@@ -210,7 +225,7 @@ class Discriminator(nn.Module):
 
     def forward(
         self, images: Float[Tensor, "n 3 h w"], labels: Float[Tensor, "n classes"] | None = None
-    ) -> Float[Tensor, " n"]:
+    ) -> Float[Tensor, " n *heads"]:
         """Return raw logits; without labels they are those of unknown ones."""
         raise NotImplementedError
 
@@ -221,9 +236,19 @@ class Discriminator(nn.Module):
         labels: Float[Tensor, "n classes"] | None,
     ) -> Float[Tensor, " n"]:
         """Add the products of the features with the vectors of their labels."""
-        if self.label_vectors is None or labels is None:
-            return logits
-        return logits + (features.float() * self.label_vectors(labels).float()).sum(1)
+        return add_label_logits(logits, features, labels, self.label_vectors)
+
+
+def add_label_logits(
+    logits: Float[Tensor, " n"],
+    features: Float[Tensor, "n d"],
+    labels: Float[Tensor, "n classes"] | None,
+    label_vectors: nn.Linear | None,
+) -> Float[Tensor, " n"]:
+    """Add the products of the features with the vectors of their labels, if there are any."""
+    if label_vectors is None or labels is None:
+        return logits
+    return logits + (features.float() * label_vectors(labels).float()).sum(1)
 
 
 def check_width(player: str, width: int) -> None:

@@ -38,7 +38,7 @@ class LabelledDiscriminator(nn.Module):
         self.discriminator = discriminator
         self.labels = labels
 
-    def forward(self, images: Float[Tensor, "m ..."]) -> Float[Tensor, " m"]:
+    def forward(self, images: Float[Tensor, "m ..."]) -> Float[Tensor, " m *heads"]:
         repeated = self.labels.repeat(len(images) // len(self.labels), 1)
         return self.discriminator(images, repeated)
 

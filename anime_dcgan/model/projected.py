@@ -1,0 +1,208 @@
+"""Projected discriminator: Sauer, Chitta, Müller & Geiger 2021, arXiv 2111.01007.
+
+It looks at the maps of a fixed, pretrained network at several scales, which fixed random
+convolutions mix across channels and scales. Each scale has a small head with a logit of its own.
+Such features see little of colours and coarse layout, so that one more head looks at the pixels.
+"""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from anime_dcgan.model import base
+from anime_dcgan.model.features import SETTING, Features, make_features
+from anime_dcgan.model.layers import normalise_spectrally
+from anime_dcgan.model.recompute import Stack
+from anime_dcgan.system.errors import UserError
+
+LAST_SIZE = 4  # px of the map from which a head computes its logit
+GROUPS = 8  # of group normalisation
+MIN_RESIZE = 8  # px
+LEAK = 0.2
+
+
+class Mixing(nn.Module):
+    """Fixed random projections of maps across channels and scales: section 3.2 of the paper.
+
+    Each map is projected by a random 1x1 convolution. From the coarsest map to the finest one, each
+    is then enlarged, projected again and averaged with the next finer one, so that every map
+    contains all coarser ones.
+
+    Parameters:
+        in_channels, out_channels: of the maps, the finest first.
+    """
+
+    def __init__(self, in_channels: Sequence[int], out_channels: Sequence[int]) -> None:
+        super().__init__()
+        self.scales = len(in_channels)
+        for scale, (before, after) in enumerate(zip(in_channels, out_channels, strict=True)):
+            self.register_buffer(f"channels{scale}", _random_projection(before, after))
+            if scale:
+                projection = _random_projection(after, out_channels[scale - 1])
+                self.register_buffer(f"scales{scale}", projection)
+        self.train(False)
+
+    def train(self, mode: bool = True) -> "Mixing":
+        """Stay in evaluation mode."""
+        return super().train(False)
+
+    def forward(self, maps: Sequence[Float[Tensor, "n _ _ _"]]) -> list[Float[Tensor, "n _ _ _"]]:
+        mixed = [F.conv2d(each, self._buffer("channels", k)) for k, each in enumerate(maps)]
+        for scale in range(self.scales - 1, 0, -1):
+            finer = mixed[scale - 1]
+            coarser = F.conv2d(mixed[scale], self._buffer("scales", scale))
+            coarser = F.interpolate(
+                coarser, size=finer.shape[2:], mode="bilinear", align_corners=False
+            )
+            mixed[scale - 1] = (finer + coarser) * math.sqrt(0.5)
+        return mixed
+
+    def _buffer(self, kind: str, scale: int) -> Tensor:
+        return self.get_buffer(f"{kind}{scale}")
+
+
+def _random_projection(in_channels: int, out_channels: int) -> Float[Tensor, "d c 1 1"]:
+    """Return the weights of a 1x1 convolution that keeps the variance of independent channels."""
+    return torch.randn(out_channels, in_channels, 1, 1) / math.sqrt(in_channels)
+
+
+class Head(nn.Module):
+    """Strided 4x4 convolutions down to 4 px, and a convolution to one logit; leaky ReLU.
+
+    Parameters:
+        in_channels, size: of the maps, and their side in px.
+        width: channels after the first convolution; doubled by each further one.
+        max_width: maximum number of channels.
+        normalises: True adds group normalisation, which hides the brightness and the contrast of an
+            image.
+        classes: number of labels.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        size: int,
+        width: int,
+        max_width: int,
+        normalises: bool,
+        classes: int = 0,
+    ) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        channels, after = in_channels, min(width, max_width)
+        while size > LAST_SIZE:
+            layers.append(nn.Conv2d(channels, after, 4, stride=2, padding=1))
+            if normalises:
+                layers.append(nn.GroupNorm(math.gcd(GROUPS, after), after))
+            layers.append(nn.LeakyReLU(LEAK, inplace=True))
+            channels, after, size = after, min(2 * after, max_width), size // 2
+        kernel = 3 if size >= 3 else 1
+        layers.append(nn.Conv2d(channels, max_width, kernel, padding=kernel // 2))
+        layers.append(nn.LeakyReLU(LEAK, inplace=True))
+        self.layers = Stack(*layers)
+        self.to_logit = nn.Conv2d(max_width, 1, size)
+        features = max_width * size**2
+        self.label_vectors = nn.Linear(classes, features, bias=False) if classes else None
+
+    def forward(
+        self, maps: Float[Tensor, "n c h w"], labels: Float[Tensor, "n classes"] | None
+    ) -> Float[Tensor, " n"]:
+        maps = self.layers(maps)
+        logits = self.to_logit(maps).flatten()
+        return base.add_label_logits(logits, maps.flatten(1), labels, self.label_vectors)
+
+
+class Discriminator(base.Discriminator):
+    """Heads on the mixed maps of a fixed network, and one on the pixels.
+
+    Parameters:
+        features: name of the network: "efficientnet_lite0" or "mobilenet_v2".
+        weights: path of MobileNetV2's weights; None uses torch's cache, and downloads them if
+            necessary.
+        scales: number of maps, at strides of 4, 8, 16 and 32 px; each has a head.
+        resize: side of the images that the network receives, px; None is `image_size`.
+        width: channels of the finest mixed map, doubled at each coarser one.
+        head_width: maximum number of channels of a head.
+        pixels: maximum side of the images that the head on pixels receives, px; larger ones are
+            averaged down by a whole factor. 0 omits that head.
+        pixel_width: channels of its first convolution.
+        spectral_norm: True divides each trained weight by its largest singular value.
+    """
+
+    has_heads = True
+    features: Features
+
+    def __init__(
+        self,
+        features: str = "efficientnet_lite0",
+        weights: str | None = None,
+        scales: int = 4,
+        resize: int | None = None,
+        width: int = 32,
+        head_width: int = 128,
+        pixels: int = 32,
+        pixel_width: int = 32,
+        image_size: int = 64,
+        spectral_norm: bool = True,
+        labels: Sequence[str] = (),
+    ) -> None:
+        super().__init__()
+        self.label_vectors = None  # each head has its own
+        self.resize = image_size if resize is None else resize
+        _check_settings(self.resize, width, head_width, pixels, pixel_width, image_size)
+        self.shrinks = math.ceil(image_size / pixels) if pixels else 0  # factor of the averages
+        self.features = make_features(features, self.resize, scales, weights)
+        shapes = self.features.shapes(self.resize)
+        widths = [width * 2**scale for scale in range(len(shapes))]
+        self.mix = Mixing([channels for channels, _ in shapes], widths)
+        heads = [
+            Head(channels, size, 2 * channels, head_width, True, len(labels))
+            for channels, (_, size) in zip(widths, shapes, strict=True)
+        ]
+        if pixels:
+            size = image_size // self.shrinks
+            heads.append(Head(3, size, pixel_width, head_width, False, len(labels)))
+        self.heads = nn.ModuleList(heads)
+        if spectral_norm:
+            normalise_spectrally(self)
+
+    @property
+    def pretrained(self) -> dict[str, str]:
+        return {self.features.name: self.features.sha256}
+
+    def forward(
+        self, images: Float[Tensor, "n 3 h w"], labels: Float[Tensor, "n classes"] | None = None
+    ) -> Float[Tensor, "n heads"]:
+        """Return the raw logits of the scales, the finest first, and of the pixels."""
+        inputs = self.mix(self.features(self._resize(images)))
+        if self.shrinks:
+            inputs.append(F.avg_pool2d(images, self.shrinks))
+        logits = [head(maps, labels) for head, maps in zip(self.heads, inputs, strict=True)]
+        return torch.stack(logits, dim=1)
+
+    def _resize(self, images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n 3 _ _"]:
+        if images.shape[-1] == self.resize:
+            return images
+        return F.interpolate(images, size=self.resize, mode="bilinear", align_corners=False)
+
+
+def _check_settings(
+    resize: int, width: int, head_width: int, pixels: int, pixel_width: int, image_size: int
+) -> None:
+    for name, value in (("width", width), ("head_width", head_width), ("pixel_width", pixel_width)):
+        if value < 1:
+            raise UserError(f"{SETTING}.{name}={value} leaves no channels: use 1 or more")
+    if resize < MIN_RESIZE:
+        raise UserError(
+            f"{SETTING}.resize={resize} leaves nothing of an image: use {SETTING}.resize="
+            f"{image_size}, or null"
+        )
+    if pixels and pixels < LAST_SIZE:
+        raise UserError(
+            f"{SETTING}.pixels={pixels} is less than {LAST_SIZE} px: use {SETTING}.pixels=32, or 0 "
+            "to omit the head on pixels"
+        )

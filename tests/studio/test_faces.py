@@ -14,7 +14,7 @@ from PIL import Image
 
 from anime_dcgan.explore.face import Face
 from anime_dcgan.run.checkpoint import load_generator
-from anime_dcgan.sampling import sample
+from anime_dcgan.sampling import sample, upscale
 from anime_dcgan.studio.app import Settings, create_app
 from tests.checkpoints import make_checkpoint, make_style_checkpoint
 from tests.studio.conftest import CHANGE
@@ -44,6 +44,18 @@ def test_a_wall_matches_generate(client: TestClient, outputs: Path):
         shown = wall[top : top + 16, left : left + 16]
         np.testing.assert_allclose(shown, face.astype(float), atol=4)  # bf16 on some processors
     assert not wall[32:, 32:].any()
+
+
+def test_a_face_is_upscaled_by_the_network_that_the_state_names(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+):
+    for is_installed, name in ((True, "Real-CUGAN"), (False, None)):
+        monkeypatch.setattr(upscale, "_has_realcugan", lambda found=is_installed: found)
+        monkeypatch.setattr(upscale, "_realcugan", lambda face, factor: face.repeat(factor, 0))
+        assert client.get("/api/state").json()["upscaler"] == name
+        assert one(client, upscale=4).shape == (64, 16 if is_installed else 64, 3)
+    answer = client.get("/api/face.png", params={**FACE, "upscale": 4, "scale": 8})
+    assert answer.status_code == 400 and "at most 16" in answer.json()["detail"]
 
 
 def test_a_link_gives_the_same_face_after_a_restart(

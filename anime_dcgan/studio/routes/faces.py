@@ -1,13 +1,16 @@
 """Routes that render faces: walls of seeds, single faces and sheets."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, HTTPException, Query, Request, Response
+from starlette.concurrency import run_in_threadpool
 
 from anime_dcgan.explore.face import Face
+from anime_dcgan.sampling.sample import Pixels
 from anime_dcgan.sampling.seeds import MAX_SEED
+from anime_dcgan.sampling.upscale import Upscaler
 from anime_dcgan.studio import pictures, schemas
 from anime_dcgan.studio.context import FaceDep, Studio, StudioDep, to_faces
 
@@ -36,7 +39,9 @@ async def wall(
         studio,
         request,
         template,
-        lambda: pictures.sprite(studio.renderer.wall(template, seed, count), columns),
+        lambda: studio.render(
+            lambda: pictures.sprite(studio.renderer.wall(template, seed, count), columns)
+        ),
     )
 
 
@@ -50,19 +55,33 @@ async def face(
     request: Request,
     face: FaceDep,
     scale: schemas.Scale = 1,
+    upscale: schemas.Upscale = 1,
     download: bool = False,
 ) -> Response:
-    """Render one face as a PNG whose metadata describe it; a download includes its story."""
+    """Render one face as a PNG whose metadata describe it; a download includes its story.
 
-    def render() -> bytes:
+    `scale` repeats pixels. `upscale` enlarges the face by the network that `/api/state` names, or
+    by Lanczos where it is not installed.
+    """
+    if scale * upscale > schemas.MAX_SCALE:
+        raise HTTPException(
+            400, f"scale times upscale can be at most {schemas.MAX_SCALE}: use a smaller scale"
+        )
+    upscaler = Upscaler(upscale)
+
+    def write(pixels: Pixels) -> bytes:
         saved = studio.store.find(face) if download else None
-        pixels = studio.renderer.render([face])[0]
-        return pictures.portrait(pixels, face, saved.story if saved else "", scale)
+        (enlarged,) = upscaler([pixels])
+        return pictures.portrait(enlarged, face, saved.story if saved else "", scale)
+
+    async def render() -> bytes:
+        pixels = await studio.render(lambda: studio.renderer.render([face])[0])
+        return await run_in_threadpool(write, pixels)  # others' faces are drawn meanwhile
 
     if download:
         name = f"face-{hashlib.sha256(face.to_query().encode()).hexdigest()[:12]}.png"
         headers = {"content-disposition": f'attachment; filename="{name}"'}
-        return Png(await studio.render(render), headers=headers)
+        return Png(await render(), headers=headers)
     return await _cached_picture(studio, request, face, render)
 
 
@@ -81,7 +100,7 @@ async def sheet(studio: StudioDep, body: schemas.SheetRequest) -> Response:
 
 
 async def _cached_picture(
-    studio: Studio, request: Request, face: Face, render: Callable[[], bytes]
+    studio: Studio, request: Request, face: Face, render: Callable[[], Awaitable[bytes]]
 ) -> Response:
     """Return the picture, or 304 if the browser has it and the checkpoint has not changed."""
     state = studio.renderer.checkpoint(face.run, face.epoch).stat()
@@ -90,4 +109,4 @@ async def _cached_picture(
     headers = {"etag": tag, "cache-control": "private, no-cache"}
     if request.headers.get("if-none-match") == tag:
         return Response(status_code=304, headers=headers)
-    return Png(await studio.render(render), headers=headers)
+    return Png(await render(), headers=headers)

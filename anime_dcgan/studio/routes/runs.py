@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Response
 
 import anime_dcgan
+from anime_dcgan.sampling.upscale import network_name
 from anime_dcgan.studio import run_schemas, schemas, security
 from anime_dcgan.studio.context import StudioDep
 
@@ -20,6 +21,7 @@ def state(studio: StudioDep) -> schemas.State:
         version=anime_dcgan.__version__,
         outputs=str(studio.library.outputs),
         limits=schemas.Limits(upload=security.MAX_UPLOAD_BYTES),
+        upscaler=network_name(),
         mp4=importlib.util.find_spec("imageio_ffmpeg") is not None,
         unsaved=studio.store.unsaved,
     )

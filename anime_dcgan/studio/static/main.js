@@ -9,6 +9,7 @@ import { link, reload, startRouter } from "./state/router.js";
 import { defaultEpoch, findRun, onRuns, usableRuns, watchRuns } from "./state/runs.js";
 import { THEMES, applySettings, changeSettings, setting } from "./state/settings.js";
 import { byId, closeMenus } from "./ui/dom.js";
+import { offerUpscaler } from "./ui/full-screen.js";
 import { showMessages } from "./ui/notice.js";
 import { noRuns } from "./ui/run-summary.js";
 import { showSelectionBar } from "./ui/selection-bar.js";
@@ -132,6 +133,7 @@ async function start() {
   try {
     const [state] = await Promise.all([getServerState(), watchRuns()]);
     if (state.mp4) offerMp4();
+    if (state.upscaler) offerUpscaler(state.upscaler);
     byId("unsaved").hidden = state.unsaved === null;
     byId("unsaved").textContent = state.unsaved;
   } catch (error) {

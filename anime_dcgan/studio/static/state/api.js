@@ -117,7 +117,7 @@ const get = (path, signal) => json("GET", path, { signal });
  */
 const post = (path, body, options) => json("POST", path, { body, ...options });
 
-/** @returns {Promise<{ mp4: boolean, unsaved: string | null }>} */
+/** @returns {Promise<{ mp4: boolean, upscaler: string | null, unsaved: string | null }>} */
 export const getServerState = () => get("/api/state");
 
 /**

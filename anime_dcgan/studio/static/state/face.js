@@ -131,10 +131,12 @@ function mixFromText(text) {
  * Return the URL of the picture of a face.
  *
  * @param {Face} face
- * @param {{ scale?: number, download?: boolean }} [options]
+ * @param {{ scale?: number, upscale?: number, download?: boolean }} [options] `scale` repeats
+ *   pixels, `upscale` enlarges by the server's network
  */
-export function pictureUrl(face, { scale = 1, download = false } = {}) {
-  const query = `${toQuery(face)}${scale === 1 ? "" : `&scale=${scale}`}`;
+export function pictureUrl(face, { scale = 1, upscale = 1, download = false } = {}) {
+  const enlarged = upscale === 1 ? "" : `&upscale=${upscale}`;
+  const query = `${toQuery(face)}${scale === 1 ? "" : `&scale=${scale}`}${enlarged}`;
   return `/api/face.png?${query}${download ? "&download=true" : ""}`;
 }
 

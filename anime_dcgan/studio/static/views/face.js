@@ -21,6 +21,7 @@ import { toggleRendering } from "../state/settings.js";
 import { counted } from "../state/text.js";
 import { collectionMenu } from "../ui/collection-menu.js";
 import { button, element, linkButton, revokeLater } from "../ui/dom.js";
+import { enlargeInFullScreen } from "../ui/full-screen.js";
 import { storyBox } from "../ui/story-box.js";
 
 /** @import { Face, Params, SavedFace, View } from "../state/types.d.ts" */
@@ -126,10 +127,13 @@ function largePicture(face, openRandom) {
     title: "Random face (R)",
     onclick: openRandom,
   };
+  const root = element("button.big", attributes, image);
+  const stopEnlarging = enlargeInFullScreen(root, image, face);
   return {
-    root: element("button.big", attributes, image),
+    root,
     leave() {
       controller.abort();
+      stopEnlarging();
       revokeLater(url);
     },
   };

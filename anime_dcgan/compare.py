@@ -26,8 +26,10 @@ if TYPE_CHECKING:
     paths=Several(file_path("outputs"), "outputs", or_null=True),
     outputs=file_path("outputs"),
     distance=optional(Text("the name of a distance", "swd/mean")),
+    by=one_of("images", "hours"),
     kimg=optional(positive(example=100)),
-    by=one_of("best", "last"),
+    hours=optional(positive(example=2)),
+    choice=one_of("best", "last"),
     out=optional(extension(".html", ".htm", example="compare.html")),
 )
 def compare(config: DictConfig) -> None:
@@ -46,10 +48,10 @@ def compare(config: DictConfig) -> None:
     criterion = choose_criterion(entries, config.distance)
     if criterion is None:
         raise UserError(_nothing_measured(entries, paths, config.distance))
-    kimg = config.kimg
-    ranking = rank(entries, criterion, None if kimg is None else 1000.0 * kimg, config.by)
+    budget = _budget(config)
+    ranking = rank(entries, criterion, budget, config.choice, config.by)
     if not ranking.recipes:
-        raise UserError(f"no run was measured at kimg={kimg}: use a smaller one, or kimg=null")
+        raise UserError(_nothing_ranked(config))
     missing = _missing(entries, ranking)
     _print_table(ranking, missing)
     out = _out(config, paths)
@@ -57,6 +59,27 @@ def compare(config: DictConfig) -> None:
     for note in notes[logged:]:
         log(f"note: {note}")
     log(f"the comparison is {out}: open it in a browser")
+
+
+def _budget(config: DictConfig) -> float | None:
+    """Return the images or hours of the comparison; None if they are not given."""
+    name, other = ("hours", "kimg") if config.by == "hours" else ("kimg", "hours")
+    if config[other] is not None:
+        unit = "images" if other == "kimg" else "hours"
+        raise UserError(
+            f"{other}={config[other]} is a budget of by={unit}, and this is by={config.by}: "
+            f"use by={unit}, or {name}=... instead"
+        )
+    if config[name] is None:
+        return None
+    return float(config[name]) if name == "hours" else 1000.0 * config[name]
+
+
+def _nothing_ranked(config: DictConfig) -> str:
+    if config.by == "hours" and config.hours is None:
+        return "by=hours: no run recorded its hours of training: use by=images"
+    name = "hours" if config.by == "hours" else "kimg"
+    return f"no run was measured at {name}={config[name]}: use a smaller one, or {name}=null"
 
 
 def _paths(config: DictConfig) -> list[Path]:
@@ -108,19 +131,22 @@ def _print_table(ranking: "Ranking", missing: "list[Entry]") -> None:
     from rich.table import Table
 
     from anime_dcgan.page import formatting
-    from anime_dcgan.page.comparison import describe_state, mean_floor, table_rows
-
-    title = (
-        f"{ranking.criterion.distance} within {formatting.images(ranking.images)}: lower is better"
+    from anime_dcgan.page.comparison import (
+        describe_budget,
+        describe_state,
+        mean_floor,
+        table_rows,
     )
+
+    title = f"{ranking.criterion.distance} within {describe_budget(ranking)}: lower is better"
     table = Table(title=title)
     for name in ("rank", "recipe"):
         table.add_column(name)
-    for name in ("distance", "±", "seeds", "kimg", "hours", "precision", "recall"):
+    for name in ("distance", "above floor", "±", "seeds", "kimg", "hours", "precision", "recall"):
         table.add_column(name, justify="right")
     table.add_column("verdict")
     for line in table_rows(ranking):
-        values = (line.distance, line.error, line.seeds, line.kimg)
+        values = (line.distance, line.above_floor, line.error, line.seeds, line.kimg)
         rest = (line.hours, line.precision, line.recall, line.verdict)
         style = "bold green" if line.is_as_good else None
         table.add_row(line.rank, escape(line.label), *values, *rest, style=style)
@@ -145,8 +171,8 @@ def main() -> None:
 def split_paths(argv: list[str]) -> tuple[list[str], list[str]]:
     """Split off paths, which exist or have no `=`, from Hydra's overrides and options.
 
-    >>> split_paths(["outputs/a", "by=last", "--cfg", "job"])
-    (['outputs/a'], ['by=last', '--cfg', 'job'])
+    >>> split_paths(["outputs/a", "choice=last", "--cfg", "job"])
+    (['outputs/a'], ['choice=last', '--cfg', 'job'])
     """
     options, others = split_options(argv)
     paths = [argument for argument in others if "=" not in argument or Path(argument).exists()]

@@ -199,14 +199,23 @@ def _print_table(rows: list[Row], floor: dict[str, float], headline: str, run: P
         table.add_column("truncation", justify="right")
     for name in floor:
         table.add_column(name, justify="right")
+        if name == headline:
+            table.add_column("above floor", justify="right")
     for row in rows:
         cells = [f"{row['epoch']:g}", f"{row['images']:,}"]
         cells += [f"{_truncation(row):g}"] if shows_truncation else []
-        cells += [_format_number(row["values"][name]) for name in floor]
+        for name, least in floor.items():
+            value = row["values"][name]
+            cells.append(_format_number(value))
+            if name == headline:
+                cells.append(_format_number(value - least))
         table.add_row(*cells, style="bold green" if row is best else None)
     table.add_section()
     empty = [""] * (2 if shows_truncation else 1)
-    table.add_row("real", *empty, *(_format_number(value) for value in floor.values()))
+    cells = []
+    for name, value in floor.items():
+        cells += [_format_number(value), ""] if name == headline else [_format_number(value)]
+    table.add_row("real", *empty, *cells)
     print_table(table)
 
 

@@ -76,7 +76,7 @@ def test_folders_are_separated_from_overrides(call, tmp_path: Path):
     assert "30.0" in result.stdout
     page = Page(tmp_path / "page.html")
     assert "the uncertainty is unknown" in page.text and "loss=wgan" not in page.text
-    call("compare", "by=last", cwd=tmp_path)
+    call("compare", "choice=last", cwd=tmp_path)
     assert (tmp_path / "outputs" / "compare.html").exists()
 
 
@@ -136,7 +136,12 @@ def test_damaged_runs_are_skipped_and_named(call, tmp_path: Path):
         (["outputs", "distance=fd/frechet"], "no run has distance=fd/frechet: use one of swd/all"),
         (["outputs", "kimg=0"], "kimg=0 must be a number above 0: use kimg=100"),
         (["outputs", "kimg=9"], "no run was measured at kimg=9"),
-        (["outputs", "by=luck"], "by=luck is not an option: use by=best or by=last"),
+        (
+            ["outputs", "choice=luck"],
+            "choice=luck is not an option: use choice=best or",
+        ),
+        (["outputs", "hours=2"], "hours=2 is a budget of by=hours, and this is by=images: use by="),
+        (["outputs", "by=hours", "hours=9"], "no run was measured at hours=9: use a smaller one"),
         (["outputs", "out=page.pdf"], "must end in .html or .htm"),
     ],
 )

@@ -65,13 +65,13 @@ def _has_gpu() -> bool:
         (["~model=3"], f"~model=3 is not an option: use one of {MODELS}"),
         (
             ["~logger", "metric=null"],
-            "metric=null is not an option: use one of fd, fd_efficientnet, fid, none, swd",
+            "metric=null is not an option: use one of fd, fd_efficientnet, fid, none, pixels, swd",
         ),
         (["augment=true"], "augment=true is not an option: use one of ada, "),
         (["=3"], "=3 cannot be parsed: write setting=value"),
         (
             ["metric=[swd,fd]"],
-            "metric=[swd,fd] is not an option: use one of fd, fd_efficientnet, fid, none, swd",
+            "metric=[swd,fd] is not an option: use one of fd, fd_efficientnet, fid, none, pixels,",
         ),
         (["experiment=[best]"], "experiment=[best] is not an option: use one of best, best_small"),
         (["-m", "loss=bce,[bce,wgan]"], "loss=bce,[bce,wgan] is not an option: use one of bce"),

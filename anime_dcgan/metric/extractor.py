@@ -13,6 +13,7 @@ from anime_dcgan.sampling.image import to_float
 from anime_dcgan.system.errors import UserError, needs_extra
 
 MIN_RESIZE = 32  # px; the networks reduce images by this factor
+MAX_PIXELS_SIDE = 32  # px; 3,072 features
 
 ALTERNATIVES = (
     "use metric=fd_efficientnet, which needs no download "
@@ -31,6 +32,35 @@ class Extractor(nn.Module):
 
     def forward(self, images: UInt8[Tensor, "n h w 3"]) -> Float[Tensor, "n d"]:
         raise NotImplementedError
+
+
+class Pixels(Extractor):
+    """The RGB values of an image of `size` px, in [0, 1]: its colours and coarse layout.
+
+    No network takes part, so that a generator that was trained with features of one is measured by
+    what these features may overlook. Images are reduced by an antialiased bilinear filter.
+
+    Parameters:
+        size: side of the reduced images, in px; an image has 3 size^2 features.
+    """
+
+    def __init__(self, size: int = 16) -> None:
+        super().__init__()
+        if not 4 <= size <= MAX_PIXELS_SIDE:
+            raise UserError(
+                f"metric.extractor.size={size} must lie between 4 and {MAX_PIXELS_SIDE}: "
+                "use metric.extractor.size=16"
+            )
+        self.size = size
+
+    def settings(self) -> dict[str, str | int | float]:
+        return {"extractor": "Pixels", "size": self.size}
+
+    @torch.no_grad()
+    def forward(self, images: UInt8[Tensor, "n h w 3"]) -> Float[Tensor, "n d"]:
+        scaled = to_float(images).add(1).div(2)  # to [0, 1]
+        reduced = functional.interpolate(scaled, size=self.size, mode="bilinear", antialias=True)
+        return reduced.flatten(1)
 
 
 class MobileNetV2(Extractor):

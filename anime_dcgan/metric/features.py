@@ -1,8 +1,9 @@
-"""Frechet and kernel distances between the features of a trained network.
+"""Frechet and kernel distances between features of images.
 
 `metric=fd` uses torchvision's MobileNetV2, which is cheap enough for a CPU, and
 `metric=fd_efficientnet` EfficientNet-Lite0, which needs no download; the values of each are only
-comparable with each other and are never called FID. `metric=fid` uses the Inception network that
+comparable with each other and are never called FID. `metric=pixels` compares reduced images
+themselves, without a network. `metric=fid` uses the Inception network that
 FID and KID are defined on.
 """
 

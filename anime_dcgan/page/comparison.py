@@ -31,6 +31,7 @@ class TableRow:
     rank: str
     label: str
     distance: str
+    above_floor: str
     error: str
     seeds: str
     kimg: str
@@ -81,6 +82,7 @@ def write_comparison(ranking: Ranking, out: Path, notes: list[str], missing: lis
         "compare",
         ("enlarge",),
         ranking=ranking,
+        budget=describe_budget(ranking),
         rows=table_rows(ranking),
         floor=mean_floor(ranking),
         notes=notes,
@@ -94,12 +96,22 @@ def write_comparison(ranking: Ranking, out: Path, notes: list[str], missing: lis
     write_page(out, page)
 
 
+def describe_budget(ranking: Ranking) -> str:
+    """Return the budget in words: `60,000 images`, or `0.50 hours of training`."""
+    if ranking.by == "hours":
+        return f"{ranking.budget:.2f} hours of training"
+    return formatting.images(ranking.budget)
+
+
 def table_rows(ranking: Ranking) -> list[TableRow]:
     """Return the ranking as formatted cells, the nearest recipe first."""
-    return [_table_row(ranking, rank, recipe) for rank, recipe in enumerate(ranking.recipes, 1)]
+    floor = mean_floor(ranking)
+    return [
+        _table_row(ranking, rank, recipe, floor) for rank, recipe in enumerate(ranking.recipes, 1)
+    ]
 
 
-def _table_row(ranking: Ranking, rank: int, recipe: Recipe) -> TableRow:
+def _table_row(ranking: Ranking, rank: int, recipe: Recipe, floor: float | None) -> TableRow:
     error = ranking.error(recipe)
     hours = [each.hours for each in recipe.ranked_by if each.hours is not None]
     is_as_good = ranking.is_as_good(recipe)
@@ -107,6 +119,7 @@ def _table_row(ranking: Ranking, rank: int, recipe: Recipe) -> TableRow:
         rank=f"{rank} (as good)" if is_as_good and rank > 1 else f"{rank}",
         label=recipe.label,
         distance=formatting.number(recipe.mean),
+        above_floor=formatting.number(None if floor is None else recipe.mean - floor),
         error="-" if error is None else formatting.number(error),
         seeds=_seeds(ranking, recipe),
         kimg=_format_kimg(fmean([each.images for each in recipe.ranked_by])),

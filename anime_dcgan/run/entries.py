@@ -79,6 +79,7 @@ def _is_seed_or_budget(key: str) -> bool:
     return key in (
         "seed",
         "max_kimg",
+        "max_minutes",
         "trainer.max_epochs",
         "schedule.total_kimg",
         "ramps.total_kimg",

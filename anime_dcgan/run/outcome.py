@@ -14,7 +14,9 @@ from anime_dcgan.system.reader import read_object
 FINISHED, FAILURE = "finished.json", "failure.json"
 
 
-def write_finished(run_dir: Path, config: DictConfig, images: int, epochs: float) -> None:
+def write_finished(
+    run_dir: Path, config: DictConfig, images: int, epochs: float, hours: float
+) -> None:
     """Record that the training finished, and delete the record of an earlier failure.
 
     Raises OSError.
@@ -22,11 +24,19 @@ def write_finished(run_dir: Path, config: DictConfig, images: int, epochs: float
     content = {
         "images": images,
         "epochs": epochs,
-        "max_kimg": config.max_kimg,
-        "max_epochs": config.trainer.max_epochs,
+        "minutes": round(60 * hours, 2),
+        **_budgets(config),
     }
     write_json(run_dir / FINISHED, content)
     (run_dir / FAILURE).unlink(missing_ok=True)
+
+
+def _budgets(config: DictConfig) -> dict[str, Any]:
+    return {
+        "max_kimg": config.max_kimg,
+        "max_minutes": config.max_minutes,
+        "max_epochs": config.trainer.max_epochs,
+    }
 
 
 def write_missing(run_dir: Path, missing: Sequence[str]) -> None:
@@ -46,12 +56,15 @@ def read_missing(run_dir: Path) -> list[str]:
 def is_finished(run_dir: Path, config: DictConfig) -> bool:
     """Return True if the run finished with this budget or a larger one."""
     done = read_object(run_dir / FINISHED)
-    kimg, epochs = config.max_kimg, config.trainer.max_epochs
+    budgets = _budgets(config)
+    kimg, minutes, epochs = budgets.values()
     try:
-        if (done["max_kimg"], done["max_epochs"]) == (kimg, epochs):
-            return True
-        enough_images = kimg is not None and done["images"] >= 1000 * kimg
-        return enough_images or (epochs is not None and 0 <= epochs <= done["epochs"])
+        return (
+            all(done[name] == value for name, value in budgets.items())
+            or (kimg is not None and done["images"] >= 1000 * kimg)
+            or (minutes is not None and done["minutes"] >= minutes)
+            or (epochs is not None and 0 <= epochs <= done["epochs"])
+        )
     except (KeyError, TypeError):  # missing or damaged
         return False
 

@@ -17,7 +17,8 @@ QUANTILES = {
 }
 """97.5 % quantiles of Student's t by degrees of freedom; between two, the lower one applies."""
 
-By = Literal["best", "last"]
+By = Literal["images", "hours"]
+Choice = Literal["best", "last"]
 
 
 @dataclass(frozen=True)
@@ -40,11 +41,13 @@ class Ranking:
     """Recipes, in ascending order of their mean distance."""
 
     criterion: Criterion
-    images: float
+    by: By
+    """Unit of the budget: real images, or hours of training."""
+    budget: float
     """The budget within which all recipes are compared."""
     recipes: list[Recipe]
     unranked: list[Entry]
-    """Runs without a measurement at the budget, or measured with another method."""
+    """Runs that did not reach the budget, or that were measured with another method."""
     deviation: float | None
     """Standard deviation between seeds relative to the distance, pooled over all recipes."""
     degrees_of_freedom: int
@@ -74,26 +77,37 @@ def t_quantile(degrees_of_freedom: int) -> float:
 
 
 def rank(
-    entries: Sequence[Entry], criterion: Criterion, images: float | None = None, by: By = "best"
+    entries: Sequence[Entry],
+    criterion: Criterion,
+    budget: float | None = None,
+    choice: Choice = "best",
+    by: By = "images",
 ) -> Ranking:
-    """Rank recipes at equal numbers of images.
+    """Rank recipes at equal numbers of images, or equal hours of training.
 
     Parameters:
-        images: the budget. None: the largest one that at least half of the measured runs
+        budget: images or hours. None: the largest budget that at least half of the measured runs
             reached, so that neither a run that just started nor a very long one determines it.
-        by: rank by the lowest distance within the budget, or by the last.
+        choice: rank by the lowest distance within the budget, or by the last.
+        by: unit of the budget. Runs that do not know their hours cannot be ranked by them.
     """
-    curves = [(entry, entry.measurements(criterion)) for entry in entries]
-    budget = images if images is not None else _common_budget([curve for _, curve in curves])
+    curves = [
+        (entry, [each for each in entry.measurements(criterion) if _spent(each, by) is not None])
+        for entry in entries
+    ]
+    if budget is None:
+        budget = _common_budget([curve for _, curve in curves], by)
     groups: dict[object, list[tuple[Entry, Measurement]]] = {}
     unranked: list[Entry] = []
     for entry, curve in curves:
-        within = [each for each in curve if each.images <= (1 + SLACK) * budget]
-        if not within or within[-1].images < (1 - SLACK) * budget:
+        within = [each for each in curve if (_spent(each, by) or 0.0) <= (1 + SLACK) * budget]
+        # a run that trained on is measured before and after a time, but at the same image counts
+        reached = curve if by == "hours" else within
+        if not within or (_spent(reached[-1], by) or 0.0) < (1 - SLACK) * budget:
             unranked.append(entry)
             continue
         chosen = within[-1]
-        if by == "best":
+        if choice == "best":
             chosen = min(within, key=lambda each: each.values[criterion.distance])
         groups.setdefault(entry.recipe, []).append((entry, chosen))
     labels = _labels([[entry for entry, _ in group] for group in groups.values()])
@@ -108,12 +122,16 @@ def rank(
     ]
     recipes.sort(key=lambda recipe: recipe.mean)
     deviation, freedom = pooled_deviation([recipe.distances for recipe in recipes])
-    return Ranking(criterion, budget, recipes, unranked, deviation, freedom)
+    return Ranking(criterion, by, budget, recipes, unranked, deviation, freedom)
 
 
-def _common_budget(curves: Sequence[list[Measurement]]) -> float:
-    """Return the images that at least half of the measured runs reached."""
-    ends = sorted((curve[-1].images for curve in curves if curve), reverse=True)
+def _spent(measurement: Measurement, by: By) -> float | None:
+    return measurement.images if by == "images" else measurement.hours
+
+
+def _common_budget(curves: Sequence[list[Measurement]], by: By) -> float:
+    """Return the images or hours that at least half of the measured runs reached."""
+    ends = sorted((_spent(curve[-1], by) or 0.0 for curve in curves if curve), reverse=True)
     return ends[len(ends) // 2] if ends else 0.0
 
 

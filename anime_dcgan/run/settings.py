@@ -81,7 +81,8 @@ def describe_difference(saved: Fingerprint, current: Fingerprint) -> str | None:
 
 DISTINGUISHING = (
     *("model", "loss", "regularizer", "generator_regularizer", "augment", "growing"),
-    *("init", "optimizer", "schedule", "ramps", "gan", "data", "trainer", "max_kimg", "seed"),
+    *("init", "optimizer", "schedule", "ramps", "gan", "data", "trainer"),
+    *("max_kimg", "max_minutes", "seed"),
 )
 """Settings that distinguish one run from another."""
 

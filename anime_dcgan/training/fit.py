@@ -18,7 +18,9 @@ from anime_dcgan.system import precision
 from anime_dcgan.system.console import log
 from anime_dcgan.system.errors import UserError
 from anime_dcgan.system.malloc import retain_freed_memory
+from anime_dcgan.training.callbacks import callbacks_of
 from anime_dcgan.training.callbacks.budget import Budget
+from anime_dcgan.training.callbacks.clock import TrainingClock
 from anime_dcgan.training.callbacks.equilibrium import Equilibrium
 from anime_dcgan.training.callbacks.interrupt import Interrupted
 from anime_dcgan.training.callbacks.position import Position
@@ -35,7 +37,7 @@ from anime_dcgan.training.errors import (
 )
 from anime_dcgan.training.forecast import log_forecast
 from anime_dcgan.training.gan import GAN
-from anime_dcgan.training.length import callbacks_of, epoch_now, total_images
+from anime_dcgan.training.length import epoch_now, total_images
 from anime_dcgan.training.logger import check_folder
 from anime_dcgan.training.optimizers import check_optimizers
 from anime_dcgan.training.origin import begin_from
@@ -121,9 +123,10 @@ def name_labels(config: DictConfig) -> None:
 def _finish(config: DictConfig, run_dir: Path, trainer: Trainer, module: GAN) -> None:
     """Record that the training finished; raise `Incomplete` if a file could not be written."""
     outputs, images, epochs = trainer.outputs, module.images_seen, epoch_now(trainer)
+    (clock,) = callbacks_of(trainer, TrainingClock)
     outputs.attempt(
         run_dir / FINISHED,
-        lambda: write_finished(run_dir, config, images, epochs),
+        lambda: write_finished(run_dir, config, images, epochs, clock.hours),
         consequence="a sweep would resume this run",
     )
     if outputs.missing:
@@ -142,11 +145,11 @@ def _missing_after(outputs: Outputs) -> Iterator[None]:
 
 def _is_finished(trainer: Trainer, module: GAN) -> bool:
     """Return True if a budget or, on the first process, an equilibrium ended the training."""
-    epochs, images = trainer.max_epochs, module.images_seen
+    epochs = trainer.max_epochs
     return (
         not trainer.is_global_zero
         or (epochs is not None and 0 <= epochs <= epoch_now(trainer))
-        or any(budget.is_spent(images) for budget in callbacks_of(trainer, Budget))
+        or any(budget.is_spent(trainer, module) for budget in callbacks_of(trainer, Budget))
         or any(each.ends_training for each in callbacks_of(trainer, Equilibrium))
     )
 

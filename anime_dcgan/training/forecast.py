@@ -9,11 +9,12 @@ from lightning import Trainer
 from anime_dcgan.data.datamodule import FacesDataModule
 from anime_dcgan.system.console import log
 from anime_dcgan.system.memory import GIGABYTE, free_memory, peak_memory, reset_peak_memory
+from anime_dcgan.training.callbacks import callbacks_of
 from anime_dcgan.training.callbacks.checkpointer import Checkpointer
 from anime_dcgan.training.callbacks.epochs import Epochs
 from anime_dcgan.training.callbacks.threads import Threads, trial_steps
 from anime_dcgan.training.gan import GAN
-from anime_dcgan.training.length import callbacks_of, images_per_epoch, total_images
+from anime_dcgan.training.length import images_per_epoch, max_minutes, total_images
 
 LONG_HOURS = 2.0
 MUCH_DISK = 5e9
@@ -36,17 +37,26 @@ def log_forecast(trainer: Trainer, module: GAN, data: FacesDataModule) -> None:
     (epochs,) = callbacks_of(trainer, Epochs)
     epochs.resolve(trainer, data)
     epoch_images, images = images_per_epoch(trainer, data), total_images(trainer, data)
-    if not images or not epoch_images or not trainer.is_global_zero:
+    minutes = max_minutes(trainer)
+    if not (images or minutes) or not epoch_images or not trainer.is_global_zero:
         return
     cost = _measure_step(trainer, module, data)
-    steps = images / (data.step_size * trainer.world_size)
-    hours = None if cost is None else steps * cost.seconds / 3600
+    step_images = data.step_size * trainer.world_size
+    if cost is not None and minutes is not None:
+        images = _at_most(images, round(60 * minutes / cost.seconds) * step_images)
+    if images is None:
+        return
+    hours = None if cost is None else images / step_images * cost.seconds / 3600
     needed = sum(
         each.disk_bytes(module, images, epoch_images, images)
         for each in callbacks_of(trainer, Checkpointer)
     )
     raised = trainer.max_epochs if epochs.is_raised(trainer) else None
     log(describe(images, hours, needed, raised, trainer.strategy.root_device.type == "cuda", cost))
+
+
+def _at_most(images: int | None, limit: int) -> int:
+    return limit if images is None else min(images, limit)
 
 
 def describe(

@@ -1,20 +1,14 @@
 """The length of a training: batches and images per epoch and in total, and the epochs done."""
 
-from typing import Any, TypeVar
+from typing import Any
 
-from lightning import Callback, Trainer
+from lightning import Trainer
 
 from anime_dcgan.data.datamodule import FacesDataModule
 from anime_dcgan.system.errors import UserError
+from anime_dcgan.training.callbacks import callbacks_of
 from anime_dcgan.training.callbacks.budget import Budget
-
-AnyCallback = TypeVar("AnyCallback", bound=Callback)
-
-
-def callbacks_of(trainer: Trainer, kind: type[AnyCallback]) -> list[AnyCallback]:
-    """Return the callbacks of one class, in order."""
-    callbacks = trainer.callbacks  # pyright: ignore[reportAttributeAccessIssue]
-    return [callback for callback in callbacks if isinstance(callback, kind)]
+from anime_dcgan.training.gan import GAN
 
 
 def batches_per_epoch(trainer: Any, data: FacesDataModule | None = None) -> int:
@@ -44,7 +38,7 @@ def images_per_epoch(trainer: Any, data: FacesDataModule | None = None) -> int:
 
 
 def total_images(trainer: Trainer, data: FacesDataModule | None = None) -> int | None:
-    """Return the number of images at which the training ends; None if nothing limits it."""
+    """Return the number of images at which the training ends; None if nothing limits them."""
     ends = [
         round(1000 * budget.max_kimg)
         for budget in callbacks_of(trainer, Budget)
@@ -53,6 +47,21 @@ def total_images(trainer: Trainer, data: FacesDataModule | None = None) -> int |
     if trainer.max_epochs is not None and trainer.max_epochs >= 0:
         ends.append(trainer.max_epochs * images_per_epoch(trainer, data))
     return min(ends, default=None)
+
+
+def max_minutes(trainer: Trainer) -> float | None:
+    """Return the minutes of training after which it ends; None if nothing limits them."""
+    minutes = (budget.max_minutes for budget in callbacks_of(trainer, Budget))
+    return min((each for each in minutes if each is not None), default=None)
+
+
+def fraction_done(trainer: Trainer, module: GAN) -> float | None:
+    """Return the fraction of the training that is done, in [0, 1]; None if nothing limits it."""
+    images, budgets = total_images(trainer), callbacks_of(trainer, Budget)
+    done = [budget.spent(trainer, module) for budget in budgets if budget.is_limited]
+    if images:
+        done.append(module.images_seen / images)
+    return min(1.0, max(done)) if done else None
 
 
 def epoch_now(trainer: Trainer) -> float:

@@ -15,10 +15,10 @@ from anime_dcgan.run.settings import check_resumable, check_same_faces
 from anime_dcgan.system import precision
 from anime_dcgan.system.errors import UserError, describe
 from anime_dcgan.system.memory import is_out_of_memory
+from anime_dcgan.training.callbacks import callbacks_of
 from anime_dcgan.training.callbacks.epochs import Epochs
 from anime_dcgan.training.checkpoint_io import AtomicCheckpointIO
 from anime_dcgan.training.gan import GAN
-from anime_dcgan.training.length import callbacks_of
 from anime_dcgan.training.optimizers import take_step
 
 STATE = {

@@ -10,6 +10,7 @@ from omegaconf import DictConfig
 
 from anime_dcgan.system.console import launched_processes
 from anime_dcgan.system.errors import UserError
+from anime_dcgan.training.callbacks.clock import TrainingClock
 from anime_dcgan.training.callbacks.epochs import Epochs
 from anime_dcgan.training.callbacks.threads import Threads
 from anime_dcgan.training.logger import Persistent
@@ -48,7 +49,7 @@ class Trainer(lightning.Trainer):
         # what "auto" chooses for several devices; Lightning's own fails on two networks
         StrategyRegistry.register("ddp", PlayerStrategy, override=True, join_minutes=join_minutes)
         # first, so that the time of a step does not include that of other callbacks
-        first = [Threads(threads), Epochs(max_epochs)]
+        first = [Threads(threads), Epochs(max_epochs), TrainingClock()]
         epochs = max_epochs if isinstance(max_epochs, int) else -1
         super().__init__(callbacks=[*first, *callbacks], max_epochs=epochs, **settings)
         self.outputs = Outputs()

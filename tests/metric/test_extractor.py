@@ -17,7 +17,13 @@ from torchvision.models import mobilenet_v2
 from torchvision.transforms.functional import gaussian_blur
 
 from anime_dcgan.data.drawn import DrawnFaces
-from anime_dcgan.metric.extractor import HINTS, EfficientNetLite0, Inception, MobileNetV2
+from anime_dcgan.metric.extractor import (
+    HINTS,
+    EfficientNetLite0,
+    Inception,
+    MobileNetV2,
+    Pixels,
+)
 from anime_dcgan.metric.features import FeatureDistance
 from anime_dcgan.model import pretrained
 from anime_dcgan.model.pretrained import find_weights, load_weights
@@ -245,3 +251,15 @@ def _random_state(library) -> dict[str, torch.Tensor]:
         library.FeatureExtractorInceptionV3("inception-v3-compat", ["2048"], verbose=False)
         assert original is not None
     return taken
+
+
+def test_pixels_are_the_means_of_equal_squares():
+    """Reducing by an antialiased filter keeps the mean colour, and an even image as it is."""
+    images = torch.full((2, 64, 64, 3), 51, dtype=torch.uint8)
+    images[1] = torch.randint(0, 256, (64, 64, 3), dtype=torch.uint8)
+    features = Pixels(4)(images).unflatten(1, (3, 4, 4))
+    assert torch.allclose(features[0], torch.tensor(0.2), atol=1e-5)
+    means = images[1].permute(2, 0, 1).float().unflatten(1, (4, 16)).unflatten(3, (4, 16))
+    assert torch.allclose(features[1], means.mean((2, 4)) / 255, atol=0.05)
+    with pytest.raises(UserError, match="size=2 must lie between 4 and 32: use metric"):
+        Pixels(2)

@@ -21,9 +21,16 @@ def entry(
     curve: dict[float, float],
     settings: dict[str, float] | None = None,
     state: Literal["finished", "unfinished"] = "finished",
+    hours_per_image: float | None = None,
 ) -> Entry:
     measurements = [
-        Measurement(images, images / 1000, "ema", {"swd/all": value})
+        Measurement(
+            images,
+            images / 1000,
+            "ema",
+            {"swd/all": value},
+            hours=None if hours_per_image is None else images * hours_per_image,
+        )
         for images, value in curve.items()
     ]
     return Entry(
@@ -57,9 +64,9 @@ def test_seeds_are_one_recipe_and_the_lowest_mean_is_first():
     assert ranking.recipes[1].mean == 19.5
 
 
-def test_by_last_ranks_by_the_last_measurement():
+def test_choice_last_ranks_by_the_last_measurement():
     runs = [entry("BCE", 0, {20e3: 10.0, 60e3: 24.0}), entry("Hinge", 0, {60e3: 20.0})]
-    assert [one.mean for one in rank(runs, SWD, by="last").recipes] == [20.0, 24.0]
+    assert [one.mean for one in rank(runs, SWD, choice="last").recipes] == [20.0, 24.0]
     assert [one.mean for one in rank(runs, SWD).recipes] == [10.0, 20.0]
 
 
@@ -130,14 +137,27 @@ def test_all_are_compared_at_the_budget_that_half_of_the_runs_reached():
     short = entry("B", 0, {20e3: 25.0, 59.9e3: 19.0})
     unfinished = entry("C", 0, {20e3: 1.0}, state="unfinished")
     ranking = rank([long, short, unfinished], SWD)
-    assert ranking.images == 59.9e3
+    assert (ranking.by, ranking.budget) == ("images", 59.9e3)
     assert [one.mean for one in ranking.recipes] == [19.0, 20.0]
     assert ranking.unranked == [unfinished]
-    assert [one.mean for one in rank([long, short, unfinished], SWD, images=20e3).recipes] == [
+    assert [one.mean for one in rank([long, short, unfinished], SWD, budget=20e3).recipes] == [
         1,
         25,
         30,
     ]
+
+
+def test_recipes_are_compared_at_equal_hours():
+    """The slow recipe is nearer after equally many images, and farther after an equal time."""
+    quick = entry("A", 0, {20e3: 30.0, 40e3: 20.0, 80e3: 10.0}, hours_per_image=1e-5)
+    slow = entry("B", 0, {20e3: 20.0, 40e3: 15.0, 80e3: 9.0}, hours_per_image=2e-5)
+    unknown = entry("C", 0, {80e3: 1.0})
+    ranking = rank([quick, slow, unknown], SWD, budget=0.8, by="hours")
+    assert [one.mean for one in ranking.recipes] == [10.0, 15.0]
+    assert ranking.unranked == [unknown]
+    assert rank([quick, slow, unknown], SWD, by="hours").budget == pytest.approx(0.8)
+    assert rank([quick, slow], SWD).recipes[0].entries == [slow]
+    assert rank([slow, quick], SWD, budget=1.7, by="hours").recipes == []
 
 
 def test_values_of_different_methods_are_not_compared():

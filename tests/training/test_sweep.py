@@ -79,19 +79,22 @@ def test_folders_are_named_in_the_processes_of_launchers_too():
 
 
 def test_a_run_is_finished_for_its_budget_and_for_smaller_ones(tmp_path: Path):
-    def config(kimg: float | None, epochs: int | None) -> Any:
-        return OmegaConf.create({"max_kimg": kimg, "trainer": {"max_epochs": epochs}})
+    def config(kimg: float | None, epochs: int | None, minutes: float | None = None) -> Any:
+        trainer = {"max_epochs": epochs}
+        return OmegaConf.create({"max_kimg": kimg, "max_minutes": minutes, "trainer": trainer})
 
     assert not outcome.is_finished(tmp_path, config(1, 2))
     outcome.write_failure(tmp_path, "no memory")
     assert outcome.read_failure(tmp_path) == "no memory"
-    outcome.write_finished(tmp_path, config(1, 2), images=1000, epochs=1.5)
+    outcome.write_finished(tmp_path, config(1, 2), images=1000, epochs=1.5, hours=0.5)
     assert outcome.read_failure(tmp_path) is None
     for kimg, epochs, finished in (
         *((1, 2, True), (0.5, 2, True), (2, 1, True), (1, -1, True)),
         *((2, 2, False), (None, 2, False), (2, -1, False), (2, None, False)),
     ):
         assert outcome.is_finished(tmp_path, config(kimg, epochs)) is finished
+    assert outcome.is_finished(tmp_path, config(None, -1, minutes=30))
+    assert not outcome.is_finished(tmp_path, config(None, -1, minutes=31))
 
 
 def test_the_objective_is_the_lowest_measured_distance(tmp_path: Path):
@@ -150,7 +153,7 @@ def test_any_exception_fails_only_its_job(call: Call, tmp_path: Path, monkeypatc
     def fit(config: Any, *arguments: Any) -> None:
         if config.seed == 0:
             raise ArithmeticError("of the card")
-        outcome.write_finished(Path(config.run_dir), config, 1, 1.0)
+        outcome.write_finished(Path(config.run_dir), config, 1, 1.0, 1.0)
 
     monkeypatch.setattr(importlib.import_module("anime_dcgan.training.fit"), "fit", fit)
     result = call("train", "-m", "seed=0,1", "run=a", *ONE_EPOCH, cwd=tmp_path, status=1)

@@ -6,9 +6,10 @@ from lightning import Callback, Trainer
 
 from anime_dcgan.data.datamodule import FacesDataModule
 from anime_dcgan.system.errors import UserError
+from anime_dcgan.training.callbacks import callbacks_of
 from anime_dcgan.training.callbacks.budget import Budget
 from anime_dcgan.training.gan import GAN
-from anime_dcgan.training.length import callbacks_of, images_per_epoch
+from anime_dcgan.training.length import images_per_epoch
 
 REPORT_EPOCHS = 150
 """Epochs of the student report, on 21 thousand faces."""
@@ -20,8 +21,8 @@ MIN_IMAGES = 300_000
 class Epochs(Callback):
     """End the training after `trainer.max_epochs` epochs, which may be "auto".
 
-    "auto" is 150, or with few faces as many epochs as `MIN_IMAGES` take. With `max_kimg`, there is
-    no limit in epochs.
+    "auto" is 150, or with few faces as many epochs as `MIN_IMAGES` take. With `max_kimg` or
+    `max_minutes`, there is no limit in epochs.
 
     Parameters:
         max_epochs: number of epochs, -1 for no limit, or "auto".
@@ -43,7 +44,7 @@ class Epochs(Callback):
     def resolve(self, trainer: Trainer, data: FacesDataModule) -> None:
         """Set the trainer's number of epochs; an estimate before the faces are decoded."""
         if self.is_auto and not trainer.fast_dev_run:  # pyright: ignore[reportAttributeAccessIssue]
-            has_budget = any(each.max_kimg is not None for each in callbacks_of(trainer, Budget))
+            has_budget = any(each.is_limited for each in callbacks_of(trainer, Budget))
             epochs = -1 if has_budget else _enough(images_per_epoch(trainer, data))
             trainer.fit_loop.max_epochs = epochs
 

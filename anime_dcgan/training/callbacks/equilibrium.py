@@ -20,10 +20,11 @@ from anime_dcgan.sampling.image import to_float
 from anime_dcgan.system.errors import UserError
 from anime_dcgan.system.files import write_json
 from anime_dcgan.system.reader import read_list
+from anime_dcgan.training.callbacks import callbacks_of
+from anime_dcgan.training.callbacks.clock import TrainingClock
 from anime_dcgan.training.callbacks.quality import Quality, Row
 from anime_dcgan.training.callbacks.scalars import log_scalars
 from anime_dcgan.training.gan import GAN
-from anime_dcgan.training.length import callbacks_of
 from anime_dcgan.training.logger import write_events
 from anime_dcgan.training.outputs import Outputs, outputs_of
 
@@ -103,7 +104,8 @@ class Equilibrium(Callback):
         start = time.monotonic()
         gap = self._gap(trainer, module)
         seconds = time.monotonic() - start
-        quality.exclude_from_training_time(seconds)
+        for clock in callbacks_of(trainer, TrainingClock):
+            clock.exclude(seconds)
         self.history.append(
             {
                 "images": row["images"],

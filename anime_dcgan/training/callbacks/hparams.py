@@ -8,10 +8,10 @@ from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
 
 from anime_dcgan.run.settings import distinguishing
+from anime_dcgan.training.callbacks import callbacks_of
 from anime_dcgan.training.callbacks.provenance import Provenance
 from anime_dcgan.training.callbacks.quality import Quality
 from anime_dcgan.training.gan import GAN
-from anime_dcgan.training.length import callbacks_of
 from anime_dcgan.training.logger import TensorBoardLogger
 from anime_dcgan.training.outputs import outputs_of
 

@@ -10,9 +10,9 @@ from lightning import Callback, Trainer
 
 from anime_dcgan.system.console import leave_closed_terminal
 from anime_dcgan.system.signals import IMPATIENT, caught_signals
+from anime_dcgan.training.callbacks import callbacks_of
 from anime_dcgan.training.callbacks.checkpointer import Checkpointer
 from anime_dcgan.training.gan import GAN
-from anime_dcgan.training.length import callbacks_of
 
 
 class Interrupted(Exception):

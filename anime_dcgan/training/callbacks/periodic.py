@@ -4,6 +4,7 @@ from typing import Any
 
 from lightning import Callback, Trainer
 
+from anime_dcgan.data.batches import LabelledFaces
 from anime_dcgan.system.errors import UserError
 from anime_dcgan.training.gan import GAN
 from anime_dcgan.training.length import epoch_now, images_per_epoch, total_images
@@ -43,7 +44,8 @@ class Periodic(Callback):
         if self.every_kimg is None:
             return
         interval = 1000 * self.every_kimg
-        before = pl_module.images_seen - len(batch) * trainer.world_size
+        images = batch.images if isinstance(batch, LabelledFaces) else batch
+        before = pl_module.images_seen - len(images) * trainer.world_size
         if pl_module.images_seen // interval > before // interval:
             self.act(trainer, pl_module)
 

@@ -6,8 +6,9 @@ from typing import Any
 from lightning import Callback, Trainer
 from lightning.pytorch.callbacks import Timer
 
+from anime_dcgan.training.callbacks import callbacks_of
 from anime_dcgan.training.gan import GAN
-from anime_dcgan.training.length import batches_per_epoch, callbacks_of
+from anime_dcgan.training.length import batches_per_epoch
 
 
 class Position(Callback):

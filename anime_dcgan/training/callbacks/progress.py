@@ -23,9 +23,10 @@ from rich.progress import (
 from rich.table import Column
 from rich.text import Text
 
+from anime_dcgan.training.callbacks import callbacks_of
 from anime_dcgan.training.callbacks.equilibrium import Equilibrium
 from anime_dcgan.training.gan import GAN
-from anime_dcgan.training.length import callbacks_of, epoch_now, total_images
+from anime_dcgan.training.length import epoch_now, fraction_done, total_images
 
 GAP = "  "
 SECONDS_BETWEEN_LINES = 30.0  # without a terminal, lines are printed instead of a bar
@@ -76,7 +77,7 @@ def make_bar(console: Console) -> Progress:
 
 
 class ProgressBar(LightningProgressBar):
-    """Show the progress towards the end of the training, in images."""
+    """Show the progress towards the end of the training, in images and time."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -85,7 +86,7 @@ class ProgressBar(LightningProgressBar):
         self._progress: Progress | None = None
         self._task = TaskID(0)
         self._total: int | None = None
-        self._start = (0.0, 0)
+        self._start = (0.0, 0.0)  # time, and fraction of the training that was done
         self._line_at = 0.0
 
     def disable(self) -> None:
@@ -98,12 +99,14 @@ class ProgressBar(LightningProgressBar):
         if not self._enabled or not trainer.is_global_zero:
             return
         self._total = total_images(trainer)
-        self._start = (time.monotonic(), pl_module.images_seen)
+        done = fraction_done(trainer, pl_module)
+        self._start = (time.monotonic(), done or 0.0)
         self._line_at = time.monotonic()
         self._lines = not sys.stderr.isatty()
         if not self._lines:
             self._progress = make_bar(Console(stderr=True))
-            self._task = self._progress.add_task("", total=self._total, images="", metrics=())
+            total = None if done is None else 1.0
+            self._task = self._progress.add_task("", total=total, images="", metrics=())
             self._progress.start()
 
     def on_train_batch_end(
@@ -112,7 +115,7 @@ class ProgressBar(LightningProgressBar):
         if self._progress is not None:
             self._progress.update(
                 self._task,
-                completed=pl_module.images_seen,
+                completed=fraction_done(trainer, pl_module) or 0.0,
                 description=_epoch(trainer),
                 images=self._count(pl_module),
                 metrics=_metrics(trainer),
@@ -135,10 +138,11 @@ class ProgressBar(LightningProgressBar):
 
     def _print_line(self, trainer: Trainer, module: GAN) -> None:
         self._line_at = time.monotonic()
-        seconds, images = self._line_at - self._start[0], module.images_seen - self._start[1]
         parts = [_epoch(trainer), f"{self._count(module)} images", *_metrics(trainer)]
-        if self._total is not None and images > 0:
-            remaining = max(0, self._total - module.images_seen) * seconds / images
+        done = fraction_done(trainer, module)
+        if done is not None and done > self._start[1]:
+            seconds, before = self._line_at - self._start[0], self._start[1]
+            remaining = (1 - done) * seconds / (done - before)
             parts.append(f"{_format_duration(remaining)} left")
         print(GAP.join(parts), file=sys.stderr, flush=True)
 

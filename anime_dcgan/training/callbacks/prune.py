@@ -1,16 +1,19 @@
 """Pruning: ending an unpromising trial of a search, with everything saved."""
 
-import math
 from collections.abc import Callable
 from typing import Any
 
 from lightning import Callback, Trainer
 
+from anime_dcgan.training.callbacks import callbacks_of
 from anime_dcgan.training.callbacks.checkpointer import Checkpointer
 from anime_dcgan.training.callbacks.interrupt import Interrupted
 from anime_dcgan.training.callbacks.quality import Quality
 from anime_dcgan.training.gan import GAN
-from anime_dcgan.training.length import callbacks_of, total_images
+from anime_dcgan.training.length import fraction_done, max_minutes
+
+STEPS = 20
+"""Comparisons of trials with a budget in minutes."""
 
 
 class Pruned(Interrupted):
@@ -20,14 +23,18 @@ class Pruned(Interrupted):
 class Prune(Callback):
     """Report each measurement to a search, and raise `Pruned` if it prunes the trial.
 
+    Trials with a budget in minutes are compared at equal times: what is reported then is the latest
+    distance at each `STEPS`-th part of the budget.
+
     Parameters:
-        report: called with the number of the measurement, from 1, and its distance; returns True
-            to prune.
+        report: called with a step, which is the number of the measurement from 1, or of the part of
+            the budget, and the distance; returns True to prune.
     """
 
     def __init__(self, report: Callable[[int, float], bool]) -> None:
         self.report = report
-        self._reported = 0
+        self._reported = 0  # measurements
+        self._step = 0
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: GAN, outputs: Any, batch: Any, batch_idx: int
@@ -38,12 +45,18 @@ class Prune(Callback):
         self._report_measurements(trainer, pl_module)
 
     def _report_measurements(self, trainer: Trainer, module: GAN) -> None:
-        prune = False
+        prune, minutes = False, max_minutes(trainer)
         for quality in callbacks_of(trainer, Quality):
-            for number, row in enumerate(quality.rows[self._reported :], self._reported + 1):
-                prune = self.report(number, quality.headline(row))
-                self._reported = number
-        if prune and module.images_seen < (total_images(trainer) or math.inf):
+            distances = [quality.headline(row) for row in quality.rows]
+            for index in range(self._reported, len(distances)):
+                step = index + 1
+                if minutes:
+                    step = int(STEPS * 60 * quality.rows[index]["hours"] / minutes)
+                for skipped in range(self._step + 1, step if index else 0):
+                    self.report(skipped, distances[index - 1])
+                prune = self.report(step, distances[index])
+                self._reported, self._step = index + 1, step
+        if prune and (fraction_done(trainer, module) or 0.0) < 1:
             for checkpointer in callbacks_of(trainer, Checkpointer):
                 checkpointer.save_last(trainer, module)
             raise Pruned

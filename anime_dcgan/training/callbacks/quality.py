@@ -14,11 +14,13 @@ from anime_dcgan.system.console import log
 from anime_dcgan.system.errors import UserError
 from anime_dcgan.system.files import write_atomically, write_json
 from anime_dcgan.system.reader import has_numbers, read_json
+from anime_dcgan.training.callbacks import callbacks_of
 from anime_dcgan.training.callbacks.checkpointer import Checkpointer
+from anime_dcgan.training.callbacks.clock import TrainingClock
 from anime_dcgan.training.callbacks.periodic import Periodic
 from anime_dcgan.training.callbacks.scalars import log_scalars
 from anime_dcgan.training.gan import GAN
-from anime_dcgan.training.length import callbacks_of, epoch_now
+from anime_dcgan.training.length import epoch_now
 from anime_dcgan.training.outputs import Outputs, outputs_of
 
 Row = dict[str, Any]
@@ -60,8 +62,6 @@ class Quality(Periodic):
         self.training = training
         self.rows: list[Row] = []
         self._measured_at = -1
-        self._hours_before: float | None = None  # hours up to the checkpoint that was resumed
-        self._started: float | None = None
         self._evaluator: Evaluator | None = None
         self._faces: Pixels | None = None  # of the latest measurement
 
@@ -69,34 +69,7 @@ class Quality(Periodic):
         """Return the headline distance of a row; lower is better."""
         return row["values"][self.metric.headline]
 
-    @property
-    def hours(self) -> float | None:
-        """Hours of training since the run began, without pauses and excluded time.
-
-        None if the run was resumed from a checkpoint of a training that measured nothing.
-        """
-        if self._hours_before is None or self._started is None:
-            return self._hours_before
-        return self._hours_before + (time.monotonic() - self._started) / 3600
-
-    def exclude_from_training_time(self, seconds: float) -> None:
-        """Exclude these seconds from training time."""
-        if self._started is not None:
-            self._started += seconds
-
-    def state_dict(self) -> dict[str, Any]:
-        return {"hours": self.hours}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        hours = state_dict["hours"]
-        if not isinstance(hours, int | float | None):
-            raise ValueError(f"hours={hours!r:.40} is not a number")
-        self._hours_before = hours
-
     def on_train_start(self, trainer: Trainer, pl_module: GAN) -> None:
-        self._started = time.monotonic()
-        if pl_module.images_seen == 0:
-            self._hours_before = 0.0
         if not trainer.is_global_zero:
             return
         on_mps = pl_module.device.type == "mps"  # MPS lacks float64 and eigenvalues
@@ -153,17 +126,18 @@ class Quality(Periodic):
         outputs_of(trainer).rewrite(self.neighbours, write, consequence="")
 
     def _measure(self, evaluator: Evaluator, trainer: Trainer, module: GAN) -> Row:
-        start, hours = time.monotonic(), self.hours
+        (clock,) = callbacks_of(trainer, TrainingClock)
+        start, hours = time.monotonic(), clock.hours
         self._faces = self._draw(evaluator, trainer, module)
         values = evaluator.measure(self._faces)
         seconds = time.monotonic() - start
-        self.exclude_from_training_time(seconds)
+        clock.exclude(seconds)
         return {
             "images": module.images_seen,
             "epoch": epoch_now(trainer),
             "weights": "ema",
             "values": values,
-            "hours": None if hours is None else round(hours, 4),
+            "hours": round(hours, 4),
             "seconds": round(seconds, 2),
         }
 

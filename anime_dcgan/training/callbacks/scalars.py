@@ -11,9 +11,9 @@ from lightning import Trainer
 from torch import Tensor
 
 from anime_dcgan.run.scalars import append_scalars, remove_scalars_beyond
+from anime_dcgan.training.callbacks import callbacks_of
 from anime_dcgan.training.callbacks.periodic import Periodic
 from anime_dcgan.training.gan import GAN
-from anime_dcgan.training.length import callbacks_of
 from anime_dcgan.training.logger import folder_of
 from anime_dcgan.training.outputs import Outputs, outputs_of
 

@@ -6,11 +6,12 @@ not depend on each other. Gradients flow through a network to its images only.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
@@ -75,6 +76,8 @@ class Features(nn.Module):
 class FixedConv(nn.Module):
     """Convolution with fixed weights, the batch normalisation that follows it, and ReLU6.
 
+    The convolution is dense or depthwise.
+
     Padding that differs between the sides, as in TensorFlow, becomes a row and a column of zeros in
     the kernel.
 
@@ -110,9 +113,90 @@ class FixedConv(nn.Module):
         self.stride = conv.stride[0]
         self.groups = conv.groups
 
+        self._casts: dict[torch.dtype, _Weights] = {}
+
     def forward(self, maps: Float[Tensor, "n c h w"]) -> Float[Tensor, "n d _ _"]:
-        maps = F.conv2d(maps, self.weight, self.bias, self.stride, self.padding, groups=self.groups)
+        device = maps.device.type
+        is_mixed = torch.is_autocast_enabled(device)
+        maps = maps.to(torch.get_autocast_dtype(device) if is_mixed else maps.dtype)
+        maps = _Convolution.apply(maps, self)
         return F.relu6(maps, inplace=True) if self.activates else maps
+
+    def convolve(self, maps: Float[Tensor, "n c h w"]) -> Float[Tensor, "n d _ _"]:
+        """Return the convolution without its ReLU6."""
+        weight, bias, _ = self._cast(maps.dtype)
+        return F.conv2d(maps, weight, bias, self.stride, self.padding, groups=self.groups)
+
+    def input_gradient(
+        self, gradient: Float[Tensor, "n d _ _"], size: Sequence[int]
+    ) -> Float[Tensor, "n c h w"]:
+        """Return the gradient of an input of that height and width."""
+        weight, _, flipped = self._cast(gradient.dtype)
+        if flipped is None:
+            reached = [self.stride * (length - 1) for length in gradient.shape[2:]]
+            kernel = weight.shape[-1] - 2 * self.padding
+            rest = [length - each - kernel for length, each in zip(size, reached, strict=True)]
+            return F.conv_transpose2d(gradient, weight, None, self.stride, self.padding, rest)
+        return self._depthwise_gradient(gradient, size, flipped)
+
+    def _depthwise_gradient(
+        self, gradient: Float[Tensor, "n c _ _"], size: Sequence[int], flipped: Tensor
+    ) -> Float[Tensor, "n c h w"]:
+        """Return the gradient of the input of a depthwise convolution, by one of stride 1.
+
+        The gradient is laid out at the positions of the outputs in the input, with zeros between
+        them. Libraries have no fast gradient of a depthwise convolution of stride 2: in bf16 on a
+        CPU that of 16 maps of 144 channels of 16 px takes 17 to 30 ms, and 0.8 ms in this form.
+        """
+        last = flipped.shape[-1] - 1
+        first = last - self.padding
+        spread = torch.empty(
+            *(len(gradient), self.groups, size[0] + last, size[1] + last),
+            dtype=gradient.dtype,
+            device=gradient.device,
+            memory_format=torch.channels_last,
+        ).zero_()
+        rows, columns = (slice(first, first + length, self.stride) for length in size)
+        spread[:, :, rows, columns] = gradient
+        return F.conv2d(spread, flipped, groups=self.groups)
+
+    def _apply(self, fn: Any, recurse: bool = True) -> "FixedConv":
+        self._casts.clear()
+        return super()._apply(fn, recurse)
+
+    def _cast(self, dtype: torch.dtype) -> "_Weights":
+        """Return the weights in a precision, which are kept."""
+        if dtype not in self._casts:
+            layout = torch.channels_last
+            weight = self.weight.to(dtype).contiguous(memory_format=layout)
+            flipped = weight.flip(2, 3).contiguous(memory_format=layout)
+            is_depthwise = self.groups > 1
+            self._casts[dtype] = _Weights(
+                weight, self.bias.to(dtype), flipped if is_depthwise else None
+            )
+        return self._casts[dtype]
+
+
+class _Weights(NamedTuple):
+    """Weights of a convolution; `flipped` is its kernel upside down if it is depthwise."""
+
+    weight: Tensor
+    bias: Tensor
+    flipped: Tensor | None
+
+
+class _Convolution(torch.autograd.Function):
+    """Convolution that has a gradient with respect to its input only."""
+
+    @staticmethod
+    def forward(ctx: Any, maps: Tensor, layer: FixedConv) -> Tensor:
+        ctx.layer, ctx.size = layer, maps.shape[2:]
+        return layer.convolve(maps)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        return ctx.layer.input_gradient(gradients[0], ctx.size), None
 
 
 class InvertedResidual(nn.Module):

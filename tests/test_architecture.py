@@ -9,7 +9,7 @@ import pytest
 import anime_dcgan
 
 PACKAGE = Path(anime_dcgan.__file__).parent
-COMMANDS = {"train", "search", "generate", "evaluate", "prepare", "report", "compare"}
+COMMANDS = {"train", "search", "generate", "evaluate", "prepare", "report", "compare", "blind"}
 LAYERS = [
     {"system"},
     {"cli", "data", "model"},

@@ -32,7 +32,9 @@ from omegaconf import DictConfig
 from anime_dcgan.cli.command import check_settings, instantiate
 from anime_dcgan.cli.overrides import expand_short_forms
 from anime_dcgan.data.drawn import DrawnFaces
+from anime_dcgan.run.preference import Key
 from anime_dcgan.studio.app import Settings, create_app
+from anime_dcgan.system.files import write_json
 from anime_dcgan.system.paths import CONF_DIR
 from tests import documented
 from tests.documented import ROOT, Command, commands, links, named_settings
@@ -45,6 +47,7 @@ SHORT = (
 )
 FIRST = ("data.count=40", "trainer.max_epochs=1", *SHORT[:2], *SHORT[3:6])
 APPENDED = {
+    "blind": ("n=2", "out=elsewhere", "overwrite=true"),
     "search": (*SHORT[:6], "data.count=60", "trials=1"),
     "prepare": ("workers=1",),
     "generate": ("frames_per_face=2", "overwrite=true"),
@@ -91,6 +94,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory, call: Call) -> Path:
     for epoch in (6, 10, 70):
         shutil.copy(checkpoints / "last.ckpt", checkpoints / f"epoch={epoch:04d}.ckpt")
     shutil.copytree(user / "outputs/first", user / "outputs/losses/loss=bce")
+    shutil.copytree(user / "outputs/first", user / "outputs/second")
+    (user / "choices.json").write_text(json.dumps({"page": "a", "choices": ["left"]}))
+    write_json(user / "by-eye/key.json", Key("a", ("first", "second"), (False,)).to_json())
     return user
 
 
@@ -284,7 +290,8 @@ def test_commands_are_found():
         found = commands()
         assert len(found) >= 100
         texts = [command.text for command in found]
-        for name in ("train", "search", "generate", "evaluate", "prepare", "report", "compare"):
+        others = ("evaluate", "prepare", "report", "compare", "blind")
+        for name in ("train", "search", "generate", *others):
             assert any(f"anime_dcgan.{name}" in text for text in texts)
 
 

@@ -72,7 +72,7 @@ def test_the_store_of_the_wheel_finds_its_migrations(wheel: Path, tmp_path: Path
     [
         *(("train", "seed: 0"), ("generate", "seed: 0")),
         *(("evaluate", "epochs: all"), ("report", "grids: 6"), ("search", "trials: 20")),
-        ("compare", "by: best"),
+        ("compare", "by: images"),
     ],
 )
 def test_the_wheel_finds_its_configuration_in_an_empty_folder(

@@ -24,6 +24,7 @@ COMMANDS = {
     "generate": "generate",
     "evaluate": "evaluate",
     "compare": "compare",
+    "blind": "blind",
     "report": "report",
     "prepare": "prepare",
     "studio": "studio.__main__",

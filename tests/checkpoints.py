@@ -18,6 +18,7 @@ def make_checkpoint(
     image_size: int = 16,
     images: int = 1000,
     labels: Sequence[str] = (),
+    epochs: float = 1,
 ) -> Path:
     """Write a checkpoint of the report's generator with random averaged and raw weights."""
     settings: dict[str, Any] = {"latent_dim": LATENT_DIM, "width": 4, "image_size": image_size}
@@ -28,7 +29,7 @@ def make_checkpoint(
         generator.project.weight.data *= 3  # so that faces differ
         return generator
 
-    return _write(path, make, seed, settings, images)
+    return _write(path, make, seed, settings, images, epochs)
 
 
 def make_style_checkpoint(
@@ -75,7 +76,12 @@ def _labels(labels: Sequence[str]) -> dict[str, Any]:
 
 
 def _write(
-    path: Path, make: Callable[[], Generator], seed: int, settings: dict[str, Any], images: int
+    path: Path,
+    make: Callable[[], Generator],
+    seed: int,
+    settings: dict[str, Any],
+    images: int,
+    epochs: float = 1,
 ) -> Path:
     state: dict[str, torch.Tensor] = {}
     module = ""
@@ -90,7 +96,7 @@ def _write(
     contents = {
         "state_dict": state,
         "config": {"model": {"generator": target}},
-        **{"images_seen": images, "epoch": 0, "epochs_done": 1},
+        **{"images_seen": images, "epoch": 0, "epochs_done": epochs},
     }
     partial = path.with_name("partial")
     torch.save(contents, partial)

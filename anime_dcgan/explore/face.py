@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import PurePosixPath
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 from urllib.parse import parse_qsl, urlencode
 
 from anime_dcgan.run.runs import WEIGHTS, Weights
@@ -29,10 +29,24 @@ MAX_STEP = 10.0  # along a direction, in standard deviations of the latent
 MAX_LABEL_LENGTH = 500  # characters of the name of a class
 MAX_LATENT_VALUE = 100.0  # per component; standard normal values stay below 6
 EPOCH = re.compile(r"best|last|\d{1,7}(\.\d{1,6})?")
+ALIASES = ("best", "last")
+DIGEST = re.compile(r"[0-9a-f]{20}")
+UNKNOWN_DIGEST = "0" * 20
+"""Digest of no generator: that of an imported face which names none, and can no longer be drawn."""
 DIRECTION = re.compile(r"(sefa|pca)\.\d{1,4}")
 LATENT_PREFIX = "latent."  # in links, where a latent may look like a seed
 INVALID_RUN = "a run must be a folder path relative to the folder of all runs, such as sweep/a"
-KEYS = ("run", "epoch", "weights", "seed", "latent", "truncation", "moves", "mix", "label")
+GENERATOR_KEYS = ("run", "epoch", "weights", "digest")
+KEYS = (*GENERATOR_KEYS, "seed", "latent", "truncation", "moves", "mix", "label")
+
+
+class GeneratorId(NamedTuple):
+    """The run, epoch and weights of a generator, and the digest of its weights if it is known."""
+
+    run: str
+    epoch: str
+    weights: Weights = "ema"
+    digest: str | None = None
 
 
 @dataclass(frozen=True)
@@ -45,6 +59,9 @@ class Face:
         run: run folder relative to the folder of all runs, with "/" as the separator.
         epoch: epoch number as text, or "best" or "last", which may change while a run trains.
         weights: "ema" for the averaged generator, "raw" for the trained weights.
+        digest: hash of the generator's weights (see `run.digest`). With it the face is that of this
+            very generator, whatever its run and epoch are called; without it, of the generator that
+            the run and epoch name at the moment.
         seed: seed of the latent, 0 to 2^32 - 1; exactly one of `seed` and `latent` is given.
         latent: the latent itself, little-endian float32 as base64url without padding; for a
             generator with a mapping network its style, or the styles of all layers.
@@ -61,6 +78,7 @@ class Face:
     run: str
     epoch: str
     weights: Weights = "ema"
+    digest: str | None = None
     seed: int | None = None
     latent: str | None = None
     truncation: float = 1.0
@@ -72,6 +90,8 @@ class Face:
         check_run(self.run)
         check_epoch(self.epoch)
         check_weights(self.weights)
+        if self.digest is not None:
+            check_digest(self.digest)
         if (self.seed is None) == (self.latent is None):
             raise UserError("a face needs either a seed or a latent, not both")
         if self.seed is not None:
@@ -95,9 +115,19 @@ class Face:
         return self.seed is not None and not is_edited
 
     @property
-    def generator(self) -> tuple[str, str, Weights]:
-        """The run, epoch and weights that identify its generator."""
-        return self.run, self.epoch, self.weights
+    def generator(self) -> GeneratorId:
+        """The names and the digest of its generator."""
+        return GeneratorId(self.run, self.epoch, self.weights, self.digest)
+
+    @property
+    def key(self) -> str:
+        """Text that is equal for equal faces, whatever the run and epoch of their generator are.
+
+        Without a digest, only run and epoch tell generators apart.
+        """
+        named = () if self.digest is None else ("run", "epoch", "weights")
+        params = {name: value for name, value in self._params().items() if name not in named}
+        return urlencode(params, safe="/:,=")
 
     def with_latent(self, latent: str) -> "Face":
         """Return the face of this exact latent from the same generator."""
@@ -120,11 +150,16 @@ class Face:
 
     def to_query(self) -> str:
         """Return the query string used in links; equal faces give equal strings."""
+        return urlencode(self._params(), safe="/:,=")
+
+    def _params(self) -> dict[str, str | int]:
         params: dict[str, str | int] = {
             "run": self.run,
             "epoch": self.epoch,
             "weights": self.weights,
         }
+        if self.digest is not None:
+            params["digest"] = self.digest
         if self.seed is not None:
             params["seed"] = self.seed
         if self.latent is not None:
@@ -137,7 +172,7 @@ class Face:
             params["mix"] = ",".join(f"{key}:{_mix_text(one)}" for key, one in self.mix.items())
         if self.label is not None:
             params["label"] = self.label
-        return urlencode(params, safe="/:,=")
+        return params
 
     @classmethod
     def from_query(cls, query: str) -> "Face":
@@ -245,9 +280,19 @@ def check_epoch(epoch: Any) -> None:
         raise UserError(f"epoch={epoch!r:.20} must be a number, best or last")
 
 
+def is_epoch_number(epoch: str) -> bool:
+    """Return True if an epoch is a number rather than "best" or "last"."""
+    return epoch not in ALIASES and EPOCH.fullmatch(epoch) is not None
+
+
 def check_weights(weights: Any) -> None:
     if weights not in WEIGHTS:
         raise UserError(f"weights={weights!r:.20} is unknown: use ema or raw")
+
+
+def check_digest(digest: Any) -> None:
+    if not isinstance(digest, str) or not DIGEST.fullmatch(digest):
+        raise UserError(f"digest={digest!r:.20} must have 20 hexadecimal digits")
 
 
 def is_label(label: Any) -> bool:

@@ -1,9 +1,12 @@
 """The generator of a checkpoint, and what faces need of it: styles, noise, directions, walls."""
 
+import math
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,9 +16,17 @@ from torch.nn.functional import pad
 
 from anime_dcgan.explore import directions
 from anime_dcgan.explore.directions import Direction
-from anime_dcgan.explore.face import Face, decode_latent, split_move
+from anime_dcgan.explore.face import Face, decode_latent, is_epoch_number, split_move
 from anime_dcgan.explore.styles import StyleSpace
 from anime_dcgan.model.base import Generator
+from anime_dcgan.run.checkpoint import (
+    COUNTS,
+    build_generator,
+    generator_settings,
+    generator_state,
+)
+from anime_dcgan.run.digest import digest_of
+from anime_dcgan.run.runs import Weights, epoch_name
 from anime_dcgan.sampling.latent import (
     latents_of_seeds,
     noise_of_seed,
@@ -39,15 +50,42 @@ Pixels = UInt8[np.ndarray, "n h w 3"]
 
 @dataclass(eq=False)
 class Model:
-    """The generator of one checkpoint, with cached directions and wall blocks."""
+    """The generator of one checkpoint, with cached directions and wall blocks.
+
+    Attributes:
+        digest: hash of its weights, see `run.digest`.
+        settings: its class and arguments, as the checkpoint names them.
+        counts: epochs and images of the training.
+    """
 
     generator: Generator
+    digest: str
+    settings: Any
+    counts: Mapping[str, float]
     _directions: dict[str, list[Direction]] = field(default_factory=dict)
     _blocks: OrderedDict[tuple[int, float, str, str | None], np.ndarray] = field(
         default_factory=OrderedDict
     )
     _standing: dict[tuple[float, str | None], Generator] = field(default_factory=dict)
     _labelled: dict[str, Generator] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, contents: dict[str, Any], weights: Weights, path: Path) -> "Model":
+        """Return the model of what `checkpoint.read` returned for `path`."""
+        settings = generator_settings(contents, path)
+        return cls(
+            build_generator(contents, weights, path),
+            digest_of(settings, generator_state(contents, weights)),
+            settings,
+            {name: contents[name] for name in COUNTS},
+        )
+
+    @property
+    def epoch(self) -> str | None:
+        """The epoch after which the checkpoint was written; None if it is not a valid one."""
+        epoch = self.counts["epochs_done"]
+        name = epoch_name(epoch) if math.isfinite(epoch) else ""
+        return name if is_epoch_number(name) else None
 
     def of_label(self, label: str | None) -> Generator:
         """Return the generator with this default label; None gives seeds their own labels.

@@ -1,18 +1,22 @@
 """Render faces to pixels, with a cache of the generators in use."""
 
+import contextlib
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import torch
 
-from anime_dcgan.explore.face import Face, check_run
+from anime_dcgan.explore.face import ALIASES, Face, GeneratorId, check_run, is_epoch_number
+from anime_dcgan.explore.kept import KeptGenerators
 from anime_dcgan.explore.model import Model, Pixels
 from anime_dcgan.explore.parents import Parents
-from anime_dcgan.run.checkpoint import load_generator
+from anime_dcgan.run.checkpoint import read
 from anime_dcgan.run.runs import Weights, find_checkpoint
 from anime_dcgan.sampling.sample import BLOCK, sample_styles
 from anime_dcgan.sampling.sample import faces as faces_of_seeds
@@ -20,6 +24,36 @@ from anime_dcgan.system import precision
 from anime_dcgan.system.errors import NotFoundError, UserError
 
 MAX_MODELS = 4  # generators in memory
+MAX_IDENTITIES = 4096
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class Version(NamedTuple):
+    """A checkpoint file at a time, and the weights in it."""
+
+    path: Path
+    weights: Weights
+    modified: int
+    size: int
+
+
+class Identity(NamedTuple):
+    """The digest of a generator, and its epoch as a number, or None."""
+
+    digest: str
+    epoch: str | None
+
+
+class GeneratorGoneError(NotFoundError):
+    """The generator of a face exists no longer."""
+
+    def __init__(self, run: str) -> None:
+        super().__init__(
+            f"the generator of this face is gone: {run} was deleted or trained again, and no copy "
+            "of it was kept"
+        )
 
 
 class Renderer:
@@ -32,34 +66,92 @@ class Renderer:
     Raises `NotFoundError` for a missing run or epoch, and `UserError` for an invalid checkpoint.
 
     Parameters:
+        kept: generators that are used when their run is gone or has changed.
         fast_walls: render walls in bf16, which takes a fraction of the time on processors with
             native support and causes no visible difference; None detects the support.
     """
 
-    def __init__(self, outputs: Path, fast_walls: bool | None = None) -> None:
+    def __init__(
+        self, outputs: Path, fast_walls: bool | None = None, kept: KeptGenerators | None = None
+    ) -> None:
         self.outputs = outputs
         self.fast_walls = (
             precision.choose("cpu")[0] == precision.FAST if fast_walls is None else fast_walls
         )
-        self._models: OrderedDict[tuple[Path, Weights, int, int], Model] = OrderedDict()
+        self.kept = kept
+        self._models: OrderedDict[Version, Model] = OrderedDict()
+        self._identities: OrderedDict[Version, Identity] = OrderedDict()
         self._lock = threading.Lock()
 
-    def model(self, run: str, epoch: str, weights: Weights) -> Model:
-        """Return the generator of a checkpoint, reloaded if the file has changed."""
-        path = self.checkpoint(run, epoch)
+    def model(self, run: str, epoch: str, weights: Weights, digest: str | None = None) -> Model:
+        """Return a generator: that of a checkpoint, reloaded if the file has changed.
+
+        If the checkpoint is missing or is another one than the digest names, it is the generator
+        that was kept. Raises `GeneratorGoneError` if none was.
+        """
+        return self._load(self._version(GeneratorId(run, epoch, weights, digest)))
+
+    def identity(self, generator: GeneratorId) -> Identity:
+        """Return the digest and the numbered epoch of a generator; raises as `model` does."""
+        return self._identify(self._version(generator))
+
+    def resolve(self, face: Face) -> Face:
+        """Return the face with the digest of its generator, and the number of its epoch.
+
+        A face that has both, or whose generator is gone, is returned unchanged.
+        """
+        if face.digest is not None and is_epoch_number(face.epoch):
+            return face
+        digest, epoch = self.identity(face.generator)
+        named = epoch if epoch is not None and not is_epoch_number(face.epoch) else face.epoch
+        return replace(face, digest=digest, epoch=named)
+
+    def can_draw(self, generator: GeneratorId) -> bool:
+        """Return True if there is a generator to draw with."""
+        if generator.digest is not None and self._is_kept(generator.digest):
+            return True
         try:
-            state = path.stat()
-        except OSError:
-            raise NotFoundError(f"{run} no longer has a checkpoint epoch={epoch}") from None
-        key = (path, weights, state.st_mtime_ns, state.st_size)
+            self._version(generator)
+        except UserError:
+            return False
+        return True
+
+    def _version(self, generator: GeneratorId) -> Version:
+        """Return the file of a generator, of which only the digest has been read."""
+        run, epoch, weights, digest = generator
+        if digest is None:
+            return _version_of(self.checkpoint(run, epoch), weights)
+        for name in dict.fromkeys((epoch, *ALIASES)):
+            with contextlib.suppress(UserError):
+                version = _version_of(self.checkpoint(run, name), weights)
+                if self._identify(version).digest == digest:
+                    return version
+        if self.kept is None or not self._is_kept(digest):
+            raise GeneratorGoneError(run)
+        return _version_of(self.kept.path(digest), "ema")
+
+    def _is_kept(self, digest: str) -> bool:
+        return self.kept is not None and self.kept.has(digest)
+
+    def _identify(self, version: Version) -> Identity:
         with self._lock:
-            if key not in self._models:
+            found = self._identities.get(version)
+        if found is None:
+            model = self._load(version)
+            found = Identity(model.digest, model.epoch)
+        return found
+
+    def _load(self, version: Version) -> Model:
+        with self._lock:
+            if version not in self._models:
                 with torch.inference_mode(False):  # a projection needs gradients through it
-                    self._models[key] = Model(load_generator(path, weights))
-                while len(self._models) > MAX_MODELS:
-                    self._models.popitem(last=False)
-            self._models.move_to_end(key)
-            return self._models[key]
+                    model = Model.of(read(version.path), version.weights, version.path)
+                self._models[version] = model
+                self._identities[version] = Identity(model.digest, model.epoch)
+                _evict(self._models, MAX_MODELS)
+                _evict(self._identities, MAX_IDENTITIES)
+            self._models.move_to_end(version)
+            return self._models[version]
 
     def checkpoint(self, run: str, epoch: str) -> Path:
         """Return the checkpoint file of an epoch, which must lie inside the folder of all runs."""
@@ -110,3 +202,16 @@ def _render_alone(model: Model, face: Face) -> np.ndarray:
     styles, noise = model.styles(face)[None], model.noise(face)[None]
     generator = model.truncated(face.truncation, face.label)
     return sample_styles(generator, styles, noise=noise)[0]
+
+
+def _version_of(path: Path, weights: Weights) -> Version:
+    try:
+        state = path.stat()
+    except OSError:
+        raise NotFoundError(f"the checkpoint {path.name} no longer exists") from None
+    return Version(path, weights, state.st_mtime_ns, state.st_size)
+
+
+def _evict(cache: OrderedDict[K, V], max_count: int) -> None:
+    while len(cache) > max_count:
+        cache.popitem(last=False)

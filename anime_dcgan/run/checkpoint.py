@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from anime_dcgan.model.base import Generator
 from anime_dcgan.run import trusted
@@ -79,17 +80,18 @@ def load_generator(path: Path, weights: Weights = "ema") -> Generator:
 
 
 def build_generator(contents: dict[str, Any], weights: Weights, path: Path) -> Generator:
-    """Return the generator of what `read` returned for `path`; see `load_generator`."""
-    prefix = PREFIXES[weights]
-    state = {
-        name.removeprefix(prefix): tensor.clone()  # so that it does not keep the file in use
-        for name, tensor in contents["state_dict"].items()
-        if name.startswith(prefix)
-    }
+    """Return the generator of what `read` returned for `path`; see `load_generator`.
+
+    Weights of 16 bits, such as those of a kept generator, are widened to 32.
+    """
     with torch.device("meta"):  # allocates nothing before the weights confirm the sizes
-        settings = _generator_settings(contents["config"], path)
+        settings = generator_settings(contents, path)
         generator = trusted.build(settings, MODEL_PACKAGE, Generator, path)
     expected = generator.state_dict()
+    state = {  # copies, which do not keep the file in use
+        name: tensor.float() if tensor.dtype == torch.half else tensor.clone()
+        for name, tensor in generator_state(contents, weights).items()
+    }
     if any(state[name].dtype != expected[name].dtype for name in state.keys() & expected.keys()):
         raise RefusedFileError(path, "its weights have the wrong type")
     try:
@@ -105,9 +107,19 @@ def build_generator(contents: dict[str, Any], weights: Weights, path: Path) -> G
     return generator.eval().requires_grad_(False)
 
 
-def _generator_settings(config: dict[str, Any], path: Path) -> Any:
+def generator_state(contents: dict[str, Any], weights: Weights) -> dict[str, Tensor]:
+    """Return the weights and buffers of the averaged or raw generator by name."""
+    prefix = PREFIXES[weights]
+    return {
+        name.removeprefix(prefix): tensor
+        for name, tensor in contents["state_dict"].items()
+        if name.startswith(prefix)
+    }
+
+
+def generator_settings(contents: dict[str, Any], path: Path) -> Any:
     """Return the settings of the generator, or None. A few weights can ask for huge images."""
-    model = config.get("model")
+    model = contents["config"].get("model")
     settings = model.get("generator") if isinstance(model, dict) else None
     size = settings.get("image_size") if isinstance(settings, dict) else None
     if isinstance(size, int | float) and not size <= MAX_IMAGE_SIZE:

@@ -16,6 +16,11 @@ def file_stem(epoch: float) -> str:
     return f"epoch={epoch:04.0f}" if epoch == int(epoch) else f"epoch={epoch:08.3f}"
 
 
+def epoch_name(epoch: float) -> str:
+    """Return an epoch in the form that `find_checkpoint` takes, such as 70 or 70.25."""
+    return f"{epoch:.3f}".rstrip("0").rstrip(".")
+
+
 STEM = re.compile(r"epoch=(\d+(?:\.\d+)?)")
 
 

@@ -11,6 +11,7 @@ from fastapi.responses import FileResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
 
 import anime_dcgan
+from anime_dcgan.explore.kept import KeptGenerators
 from anime_dcgan.explore.renderer import Renderer
 from anime_dcgan.page.render import THEME
 from anime_dcgan.studio import schemas
@@ -51,13 +52,17 @@ class Settings:
 def create_app(settings: Settings) -> FastAPI:
     """Create the ASGI application; this opens the database and migrates it if needed."""
     settings.folder.mkdir(parents=True, exist_ok=True)
+    kept = KeptGenerators(settings.folder / "generators")
     studio = Studio(
-        renderer=Renderer(settings.outputs),
+        renderer=Renderer(settings.outputs, kept=kept),
+        kept=kept,
         library=Library(settings.outputs, settings.only),
         store=Store(settings.folder / "studio.sqlite", settings.unsaved),
         render_queue=RenderQueue(),
         jobs=JobQueue(settings.folder / "jobs"),
     )
+
+    kept.remove_unused(studio.store.digests())
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

@@ -20,7 +20,7 @@ from anime_dcgan.run.record import (
     read_quality,
     read_record,
 )
-from anime_dcgan.run.runs import by_epoch, epoch_of
+from anime_dcgan.run.runs import by_epoch, epoch_name, epoch_of
 from anime_dcgan.run.settings import CONFIG, flatten, read_settings
 from anime_dcgan.system.errors import NotFoundError, RefusedFileError
 from anime_dcgan.system.reader import is_regular, modified
@@ -134,11 +134,6 @@ def read_run(folder: Path, name: str, updated: float) -> Run:
         origin=read_json(folder / ORIGIN, parse_origin, notes),
         problem=problem,
     )
-
-
-def epoch_name(epoch: float) -> str:
-    """Return an epoch in the form that `find_checkpoint` takes, such as 70 or 70.25."""
-    return f"{epoch:.3f}".rstrip("0").rstrip(".")
 
 
 def _run_folders(outputs: Path) -> Iterator[Path]:

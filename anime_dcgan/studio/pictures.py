@@ -32,6 +32,12 @@ def grid(pixels: UInt8[np.ndarray, "n h w 3"], columns: int, scale: int, padding
     return image.to_png(image.grid(pixels, columns, scale))
 
 
+def pixels(png: bytes) -> UInt8[np.ndarray, "h w 3"]:
+    """Return the pixels of a stored picture."""
+    with Image.open(io.BytesIO(png), formats=["PNG"]) as picture:
+        return np.asarray(picture.convert("RGB"))
+
+
 def portrait(pixels: UInt8[np.ndarray, "h w 3"], face: Face, story: str, scale: int = 1) -> bytes:
     """Return a PNG of one face whose metadata hold the face as JSON, and its story."""
     size = (pixels.shape[1] * scale, pixels.shape[0] * scale)

@@ -16,10 +16,12 @@ from anime_dcgan.studio.store.records import Method
 
 MAX_SHEET_FACES, MAX_PARENTS, MAX_CHILDREN = 256, 8, 64
 MAX_ZIP_FACES, MAX_FILM_FRAMES = 10_000, 600
+MAX_FORGOTTEN = 1000
 MAX_STORY_LENGTH, MAX_LATENT_LENGTH = 20_000, 50_000
 
 RunName = Annotated[str, Field(min_length=1, max_length=500, examples=["2026-11-24_10-00-00"])]
 Epoch = Annotated[str, Field(pattern=r"^(best|last|[0-9]{1,7}(\.[0-9]{1,6})?)$", examples=["70"])]
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{20}$", examples=["1f0c6b2e9a4d7c35e810"])]
 Seed = Annotated[int, Field(ge=0, le=MAX_SEED)]
 Truncation = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Step = Annotated[float, Field(ge=-MAX_STEP, le=MAX_STEP, allow_inf_nan=False)]
@@ -46,15 +48,27 @@ class Problem(BaseModel):
     detail: str
 
 
+class GeneratorModel(BaseModel):
+    """A generator: its run, the number of its epoch, and the digest of its weights."""
+
+    run: RunName
+    epoch: Epoch
+    weights: Weights
+    digest: Digest
+
+
 class FaceModel(StrictModel):
     """A face, given by `seed` or by `latent` (little-endian float32 as base64url, no padding).
 
-    `label` is a class of a run with labels; null gives a seed its own label.
+    With the `digest` of a generator's weights it is the face of that very generator, even after the
+    run has continued or is gone; answers contain it. `label` is a class of a run with labels; null
+    gives a seed its own label.
     """
 
     run: RunName
     epoch: Epoch
     weights: Weights = "ema"
+    digest: Digest | None = None
     seed: Seed | None = None
     latent: Latent | None = None
     truncation: Truncation = 1.0
@@ -181,6 +195,7 @@ class NameRequest(StrictModel):
     run: RunName
     epoch: Epoch
     weights: Weights = "ema"
+    digest: Digest | None = None
     id: DirectionId
     name: Annotated[str, Field(min_length=1, max_length=200)] | None
 
@@ -201,6 +216,7 @@ class ZipRequest(StrictModel):
     run: RunName | None = None
     epoch: Epoch | None = None
     weights: Weights = "ema"
+    digest: Digest | None = None
     truncation: Truncation = 1.0
     moves: Moves = {}
     mix: Mix = {}
@@ -288,31 +304,53 @@ class ParentRequest(StrictModel):
     share: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 0.5
 
 
+FaceName = Annotated[str, Field(max_length=200)]
 Story = Annotated[str, Field(max_length=MAX_STORY_LENGTH)]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Id = Annotated[int, Field(ge=0, le=2**53)]
 
 
 class SaveRequest(StrictModel):
-    """Save a face; if it is already saved, omitted values stay unchanged."""
+    """Save a face; if it is already saved, omitted values stay unchanged.
+
+    Parents that are new appear among the saved faces unless `show_parents` is false.
+    """
 
     face: FaceModel
+    name: FaceName | None = None
     story: Story | None = None
     favourite: bool | None = None
     how: Method | None = None
     parents: Annotated[list[ParentRequest], Field(max_length=MAX_PARENTS)] | None = None
+    show_parents: bool = True
+
+
+class ForgetRequest(StrictModel):
+    ids: Annotated[list[Id], Field(min_length=1, max_length=MAX_FORGOTTEN)]
+
+
+class Counted(BaseModel):
+    """The number of faces that a request has changed."""
+
+    count: int
 
 
 class ChangeRequest(StrictModel):
+    name: FaceName | None = None
     story: Story | None = None
     favourite: bool | None = None
 
 
 class SavedModel(BaseModel):
-    """A saved face; a hidden one was removed and remains only as an ancestor."""
+    """A saved face; a hidden one was removed and remains only as an ancestor.
+
+    `drawable` is false if its generator is gone, so that only its stored picture remains.
+    """
 
     id: int
     face: FaceModel
+    drawable: bool
+    name: str
     story: str
     favourite: bool
     hidden: bool
@@ -323,8 +361,9 @@ class SavedModel(BaseModel):
     collections: list[int]
 
     @classmethod
-    def of(cls, saved: SavedFace) -> "SavedModel":
-        return cls.model_validate({**asdict(saved), "face": saved.face.to_json()})
+    def of(cls, saved: SavedFace, drawable: bool) -> "SavedModel":
+        face = saved.face.to_json()
+        return cls.model_validate({**asdict(saved), "face": face, "drawable": drawable})
 
 
 class SavedFaces(BaseModel):

@@ -19,9 +19,10 @@ def make_outputs(outputs: Path) -> Path:
     """Create two runs: `a` with ten epochs and all files, and `sweep/b` with one checkpoint."""
     run = make_full_run(outputs / "a")
     for epoch in (1, 2, 10):
-        make_checkpoint(run / "checkpoints" / f"epoch={epoch:04d}.ckpt", seed=epoch)
-    make_checkpoint(run / "checkpoints" / "last.ckpt", seed=10)
-    make_checkpoint(run / "checkpoints" / "best.ckpt", seed=2)
+        path = run / "checkpoints" / f"epoch={epoch:04d}.ckpt"
+        make_checkpoint(path, seed=epoch, epochs=epoch)
+    make_checkpoint(run / "checkpoints" / "last.ckpt", seed=10, epochs=10)
+    make_checkpoint(run / "checkpoints" / "best.ckpt", seed=2, epochs=2)
     make_checkpoint(outputs / "sweep" / "b" / "checkpoints" / "epoch=0001.ckpt", seed=20)
     (outputs / "sweep/b/config.yaml").write_text("data: {image_size: 16}\nseed: 3\n")
     write_quality(outputs / "sweep/b", [row(1, swd_all=9.0)], swd_all=3.0)

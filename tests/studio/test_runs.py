@@ -9,7 +9,8 @@ import pytest
 from fastapi.testclient import TestClient
 
 from anime_dcgan.run.origin import Origin, write_origin
-from anime_dcgan.studio.library import RUNNING_SECONDS, Library, epoch_name
+from anime_dcgan.run.runs import epoch_name
+from anime_dcgan.studio.library import RUNNING_SECONDS, Library
 from anime_dcgan.studio.run_schemas import OriginModel, RunModel
 from tests.checkpoints import make_checkpoint
 from tests.studio.conftest import make_outputs

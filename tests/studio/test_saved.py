@@ -1,10 +1,13 @@
 """Saved faces and collections over HTTP."""
 
 import io
+import shutil
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import torch
 from fastapi.testclient import TestClient
 from PIL import Image
 
@@ -13,6 +16,7 @@ from tests.checkpoints import make_checkpoint
 from tests.studio.conftest import CHANGE
 
 FACE = {"run": "a", "epoch": "10", "seed": 5}
+LAST = {**FACE, "epoch": "last"}
 OTHER = {**FACE, "seed": 9}
 
 
@@ -52,18 +56,57 @@ def test_a_family_contains_all_ancestors(client: TestClient):
     assert len(family["nodes"]) == 4  # a removed face stays an ancestor
 
 
-def test_a_stored_picture_outlives_its_checkpoint(tmp_path: Path):
+def drawn(client: TestClient, **params: Any) -> np.ndarray:
+    answer = client.get("/api/face.png", params={k: v for k, v in params.items() if v})
+    assert answer.status_code == 200, answer.text
+    return np.asarray(Image.open(io.BytesIO(answer.content))).astype(int)
+
+
+def open_studio(outputs: Path, folder: Path) -> TestClient:
+    app = create_app(Settings(outputs, folder))
+    return TestClient(app, base_url="http://localhost", headers=CHANGE)
+
+
+def test_a_kept_face_stays_itself_when_its_run_goes_on_and_goes(tmp_path: Path):
+    last = tmp_path / "outputs/a/checkpoints/last.ckpt"
+    make_checkpoint(last, seed=1, epochs=10)
+    with open_studio(tmp_path / "outputs", tmp_path / "studio") as client:
+        before = drawn(client, **LAST)
+        saved = client.post("/api/saved", json={"face": LAST, "story": "Mio"}).json()
+        assert saved["face"]["epoch"] == "10" and len(saved["face"]["digest"]) == 20
+        assert client.get("/api/saved/find", params=LAST).json()["id"] == saved["id"]
+        make_checkpoint(last, seed=2, epochs=11)
+        assert (drawn(client, **LAST) != before).any()
+        assert client.get("/api/saved/find", params=LAST).status_code == 204
+        kept = saved["face"]
+        assert np.abs(drawn(client, **kept) - before).max() <= 1
+        shutil.rmtree(tmp_path / "outputs/a")
+        assert np.abs(drawn(client, **kept) - before).max() <= 1
+        child = client.post("/api/breed", json={"parents": [kept], "children": 1}).json()
+        assert child["faces"][0]["digest"] == kept["digest"]
+        assert np.abs(drawn(client, **child["faces"][0]) - before).max() > 1
+        (generator,) = (tmp_path / "studio/generators").iterdir()
+        assert generator.stat().st_size < 25_000  # one set of weights, of 16 bits
+        generator.unlink()
+        (found,) = client.get("/api/saved").json()["saved"]
+        assert not found["drawable"]
+        np.testing.assert_array_equal(drawn(client, **kept), before)  # the stored picture
+        answer = client.post("/api/breed", json={"parents": [kept], "children": 1})
+        assert answer.status_code == 404 and "generator of this face is gone" in answer.text
+        changed = client.post("/api/saved", json={"face": kept, "story": "still here"})
+        assert changed.json()["story"] == "still here"
+
+
+def test_a_generator_that_16_bits_change_is_stored_in_32(tmp_path: Path):
     path = make_checkpoint(tmp_path / "outputs/a/checkpoints/epoch=0010.ckpt")
-    app = create_app(Settings(tmp_path / "outputs", tmp_path / "studio"))
-    with TestClient(app, base_url="http://localhost", headers=CHANGE) as client:
-        drawn = client.get("/api/face.png", params=FACE).content
+    contents = torch.load(path)
+    contents["state_dict"]["generator_ema.project.weight"][0, 0] = 1e5  # beyond 16 bits
+    torch.save(contents, path)
+    with open_studio(tmp_path / "outputs", tmp_path / "studio") as client:
         saved = client.post("/api/saved", json={"face": FACE}).json()
+        before = drawn(client, **saved["face"])
         path.unlink()
-        assert client.get("/api/face.png", params=FACE).status_code == 404
-        thumb = client.get(f"/api/saved/{saved['id']}/thumb.png").content
-        np.testing.assert_array_equal(Image.open(io.BytesIO(thumb)), Image.open(io.BytesIO(drawn)))
-        answer = client.post("/api/saved", json={"face": FACE, "story": "still here"})
-        assert answer.json()["story"] == "still here"
+        np.testing.assert_array_equal(drawn(client, **saved["face"]), before)
 
 
 def test_deleting_a_collection_keeps_its_faces(client: TestClient):

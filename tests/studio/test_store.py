@@ -1,9 +1,11 @@
 """Saved faces, collections and direction names."""
 
 import io
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,10 +14,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from anime_dcgan.explore.face import Face
-from anime_dcgan.studio.store import NameTakenError, Store
+from anime_dcgan.studio.store import NameTakenError, Store, faces
 from anime_dcgan.studio.store.validation import canonical, validate_method
 from anime_dcgan.system.errors import NotFoundError, UserError
-from tests.studio.store_helpers import encoded, face, png
+from tests.studio.store_helpers import DIGEST, encoded, face, png
 
 
 @pytest.fixture
@@ -251,7 +253,7 @@ def test_invalid_names_are_rejected(store: Store, name: str):
     for write in (
         lambda: store.create_collection(name),
         lambda: store.rename_collection(group.id, name),
-        lambda: store.name_direction("run", "12", "ema", "sefa.0", name),
+        lambda: store.name_direction(DIGEST, "sefa.0", name),
     ):
         with pytest.raises(UserError):
             write()
@@ -259,29 +261,50 @@ def test_invalid_names_are_rejected(store: Store, name: str):
 
 
 def test_direction_names_belong_to_one_generator(store: Store):
-    store.name_direction("run", "12", "ema", "sefa.0", "smile")
-    store.name_direction("run", "12", "ema", "sefa.0", "smiles")
-    store.name_direction("run", "12", "raw", "sefa.0", "age")
-    store.name_direction("run", "best", "ema", "pca.3", "hair")
-    assert store.direction_names("run", "12", "ema") == {"sefa.0": "smiles"}
-    store.name_direction("run", "12", "ema", "sefa.0", None)
-    store.name_direction("run", "12", "ema", "sefa.0", None)
-    assert store.direction_names("run", "12", "ema") == {}
-    assert store.direction_names("run", "12", "raw") == {"sefa.0": "age"}
-
-
-@pytest.mark.parametrize(
-    "generator", [("../run", "12", "ema"), ("run", "first", "ema"), ("run", "12", "both")]
-)
-def test_invalid_generators_and_directions_cannot_be_named(
-    store: Store, generator: tuple[str, str, str]
-):
-    with pytest.raises(UserError):
-        store.name_direction(*generator, "sefa.0", "smile")
-    with pytest.raises(UserError):
-        store.direction_names(*generator)
+    other = "f" * 20
+    store.name_direction(DIGEST, "sefa.0", "smile")
+    store.name_direction(DIGEST, "sefa.0", "smiles")
+    store.name_direction(other, "sefa.0", "age")
+    assert store.direction_names(DIGEST) == {"sefa.0": "smiles"}
+    store.name_direction(DIGEST, "sefa.0", None)
+    store.name_direction(DIGEST, "sefa.0", None)
+    assert store.direction_names(DIGEST) == {}
+    assert store.direction_names(other) == {"sefa.0": "age"}
+    with pytest.raises(UserError, match="20 hexadecimal"):
+        store.name_direction("../run", "sefa.0", "smile")
     with pytest.raises(UserError, match="not a direction"):
-        store.name_direction("run", "12", "ema", "up", "smile")
+        store.name_direction(DIGEST, "up", "smile")
+
+
+def test_a_face_is_the_same_whatever_its_run_and_epoch_are_called(store: Store):
+    saved = store.save(face(1), png(1), "hers")
+    elsewhere = replace(face(1), run="renamed", epoch="best")
+    assert store.find(elsewhere) == store.save(elsewhere, png(2)) == saved
+    assert store.find(face(1, digest="f" * 20)) is None
+
+
+def test_forgotten_faces_are_restored_with_all_they_have(store: Store):
+    group = store.create_collection("group")
+    parent = store.save(face(1), png(1), "the mother", True, name="Mio")
+    child = store.save(face(2), png(2), parents=[(face(1), png(1), 1.0)])
+    for one in (parent, child):
+        store.add_to_collection(group.id, one.id)
+    before = store.browse().faces
+    assert store.forget([parent.id, child.id, 99]) == 2
+    assert store.browse().faces == () and store.collection(group.id).count == 0
+    assert store.family(child.id).nodes[0].story == ""  # its texts are out of sight
+    assert store.restore([parent.id, child.id]) == 2
+    assert store.browse().faces == before and store.collection(group.id).count == 2
+
+
+def test_faces_forgotten_long_ago_are_removed(store: Store, monkeypatch: pytest.MonkeyPatch):
+    saved = store.save(face(1), png(1), "a secret")
+    store.forget([saved.id])
+    monkeypatch.setattr(faces, "RESTORABLE", timedelta(0))
+    time.sleep(0.01)
+    store.save(face(2), png(2))
+    assert store.restore([saved.id]) == 0 and store.picture(face(1)) is None
+    assert store.save(face(1), png(1)).story == ""
 
 
 def test_concurrent_threads_lose_no_writes(store: Store):

@@ -39,8 +39,8 @@ async def wall(
         studio,
         request,
         template,
-        lambda: studio.render(
-            lambda: pictures.sprite(studio.renderer.wall(template, seed, count), columns)
+        lambda resolved: studio.render(
+            lambda: pictures.sprite(studio.renderer.wall(resolved, seed, count), columns)
         ),
     )
 
@@ -61,7 +61,8 @@ async def face(
     """Render one face as a PNG whose metadata describe it; a download includes its story.
 
     `scale` repeats pixels. `upscale` enlarges the face by the network that `/api/state` names, or
-    by Lanczos where it is not installed.
+    by Lanczos where it is not installed. If the generator is gone, this is the picture that was
+    stored when the face was saved.
     """
     if scale * upscale > schemas.MAX_SCALE:
         raise HTTPException(
@@ -69,19 +70,19 @@ async def face(
         )
     upscaler = Upscaler(upscale)
 
-    def write(pixels: Pixels) -> bytes:
+    def write(pixels: Pixels, face: Face) -> bytes:
         saved = studio.store.find(face) if download else None
         (enlarged,) = upscaler([pixels])
         return pictures.portrait(enlarged, face, saved.story if saved else "", scale)
 
-    async def render() -> bytes:
-        pixels = await studio.render(lambda: studio.renderer.render([face])[0])
-        return await run_in_threadpool(write, pixels)  # others' faces are drawn meanwhile
+    async def render(face: Face) -> bytes:
+        pixels = await studio.render(lambda: studio.draw([face])[0])
+        return await run_in_threadpool(write, pixels, face)  # others' faces are drawn meanwhile
 
     if download:
         name = f"face-{hashlib.sha256(face.to_query().encode()).hexdigest()[:12]}.png"
         headers = {"content-disposition": f'attachment; filename="{name}"'}
-        return Png(await render(), headers=headers)
+        return Png(await render(await run_in_threadpool(studio.resolve, face)), headers=headers)
     return await _cached_picture(studio, request, face, render)
 
 
@@ -94,19 +95,24 @@ async def sheet(studio: StudioDep, body: schemas.SheetRequest) -> Response:
     """Render any faces of equal size on one sheet."""
     faces = to_faces(body.faces)
     content = await studio.render(
-        lambda: pictures.grid(studio.renderer.render(faces), body.columns, body.scale, body.padding)
+        lambda: pictures.grid(studio.draw(faces), body.columns, body.scale, body.padding)
     )
     return Png(content)
 
 
 async def _cached_picture(
-    studio: Studio, request: Request, face: Face, render: Callable[[], Awaitable[bytes]]
+    studio: Studio, request: Request, face: Face, render: Callable[[Face], Awaitable[bytes]]
 ) -> Response:
-    """Return the picture, or 304 if the browser has it and the checkpoint has not changed."""
-    state = studio.renderer.checkpoint(face.run, face.epoch).stat()
-    key = f"{request.url.query} {state.st_mtime_ns} {state.st_size}"
+    """Return the picture, or 304 if the browser has it and its generator is the same.
+
+    The headers name the generator that drew it, so that the page can keep this very face.
+    """
+    resolved = await run_in_threadpool(studio.resolve, face)
+    key = f"{request.url.query} {resolved.digest}"
     tag = f'"{hashlib.sha256(key.encode()).hexdigest()[:20]}"'
     headers = {"etag": tag, "cache-control": "private, no-cache"}
+    if resolved.digest is not None:
+        headers |= {"x-digest": resolved.digest, "x-epoch": resolved.epoch}
     if request.headers.get("if-none-match") == tag:
         return Response(status_code=304, headers=headers)
-    return Png(await render(), headers=headers)
+    return Png(await render(resolved), headers=headers)

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Annotated
 
 import numpy as np
@@ -16,7 +17,6 @@ from anime_dcgan.explore import projection
 from anime_dcgan.explore.face import Face
 from anime_dcgan.explore.parents import Parents, face_from_latent
 from anime_dcgan.explore.projection import Variables
-from anime_dcgan.explore.renderer import Renderer
 from anime_dcgan.run.runs import Weights
 from anime_dcgan.sampling import image, sample
 from anime_dcgan.sampling.film import write_film
@@ -24,7 +24,7 @@ from anime_dcgan.studio import pictures, schemas
 from anime_dcgan.studio.context import (
     Studio,
     StudioDep,
-    require_same_generator,
+    same_generator,
     to_faces,
     to_layers,
 )
@@ -37,16 +37,14 @@ BATCH_SIZE = 16  # faces rendered between two progress reports
 
 
 @router.post("/film", status_code=202)
-def film(studio: StudioDep, body: schemas.FilmRequest) -> schemas.JobModel:
+async def film(studio: StudioDep, body: schemas.FilmRequest) -> schemas.JobModel:
     """Render a film that interpolates through the faces and back to the first."""
-    faces = to_faces(body.faces)
-    require_same_generator(faces)
+    faces = await same_generator(studio, body.faces)
     if len(faces) * body.frames_per_face > schemas.MAX_FILM_FRAMES:
         limit = schemas.MAX_FILM_FRAMES
         raise HTTPException(
             400, f"a film can have at most {limit} frames: use fewer faces or frames_per_face"
         )
-    studio.renderer.checkpoint(faces[0].run, faces[0].epoch)
     layers = to_layers(body.layers)
 
     def work(job: Job) -> None:
@@ -62,12 +60,16 @@ def film(studio: StudioDep, body: schemas.FilmRequest) -> schemas.JobModel:
 def archive(studio: StudioDep, body: schemas.ZipRequest) -> schemas.JobModel:
     """Render many faces into a zip of PNGs, each with its metadata."""
     faces = _requested_faces(body)
-    studio.renderer.checkpoint(faces[0].run, faces[0].epoch)
+    if body.faces is None:
+        generator = studio.resolve(faces[0]).generator
+        faces = [replace(face, **generator._asdict()) for face in faces]
+    else:
+        faces = [studio.resolve(face) for face in faces]
 
     def work(job: Job) -> None:
         path = job.folder / "faces.zip"
         names = (_file_name(number, face) for number, face in enumerate(faces))
-        sample.write_archive(_portraits(studio.renderer, faces, job), names, path)
+        sample.write_archive(_portraits(studio, faces, job), names, path)
         job.file = path
 
     return schemas.JobModel.of(studio.jobs.submit("zip", work))
@@ -80,6 +82,7 @@ async def project(
     run: Annotated[schemas.RunName, Form()],
     epoch: Annotated[schemas.Epoch, Form()],
     weights: Annotated[Weights, Form()] = "ema",
+    digest: Annotated[schemas.Digest | None, Form()] = None,
     steps: Annotated[int, Form(ge=1, le=2000)] = 300,
     variables: Annotated[list[Variables] | None, Form(max_length=3)] = None,
     label: Annotated[schemas.Label | None, Form()] = None,
@@ -90,7 +93,9 @@ async def project(
     network computes it, and the latent otherwise. Without a `label`, that of the nearest
     random face is taken.
     """
-    template = Face(run, epoch, weights, seed=0, label=label)
+    template = await run_in_threadpool(
+        studio.renderer.resolve, Face(run, epoch, weights, digest, seed=0, label=label)
+    )
     size = await studio.render(lambda: studio.renderer.render([template]).shape[1])
     picture = await run_in_threadpool(_decode, await file.read(), size)
     space = await studio.render(lambda: studio.renderer.model(*template.generator).space)
@@ -165,7 +170,7 @@ def _requested_faces(body: schemas.ZipRequest) -> list[Face]:
         raise HTTPException(400, "a zip needs either faces, or a run and an epoch")
     return [
         Face(
-            *(body.run, body.epoch, body.weights, seed, None),
+            *(body.run, body.epoch, body.weights, body.digest, seed, None),
             *(body.truncation, body.moves, body.mix, body.label),
         )
         for seed in range(body.seed, body.seed + body.count)
@@ -176,10 +181,10 @@ def _file_name(number: int, face: Face) -> str:
     return f"{number:05d}.png" if face.seed is None else f"{number:05d}-seed={face.seed}.png"
 
 
-def _portraits(renderer: Renderer, faces: list[Face], job: Job) -> Iterator[bytes]:
+def _portraits(studio: Studio, faces: list[Face], job: Job) -> Iterator[bytes]:
     for start in range(0, len(faces), BATCH_SIZE):
         batch = faces[start : start + BATCH_SIZE]
-        for face, pixels in zip(batch, renderer.render(batch), strict=True):
+        for face, pixels in zip(batch, studio.draw(batch), strict=True):
             yield pictures.portrait(pixels, face, "")
         job.report_progress(start + len(batch), len(faces))
 

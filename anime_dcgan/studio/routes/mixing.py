@@ -5,11 +5,11 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from anime_dcgan.explore.directions import MAX_DIRECTIONS, Method
-from anime_dcgan.explore.face import is_label
-from anime_dcgan.run.runs import Weights
+from anime_dcgan.explore.face import Face, GeneratorId, is_label
+from anime_dcgan.explore.renderer import GeneratorGoneError
 from anime_dcgan.sampling.layers import format_layers
 from anime_dcgan.studio import schemas
-from anime_dcgan.studio.context import StudioDep, require_same_generator, to_faces, to_layers
+from anime_dcgan.studio.context import GeneratorDep, StudioDep, same_generator, to_layers
 
 router = APIRouter(tags=["mixing"], responses=schemas.problems(400, 404, 503))
 
@@ -17,8 +17,7 @@ router = APIRouter(tags=["mixing"], responses=schemas.problems(400, 404, 503))
 @router.post("/api/mix")
 async def mix(studio: StudioDep, body: schemas.MixRequest) -> schemas.Faces:
     """Interpolate from each parent to the next, including both ends."""
-    parents = to_faces(body.parents)
-    require_same_generator(parents)
+    parents = await same_generator(studio, body.parents)
     layers = to_layers(body.layers)
     faces = await studio.render(
         lambda: studio.renderer.parents(parents, layers).interpolate(body.steps)
@@ -32,8 +31,7 @@ async def mix(studio: StudioDep, body: schemas.MixRequest) -> schemas.Faces:
 @router.post("/api/blend")
 async def blend(studio: StudioDep, body: schemas.BlendRequest) -> schemas.FaceResponse:
     """Blend several faces into one by their weights."""
-    parents = to_faces(body.parents)
-    require_same_generator(parents)
+    parents = await same_generator(studio, body.parents)
     layers = to_layers(body.layers)
     face = await studio.render(lambda: studio.renderer.parents(parents, layers).blend(body.shares))
     return schemas.FaceResponse(face=schemas.face_model(face))
@@ -42,8 +40,7 @@ async def blend(studio: StudioDep, body: schemas.BlendRequest) -> schemas.FaceRe
 @router.post("/api/breed")
 async def breed(studio: StudioDep, body: schemas.BreedRequest) -> schemas.Faces:
     """Breed children of one or more faces."""
-    parents = to_faces(body.parents)
-    require_same_generator(parents)
+    parents = await same_generator(studio, body.parents)
     layers = to_layers(body.layers)
     children = await studio.render(
         lambda: studio.renderer.parents(parents, layers).breed(
@@ -53,12 +50,22 @@ async def breed(studio: StudioDep, body: schemas.BreedRequest) -> schemas.Faces:
     return schemas.Faces.of(children)
 
 
+@router.get("/api/generator")
+def generator(studio: StudioDep, generator: GeneratorDep) -> schemas.GeneratorModel:
+    """Return a generator with the digest of its weights, and the number of its epoch.
+
+    It is that of the run, or the one that was kept with a saved face; 404 if both are gone.
+    """
+    face = studio.renderer.resolve(Face(*generator, seed=0))
+    if not studio.renderer.can_draw(face.generator):
+        raise GeneratorGoneError(face.run)
+    return schemas.GeneratorModel(**face.generator._asdict())
+
+
 @router.get("/api/styles")
-async def styles(
-    studio: StudioDep, run: schemas.RunName, epoch: schemas.Epoch, weights: Weights = "ema"
-) -> schemas.Styles:
+async def styles(studio: StudioDep, generator: GeneratorDep) -> schemas.Styles:
     """Return the labels and style layers of a generator; only several layers can be mixed."""
-    model = await studio.render(lambda: studio.renderer.model(run, epoch, weights))
+    model = await studio.render(lambda: studio.renderer.model(*generator))
     space = await studio.render(lambda: model.space)
     return schemas.Styles(
         layers=space.layers,
@@ -71,17 +78,14 @@ async def styles(
 @router.get("/api/directions")
 async def directions(
     studio: StudioDep,
-    run: schemas.RunName,
-    epoch: schemas.Epoch,
-    weights: Weights = "ema",
+    generator: GeneratorDep,
     method: Method = "sefa",
     count: Annotated[int, Query(ge=1, le=MAX_DIRECTIONS)] = 10,
 ) -> schemas.Directions:
     """List the directions of a generator, strongest first, with the names given to them."""
-    found = await studio.render(
-        lambda: studio.renderer.model(run, epoch, weights).directions(method)[:count]
-    )
-    names = studio.store.direction_names(run, epoch, weights)
+    model = await studio.render(lambda: studio.renderer.model(*generator))
+    found = await studio.render(lambda: model.directions(method)[:count])
+    names = studio.store.direction_names(model.digest)
     return schemas.Directions(
         directions=[
             schemas.DirectionModel(
@@ -95,5 +99,6 @@ async def directions(
 @router.put("/api/directions/name", status_code=204)
 def name_direction(studio: StudioDep, body: schemas.NameRequest) -> None:
     """Set the name of a direction of a generator; null deletes it."""
-    studio.renderer.checkpoint(body.run, body.epoch)
-    studio.store.name_direction(body.run, body.epoch, body.weights, body.id, body.name)
+    generator = GeneratorId(body.run, body.epoch, body.weights, body.digest)
+    digest = studio.renderer.identity(generator).digest
+    studio.store.name_direction(digest, body.id, body.name)

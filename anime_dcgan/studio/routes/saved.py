@@ -14,6 +14,7 @@ from anime_dcgan.studio import pictures, schemas
 from anime_dcgan.studio.context import FaceDep, Studio, StudioDep
 from anime_dcgan.studio.store import export_collection, import_collection
 from anime_dcgan.system import scratch
+from anime_dcgan.system.errors import UserError
 
 router = APIRouter(tags=["saved"], responses=schemas.problems(400, 404, 409, 503))
 
@@ -30,20 +31,30 @@ def saved_faces(
     limit: Annotated[int, Query(ge=1, le=500)] = 200,
     before: SavedId | None = None,
 ) -> schemas.SavedFaces:
-    """List saved faces, newest first; `text` searches their stories and run names."""
+    """List saved faces, newest first; `text` searches their names, stories and runs."""
     page = studio.store.browse(favourite, collection, text, limit, before)
-    saved = [schemas.SavedModel.of(face) for face in page.faces]
+    saved = [studio.saved_model(face) for face in page.faces]
     return schemas.SavedFaces(saved=saved, more=page.has_more)
 
 
 @router.post("/api/saved")
 async def save(studio: StudioDep, body: schemas.SaveRequest) -> schemas.SavedModel:
-    """Save a face and its parents, or update a face that is already saved."""
-    face = body.face.to_face()
+    """Save a face and its parents, or update a face that is already saved.
+
+    The names "best" and "last" are replaced by the number of the epoch, and the generator is stored
+    with its first face, so that the face stays the same when the run continues or is deleted.
+    """
     given = [(parent.face.to_face(), parent.share) for parent in body.parents or ()]
 
     def work() -> schemas.SavedModel:
-        parents = [(parent, _thumb(studio, parent), share) for parent, share in given]
+        face = studio.resolve(body.face.to_face())
+        parents = [
+            (resolved, _thumb(studio, resolved), share)
+            for resolved, share in ((studio.resolve(parent), share) for parent, share in given)
+        ]
+        if studio.store.unsaved is None:
+            for one in (face, *(parent for parent, _, _ in parents)):
+                studio.keep_generator(one)
         saved = studio.store.save(
             face,
             _thumb(studio, face),
@@ -51,8 +62,10 @@ async def save(studio: StudioDep, body: schemas.SaveRequest) -> schemas.SavedMod
             body.favourite,
             body.how,
             None if body.parents is None else parents,
+            body.name,
+            hide_parents=not body.show_parents,
         )
-        return schemas.SavedModel.of(saved)
+        return studio.saved_model(saved)
 
     return await studio.render(work)
 
@@ -64,26 +77,38 @@ async def save(studio: StudioDep, body: schemas.SaveRequest) -> schemas.SavedMod
 )
 def find(studio: StudioDep, face: FaceDep) -> schemas.SavedModel | Response:
     """Return the saved face equal to the given one, or 204 if it is not saved."""
-    saved = studio.store.find(face)
-    return Response(status_code=204) if saved is None else schemas.SavedModel.of(saved)
+    saved = studio.store.find(_resolve(studio, face))
+    return Response(status_code=204) if saved is None else studio.saved_model(saved)
 
 
 @router.get("/api/saved/{saved_id}")
 def saved_face(studio: StudioDep, saved_id: SavedId) -> schemas.SavedModel:
     """Return a saved face by its id."""
-    return schemas.SavedModel.of(studio.store.get(saved_id))
+    return studio.saved_model(studio.store.get(saved_id))
 
 
 @router.patch("/api/saved/{saved_id}")
 def change(studio: StudioDep, saved_id: SavedId, body: schemas.ChangeRequest) -> schemas.SavedModel:
-    """Change the story or the favourite mark of a saved face."""
-    return schemas.SavedModel.of(studio.store.change(saved_id, body.story, body.favourite))
+    """Change the name, the story or the favourite mark of a saved face."""
+    return studio.saved_model(studio.store.change(saved_id, body.story, body.favourite, body.name))
 
 
 @router.delete("/api/saved/{saved_id}", status_code=204)
 def remove(studio: StudioDep, saved_id: SavedId) -> None:
     """Remove a saved face; it stays in the family trees of its descendants."""
     studio.store.remove(saved_id)
+
+
+@router.post("/api/saved/forget")
+def forget(studio: StudioDep, body: schemas.ForgetRequest) -> schemas.Counted:
+    """Remove saved faces so that they can be restored for at least a minute."""
+    return schemas.Counted(count=studio.store.forget(body.ids))
+
+
+@router.post("/api/saved/restore")
+def restore(studio: StudioDep, body: schemas.ForgetRequest) -> schemas.Counted:
+    """Bring back forgotten faces with their stories, families and collections."""
+    return schemas.Counted(count=studio.store.restore(body.ids))
 
 
 @router.get("/api/saved/{saved_id}/thumb.png", response_class=Response)
@@ -98,7 +123,7 @@ def family(studio: StudioDep, saved_id: SavedId) -> schemas.FamilyModel:
     """Return the ancestors and descendants of a saved face."""
     found = studio.store.family(saved_id)
     return schemas.FamilyModel(
-        nodes=[schemas.SavedModel.of(node) for node in found.nodes],
+        nodes=[studio.saved_model(node) for node in found.nodes],
         edges=list(found.edges),
         complete=found.is_complete,
     )
@@ -175,7 +200,15 @@ def export(studio: StudioDep, collection_id: CollectionId) -> FileResponse:
 
 def _thumb(studio: Studio, face: Face) -> bytes:
     """Return the stored picture of a saved face, or render a new face."""
-    saved = studio.store.find(face)
-    if saved is not None:
-        return studio.store.thumb(saved.id)
+    stored = studio.store.picture(face)
+    if stored is not None:
+        return stored
     return pictures.portrait(studio.renderer.render([face])[0], face, "")
+
+
+def _resolve(studio: Studio, face: Face) -> Face:
+    """Return the face with the digest of its generator, if there is one."""
+    try:
+        return studio.renderer.resolve(face)
+    except UserError:
+        return face

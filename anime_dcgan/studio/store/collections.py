@@ -11,7 +11,7 @@ from anime_dcgan.studio.store.records import Collection, NameTakenError
 from anime_dcgan.studio.store.validation import MAX_NAME_LENGTH
 from anime_dcgan.system.errors import NotFoundError
 
-COLLECTIONS, MEMBERS = schema.collections, schema.members
+COLLECTIONS, MEMBERS, HIDDEN = schema.collections, schema.members, schema.saved.c.hidden
 
 
 def load_collections(connection: Connection) -> list[Collection]:
@@ -81,6 +81,7 @@ def unused_name(connection: Connection, name: str) -> str:
 
 
 def _select_with_counts() -> Select:
-    count = select(func.count()).where(MEMBERS.c.collection == COLLECTIONS.c.id).scalar_subquery()
+    visible = select(func.count()).select_from(MEMBERS).join(schema.saved).where(~HIDDEN)
+    count = visible.where(MEMBERS.c.collection == COLLECTIONS.c.id).scalar_subquery()
     table = COLLECTIONS.c
     return select(table.id, table.name, count, table.created)

@@ -29,11 +29,13 @@ ANCESTORS = text("""
         SELECT parent FROM parents JOIN line ON child = line.id
     ) SELECT id FROM line LIMIT :max_count
 """)
-# A hidden face is kept for its visible descendants and deleted after the last of them.
+# A hidden face is kept for its visible descendants and deleted after the last of them. Those that
+# were forgotten a moment ago count as visible: they may be restored.
 DELETE_UNREFERENCED = text("""
-    DELETE FROM saved WHERE hidden AND id NOT IN (
+    DELETE FROM saved WHERE hidden AND forgotten IS NULL AND id NOT IN (
         WITH RECURSIVE line(id) AS (
-            SELECT parent FROM parents JOIN saved ON child = saved.id WHERE NOT hidden UNION
+            SELECT parent FROM parents JOIN saved ON child = saved.id
+            WHERE NOT hidden OR forgotten IS NOT NULL UNION
             SELECT parent FROM parents JOIN line ON child = line.id
         ) SELECT id FROM line
     )

@@ -5,17 +5,17 @@ The archive carries the faces, pictures and stories, and the ancestors of the fa
 
 import graphlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, func, insert, select
 
-from anime_dcgan.explore.face import Face
+from anime_dcgan.explore.face import UNKNOWN_DIGEST, Face
 from anime_dcgan.studio.store import archive, collections, faces, schema
 from anime_dcgan.studio.store.archive import ArchiveReader
 from anime_dcgan.studio.store.family import ancestors, delete_unreferenced, has_parents
-from anime_dcgan.studio.store.queries import id_list, load_faces
+from anime_dcgan.studio.store.queries import id_list, load_face, load_faces
 from anime_dcgan.studio.store.records import ImportResult, Method, SavedFace
 from anime_dcgan.studio.store.store import Store
 from anime_dcgan.studio.store.validation import (
@@ -23,6 +23,7 @@ from anime_dcgan.studio.store.validation import (
     canonical,
     normalise_name,
     reencode_thumb,
+    validate_face_name,
     validate_id,
     validate_method,
     validate_share,
@@ -48,6 +49,7 @@ class ImportedFace:
     face: Face
     thumb: bytes
     is_member: bool
+    name: str
     story: str
     favourite: bool
     how: Method | None
@@ -122,7 +124,7 @@ def read_collection(source: ArchiveReader) -> ImportedCollection:
             f"this collection has more than {archive.MAX_FACES} faces including ancestors"
         )
     read = tuple(_read_face(entry, source, number) for number, entry in enumerate(entries, 1))
-    if len({one.face for one in read}) != len(read):
+    if len({one.face.key for one in read}) != len(read):
         raise UserError("this collection contains the same face twice")
     return ImportedCollection(name, read, _parents_first(read))
 
@@ -131,9 +133,10 @@ def _read_face(value: Any, source: ArchiveReader, number: int) -> ImportedFace:
     try:
         entry = _expect(value, dict, "a face")
         return ImportedFace(
-            face=canonical(Face.from_json(entry.get("face"))),
+            face=_read_identity(entry.get("face")),
             thumb=reencode_thumb(source.picture(number)),
             is_member=_expect(entry.get("member"), bool, "member"),
+            name=validate_face_name(_expect(entry.get("name", ""), str, "name")),
             story=validate_story(_expect(entry.get("story", ""), str, "story")),
             favourite=_expect(entry.get("favourite", False), bool, "favourite"),
             how=validate_method(entry.get("how")),
@@ -141,6 +144,12 @@ def _read_face(value: Any, source: ArchiveReader, number: int) -> ImportedFace:
         )
     except UserError as error:
         raise UserError(f"face {number} of this collection is invalid: {error}") from None
+
+
+def _read_identity(content: Any) -> Face:
+    """Return a face, which is never that of a generator here that only has the same name."""
+    face = canonical(Face.from_json(content))
+    return face if face.digest is not None else replace(face, digest=UNKNOWN_DIGEST)
 
 
 def _read_parents(entries: list[Any]) -> dict[int, float]:
@@ -176,6 +185,7 @@ def _load_members_and_ancestors(
 ) -> tuple[list[SavedFace], int]:
     """Return the faces ordered by id, and the total size of their pictures in bytes."""
     members = select(schema.members.c.face).where(schema.members.c.collection == collection)
+    members = members.join(schema.saved).where(~schema.saved.c.hidden)
     ids = sorted(ancestors(connection, connection.scalars(members)))
     if len(ids) > archive.MAX_FACES:
         raise UserError(
@@ -195,7 +205,7 @@ def _face_entries(saved: list[SavedFace], collection: int) -> list[dict[str, Any
         parents = [{"number": numbers[parent.id], "share": parent.share} for parent in one.parents]
         entry = {"face": one.face.to_json(), "member": collection in one.collections}
         if entry["member"]:
-            entry |= {"story": one.story, "favourite": one.favourite}
+            entry |= {"name": one.name, "story": one.story, "favourite": one.favourite}
         entries.append(entry | {"how": one.how, "parents": parents})
     return entries
 
@@ -227,9 +237,10 @@ def _insert_faces(connection: Connection, imported: ImportedCollection, collecti
 
 
 def _update_member(connection: Connection, one: ImportedFace, id: int, is_known: bool) -> bool:
-    """Fill in the story and favourite mark; return True if the face was not visible before."""
+    """Fill in texts and the favourite mark; return True if the face was not visible before."""
     is_new = faces.unhide(connection, id) if is_known else True
-    existing_story = select(schema.saved.c.story).where(schema.saved.c.id == id)
-    story = one.story if one.story and not connection.scalar(existing_story) else None
-    faces.change(connection, id, story, one.favourite if is_new else None)
+    existing = load_face(connection, id)
+    story = one.story if one.story and not existing.story else None
+    name = one.name if one.name and not existing.name else None
+    faces.change(connection, id, story, one.favourite if is_new else None, name)
     return is_new

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Connection, Select, func, select
@@ -45,7 +46,7 @@ def select_visible(
         members = select(schema.members.c.face).where(schema.members.c.collection == collection)
         query = query.where(FACES.c.id.in_(members))
     if text:
-        searched = FACES.c.story + "\n" + FACES.c.run
+        searched = FACES.c.name + "\n" + FACES.c.story + "\n" + FACES.c.run
         query = query.where(func.instr(func.fold(searched), func.fold(text)) > 0)
     if before is not None:
         query = query.where(FACES.c.id < before)
@@ -83,10 +84,12 @@ def _select_collections(ids: Sequence[int]) -> Select:
 
 
 def _to_record(row: Mapping[Any, Any], parents: list[Parent], collections: list[int]) -> SavedFace:
-    columns = ("id", "story", "favourite", "created", "updated", "how", "hidden")
-    return SavedFace(
+    columns = ("id", "name", "story", "favourite", "created", "updated", "how", "hidden")
+    record = SavedFace(
         **{name: row[name] for name in columns},
         face=Face.from_query(row["face"]),
         parents=tuple(parents),
         collections=tuple(collections),
     )
+    # A forgotten face keeps its texts as long as it can be restored.
+    return replace(record, name="", story="", collections=()) if record.hidden else record

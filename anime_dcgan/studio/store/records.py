@@ -6,7 +6,7 @@ from typing import Literal
 from anime_dcgan.explore.face import Face
 from anime_dcgan.system.errors import UserError
 
-Method = Literal["breed", "mix", "edit", "projection"]
+Method = Literal["breed", "mix", "edit", "projection", "make"]
 """How a face was made from its parents."""
 
 
@@ -35,6 +35,7 @@ class SavedFace:
         how: method that made it from its parents; None for a face found by its seed.
         created, updated: ISO 8601 times in UTC.
         parents: in the order in which they were given.
+        name: given by the user; empty if it has none.
         collections: ids of the collections that contain it.
         hidden: True if the face was removed but remains as an ancestor of others; it then has no
             story and belongs to no list and no collection.
@@ -42,6 +43,7 @@ class SavedFace:
 
     id: int
     face: Face
+    name: str
     story: str
     favourite: bool
     created: str

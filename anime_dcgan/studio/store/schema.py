@@ -39,9 +39,16 @@ saved = Table(
     Column("hidden", Boolean, nullable=False, comment="removed, but still an ancestor of others"),
     Column("created", String(40), nullable=False),
     Column("updated", String(40), nullable=False),
+    Column(
+        "key", Text, nullable=False, server_default="", comment="`Face.key`, by which it is found"
+    ),
+    Column("digest", String(20), comment="of the weights of its generator"),
+    Column("name", String(200), nullable=False, server_default=""),
+    Column("forgotten", String(40), comment="when it was removed, while that can be undone"),
     sqlite_autoincrement=True,  # ids of removed faces are never reused
 )
 Index("saved_hidden", saved.c.hidden, sqlite_where=text("hidden"))
+Index("saved_key", saved.c.key, unique=True)
 
 thumbs = Table(
     "thumbs",
@@ -77,11 +84,9 @@ members = Table(
 )
 
 directions = Table(
-    "directions",
+    "direction_names",
     metadata,
-    Column("run", Text, primary_key=True),
-    Column("epoch", String(20), primary_key=True),
-    Column("weights", String(8), primary_key=True),
+    Column("digest", String(20), primary_key=True),
     Column("direction", String(20), primary_key=True),
     Column("name", String(200), nullable=False),
 )

@@ -6,7 +6,7 @@ from types import TracebackType
 
 from sqlalchemy import select
 
-from anime_dcgan.explore.face import Face, check_direction
+from anime_dcgan.explore.face import Face, check_digest, check_direction
 from anime_dcgan.studio.store import collections, directions, faces, queries, schema
 from anime_dcgan.studio.store.database import Database
 from anime_dcgan.studio.store.family import delete_unreferenced, load_family
@@ -17,6 +17,7 @@ from anime_dcgan.studio.store.validation import (
     merge_parents,
     normalise_name,
     reencode_thumb,
+    validate_face_name,
     validate_id,
     validate_method,
     validate_story,
@@ -36,6 +37,8 @@ class Store:
 
     def __init__(self, path: Path, unsaved: str | None = None) -> None:
         self.database = Database(path)
+        with self.database.write() as connection:
+            faces.purge(connection)
         self.unsaved = self.database.refusal = unsaved
 
     def close(self) -> None:
@@ -60,6 +63,8 @@ class Store:
         favourite: bool | None = None,
         how: Method | None = None,
         parents: Iterable[tuple[Face, bytes, float]] | None = None,
+        name: str | None = None,
+        hide_parents: bool = False,
     ) -> SavedFace:
         """Save a face; if it is already saved, update only the arguments that are not None.
 
@@ -67,22 +72,25 @@ class Store:
             thumb: its picture as PNG, ignored if the face is already saved.
             parents: face, picture and share of each parent. Parents are saved too; one that was
                 removed stays hidden. The face itself and its descendants are skipped.
+            hide_parents: save new parents as ancestors only, which no list shows.
         """
         face, thumb, how = canonical(face), reencode_thumb(thumb), validate_method(how)
         story = None if story is None else validate_story(story)
+        name = None if name is None else validate_face_name(name)
         given = None if parents is None else list(parents)
         shares = merge_parents((parent, share) for parent, _, share in given or ())
         thumbs = {canonical(parent): reencode_thumb(png) for parent, png, _ in given or ()}
         with self.database.write() as connection:
+            faces.purge(connection)
             # Parents first, so that lists show them as older than their child.
             ids = {
-                faces.get_or_create(connection, parent, thumbs[parent]): share
+                faces.get_or_create(connection, parent, thumbs[parent], hide_parents): share
                 for parent, share in shares.items()
             }
             id = faces.get_or_create(connection, face, thumb)
             faces.unhide(connection, id)
             faces.set_parents(connection, id, how, None if given is None else ids)
-            faces.change(connection, id, story, favourite)
+            faces.change(connection, id, story, favourite, name)
             if given is not None:
                 delete_unreferenced(connection)  # hidden parents that were replaced
             return queries.load_face(connection, id)
@@ -91,7 +99,7 @@ class Store:
         """Return the saved face equal to `face`; None if it is not saved, or hidden."""
         with self.database.read() as connection:
             query = queries.select_visible()
-            query = query.where(queries.FACES.c.face == canonical(face).to_query())
+            query = query.where(queries.FACES.c.key == canonical(face).key)
             found = queries.load_faces(connection, query)
         return found[0] if found else None
 
@@ -111,11 +119,30 @@ class Store:
             raise NotFoundError(f"there is no saved face {id}")
         return png
 
-    def change(self, id: int, story: str | None = None, favourite: bool | None = None) -> SavedFace:
+    def picture(self, face: Face) -> bytes | None:
+        """Return the stored PNG of a face, hidden or not; None if it is not in the database."""
+        query = select(schema.thumbs.c.png).join(schema.saved)
+        with self.database.read() as connection:
+            return connection.scalar(query.where(schema.saved.c.key == canonical(face).key))
+
+    def digests(self) -> set[str]:
+        """Return the digests of the generators of all faces, hidden or not."""
+        query = select(schema.saved.c.digest).where(schema.saved.c.digest.is_not(None))
+        with self.database.read() as connection:
+            return set(connection.scalars(query.distinct()))
+
+    def change(
+        self,
+        id: int,
+        story: str | None = None,
+        favourite: bool | None = None,
+        name: str | None = None,
+    ) -> SavedFace:
         """Update the arguments that are not None, and return the saved face."""
         story = None if story is None else validate_story(story)
+        name = None if name is None else validate_face_name(name)
         with self.database.write() as connection:
-            faces.change(connection, validate_id(id, "saved face"), story, favourite)
+            faces.change(connection, validate_id(id, "saved face"), story, favourite, name)
             return queries.load_face(connection, id)
 
     def remove(self, id: int) -> None:
@@ -126,6 +153,22 @@ class Store:
         """
         with self.database.write() as connection:
             faces.remove(connection, validate_id(id, "saved face"))
+
+    def forget(self, ids: Iterable[int]) -> int:
+        """Remove faces so that `restore` brings them back for a while; return their number.
+
+        Unknown and hidden faces are skipped.
+        """
+        some = [validate_id(id, "saved face") for id in ids]
+        with self.database.write() as connection:
+            faces.purge(connection)
+            return faces.forget(connection, some)
+
+    def restore(self, ids: Iterable[int]) -> int:
+        """Bring forgotten faces back with their texts, families and collections."""
+        some = [validate_id(id, "saved face") for id in ids]
+        with self.database.write() as connection:
+            return faces.restore(connection, some)
 
     def browse(
         self,
@@ -138,7 +181,7 @@ class Store:
         """Return the saved faces that match all the arguments, newest first.
 
         Parameters:
-            text: substring of the story or the run, ignoring case.
+            text: substring of the name, the story or the run, ignoring case.
             limit: page size, 1 to 1000.
             before: id of the last face on the previous page.
         """
@@ -195,18 +238,15 @@ class Store:
         with self.database.write() as connection:
             collections.remove_member(connection, id, validate_id(face, "saved face"))
 
-    def name_direction(
-        self, run: str, epoch: str, weights: str, direction: str, name: str | None
-    ) -> None:
+    def name_direction(self, digest: str, direction: str, name: str | None) -> None:
         """Set the name of a direction (`sefa.0`) of a generator; None deletes it."""
-        directions.check_generator(run, epoch, weights)
+        check_digest(digest)
         check_direction(direction)
         name = None if name is None else normalise_name(name)
         with self.database.write() as connection:
-            directions.set_name(connection, run, epoch, weights, direction, name)
+            directions.set_name(connection, digest, direction, name)
 
-    def direction_names(self, run: str, epoch: str, weights: str) -> dict[str, str]:
+    def direction_names(self, digest: str) -> dict[str, str]:
         """Return the names of a generator's directions, by direction id."""
-        directions.check_generator(run, epoch, weights)
         with self.database.read() as connection:
-            return directions.load_names(connection, run, epoch, weights)
+            return directions.load_names(connection, digest)

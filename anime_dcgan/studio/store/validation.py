@@ -45,6 +45,11 @@ def normalise_name(name: str) -> str:
     return name
 
 
+def validate_face_name(name: str) -> str:
+    """Return the name of a face on one line; it may be empty."""
+    return normalise_name(name) if name.strip() else ""
+
+
 def _validate_text(text: str, kind: str) -> str:
     try:
         text.encode()

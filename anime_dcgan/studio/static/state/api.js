@@ -165,6 +165,29 @@ export async function getPicture(path, signal) {
 }
 
 /**
+ * Return a picture, and the generator that drew it.
+ *
+ * @param {string} path
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<{ blob: Blob, generator: { digest: string, epoch: string } | null }>}
+ */
+export async function getDrawing(path, signal) {
+  const response = await send("GET", path, { signal });
+  const [digest, epoch] = ["X-Digest", "X-Epoch"].map((name) => response.headers.get(name));
+  return { blob: await response.blob(), generator: digest && epoch ? { digest, epoch } : null };
+}
+
+/**
+ * Return a generator with the hash of its weights and the number of its epoch.
+ *
+ * @param {GeneratorParams} generator
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<Generator>}
+ */
+export const getGenerator = (generator, signal) =>
+  get(`/api/generator?${toQueryString({ ...generatorOf(generator) })}`, signal);
+
+/**
  * Return a sheet of any faces, without padding, as a blob.
  *
  * @param {Face[]} faces

@@ -12,13 +12,24 @@ export const MAX_PARENTS = 8;
 const LATENT = "latent.";
 
 /**
- * Return the run, epoch and weights that render a face.
+ * Return the run, epoch and weights that render a face, and their hash if it is known.
  *
  * @param {GeneratorParams} params
  * @returns {Generator}
  */
-export function generatorOf({ run = "", epoch = "", weights }) {
-  return { run, epoch, weights: weights === "raw" ? "raw" : "ema" };
+export function generatorOf({ run = "", epoch = "", weights, digest }) {
+  return { run, epoch, weights: weights === "raw" ? "raw" : "ema", digest: digest || null };
+}
+
+/**
+ * Return true if two faces or generators have the same weights.
+ *
+ * @param {Generator} a
+ * @param {Generator} b
+ */
+export function haveSameGenerator(a, b) {
+  if (a.digest && b.digest) return a.digest === b.digest;
+  return a.run === b.run && a.epoch === b.epoch && a.weights === b.weights;
 }
 
 /**
@@ -42,6 +53,10 @@ export function faceFromSeed(params, seed) {
 
 /** @type {WeakMap<Face, string>} */
 const queries = new WeakMap();
+/** @type {WeakMap<Face, string>} */
+const keys = new WeakMap();
+/** Parameters that only name a generator whose hash is known. */
+const NAMES = ["run", "epoch", "weights"];
 
 /**
  * Return the query of a face; equal faces have equal queries. Faces must not be modified.
@@ -54,9 +69,41 @@ export function toQuery(face) {
   return query;
 }
 
+/**
+ * Return text that is equal for equal faces, whatever the run and epoch of their generator are.
+ *
+ * @param {Face} face
+ */
+export function keyOf(face) {
+  const key = keys.get(face) ?? writeKey(face);
+  keys.set(face, key);
+  return key;
+}
+
+/** @param {Face} face */
+function writeKey(face) {
+  if (!face.digest) return toQuery(face);
+  const params = new URLSearchParams(toQuery(face));
+  for (const name of NAMES) params.delete(name);
+  return unescapeQuery(params.toString());
+}
+
+/**
+ * Return the query of a face without its generator.
+ *
+ * @param {Face} face
+ */
+export function featuresOf(face) {
+  const params = new URLSearchParams(writeKey(face));
+  for (const name of [...NAMES, "digest"]) params.delete(name);
+  return params.toString();
+}
+
 /** @param {Face} face */
 function writeQuery(face) {
-  const params = new URLSearchParams(Object.entries(generatorOf(face)));
+  const { digest, ...names } = generatorOf(face);
+  const params = new URLSearchParams(Object.entries(names));
+  if (digest) params.set("digest", digest);
   if (face.latent == null) params.set("seed", String(face.seed));
   else params.set("latent", face.latent);
   if (face.truncation !== 1) params.set("truncation", String(face.truncation));

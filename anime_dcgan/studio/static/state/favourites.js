@@ -2,7 +2,7 @@
 /** The favourites that the page has loaded. */
 
 import { findSaved, listSaved, saveFace, updateSaved } from "./api.js";
-import { toQuery } from "./face.js";
+import { keyOf } from "./face.js";
 import { announce, notifyError } from "./messages.js";
 
 /** @import { Face } from "./types.d.ts" */
@@ -13,7 +13,7 @@ const favourites = new Map();
 const listeners = new Set();
 
 /** @param {Face} face */
-export const isFavourite = (face) => favourites.get(toQuery(face)) ?? false;
+export const isFavourite = (face) => favourites.get(keyOf(face)) ?? false;
 
 /**
  * Call `listener` whenever favourites change. Returns a function that unsubscribes it.
@@ -31,7 +31,7 @@ export function onFavourites(listener) {
  * @param {{ face: Face, favourite: boolean }[]} saved
  */
 export function updateFavourites(...saved) {
-  for (const { face, favourite } of saved) favourites.set(toQuery(face), favourite);
+  for (const { face, favourite } of saved) favourites.set(keyOf(face), favourite);
   for (const listener of [...listeners]) listener();
 }
 

@@ -1,7 +1,7 @@
 // @ts-check
 /** The selected faces, which stay selected when the view changes. */
 
-import { toQuery } from "./face.js";
+import { keyOf } from "./face.js";
 import { notify } from "./messages.js";
 
 /** @import { Face } from "./types.d.ts" */
@@ -16,7 +16,7 @@ let faces = [];
 export const selectedFaces = () => faces;
 
 /** @param {Face} face */
-export const isSelected = (face) => faces.some((other) => toQuery(other) === toQuery(face));
+export const isSelected = (face) => faces.some((other) => keyOf(other) === keyOf(face));
 
 /**
  * Call `listener` whenever the selection changes. Returns a function that unsubscribes it.
@@ -42,8 +42,8 @@ export const clearSelection = () => setSelection([]);
  * @param {Face[]} removed
  */
 export function deselect(removed) {
-  const queries = new Set(removed.map(toQuery));
-  setSelection(faces.filter((face) => !queries.has(toQuery(face))));
+  const queries = new Set(removed.map(keyOf));
+  setSelection(faces.filter((face) => !queries.has(keyOf(face))));
 }
 
 /**

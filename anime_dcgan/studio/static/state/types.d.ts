@@ -8,11 +8,12 @@ export type Params = Record<string, string | undefined>;
 /** Parameters of an address to be written; empty, null and false values are omitted. */
 export type ParamValues = Record<string, string | number | boolean | null | undefined>;
 
-/** A checkpoint of a run and the set of weights in it. */
+/** A checkpoint of a run, the set of weights in it, and the hash of these weights if it is known. */
 export interface Generator {
   run: string;
   epoch: string;
   weights: Weights;
+  digest?: string | null;
 }
 
 /** Parameters that name a generator, a truncation and a label. */
@@ -20,6 +21,7 @@ export interface GeneratorParams {
   run?: string;
   epoch?: string;
   weights?: string;
+  digest?: string | null;
   truncation?: string | number | null;
   label?: string | null;
 }
@@ -67,11 +69,14 @@ export interface RunDetails extends Run {
   curve: Measurement[];
 }
 
-export type Origin = "breed" | "mix" | "edit" | "projection";
+export type Origin = "breed" | "mix" | "edit" | "projection" | "make";
 
 export interface SavedFace {
   id: number;
   face: Face;
+  /** False if its generator is gone: only its stored picture remains. */
+  drawable: boolean;
+  name: string;
   story: string;
   favourite: boolean;
   how: Origin | null;
@@ -82,10 +87,13 @@ export interface SavedFace {
 /** A request to save a face, or to change a saved one; absent values stay unchanged. */
 export interface SaveRequest {
   face: Face;
+  name?: string;
   story?: string;
   favourite?: boolean;
   how?: Origin;
   parents?: { face: Face; share: number }[];
+  /** False saves new parents as ancestors only, which no list shows. */
+  show_parents?: boolean;
 }
 
 export interface FamilyEdge {

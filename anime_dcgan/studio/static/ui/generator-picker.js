@@ -16,11 +16,13 @@ import { dropdown, labelled } from "./fields.js";
 export function generatorPicker(onchange, { epochs = true } = {}) {
   /** @type {GeneratorParams} */
   let chosen = {};
-  const run = dropdown([], "", (name) => onchange(withRun(chosen, name)), { "aria-label": "Run" });
-  const epoch = dropdown([], "", (value) => onchange({ ...chosen, epoch: value }), {
+  /** @param {GeneratorParams} next */
+  const choose = (next) => onchange({ ...next, digest: null });
+  const run = dropdown([], "", (name) => choose(withRun(chosen, name)), { "aria-label": "Run" });
+  const epoch = dropdown([], "", (value) => choose({ ...chosen, epoch: value }), {
     "aria-label": "Epoch",
   });
-  const weights = weightsSwitch((value) => onchange({ ...chosen, weights: value }));
+  const weights = weightsSwitch((value) => choose({ ...chosen, weights: value }));
 
   function render() {
     const names = usableRuns().map(({ name }) => name);

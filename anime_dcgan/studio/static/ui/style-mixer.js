@@ -6,7 +6,7 @@ import {
   MAX_SEED,
   describeFace,
   faceFromSeed,
-  generatorOf,
+  haveSameGenerator,
   pictureUrl,
   randomSeed,
 } from "../state/face.js";
@@ -74,12 +74,11 @@ export function styleMixer(face, onMix) {
 async function findParents(generator, signal) {
   const { saved } = await listSaved({ limit: MAX_SAVED }, signal).catch(() => ({ saved: [] }));
   const faces = [...selectedFaces(), ...saved.map(({ face }) => face)];
-  const key = JSON.stringify(generatorOf(generator));
   /** @type {Map<string, Face>} */
   const parents = new Map();
   for (const face of faces) {
     const isPlain = !Object.keys(face.moves).length && !Object.keys(face.mix).length;
-    if (isPlain && JSON.stringify(generatorOf(face)) === key)
+    if (isPlain && haveSameGenerator(face, generator))
       parents.set(String(parentOf(face)), face);
   }
   return [...parents.values()];

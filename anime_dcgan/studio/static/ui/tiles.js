@@ -1,8 +1,8 @@
 // @ts-check
 /** Grids of faces: buttons that the arrow keys navigate. */
 
-import { getPicture, getSheet, wallUrl } from "../state/api.js";
-import { describeFace, faceFromSeed, toQuery } from "../state/face.js";
+import { getDrawing, getSheet, wallUrl } from "../state/api.js";
+import { describeFace, faceFromSeed, featuresOf, toQuery } from "../state/face.js";
 import { isFavourite, onFavourites, toggleFavourite } from "../state/favourites.js";
 import { go } from "../state/router.js";
 import { isSelected, onSelection, toggleSelected } from "../state/selection.js";
@@ -44,8 +44,23 @@ export function seedTiles(params, first, count, signal) {
   const columns = Math.min(COLUMNS, count);
   const seeds = Array.from({ length: count }, (_, index) => first + index);
   const tiles = seeds.map((seed) => createTile(faceFromSeed(params, seed)));
-  const picture = getPicture(wallUrl(params, first, count, columns), signal);
-  return { tiles, painted: picture.then((blob) => paint(tiles, blob, columns)) };
+  const drawing = getDrawing(wallUrl(params, first, count, columns), signal);
+  const painted = drawing.then(({ blob, generator }) => {
+    if (generator) for (const tile of tiles) identify(tile, generator);
+    return paint(tiles, blob, columns);
+  });
+  return { tiles, painted };
+}
+
+/**
+ * Record which generator has drawn a tile, so that this very face can be kept.
+ *
+ * @param {Tile} tile
+ * @param {{ digest: string, epoch: string }} generator
+ */
+function identify(tile, generator) {
+  tile.face = { ...tile.face, ...generator };
+  updateTile(tile);
 }
 
 /**
@@ -190,13 +205,13 @@ function columnsOf(tiles) {
 }
 
 /**
- * Focus the tile of a face, if there is one.
+ * Focus the tile of a face of the same generator, if there is one.
  *
  * @param {HTMLElement} container
  * @param {Face} face
  */
 export function focusFace(container, face) {
-  const tile = tilesIn(container).find((tile) => toQuery(tile.face) === toQuery(face));
+  const tile = tilesIn(container).find((tile) => featuresOf(tile.face) === featuresOf(face));
   tile?.focus({ preventScroll: true });
   tile?.scrollIntoView({ block: "nearest" });
 }

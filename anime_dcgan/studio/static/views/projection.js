@@ -133,18 +133,20 @@ function onDrop(target, onFile) {
  * @param {string} steps
  * @param {string[]} variables
  */
-async function start(file, { run = "", epoch = "", weights = "", label }, steps, variables) {
+async function start(file, params, steps, variables) {
+  const { run = "", epoch = "", weights = "", digest, label } = params;
   if (file.size > MAX_BYTES)
     return notify("The picture is larger than 10 MB: use a smaller one.", { isError: true });
   const form = new FormData();
   form.append("file", file);
   for (const [name, value] of Object.entries({ run, epoch, weights, steps }))
     form.append(name, value);
+  if (digest) form.append("digest", digest);
   if (label) form.append("label", label);
   for (const each of variables) form.append("variables", each);
   try {
     const job = await startProjection(form);
-    go("projection", { run, epoch, weights, label, job: job.id });
+    go("projection", { run, epoch, weights, digest, label, job: job.id });
   } catch (error) {
     notifyError(error);
   }

@@ -54,7 +54,8 @@ class GeneratorModel(BaseModel):
     run: RunName
     epoch: Epoch
     weights: Weights
-    digest: Digest
+    digest: Digest | None
+    drawable: bool
 
 
 class FaceModel(StrictModel):

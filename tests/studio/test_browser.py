@@ -1,6 +1,7 @@
 """The studio in Chromium, with real keys and clicks: runs, walls of faces, and saved faces."""
 
 import json
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -261,6 +262,28 @@ def test_collections_are_created_filled_exported_and_imported(page: Window):
     page.press_button("Remove from collection")
     page.until(".chips", "Keepers (0)")
     assert page.run("document.querySelectorAll('#view script, #view img[onerror]').length") == 0
+
+
+def test_a_favourite_outlives_its_run_and_then_its_generator(page: Window, runs: Path):
+    last = runs / "goes/checkpoints/last.ckpt"
+    make_checkpoint(last, seed=41, epochs=7)
+    page.open("#/face?run=goes&epoch=last&weights=ema&seed=5")
+    page.at("epoch=7", "digest=")
+    page.press("f")
+    page.until("#live", "Added to favourites")
+    shutil.rmtree(runs / "goes")
+    address = page.hash
+    page.open(address)
+    page.wait("document.querySelector('button.big img').naturalWidth == 16")
+    page.press("e")
+    page.has('.slider[data-id="sefa.0"]')
+    shutil.rmtree(page.server.folder / "generators")
+    page.open("#/saved?text=goes")
+    page.click(".saved-grid .tile.only-picture")
+    page.until(".calm", "stored when the face was kept")
+    page.wait("document.querySelector('div.big img').naturalWidth == 16")
+    buttons = "[...document.querySelectorAll('.actions > *')].map(one => one.textContent)"
+    assert page.run(buttons)[:2] == ["♥ Favourite", "Download"] and page.count("a.button") == 1
 
 
 def test_favourites_are_listed_and_marked(page: Window):

@@ -86,10 +86,12 @@ def test_nothing_overflows_and_every_control_has_a_name(page: Window, width: int
 
 
 def test_a_rejected_request_shows_a_message(page: Window):
-    page.open("#/face?run=nowhere&epoch=1&weights=ema&seed=0")
+    page.open("#/wall?run=nowhere&epoch=1&weights=ema&seed=0")
     page.wait("!document.getElementById('notice').hidden")
     assert page.run("document.getElementById('notice').textContent.length") > 10
     assert all("404" in line for line in page.console())
+    page.open("#/face?run=nowhere&epoch=1&weights=ema&seed=0")
+    page.until("#view", "This face is gone")
 
 
 def test_a_lost_connection_is_shown_and_restored(page: Window):

@@ -17,6 +17,7 @@ class Server:
     """A studio of `outputs` in a thread, which can be restarted on the same port."""
 
     def __init__(self, outputs: Path, folder: Path) -> None:
+        self.folder = folder
         self._settings = Settings(outputs, folder)
         self._port = 0
         self.start()

@@ -1,15 +1,16 @@
 """Routes that mix faces, and list style layers and latent directions."""
 
+import contextlib
 from typing import Annotated
 
 from fastapi import APIRouter, Query
 
 from anime_dcgan.explore.directions import MAX_DIRECTIONS, Method
 from anime_dcgan.explore.face import Face, GeneratorId, is_label
-from anime_dcgan.explore.renderer import GeneratorGoneError
 from anime_dcgan.sampling.layers import format_layers
 from anime_dcgan.studio import schemas
 from anime_dcgan.studio.context import GeneratorDep, StudioDep, same_generator, to_layers
+from anime_dcgan.system.errors import NotFoundError
 
 router = APIRouter(tags=["mixing"], responses=schemas.problems(400, 404, 503))
 
@@ -54,12 +55,14 @@ async def breed(studio: StudioDep, body: schemas.BreedRequest) -> schemas.Faces:
 def generator(studio: StudioDep, generator: GeneratorDep) -> schemas.GeneratorModel:
     """Return a generator with the digest of its weights, and the number of its epoch.
 
-    It is that of the run, or the one that was kept with a saved face; 404 if both are gone.
+    It is that of the run, or the one that was kept with a saved face. If both are gone, it is
+    returned as it was requested, and nothing can be drawn with it.
     """
-    face = studio.renderer.resolve(Face(*generator, seed=0))
-    if not studio.renderer.can_draw(face.generator):
-        raise GeneratorGoneError(face.run)
-    return schemas.GeneratorModel(**face.generator._asdict())
+    face = Face(*generator, seed=0)
+    with contextlib.suppress(NotFoundError):
+        face = studio.renderer.resolve(face)
+    drawable = studio.renderer.can_draw(face.generator)
+    return schemas.GeneratorModel(**face.generator._asdict(), drawable=drawable)
 
 
 @router.get("/api/styles")

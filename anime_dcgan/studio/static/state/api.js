@@ -178,11 +178,12 @@ export async function getDrawing(path, signal) {
 }
 
 /**
- * Return a generator with the hash of its weights and the number of its epoch.
+ * Return a generator with the hash of its weights and the number of its epoch, and whether it can
+ * still draw.
  *
  * @param {GeneratorParams} generator
  * @param {AbortSignal} [signal]
- * @returns {Promise<Generator>}
+ * @returns {Promise<Generator & { drawable: boolean }>}
  */
 export const getGenerator = (generator, signal) =>
   get(`/api/generator?${toQueryString({ ...generatorOf(generator) })}`, signal);

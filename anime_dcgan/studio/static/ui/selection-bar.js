@@ -3,6 +3,7 @@
 
 import { getSheet } from "../state/api.js";
 import { MAX_PARENTS, describeFace, parentParams } from "../state/face.js";
+import { canDraw } from "../state/generators.js";
 import { notifyError } from "../state/messages.js";
 import { go } from "../state/router.js";
 import { clearSelection, onSelection, selectedFaces, toggleSelected } from "../state/selection.js";
@@ -29,7 +30,7 @@ async function render(bar) {
   if (!faces.length) return;
   const tiles = faces.map(smallTile);
   const row = element("div.row", { role: "group", "aria-label": "Selected faces" }, ...tiles);
-  bar.replaceChildren(row, ...actions(faces));
+  bar.replaceChildren(row, ...actions(faces).filter((one) => one !== false));
   const columns = Math.min(8, faces.length);
   const blob = await getSheet(faces, columns).catch(notifyError);
   if (!blob || faces !== selectedFaces()) return;
@@ -49,11 +50,12 @@ function smallTile(face) {
 
 /** @param {Face[]} faces */
 function actions(faces) {
-  const mix = () => go("mix", parentParams(faces.slice(0, MAX_PARENTS)));
+  const drawable = faces.filter(canDraw);
+  const mix = () => go("mix", parentParams(drawable.slice(0, MAX_PARENTS)));
   return [
     element("span.quiet", {}, counted(faces.length, "face")),
-    button("Mix", mix, { class: "primary" }),
-    button("Film or ZIP", () => go("film", parentParams(faces))),
+    drawable.length > 0 && button("Mix", mix, { class: "primary" }),
+    drawable.length > 0 && button("Film or ZIP", () => go("film", parentParams(drawable))),
     button("Clear", clearSelection),
   ];
 }

@@ -78,8 +78,7 @@ async function findParents(generator, signal) {
   const parents = new Map();
   for (const face of faces) {
     const isPlain = !Object.keys(face.moves).length && !Object.keys(face.mix).length;
-    if (isPlain && haveSameGenerator(face, generator))
-      parents.set(String(parentOf(face)), face);
+    if (isPlain && haveSameGenerator(face, generator)) parents.set(String(parentOf(face)), face);
   }
   return [...parents.values()];
 }

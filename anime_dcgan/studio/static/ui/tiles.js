@@ -86,8 +86,10 @@ export function updateTile(tile) {
   tile.classList.toggle("favourite", favourite);
   tile.classList.toggle("selected", selected);
   const labels = [
+    tile.saved?.name,
     describeFace(tile.face),
     tile.saved?.story,
+    tile.saved?.drawable === false && "only its picture is left",
     favourite && "favourite",
     selected && "selected",
   ];

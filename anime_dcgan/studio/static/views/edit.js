@@ -3,7 +3,9 @@
 
 import { describeFace, fromQuery, generatorOf, toQuery } from "../state/face.js";
 import { toggleFavourite } from "../state/favourites.js";
-import { go, goBack, link, updateAddress } from "../state/router.js";
+import { resolveFace } from "../state/generators.js";
+import { notifyError } from "../state/messages.js";
+import { go, goBack, link, replace, updateAddress } from "../state/router.js";
 import { saveAndConfirm } from "../state/saved.js";
 import { toggleSelected } from "../state/selection.js";
 import { undoHistory } from "../state/undo.js";
@@ -24,17 +26,27 @@ import { styleMixer } from "../ui/style-mixer.js";
 export function editView(container) {
   /** @type {ReturnType<typeof startEditor> | null} */
   let editor = null;
+  let controller = new AbortController();
   /** @type {View} */
   const view = {
     title: "Edit",
-    update(params) {
-      const face = fromQuery(params);
-      if (editor?.isAt(face)) return;
-      editor?.leave();
+    async update(params) {
+      const given = fromQuery(params);
+      if (editor?.isAt(given)) return;
+      view.leave?.();
+      controller = new AbortController();
+      const { signal } = controller;
+      const face = await resolveFace(given, signal).catch(notifyError);
+      if (signal.aborted || face === undefined) return;
+      if (!face) return replace("face", toQuery(given)); // which shows its stored picture
       editor = startEditor(container, face);
       view.keys = editor.keys;
     },
-    leave: () => editor?.leave(),
+    leave() {
+      controller.abort();
+      editor?.leave();
+      editor = null;
+    },
   };
   return view;
 }

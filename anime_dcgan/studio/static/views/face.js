@@ -1,7 +1,7 @@
 // @ts-check
 /** One face, as large as the screen allows. */
 
-import { getPicture } from "../state/api.js";
+import { findSaved, getPicture } from "../state/api.js";
 import {
   MAX_SEED,
   describeFace,
@@ -14,7 +14,8 @@ import {
 } from "../state/face.js";
 import { isFavourite, onFavourites, toggleFavourite } from "../state/favourites.js";
 import { announce, notify, notifyError } from "../state/messages.js";
-import { go, goBack, link, replace } from "../state/router.js";
+import { resolveFace } from "../state/generators.js";
+import { go, goBack, link, replace, updateAddress } from "../state/router.js";
 import { describeEpoch, findRun } from "../state/runs.js";
 import { isSelected, onSelection, toggleSelected } from "../state/selection.js";
 import { toggleRendering } from "../state/settings.js";
@@ -22,6 +23,7 @@ import { counted } from "../state/text.js";
 import { collectionMenu } from "../ui/collection-menu.js";
 import { button, element, linkButton, revokeLater } from "../ui/dom.js";
 import { enlargeInFullScreen } from "../ui/full-screen.js";
+import { liveImage } from "../ui/live-image.js";
 import { storyBox } from "../ui/story-box.js";
 
 /** @import { Face, Params, SavedFace, View } from "../state/types.d.ts" */
@@ -37,6 +39,7 @@ export function faceView(container, params) {
   let face = fromQuery(params);
   /** @type {{ leave: () => void } | null} */
   let shown = null;
+  let controller = new AbortController();
   const openRandom = () => go("face", toQuery(faceFromSeed(face, randomSeed())));
   /** @param {number} offset */
   const moveSeed = (offset) => {
@@ -46,24 +49,42 @@ export function faceView(container, params) {
   };
   const back = () => goBack(link("wall", wallOf(face)));
 
-  return {
-    title: "Face",
-    update(next) {
-      face = fromQuery(next);
-      shown?.leave();
-      shown = showFace(container, face, openRandom, back);
-    },
-    leave: () => shown?.leave(),
-    keys: {
-      r: openRandom,
-      f: () => toggleFavourite(face),
-      " ": () => toggleSelected(face),
-      e: () => go("edit", toQuery(face)),
-      Escape: back,
-      ArrowLeft: () => moveSeed(-1),
-      ArrowRight: () => moveSeed(1),
-    },
+  const leave = () => {
+    controller.abort();
+    shown?.leave();
+    shown = null;
   };
+  const keys = {
+    r: openRandom,
+    f: () => toggleFavourite(face),
+    " ": () => toggleSelected(face),
+    e: () => go("edit", toQuery(face)),
+    Escape: back,
+    ArrowLeft: () => moveSeed(-1),
+    ArrowRight: () => moveSeed(1),
+  };
+  /** @type {View} */
+  const view = { title: "Face", update, leave, keys };
+  /** @param {Params} next */
+  async function update(next) {
+    leave();
+    controller = new AbortController();
+    const { signal } = controller;
+    face = fromQuery(next);
+    try {
+      const resolved = await resolveFace(face, signal);
+      const saved = resolved ? null : await findSaved(face, signal);
+      if (signal.aborted) return;
+      view.keys = resolved ? keys : saved ? { f: keys.f, Escape: back } : { Escape: back };
+      if (resolved) shown = showFace(container, (face = resolved), openRandom, back);
+      else if (saved) shown = showStored(container, face, back);
+      else container.replaceChildren(nothingLeft(back));
+      updateAddress("face", toQuery(face));
+    } catch (error) {
+      notifyError(error);
+    }
+  }
+  return view;
 }
 
 /**
@@ -104,6 +125,70 @@ function showFace(container, face, openRandom, back) {
 }
 
 /**
+ * Show the stored picture of a face whose generator is gone, with what can still be done.
+ *
+ * @param {HTMLElement} container
+ * @param {Face} face
+ * @param {() => void} back
+ */
+function showStored(container, face, back) {
+  const family = element("div.lineage");
+  const story = storyBox(face, (saved) => family.replaceChildren(familyLink(saved)));
+  const favourite = favouriteButton(face);
+  const downloadUrl = pictureUrl(face, { scale: DOWNLOAD_SCALE, download: true });
+  const actions = element(
+    "div.actions",
+    {},
+    favourite.root,
+    linkButton("Download", downloadUrl, { download: "" }),
+    collectionMenu(face),
+    button("Back", back, { title: "Back (Esc)" }),
+  );
+  const picture = storedPicture(face);
+  const about = element(
+    "aside.about",
+    { "aria-label": "About this face" },
+    element("h1", {}, describeFace(face)),
+    origin(face, false),
+    element(
+      "p.calm",
+      {},
+      "This picture was stored when the face was kept. The run that drew it is gone.",
+    ),
+    actions,
+    story.root,
+    family,
+  );
+  container.replaceChildren(picture.root, about);
+  return {
+    leave() {
+      story.leave();
+      picture.leave();
+      favourite.leave();
+    },
+  };
+}
+
+/** @param {Face} face */
+function storedPicture(face) {
+  const image = element("img", { alt: describeFace(face), draggable: "false" });
+  const live = liveImage(image);
+  live.show(face);
+  return { root: element("div.big", {}, image), leave: live.leave };
+}
+
+/** @param {() => void} back */
+function nothingLeft(back) {
+  return element(
+    "div.empty",
+    {},
+    element("h2", {}, "This face is gone"),
+    element("p", {}, "The run that drew it is gone, and the face was not kept."),
+    button("Back", back, { class: "primary" }),
+  );
+}
+
+/**
  * Return the picture as a button that opens a random face.
  *
  * @param {Face} face
@@ -139,8 +224,11 @@ function largePicture(face, openRandom) {
   };
 }
 
-/** @param {Face} face */
-function origin(face) {
+/**
+ * @param {Face} face
+ * @param {boolean} [hasRun] link to its run
+ */
+function origin(face, hasRun = true) {
   const details = [
     describeEpoch(findRun(face.run), face.epoch),
     face.weights === "raw" && "raw weights",
@@ -150,7 +238,7 @@ function origin(face) {
   return element(
     "p.quiet",
     {},
-    element("a", { href }, face.run),
+    hasRun && findRun(face.run) ? element("a", { href }, face.run) : face.run,
     element("br"),
     details.filter(Boolean).join(", "),
   );
@@ -162,21 +250,19 @@ function origin(face) {
  * @param {() => void} back
  */
 function faceActions(face, picture, back) {
-  const favourite = button("", () => toggleFavourite(face), { class: "heart" });
+  const favourite = favouriteButton(face);
   const select = button("", () => toggleSelected(face));
   const update = () => {
-    favourite.textContent = isFavourite(face) ? "♥ Favourite" : "♡ Favourite";
-    favourite.setAttribute("aria-pressed", String(isFavourite(face)));
     select.textContent = isSelected(face) ? "Deselect" : "Select";
     select.setAttribute("aria-pressed", String(isSelected(face)));
   };
-  const unsubscribe = [onFavourites(update), onSelection(update)];
+  const unsubscribe = [favourite.leave, onSelection(update)];
   update();
   const downloadUrl = pictureUrl(face, { scale: DOWNLOAD_SCALE, download: true });
   const root = element(
     "div.actions",
     {},
-    favourite,
+    favourite.root,
     select,
     linkButton("Edit", link("edit", toQuery(face))),
     button("Copy link", () => copyLink(face)),
@@ -187,6 +273,17 @@ function faceActions(face, picture, back) {
     button("Back", back, { title: "Back (Esc)" }),
   );
   return { root, leave: () => unsubscribe.forEach((end) => end()) };
+}
+
+/** @param {Face} face */
+function favouriteButton(face) {
+  const root = button("", () => toggleFavourite(face), { class: "heart" });
+  const update = () => {
+    root.textContent = isFavourite(face) ? "♥ Favourite" : "♡ Favourite";
+    root.setAttribute("aria-pressed", String(isFavourite(face)));
+  };
+  update();
+  return { root, leave: onFavourites(update) };
 }
 
 /** @param {Face} face */

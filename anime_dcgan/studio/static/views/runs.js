@@ -72,6 +72,7 @@ function createRow(run) {
   if (!epoch || run.problem) return element("li", {}, element("div.run", {}, text));
   const params = { run: run.name, epoch, weights: "ema", seed: 0 };
   const src = wallUrl(params, 0, FACES, FACES / 2);
-  const sample = element("img.sample", { src, alt: "", loading: "lazy" });
+  const hide = () => (sample.hidden = true);
+  const sample = element("img.sample", { src, alt: "", loading: "lazy", onerror: hide });
   return element("li", {}, element("a.run", { href: link("epochs", params) }, sample, text));
 }

@@ -10,6 +10,7 @@ import {
 } from "../state/api.js";
 import { describeFace } from "../state/face.js";
 import { updateFavourites } from "../state/favourites.js";
+import { noteDrawable } from "../state/generators.js";
 import { notify, notifyError } from "../state/messages.js";
 import { go, link, replace } from "../state/router.js";
 import { debounced } from "../state/scheduling.js";
@@ -32,6 +33,7 @@ import { collectionTools, selectionTools } from "./saved-tools.js";
 
 const PAGE = 100;
 const SEARCH_DELAY = 250; // ms
+const ONLY_PICTURE = "only its picture is left";
 
 /**
  * @param {HTMLElement} container
@@ -199,6 +201,7 @@ function savedList(host, params) {
       const page = await listSaved(filter, controller.signal);
       before = page.saved.at(-1)?.id;
       updateFavourites(...page.saved);
+      noteDrawable(page.saved);
       grid.append(...page.saved.map(savedTile));
       updateTabStop();
       more.hidden = !page.more;
@@ -219,9 +222,12 @@ function savedList(host, params) {
 /** @param {SavedFace} saved */
 function savedTile(saved) {
   const image = element("img", { src: thumbnailUrl(saved.id), alt: "", loading: "lazy" });
-  const caption = saved.story && element("span.caption", {}, saved.story);
-  const title = saved.story || describeFace(saved.face);
-  const button = element("button.tile", { type: "button", title }, image, caption);
+  const text = saved.name || saved.story;
+  const caption = text && element("span.caption", {}, text);
+  const title = [text || describeFace(saved.face), !saved.drawable && ONLY_PICTURE];
+  const attributes = { type: "button", title: title.filter(Boolean).join(" · ") };
+  const button = element("button.tile", attributes, image, caption);
+  button.classList.toggle("only-picture", !saved.drawable);
   const tile = Object.assign(button, { face: saved.face, saved });
   updateTile(tile);
   return tile;

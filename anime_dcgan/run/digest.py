@@ -21,5 +21,5 @@ def digest_of(settings: Any, state: Mapping[str, Tensor]) -> str:
     for name, tensor in sorted(state.items()):
         rounded = tensor.detach().half() if tensor.is_floating_point() else tensor.detach()
         found.update(f"{name} {rounded.dtype} {tuple(rounded.shape)}".encode())
-        found.update(rounded.contiguous().reshape(-1).view(torch.uint8).numpy())
+        found.update(rounded.contiguous().reshape(-1).view(torch.uint8).numpy().data)
     return found.hexdigest()[:DIGEST_LENGTH]

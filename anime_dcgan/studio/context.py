@@ -16,7 +16,7 @@ from anime_dcgan.explore.model import Pixels
 from anime_dcgan.explore.renderer import Renderer
 from anime_dcgan.run.runs import Weights
 from anime_dcgan.sampling.layers import parse_layers
-from anime_dcgan.studio import pictures, schemas
+from anime_dcgan.studio import pictures, saved_schemas, schemas
 from anime_dcgan.studio.jobs import JobQueue
 from anime_dcgan.studio.library import Library
 from anime_dcgan.studio.render_queue import RenderQueue
@@ -38,9 +38,9 @@ class Studio:
     render_queue: RenderQueue
     jobs: JobQueue
 
-    def saved_model(self, saved: SavedFace) -> schemas.SavedModel:
+    def saved_model(self, saved: SavedFace) -> saved_schemas.SavedModel:
         drawable = self.renderer.can_draw(saved.face.generator)
-        return schemas.SavedModel.of(saved, drawable)
+        return saved_schemas.SavedModel.of(saved, drawable)
 
     def resolve(self, face: Face) -> Face:
         """Return the face with the digest of its generator and the number of its epoch.

@@ -1,7 +1,5 @@
 """Request and response models of the HTTP API, which are also its documentation."""
 
-from dataclasses import asdict
-from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -11,12 +9,9 @@ from anime_dcgan.explore.projection import Variables
 from anime_dcgan.run.runs import Weights
 from anime_dcgan.sampling.seeds import MAX_SEED
 from anime_dcgan.studio.jobs import Job, JobState
-from anime_dcgan.studio.store import Collection, Edge, Parent, SavedFace
-from anime_dcgan.studio.store.records import Method
 
 MAX_SHEET_FACES, MAX_PARENTS, MAX_CHILDREN = 256, 8, 64
 MAX_ZIP_FACES, MAX_FILM_FRAMES = 10_000, 600
-MAX_FORGOTTEN = 1000
 MAX_STORY_LENGTH, MAX_LATENT_LENGTH = 20_000, 50_000
 
 RunName = Annotated[str, Field(min_length=1, max_length=500, examples=["2026-11-24_10-00-00"])]
@@ -298,112 +293,3 @@ PROBLEMS = {
     429: "too many jobs are waiting",
     503: "too many faces are waiting to be rendered",
 }
-
-
-class ParentRequest(StrictModel):
-    face: FaceModel
-    share: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 0.5
-
-
-FaceName = Annotated[str, Field(max_length=200)]
-Story = Annotated[str, Field(max_length=MAX_STORY_LENGTH)]
-Name = Annotated[str, Field(min_length=1, max_length=200)]
-Id = Annotated[int, Field(ge=0, le=2**53)]
-
-
-class SaveRequest(StrictModel):
-    """Save a face; if it is already saved, omitted values stay unchanged.
-
-    Parents that are new appear among the saved faces unless `show_parents` is false.
-    """
-
-    face: FaceModel
-    name: FaceName | None = None
-    story: Story | None = None
-    favourite: bool | None = None
-    how: Method | None = None
-    parents: Annotated[list[ParentRequest], Field(max_length=MAX_PARENTS)] | None = None
-    show_parents: bool = True
-
-
-class ForgetRequest(StrictModel):
-    ids: Annotated[list[Id], Field(min_length=1, max_length=MAX_FORGOTTEN)]
-
-
-class Counted(BaseModel):
-    """The number of faces that a request has changed."""
-
-    count: int
-
-
-class ChangeRequest(StrictModel):
-    name: FaceName | None = None
-    story: Story | None = None
-    favourite: bool | None = None
-
-
-class SavedModel(BaseModel):
-    """A saved face; a hidden one was removed and remains only as an ancestor.
-
-    `drawable` is false if its generator is gone, so that only its stored picture remains.
-    """
-
-    id: int
-    face: FaceModel
-    drawable: bool
-    name: str
-    story: str
-    favourite: bool
-    hidden: bool
-    how: Method | None
-    created: datetime
-    updated: datetime
-    parents: list[Parent]
-    collections: list[int]
-
-    @classmethod
-    def of(cls, saved: SavedFace, drawable: bool) -> "SavedModel":
-        face = saved.face.to_json()
-        return cls.model_validate({**asdict(saved), "face": face, "drawable": drawable})
-
-
-class SavedFaces(BaseModel):
-    """A page of saved faces; `more` is true if older ones follow."""
-
-    saved: list[SavedModel]
-    more: bool
-
-
-class FamilyModel(BaseModel):
-    """A family tree; `complete` is false if its most distant members are omitted."""
-
-    nodes: list[SavedModel]
-    edges: list[Edge]
-    complete: bool
-
-
-class CollectionName(StrictModel):
-    name: Name
-
-
-class CollectionModel(BaseModel):
-    id: int
-    name: str
-    count: int
-    created: datetime
-
-    @classmethod
-    def of(cls, collection: Collection) -> "CollectionModel":
-        return cls.model_validate(asdict(collection))
-
-
-class Collections(BaseModel):
-    collections: list[CollectionModel]
-
-
-class ImportedModel(BaseModel):
-    """An imported collection, with the numbers of faces added and already saved."""
-
-    collection: CollectionModel
-    added: int
-    existing: int

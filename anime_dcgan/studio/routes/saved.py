@@ -10,7 +10,7 @@ from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
 
 from anime_dcgan.explore.face import Face
-from anime_dcgan.studio import pictures, schemas
+from anime_dcgan.studio import pictures, saved_schemas, schemas
 from anime_dcgan.studio.context import FaceDep, Studio, StudioDep
 from anime_dcgan.studio.store import export_collection, import_collection
 from anime_dcgan.system import scratch
@@ -18,8 +18,8 @@ from anime_dcgan.system.errors import UserError
 
 router = APIRouter(tags=["saved"], responses=schemas.problems(400, 404, 409, 503))
 
-SavedId = schemas.Id
-CollectionId = schemas.Id
+SavedId = saved_schemas.Id
+CollectionId = saved_schemas.Id
 
 
 @router.get("/api/saved")
@@ -30,15 +30,15 @@ def saved_faces(
     text: Annotated[str, Query(max_length=500)] = "",
     limit: Annotated[int, Query(ge=1, le=500)] = 200,
     before: SavedId | None = None,
-) -> schemas.SavedFaces:
+) -> saved_schemas.SavedFaces:
     """List saved faces, newest first; `text` searches their names, stories and runs."""
     page = studio.store.browse(favourite, collection, text, limit, before)
     saved = [studio.saved_model(face) for face in page.faces]
-    return schemas.SavedFaces(saved=saved, more=page.has_more)
+    return saved_schemas.SavedFaces(saved=saved, more=page.has_more)
 
 
 @router.post("/api/saved")
-async def save(studio: StudioDep, body: schemas.SaveRequest) -> schemas.SavedModel:
+async def save(studio: StudioDep, body: saved_schemas.SaveRequest) -> saved_schemas.SavedModel:
     """Save a face and its parents, or update a face that is already saved.
 
     The names "best" and "last" are replaced by the number of the epoch, and the generator is stored
@@ -46,7 +46,7 @@ async def save(studio: StudioDep, body: schemas.SaveRequest) -> schemas.SavedMod
     """
     given = [(parent.face.to_face(), parent.share) for parent in body.parents or ()]
 
-    def work() -> schemas.SavedModel:
+    def work() -> saved_schemas.SavedModel:
         face = studio.resolve(body.face.to_face())
         parents = [
             (resolved, _thumb(studio, resolved), share)
@@ -72,23 +72,25 @@ async def save(studio: StudioDep, body: schemas.SaveRequest) -> schemas.SavedMod
 
 @router.get(
     "/api/saved/find",
-    response_model=schemas.SavedModel,
+    response_model=saved_schemas.SavedModel,
     responses={204: {"description": "the face is not saved"}},
 )
-def find(studio: StudioDep, face: FaceDep) -> schemas.SavedModel | Response:
+def find(studio: StudioDep, face: FaceDep) -> saved_schemas.SavedModel | Response:
     """Return the saved face equal to the given one, or 204 if it is not saved."""
     saved = studio.store.find(_resolve(studio, face))
     return Response(status_code=204) if saved is None else studio.saved_model(saved)
 
 
 @router.get("/api/saved/{saved_id}")
-def saved_face(studio: StudioDep, saved_id: SavedId) -> schemas.SavedModel:
+def saved_face(studio: StudioDep, saved_id: SavedId) -> saved_schemas.SavedModel:
     """Return a saved face by its id."""
     return studio.saved_model(studio.store.get(saved_id))
 
 
 @router.patch("/api/saved/{saved_id}")
-def change(studio: StudioDep, saved_id: SavedId, body: schemas.ChangeRequest) -> schemas.SavedModel:
+def change(
+    studio: StudioDep, saved_id: SavedId, body: saved_schemas.ChangeRequest
+) -> saved_schemas.SavedModel:
     """Change the name, the story or the favourite mark of a saved face."""
     return studio.saved_model(studio.store.change(saved_id, body.story, body.favourite, body.name))
 
@@ -100,15 +102,15 @@ def remove(studio: StudioDep, saved_id: SavedId) -> None:
 
 
 @router.post("/api/saved/forget")
-def forget(studio: StudioDep, body: schemas.ForgetRequest) -> schemas.Counted:
+def forget(studio: StudioDep, body: saved_schemas.ForgetRequest) -> saved_schemas.Counted:
     """Remove saved faces so that they can be restored for at least a minute."""
-    return schemas.Counted(count=studio.store.forget(body.ids))
+    return saved_schemas.Counted(count=studio.store.forget(body.ids))
 
 
 @router.post("/api/saved/restore")
-def restore(studio: StudioDep, body: schemas.ForgetRequest) -> schemas.Counted:
+def restore(studio: StudioDep, body: saved_schemas.ForgetRequest) -> saved_schemas.Counted:
     """Bring back forgotten faces with their stories, families and collections."""
-    return schemas.Counted(count=studio.store.restore(body.ids))
+    return saved_schemas.Counted(count=studio.store.restore(body.ids))
 
 
 @router.get("/api/saved/{saved_id}/thumb.png", response_class=Response)
@@ -119,10 +121,10 @@ def thumb(studio: StudioDep, saved_id: SavedId) -> Response:
 
 
 @router.get("/api/saved/{saved_id}/family")
-def family(studio: StudioDep, saved_id: SavedId) -> schemas.FamilyModel:
+def family(studio: StudioDep, saved_id: SavedId) -> saved_schemas.FamilyModel:
     """Return the ancestors and descendants of a saved face."""
     found = studio.store.family(saved_id)
-    return schemas.FamilyModel(
+    return saved_schemas.FamilyModel(
         nodes=[studio.saved_model(node) for node in found.nodes],
         edges=list(found.edges),
         complete=found.is_complete,
@@ -130,26 +132,30 @@ def family(studio: StudioDep, saved_id: SavedId) -> schemas.FamilyModel:
 
 
 @router.get("/api/collections")
-def collections(studio: StudioDep) -> schemas.Collections:
+def collections(studio: StudioDep) -> saved_schemas.Collections:
     """List all collections by name."""
     found = studio.store.collections()
-    return schemas.Collections(collections=[schemas.CollectionModel.of(one) for one in found])
+    return saved_schemas.Collections(
+        collections=[saved_schemas.CollectionModel.of(one) for one in found]
+    )
 
 
 @router.post("/api/collections", status_code=201)
-def create_collection(studio: StudioDep, body: schemas.CollectionName) -> schemas.CollectionModel:
+def create_collection(
+    studio: StudioDep, body: saved_schemas.CollectionName
+) -> saved_schemas.CollectionModel:
     """Create an empty collection."""
-    return schemas.CollectionModel.of(studio.store.create_collection(body.name))
+    return saved_schemas.CollectionModel.of(studio.store.create_collection(body.name))
 
 
 @router.post("/api/collections/import", status_code=201)
 async def import_archive(
     studio: StudioDep, file: Annotated[UploadFile, File(description="exported collection")]
-) -> schemas.ImportedModel:
+) -> saved_schemas.ImportedModel:
     """Import an exported collection as a new one, completely or not at all."""
     result = await run_in_threadpool(import_collection, studio.store, file.file)
-    return schemas.ImportedModel(
-        collection=schemas.CollectionModel.of(result.collection),
+    return saved_schemas.ImportedModel(
+        collection=saved_schemas.CollectionModel.of(result.collection),
         added=result.added,
         existing=result.existing,
     )
@@ -157,10 +163,12 @@ async def import_archive(
 
 @router.patch("/api/collections/{collection_id}")
 def rename(
-    studio: StudioDep, collection_id: CollectionId, body: schemas.CollectionName
-) -> schemas.CollectionModel:
+    studio: StudioDep, collection_id: CollectionId, body: saved_schemas.CollectionName
+) -> saved_schemas.CollectionModel:
     """Rename a collection."""
-    return schemas.CollectionModel.of(studio.store.rename_collection(collection_id, body.name))
+    return saved_schemas.CollectionModel.of(
+        studio.store.rename_collection(collection_id, body.name)
+    )
 
 
 @router.delete("/api/collections/{collection_id}", status_code=204)

@@ -58,7 +58,7 @@ def make_run(outputs: Path) -> Path:
     contents = {
         "state_dict": {f"generator_ema.{name}": value for name, value in state.items()},
         "config": {"model": {"generator": {"_target_": "anime_dcgan.model.dcgan.Generator"}}},
-        **{"images_seen": 0, "epoch": 0},
+        **{"images_seen": 0, "epochs_done": 1},
     }
     (outputs / "a" / "checkpoints").mkdir(parents=True)
     torch.save(contents, outputs / "a" / "checkpoints" / "epoch=0001.ckpt")

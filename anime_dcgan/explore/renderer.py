@@ -141,11 +141,13 @@ class Renderer:
             found = Identity(model.digest, model.epoch)
         return found
 
-    def _load(self, version: Version) -> Model:
+    def _load(self, version: Version, keep: bool = True) -> Model:
         with self._lock:
             if version not in self._models:
                 with torch.inference_mode(False):  # a projection needs gradients through it
                     model = Model.of(read(version.path), version.weights, version.path)
+                if not keep:
+                    return model
                 self._models[version] = model
                 self._identities[version] = Identity(model.digest, model.epoch)
                 _evict(self._models, MAX_MODELS)
@@ -165,6 +167,10 @@ class Renderer:
             raise UserError(f"epoch={epoch} of {run} lies outside {self.outputs}")
         return path
 
+    def state(self, face: Face) -> str:
+        """Return text that changes when the file of a face's generator does."""
+        return str(_version_of(self.checkpoint(face.run, face.epoch), face.weights))
+
     def parents(self, faces: Sequence[Face], layers: range | None = None) -> Parents:
         """Return faces of one generator as parents, which are mixed in these layers only."""
         return Parents(self.model(*faces[0].generator), faces, layers)
@@ -174,9 +180,12 @@ class Renderer:
         pictures: list[np.ndarray] = []
         for model, group in groupby(faces, key=lambda face: self.model(*face.generator)):
             pictures += _render(model, list(group))
-        if len({pixels.shape for pixels in pictures}) > 1:
-            raise UserError("these faces differ in size: render each size separately")
-        return np.stack(pictures)
+        return same_size([picture[None] for picture in pictures])
+
+    def preview(self, template: Face, count: int) -> Pixels:
+        """Return the first faces of a generator, which does not take the place of another one."""
+        version = self._version(template.generator)
+        return self._load(version, keep=False).block(0, template, self.fast_walls)[:count]
 
     def wall(self, template: Face, seed: int, count: int) -> Pixels:
         """Return the faces of `count` consecutive seeds, edited and labelled like `template`."""
@@ -184,6 +193,13 @@ class Renderer:
         firsts = range(seed - seed % BLOCK, seed + count, BLOCK)
         blocks = [model.block(first, template, self.fast_walls) for first in firsts]
         return np.concatenate(blocks)[seed % BLOCK :][:count]
+
+
+def same_size(batches: Sequence[np.ndarray]) -> Pixels:
+    """Return all pictures as one array; raise `UserError` if they differ in size."""
+    if len({pixels.shape[1:] for pixels in batches}) > 1:
+        raise UserError("these faces differ in size: render each size separately")
+    return np.concatenate(batches)
 
 
 def _render(model: Model, faces: list[Face]) -> list[np.ndarray]:

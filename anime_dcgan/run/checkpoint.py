@@ -44,7 +44,9 @@ def read(path: Path, mmap: bool = True) -> dict[str, Any]:
     except RefusedFileError as error:
         reason = f"{error.reason}; use another checkpoint, such as that of an epoch"
         raise RefusedFileError(path, reason) from None
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+    except pickle.UnpicklingError:  # torch's text explains how to switch its protection off
+        raise RefusedFileError(path, "it holds more than tensors and plain values") from None
+    except (RuntimeError, EOFError) as error:
         raise RefusedFileError(path, f"it is damaged ({first_line(error)})") from None
 
 

@@ -1,6 +1,7 @@
 """`python -m anime_dcgan.studio`: serve the studio on this machine and open it in the browser."""
 
 import contextlib
+import re
 import secrets
 import socket
 import sys
@@ -21,6 +22,8 @@ from anime_dcgan.system.errors import UserError, explain_os_error, reason_of
 
 LOOPBACK_ADDRESSES = ("127.0.0.1", "localhost", "::1")
 MIN_TOKEN_LENGTH = 16
+DEFAULT_OUTPUTS = Path("outputs")
+ORIGIN = re.compile(r"https?://[A-Za-z0-9.\-]+(:\d{1,5})?/?")
 
 
 @command(
@@ -31,6 +34,7 @@ MIN_TOKEN_LENGTH = 16
     host=Text("an address", "127.0.0.1"),
     port=integer(0, 65535, example=8765),
     token=optional(Text("text", "a-long-random-text")),
+    public=optional(Text("an address", "https://studio.example")),
     browser=boolean(),
 )
 def studio(config: DictConfig) -> None:
@@ -39,14 +43,16 @@ def studio(config: DictConfig) -> None:
     outputs, only = _find_runs(config)
     folder = Path(config.folder) if config.folder is not None else outputs / ".studio"
     token = config.token
-    if token is None and config.host not in LOOPBACK_ADDRESSES:
+    is_local = config.host in LOOPBACK_ADDRESSES and config.public is None
+    if token is None and not is_local:
         token = secrets.token_urlsafe(24)
     with (
-        contextlib.closing(_bind(config.host, config.port)) as server_socket,
+        contextlib.closing(_listen(config.host, config.port)) as server_socket,
         _writable(folder, config.folder is None) as (writable, unsaved),
     ):
-        app = _make_app(config.host, outputs, writable, only, token, unsaved)
-        _serve(app, server_socket, _url(server_socket, config.host, token), config.browser)
+        app = _make_app(config, outputs, writable, only, token, unsaved)
+        address = (config.public or _address(server_socket, config.host)).rstrip("/") + "/"
+        _serve(app, server_socket, address + (f"?token={token}" if token else ""), config.browser)
 
 
 @contextlib.contextmanager
@@ -78,12 +84,20 @@ def _writable(folder: Path, is_default: bool) -> Iterator[tuple[Path, str | None
 def _check(config: DictConfig) -> None:
     if config.token is not None and len(config.token) < MIN_TOKEN_LENGTH:
         raise UserError(f"token=... must have at least {MIN_TOKEN_LENGTH} characters")
+    if config.public is not None and not ORIGIN.fullmatch(config.public):
+        raise UserError(
+            f"public={config.public} is not an address without a path: "
+            "use public=https://studio.example"
+        )
 
 
 def _find_runs(config: DictConfig) -> tuple[Path, str | None]:
     """Return the folder of all runs, and the name of the only run to show, or None for all."""
     outputs = Path(str(config.outputs))
     if config.run is None:
+        if outputs == DEFAULT_OUTPUTS:  # a training may begin while the studio is open
+            with explain_os_error(f"{outputs} cannot be made", "use another outputs=..."):
+                outputs.mkdir(exist_ok=True)
         if not outputs.is_dir():
             raise UserError(
                 f"outputs={outputs} is not a folder: set outputs=... to the folder of your runs"
@@ -95,51 +109,51 @@ def _find_runs(config: DictConfig) -> tuple[Path, str | None]:
     return run.resolve().parent, run.resolve().name
 
 
-def _bind(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    server_socket = socket.socket(family, socket.SOCK_STREAM)
-    server_socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    problem = f"cannot listen on {host}:{port}"
-    with explain_os_error(problem, "use another port=..., or port=0 for any free port"):
-        try:
-            server_socket.bind((host, port))
-            server_socket.listen(512)
-        except OSError:
-            server_socket.close()
-            raise
-    return server_socket
+def _listen(host: str, port: int) -> socket.socket:
+    fix = "use another port=..., or port=0 for any free port"
+    with _needs_extra(), explain_os_error(f"cannot listen on {host}:{port}", fix):
+        from anime_dcgan.studio.server import listen
+
+        return listen(host, port)
+
+
+@contextlib.contextmanager
+def _needs_extra() -> Iterator[None]:
+    """Explain how to install a package of the studio that is missing."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise UserError(
+            f'the studio needs the package {error.name}: pip install -e ".[studio]"'
+        ) from None
 
 
 def _make_app(
-    host: str,
+    config: DictConfig,
     outputs: Path,
     folder: Path,
     only: str | None,
     token: str | None,
     unsaved: str | None,
 ) -> Any:
-    try:
+    with _needs_extra():
         from anime_dcgan.studio.app import Settings, create_app
         from anime_dcgan.studio.security import LOOPBACK
-    except ModuleNotFoundError as error:
-        raise UserError(
-            f'the studio needs the package {error.name}: pip install -e ".[studio]"'
-        ) from None
-    hosts = LOOPBACK if host in LOOPBACK_ADDRESSES else None
+    hosts = LOOPBACK if config.host in LOOPBACK_ADDRESSES else None
     with explain_os_error(f"folder={folder} cannot be written", "use another folder=..."):
-        return create_app(Settings(outputs, folder, only, hosts, token, unsaved))
+        return create_app(Settings(outputs, folder, only, hosts, token, config.public, unsaved))
 
 
-def _url(server_socket: socket.socket, host: str, token: str | None) -> str:
+def _address(server_socket: socket.socket, host: str) -> str:
     port = server_socket.getsockname()[1]
     name = f"[{host}]" if ":" in host else host
     if host in ("0.0.0.0", "::"):
         name = socket.gethostname()
-    return f"http://{name}:{port}/" + (f"?token={token}" if token else "")
+    return f"http://{name}:{port}"
 
 
 def _serve(app: Any, server_socket: socket.socket, address: str, browser: bool) -> None:
-    import uvicorn
+    from anime_dcgan.studio.server import make_server
 
     log(f"the studio is open at {address} (Ctrl-C closes it)")
     if "token=" in address:
@@ -149,16 +163,9 @@ def _serve(app: Any, server_socket: socket.socket, address: str, browser: bool) 
         )
     if browser:
         threading.Timer(0.5, webbrowser.open, (address,)).start()
-    config = uvicorn.Config(
-        app,
-        log_level="warning",
-        access_log=False,
-        timeout_graceful_shutdown=3,
-        server_header=False,
-        date_header=False,
-    )
+    server = make_server(app, log_level="warning", timeout_graceful_shutdown=3)
     with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises it again after shutdown
-        uvicorn.Server(config).run(sockets=[server_socket])
+        server.run(sockets=[server_socket])
     print("\nthe studio is closed", file=sys.stderr)
 
 

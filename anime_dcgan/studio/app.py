@@ -3,28 +3,36 @@
 import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
+from starlette.exceptions import HTTPException
 
 import anime_dcgan
 from anime_dcgan.explore.kept import KeptGenerators
 from anime_dcgan.explore.renderer import Renderer
 from anime_dcgan.page.render import THEME
-from anime_dcgan.studio import schemas
+from anime_dcgan.studio import openapi, schemas
 from anime_dcgan.studio.context import Studio
 from anime_dcgan.studio.jobs import JobQueue, JobQueueFullError
 from anime_dcgan.studio.library import Library
+from anime_dcgan.studio.picture_cache import PictureCache
+from anime_dcgan.studio.problems import describe_validation
 from anime_dcgan.studio.render_queue import RenderQueue, RenderQueueFullError
 from anime_dcgan.studio.routes import faces, jobs, mixing, runs, saved
 from anime_dcgan.studio.security import LOOPBACK, SecurityMiddleware
 from anime_dcgan.studio.store import NameTakenError, Store
+from anime_dcgan.studio.visitors import VisitorGoneError, VisitorMiddleware
 from anime_dcgan.system.errors import NotFoundError, UserError
 
 STATIC = Path(__file__).parent / "static"
+PHRASES = {404: "there is nothing at this address", 405: "this address has no such method"}
+"""Sentences instead of the bare names of HTTP's statuses."""
+CLIENT_CLOSED_REQUEST = 499  # nobody reads this status, which nginx writes to its logs
 STATUSES: dict[type[Exception], int] = {NotFoundError: 404, NameTakenError: 409, UserError: 400}
 """HTTP status of each user error; the first matching class applies."""
 
@@ -37,7 +45,7 @@ class Settings:
         outputs: folder of all runs.
         folder: folder of the database and of the files of jobs.
         only: name of the only run to show; None shows all.
-        hosts, token: as in `SecurityMiddleware`.
+        hosts, token, public: as in `SecurityMiddleware`.
         unsaved: why nothing can be saved in this studio, or None; `folder` is a temporary one then.
     """
 
@@ -46,6 +54,7 @@ class Settings:
     only: str | None = None
     hosts: frozenset[str] | None = LOOPBACK
     token: str | None = None
+    public: str | None = None
     unsaved: str | None = None
 
 
@@ -56,10 +65,11 @@ def create_app(settings: Settings) -> FastAPI:
     studio = Studio(
         renderer=Renderer(settings.outputs, kept=kept),
         kept=kept,
-        library=Library(settings.outputs, settings.only),
+        library=Library(settings.outputs, settings.only, settings.folder / "cache" / "runs.json"),
         store=Store(settings.folder / "studio.sqlite", settings.unsaved),
         render_queue=RenderQueue(),
         jobs=JobQueue(settings.folder / "jobs"),
+        previews=PictureCache(settings.folder / "cache" / "previews"),
     )
 
     kept.remove_unused(studio.store.digests())
@@ -79,9 +89,12 @@ def create_app(settings: Settings) -> FastAPI:
         docs_url=None,  # both pages load scripts from other hosts
         redoc_url=None,
         lifespan=lifespan,
+        generate_unique_id_function=openapi.operation_id,
+        separate_input_output_schemas=False,
         responses=schemas.problems(401, 403, 413, 421, 422),
     )
     app.state.studio = studio
+    app.openapi = lambda: openapi.document(app)
     for router in (runs.router, faces.router, mixing.router, jobs.router, saved.router):
         app.include_router(router)
     _add_error_handlers(app)
@@ -95,7 +108,10 @@ def create_app(settings: Settings) -> FastAPI:
     def theme() -> FileResponse:
         return FileResponse(THEME, headers={"cache-control": "no-cache"})
 
-    app.add_middleware(SecurityMiddleware, hosts=settings.hosts, token=settings.token)
+    app.add_middleware(VisitorMiddleware)
+    app.add_middleware(
+        SecurityMiddleware, hosts=settings.hosts, token=settings.token, public=settings.public
+    )
     return app
 
 
@@ -115,13 +131,21 @@ def _add_error_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def invalid_request(_: Request, error: RequestValidationError) -> JSONResponse:
-        first = error.errors()[0]
-        field = ".".join(str(key) for key in first["loc"][1:])
-        return problem(422, f"{field or 'the request'}: {first['msg']}")
+        return problem(422, describe_validation(error.errors()))
+
+    @app.exception_handler(HTTPException)
+    async def http_error(_: Request, error: HTTPException) -> JSONResponse:
+        is_phrase = error.detail == HTTPStatus(error.status_code).phrase
+        detail = PHRASES.get(error.status_code, error.detail) if is_phrase else error.detail
+        return JSONResponse({"detail": detail}, error.status_code, error.headers)
 
     @app.exception_handler(RenderQueueFullError)
     async def render_queue_full(_: Request, error: RenderQueueFullError) -> JSONResponse:
         return problem(503, "too many faces are waiting to be rendered: try again later", 2)
+
+    @app.exception_handler(VisitorGoneError)
+    async def visitor_gone(_: Request, error: VisitorGoneError) -> Response:
+        return Response(status_code=CLIENT_CLOSED_REQUEST)
 
     @app.exception_handler(Exception)
     async def bug(_: Request, error: Exception) -> JSONResponse:

@@ -2,26 +2,27 @@
 
 import contextlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Annotated, TypeVar
 
 import numpy as np
+from anyio import CapacityLimiter, to_thread
 from fastapi import Depends, HTTPException, Query, Request
 from starlette.concurrency import run_in_threadpool
 
 from anime_dcgan.explore.face import Face, GeneratorId, parse_mix, parse_moves
 from anime_dcgan.explore.kept import KeptGenerators
 from anime_dcgan.explore.model import Pixels
-from anime_dcgan.explore.renderer import Renderer
-from anime_dcgan.run.runs import Weights
+from anime_dcgan.explore.renderer import Renderer, same_size
 from anime_dcgan.sampling.layers import parse_layers
 from anime_dcgan.studio import pictures, saved_schemas, schemas
 from anime_dcgan.studio.jobs import JobQueue
 from anime_dcgan.studio.library import Library
+from anime_dcgan.studio.picture_cache import PictureCache
 from anime_dcgan.studio.render_queue import RenderQueue
 from anime_dcgan.studio.store import SavedFace, Store
-from anime_dcgan.system.errors import NotFoundError, UserError
+from anime_dcgan.system.errors import NotFoundError
 from anime_dcgan.system.files import write_or_warn
 
 T = TypeVar("T")
@@ -37,6 +38,8 @@ class Studio:
     store: Store
     render_queue: RenderQueue
     jobs: JobQueue
+    previews: PictureCache
+    uploads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(1))
 
     def saved_model(self, saved: SavedFace) -> saved_schemas.SavedModel:
         drawable = self.renderer.can_draw(saved.face.generator)
@@ -60,9 +63,7 @@ class Studio:
         for can_draw, some in groupby(faces, lambda face: self.renderer.can_draw(face.generator)):
             group = list(some)
             drawn.extend(self.renderer.render(group) if can_draw else map(self._stored, group))
-        if len({pixels.shape for pixels in drawn}) > 1:
-            raise UserError("these faces differ in size: render each size separately")
-        return np.stack(drawn)
+        return same_size([pixels[None] for pixels in drawn])
 
     def _stored(self, face: Face) -> np.ndarray:
         png = self.store.picture(face)
@@ -81,9 +82,19 @@ class Studio:
                 f"the faces of {face.run} can be drawn only as long as that run exists",
             )
 
-    async def render(self, work: Callable[[], T]) -> T:
-        """Run `work` on the rendering thread and return its result."""
-        return await self.render_queue.run(work)
+    async def render(
+        self, work: Callable[[], T], always: bool = False, is_urgent: bool = True
+    ) -> T:
+        """Run `work` on the rendering thread and return its result.
+
+        Work is dropped when its visitor has gone, unless `always`: changes must not be lost. It
+        waits for all other work unless `is_urgent`.
+        """
+        return await self.render_queue.run(work, always, is_urgent)
+
+    async def read_upload(self, read: Callable[[], T]) -> T:
+        """Run `read` on a thread, one upload at a time: each may take hundreds of megabytes."""
+        return await to_thread.run_sync(read, limiter=self.uploads)
 
 
 def _studio(request: Request) -> Studio:
@@ -96,8 +107,10 @@ StudioDep = Annotated[Studio, Depends(_studio)]
 def query_generator(
     run: schemas.RunName,
     epoch: schemas.Epoch,
-    weights: Weights = "ema",
-    digest: schemas.Digest | None = None,
+    weights: schemas.WeightsName = "ema",
+    digest: Annotated[
+        schemas.Digest | None, Query(description="digest of the weights, as saved faces have it")
+    ] = None,
 ) -> GeneratorId:
     """Return the generator given by query parameters."""
     return GeneratorId(run, epoch, weights, digest)
@@ -108,12 +121,32 @@ GeneratorDep = Annotated[GeneratorId, Depends(query_generator)]
 
 def query_face(
     generator: GeneratorDep,
-    seed: schemas.Seed | None = None,
-    latent: Annotated[str | None, Query(max_length=schemas.MAX_LATENT_LENGTH)] = None,
+    seed: Annotated[schemas.Seed | None, Query(description="seed of the latent")] = None,
+    latent: Annotated[
+        str | None,
+        Query(
+            max_length=schemas.MAX_LATENT_LENGTH,
+            description="the latent itself, float32 as base64url, instead of a seed",
+        ),
+    ] = None,
     truncation: schemas.Truncation = 1.0,
-    moves: Annotated[str, Query(max_length=4000, examples=["sefa.0:1.5,pca.3:-2"])] = "",
-    mix: Annotated[str, Query(max_length=2 * schemas.MAX_LATENT_LENGTH, examples=["0-3:17"])] = "",
-    label: schemas.Label | None = None,
+    moves: Annotated[
+        str,
+        Query(
+            max_length=4000,
+            examples=["sefa.0:1.5,pca.3:-2"],
+            description="steps along directions, in standard deviations",
+        ),
+    ] = "",
+    mix: Annotated[
+        str,
+        Query(
+            max_length=2 * schemas.MAX_LATENT_LENGTH,
+            examples=["0-3:17"],
+            description="other parents of style layers: seeds, or latents after `latent.`",
+        ),
+    ] = "",
+    label: Annotated[schemas.Label | None, Query(description="class of a run with labels")] = None,
 ) -> Face:
     """Return the face given by the query parameters of a link."""
     moved, mixed = parse_moves(moves), parse_mix(mix)

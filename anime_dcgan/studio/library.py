@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from anime_dcgan.explore.face import check_run
-from anime_dcgan.run.origin import ORIGIN, Origin, parse_origin
+from anime_dcgan.run.origin import ORIGIN, parse_origin
 from anime_dcgan.run.outcome import FINISHED
 from anime_dcgan.run.record import (
     EquilibriumRecord,
@@ -22,6 +22,7 @@ from anime_dcgan.run.record import (
 )
 from anime_dcgan.run.runs import by_epoch, epoch_name, epoch_of
 from anime_dcgan.run.settings import CONFIG, flatten, read_settings
+from anime_dcgan.studio.listed_run import Best, Run, RunCache, Verdict
 from anime_dcgan.system.errors import NotFoundError, RefusedFileError
 from anime_dcgan.system.reader import is_regular, modified
 
@@ -33,40 +34,6 @@ WATCHED = ("checkpoints", "quality.json", "equilibrium.json", FINISHED, CONFIG, 
 
 
 @dataclass(frozen=True)
-class Run:
-    """A run as the list shows it.
-
-    Attributes:
-        epochs: epochs that have a checkpoint, earliest first, as `find_checkpoint` takes them.
-        aliases: "best" and "last", as far as their checkpoints exist.
-        updated: time of the latest write, in seconds since the Unix epoch.
-        settings: class names and sizes that identify the recipe.
-        origin: the checkpoint that it began from, or None.
-        problem: reason why config.yaml cannot be read, or None.
-    """
-
-    name: str
-    epochs: list[str]
-    aliases: list[str]
-    running: bool
-    updated: float
-    latent_dim: int | None
-    image_size: int | None
-    model: str
-    settings: dict[str, str | int | float]
-    quality: QualityRecord | None
-    equilibrium: EquilibriumRecord | None
-    origin: Origin | None
-    problem: str | None
-
-    @property
-    def images(self) -> float | None:
-        """The number of training images at the last measurement of quality."""
-        measurements = self.quality.measurements if self.quality else []
-        return max((measurement.images for measurement in measurements), default=None)
-
-
-@dataclass(frozen=True)
 class RunDetails:
     """A run with everything its files record."""
 
@@ -75,18 +42,23 @@ class RunDetails:
 
 
 class Library:
-    """Lists runs, and rereads a run only if its files have changed."""
+    """Lists runs, and rereads a run only if its files have changed.
 
-    def __init__(self, outputs: Path, only: str | None = None) -> None:
+    Parameters:
+        cache: file that remembers the list, so that the next start need not read every run.
+    """
+
+    def __init__(self, outputs: Path, only: str | None = None, cache: Path | None = None) -> None:
         self.outputs = outputs
         self.only = only
-        self._cache: dict[str, tuple[tuple[int, ...], Run]] = {}
+        self._cache = RunCache(cache)
         self._lock = threading.Lock()
 
     def runs(self) -> list[Run]:
         """Return all runs that have a checkpoint, most recently updated first."""
         with self._lock:
             found = [self._read(folder) for folder in _run_folders(self.outputs)]
+            self._cache.store({run.name for run in found})
         listed = [run for run in found if self.only in (None, run.name)]
         return sorted(listed, key=lambda run: (-run.updated, run.name))
 
@@ -104,11 +76,10 @@ class Library:
     def _read(self, folder: Path) -> Run:
         name = folder.relative_to(self.outputs).as_posix()
         state = _file_state(folder)
-        cached = self._cache.get(name)
-        if cached is None or cached[0] != state:
-            cached = (state, read_run(folder, name, max(state) / 1e9))
-            self._cache[name] = cached
-        run = cached[1]
+        run = self._cache.get(name, state)
+        if run is None:
+            run = read_run(folder, name, max(state) / 1e9)
+            self._cache.put(name, state, run)
         is_finished = is_regular(folder / FINISHED)
         running = not is_finished and time.time() - run.updated < RUNNING_SECONDS
         return run if run.running == running else replace(run, running=running)
@@ -118,6 +89,7 @@ def read_run(folder: Path, name: str, updated: float) -> Run:
     """Read a run from its files, any of which may be missing or damaged."""
     notes: list[str] = []
     settings, problem = _read_settings(folder)
+    quality, equilibrium = read_quality(folder, notes), read_equilibrium(folder, notes)
     checkpoints = folder / "checkpoints"
     return Run(
         name=name,
@@ -129,11 +101,28 @@ def read_run(folder: Path, name: str, updated: float) -> Run:
         image_size=_int_or_none(settings.get("data.image_size")),
         model=_module_name(settings.get("model.generator._target_")),
         settings=_summarise(settings),
-        quality=read_quality(folder, notes),
-        equilibrium=read_equilibrium(folder, notes),
+        images=max((each.images for each in quality.measurements), default=None)
+        if quality
+        else None,
+        verdict=_verdict(equilibrium) if equilibrium else None,
+        headline=quality.headline if quality else None,
+        best=_best(quality) if quality else None,
+        floor=quality.floor.get(quality.headline) if quality else None,
         origin=read_json(folder / ORIGIN, parse_origin, notes),
         problem=problem,
     )
+
+
+def _verdict(equilibrium: EquilibriumRecord) -> Verdict:
+    verdict, reasons = equilibrium.verdict, equilibrium.reasons
+    return Verdict(verdict, reasons, equilibrium.epoch, equilibrium.images)
+
+
+def _best(quality: QualityRecord) -> Best | None:
+    best = quality.best
+    if best is None:
+        return None
+    return Best(best.epoch, best.images, best.values[quality.headline])
 
 
 def _run_folders(outputs: Path) -> Iterator[Path]:

@@ -1,13 +1,16 @@
 """Response models for runs: the wire format of the library's records."""
 
+from dataclasses import asdict
 from typing import Any
 
 from pydantic import BaseModel
 
 from anime_dcgan.run.origin import Origin
-from anime_dcgan.run.record import EquilibriumRecord, QualityRecord
+from anime_dcgan.run.record import QualityRecord
+from anime_dcgan.run.runs import epoch_name
 from anime_dcgan.run.scalars import thin
-from anime_dcgan.studio.library import Run, RunDetails, epoch_name
+from anime_dcgan.studio.library import RunDetails
+from anime_dcgan.studio.listed_run import Run
 
 
 class VerdictModel(BaseModel):
@@ -89,36 +92,12 @@ class RunDetailsModel(RunModel):
 
 def _run_fields(run: Run) -> dict[str, Any]:
     """Return the fields of `RunModel`."""
-    quality = run.quality
-    return {
-        **{name: getattr(run, name) for name in RunModel.model_fields if hasattr(run, name)},
-        "verdict": _verdict(run.equilibrium) if run.equilibrium else None,
-        "headline": quality.headline if quality else None,
-        "best": _best(quality) if quality else None,
-        "floor": quality.floor.get(quality.headline) if quality else None,
-        "origin": _origin(run.origin) if run.origin else None,
-    }
+    origin = run.origin and _origin(run.origin)
+    return {**asdict(run), "origin": origin}
 
 
 def _origin(origin: Origin) -> OriginModel:
     return OriginModel(run=origin.run, epoch=epoch_name(origin.epoch), images=origin.images)
-
-
-def _verdict(equilibrium: EquilibriumRecord) -> VerdictModel:
-    return VerdictModel(
-        name=equilibrium.verdict,
-        reasons=equilibrium.reasons,
-        epoch=equilibrium.epoch,
-        images=equilibrium.images,
-    )
-
-
-def _best(quality: QualityRecord) -> BestModel | None:
-    best = quality.best
-    if best is None:
-        return None
-    value = best.values[quality.headline]
-    return BestModel(epoch=best.epoch, images=best.images, value=value)
 
 
 def _curve(quality: QualityRecord) -> list[tuple[float, float, float | None]]:

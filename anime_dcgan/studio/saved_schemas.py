@@ -26,7 +26,7 @@ class ParentRequest(StrictModel):
 FaceName = Annotated[str, Field(max_length=200)]
 Story = Annotated[str, Field(max_length=MAX_STORY_LENGTH)]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
-Id = Annotated[int, Field(ge=0, le=2**53)]
+Id = Annotated[int, Field(ge=0, le=2**53, description="number that the studio has given it")]
 
 
 class SaveRequest(StrictModel):

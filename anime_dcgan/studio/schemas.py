@@ -5,30 +5,64 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from anime_dcgan.explore.face import MAX_LABEL_LENGTH, MAX_MIX, MAX_STEP, Face
-from anime_dcgan.explore.projection import Variables
 from anime_dcgan.run.runs import Weights
 from anime_dcgan.sampling.seeds import MAX_SEED
-from anime_dcgan.studio.jobs import Job, JobState
 
 MAX_SHEET_FACES, MAX_PARENTS, MAX_CHILDREN = 256, 8, 64
 MAX_ZIP_FACES, MAX_FILM_FRAMES = 10_000, 600
 MAX_STORY_LENGTH, MAX_LATENT_LENGTH = 20_000, 50_000
 
-RunName = Annotated[str, Field(min_length=1, max_length=500, examples=["2026-11-24_10-00-00"])]
-Epoch = Annotated[str, Field(pattern=r"^(best|last|[0-9]{1,7}(\.[0-9]{1,6})?)$", examples=["70"])]
+RunName = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=500,
+        examples=["2026-11-24_10-00-00"],
+        description="run folder, relative to the folder of all runs",
+    ),
+]
+Epoch = Annotated[
+    str,
+    Field(
+        pattern=r"^(best|last|[0-9]{1,7}(\.[0-9]{1,6})?)$",
+        examples=["70"],
+        description="epoch of a checkpoint, or best or last",
+    ),
+]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{20}$", examples=["1f0c6b2e9a4d7c35e810"])]
-Seed = Annotated[int, Field(ge=0, le=MAX_SEED)]
-Truncation = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Seed = Annotated[int, Field(ge=0, le=MAX_SEED, description="seed of the latent")]
+Truncation = Annotated[
+    float,
+    Field(
+        ge=0, le=1, allow_inf_nan=False, description="factor by which faces approach the average"
+    ),
+]
 Step = Annotated[float, Field(ge=-MAX_STEP, le=MAX_STEP, allow_inf_nan=False)]
 Moves = Annotated[dict[str, Step], Field(max_length=64, examples=[{"sefa.0": 1.5}])]
 Latent = Annotated[str, Field(max_length=MAX_LATENT_LENGTH)]
 Mix = Annotated[dict[str, Seed | Latent], Field(max_length=MAX_MIX, examples=[{"0-3": 17}])]
-Label = Annotated[str, Field(min_length=1, max_length=MAX_LABEL_LENGTH, examples=["blue"])]
-Layers = Annotated[str, Field(pattern=r"^[0-9]{1,2}(-[0-9]{1,2})?$", examples=["4-9"])]
+Label = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=MAX_LABEL_LENGTH,
+        examples=["blue"],
+        description="class of a run with labels; without it a seed has its own",
+    ),
+]
+Layers = Annotated[
+    str,
+    Field(
+        pattern=r"^[0-9]{1,2}(-[0-9]{1,2})?$",
+        examples=["4-9"],
+        description="style layers, the first and the last",
+    ),
+]
 DirectionId = Annotated[str, Field(pattern=r"^(sefa|pca)\.[0-9]{1,4}$")]
 MAX_SCALE = 16
-Scale = Annotated[int, Field(ge=1, le=MAX_SCALE)]
-Upscale = Annotated[int, Field(ge=1, le=4)]
+Scale = Annotated[int, Field(ge=1, le=MAX_SCALE, description="times that each pixel is repeated")]
+Upscale = Annotated[int, Field(ge=1, le=4, description="enlargement by a network, or by Lanczos")]
+WeightsName = Annotated[Weights, Field(description="averaged (ema) or raw weights")]
 
 
 class StrictModel(BaseModel):
@@ -63,7 +97,7 @@ class FaceModel(StrictModel):
 
     run: RunName
     epoch: Epoch
-    weights: Weights = "ema"
+    weights: WeightsName = "ema"
     digest: Digest | None = None
     seed: Seed | None = None
     latent: Latent | None = None
@@ -190,7 +224,7 @@ class Styles(BaseModel):
 class NameRequest(StrictModel):
     run: RunName
     epoch: Epoch
-    weights: Weights = "ema"
+    weights: WeightsName = "ema"
     digest: Digest | None = None
     id: DirectionId
     name: Annotated[str, Field(min_length=1, max_length=200)] | None
@@ -211,7 +245,7 @@ class ZipRequest(StrictModel):
     faces: SheetFaces | None = None
     run: RunName | None = None
     epoch: Epoch | None = None
-    weights: Weights = "ema"
+    weights: WeightsName = "ema"
     digest: Digest | None = None
     truncation: Truncation = 1.0
     moves: Moves = {}
@@ -221,63 +255,13 @@ class ZipRequest(StrictModel):
     count: Annotated[int, Field(ge=1, le=MAX_ZIP_FACES)] = 64
 
 
-class FoundModel(BaseModel):
-    """The nearest face so far of a projection, and its mean absolute difference of pixels."""
-
-    variables: Variables
-    face: FaceModel | None
-    distance: float | None
-
-
-class JobModel(BaseModel):
-    """A background job.
-
-    `found` are the nearest faces that a projection has found so far, one for each kind of
-    variables; `face` is the nearest of them.
-    """
-
-    id: str
-    kind: Literal["film", "zip", "projection"]
-    state: JobState
-    progress: float
-    seconds_left: float | None
-    detail: str
-    error: str | None
-    face: FaceModel | None
-    found: list[FoundModel]
-    file: str | None
-
-    @classmethod
-    def of(cls, job: Job) -> "JobModel":
-        has_file = job.state == "done" and job.file is not None
-        return cls(
-            id=job.id,
-            kind=job.kind,
-            state=job.state,
-            progress=job.progress,
-            seconds_left=job.seconds_left,
-            detail=job.detail,
-            error=job.error,
-            face=face_model(job.face) if job.face else None,
-            found=[
-                FoundModel(
-                    variables=variables,
-                    face=found and face_model(found.face),
-                    distance=found and found.distance,
-                )
-                for variables, found in job.found.items()
-            ],
-            file=f"/api/jobs/{job.id}/file" if has_file else None,
-        )
-
-
 def face_model(face: Face) -> FaceModel:
     return FaceModel(**face.to_json())
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Return the OpenAPI entries of error responses, which are JSON even on picture routes."""
-    content = {"application/json": {"schema": Problem.model_json_schema()}}
+    content = {"application/json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
     return {status: {"description": PROBLEMS[status], "content": content} for status in statuses}
 
 

@@ -6,13 +6,14 @@ checks the Host header, the origin of each request, and a header that no cross-s
 """
 
 import hmac
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping, Set
 from http.cookies import CookieError, SimpleCookie
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]"})
@@ -23,6 +24,9 @@ UPLOAD_PATHS = ("/api/jobs/projection",)
 MAX_COLLECTION_BYTES = 128 * 1024**2
 COLLECTION_PATHS = ("/api/collections/import",)
 COOKIE = "anime_studio"
+PUBLIC_PATHS = ("/static/", "/theme.css")
+"""Files of the page itself, which hold nothing of the user; the page for the token needs them."""
+TOKEN_PAGE = Path(__file__).parent / "static" / "token.html"
 POLICY = "; ".join(
     (
         "default-src 'none'",
@@ -30,7 +34,7 @@ POLICY = "; ".join(
         "style-src 'self'",
         "img-src 'self' data: blob:",
         "connect-src 'self'",
-        "form-action 'none'",
+        "form-action 'self'",
         "base-uri 'none'",
         "frame-ancestors 'none'",
     )
@@ -50,13 +54,22 @@ class SecurityMiddleware:
     Parameters:
         hosts: accepted names in the Host header, without port; None accepts any and needs a token.
         token: required in every request, as a cookie or as `Authorization: Bearer ...`.
+        public: address under which a proxy shows the studio; its pages are the studio's own.
     """
 
-    def __init__(self, app: ASGIApp, hosts: frozenset[str] | None, token: str | None) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        hosts: frozenset[str] | None,
+        token: str | None,
+        public: str | None = None,
+    ) -> None:
         assert hosts is not None or token is not None, "a studio without host names needs a token"
         self.app = app
-        self.hosts = hosts
         self.token = token
+        self.public = urlsplit(public or "")
+        name = self.public.hostname
+        self.hosts = hosts if hosts is None or name is None else hosts | {name}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -77,8 +90,12 @@ class SecurityMiddleware:
         headers = Headers(scope=scope)
         host = headers.get("host", "")
         if self.hosts is not None and _without_port(host) not in self.hosts:
-            return _problem(421, "the Host header is not a name of this studio")
-        if _is_cross_site(headers, host):
+            return _problem(
+                421,
+                "the Host header is not a name of this studio: behind a proxy, start it with "
+                "public=... and the address that the proxy shows",
+            )
+        if _is_cross_site(headers, {host, self.public.netloc}):
             return _problem(403, "requests from other sites are not allowed")
         if scope["method"] not in SAFE_METHODS and headers.get("x-studio") != "1":
             return _problem(403, "requests that change something need the header X-Studio: 1")
@@ -88,21 +105,29 @@ class SecurityMiddleware:
         return self._reject_without_token(scope, headers)
 
     def _reject_without_token(self, scope: Scope, headers: Headers) -> Response | None:
-        if self.token is None:
+        if self.token is None or scope["path"].startswith(PUBLIC_PATHS):
             return None
         if scope["path"] == "/" and scope["method"] == "GET":
             candidate = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
             if self._is_token(candidate):
                 answer = RedirectResponse("/", 303)
-                answer.set_cookie(COOKIE, candidate, httponly=True, samesite="strict")
+                # Lax: a link on another site opens the studio; other requests lack the cookie.
+                is_secure = self.public.scheme == "https"
+                answer.set_cookie(
+                    COOKIE, candidate, httponly=True, samesite="lax", secure=is_secure
+                )
                 return answer
         scheme, _, bearer = headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer" and self._is_token(bearer.strip()):
             return None
         if self._is_token(_cookie(headers)):
             return None
+        if headers.get("sec-fetch-mode") == "navigate" or scope["path"] == "/":
+            return HTMLResponse(TOKEN_PAGE.read_text(encoding="utf-8"), 401)
         return _problem(
-            401, "open the studio by the address that it printed, which contains the token"
+            401,
+            "open the studio by the address that it printed, which contains the token",
+            {"www-authenticate": "Bearer"},
         )
 
     def _is_token(self, candidate: str) -> bool:
@@ -110,10 +135,10 @@ class SecurityMiddleware:
         return hmac.compare_digest(candidate.encode(), self.token.encode())
 
 
-def _is_cross_site(headers: Headers, host: str) -> bool:
+def _is_cross_site(headers: Headers, own: Set[str]) -> bool:
     """Return True if the browser headers show another site; scripts send no such headers."""
     origin = headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc != host:
+    if origin is not None and (urlsplit(origin).netloc or origin) not in own:
         return True
     site, mode = headers.get("sec-fetch-site"), headers.get("sec-fetch-mode")
     return site in ("cross-site", "same-site") and mode != "navigate"
@@ -168,5 +193,5 @@ def _with_headers(send: Send) -> Send:
     return send_with_headers
 
 
-def _problem(status: int, reason: str) -> Response:
-    return JSONResponse({"detail": reason}, status)
+def _problem(status: int, reason: str, headers: Mapping[str, str] | None = None) -> Response:
+    return JSONResponse({"detail": reason}, status, headers)

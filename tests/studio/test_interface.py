@@ -52,11 +52,23 @@ def test_every_response_conforms_to_the_openapi_schema(operations: list[APIOpera
         ask()
 
 
-def test_every_route_has_a_description(tmp_path: Path):
+def test_everything_in_the_openapi_document_is_named_and_described(tmp_path: Path):
     (tmp_path / "outputs").mkdir()
     app = create_app(Settings(tmp_path / "outputs", tmp_path / "studio"))
     with TestClient(app, base_url="http://localhost") as client:
-        routes = client.get("/openapi.json").json()["paths"]
-    operations = [operation for path in routes.values() for operation in path.values()]
-    assert len(operations) > 30
-    assert all(operation.get("description") for operation in operations)
+        document = client.get("/openapi.json").json()
+    operations = [
+        (method, operation)
+        for path in document["paths"].values()
+        for method, operation in path.items()
+    ]
+    assert len(operations) > 30 and set(document["components"]["securitySchemes"]) == {
+        *("token", "change")
+    }
+    problem = {"$ref": "#/components/schemas/Problem"}
+    for method, operation in operations:
+        assert operation["description"] and operation["operationId"].isidentifier()
+        assert all(parameter["description"] for parameter in operation.get("parameters", []))
+        answer = operation["responses"]["422"]["content"]["application/json"]
+        assert answer["schema"] == problem
+        assert ("change" in operation["security"][0]) == (method != "get")

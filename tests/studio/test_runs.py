@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
+from anime_dcgan.explore.renderer import Renderer
 from anime_dcgan.run.origin import Origin, write_origin
 from anime_dcgan.run.runs import epoch_name
+from anime_dcgan.studio import library as library_module
 from anime_dcgan.studio.library import RUNNING_SECONDS, Library
 from anime_dcgan.studio.run_schemas import OriginModel, RunModel
 from tests.checkpoints import make_checkpoint
@@ -81,11 +83,34 @@ def test_damaged_files_and_odd_names_are_tolerated(tmp_path: Path):
     (tmp_path / "a/config.yaml").write_text("{")
     (tmp_path / "a/quality.json").write_text("[")
     (tmp_path / "a/checkpoints/epoch=odd.ckpt").touch()
+    os.mkfifo(tmp_path / "a/equilibrium.json.new")
+    (tmp_path / "a/equilibrium.json.new").replace(tmp_path / "a/equilibrium.json")
     (tmp_path / "empty/checkpoints").mkdir(parents=True)
     shutil.rmtree(tmp_path / "sweep")
     (run,) = Library(tmp_path).runs()
     assert run.problem is not None and run.epochs == ["1", "2", "10"]
     assert Library(tmp_path).details("a").record.notes
+
+
+def test_the_list_survives_a_restart_without_reading_every_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    outputs, cache = make_outputs(tmp_path / "outputs"), tmp_path / "cache/runs.json"
+    listed = Library(outputs, cache=cache).runs()
+    monkeypatch.setattr(library_module, "read_run", lambda *_: pytest.fail("the run is read again"))
+    assert Library(outputs, cache=cache).runs() == listed
+    monkeypatch.undo()
+    (outputs / "a/config.yaml").write_text("{")
+    cache.write_text(cache.read_text()[:-5])
+    assert Library(outputs, cache=cache).details("a").run.problem is not None
+
+
+def test_previews_are_drawn_once(client: TestClient, monkeypatch: pytest.MonkeyPatch):
+    first = client.get("/api/run/preview.png", params={"run": "a", "epoch": "10"})
+    assert first.headers["content-type"] == "image/png"
+    monkeypatch.setattr(Renderer, "preview", lambda *_: pytest.fail("it is drawn again"))
+    again = client.get("/api/run/preview.png", params={"run": "a", "epoch": "10", "again": 1})
+    assert again.content == first.content
 
 
 def test_symlinks_out_of_the_folder_are_not_followed(tmp_path: Path, outputs: Path):

@@ -54,13 +54,16 @@ def test_changes_need_the_studio_header(outputs: Path, tmp_path: Path):
 
 
 def test_the_token_in_the_url_sets_a_cookie(open_client: TestClient):
-    assert open_client.get("/").status_code == 401
-    assert open_client.get("/api/runs").status_code == 401
+    page = open_client.get("/")
+    assert page.status_code == 401 and 'name="token"' in page.text
+    assert open_client.get("/static/token.js").status_code == 200
+    refused = open_client.get("/api/runs")
+    assert refused.status_code == 401 and refused.headers["www-authenticate"] == "Bearer"
     assert open_client.get("/?token=wrong").status_code == 401
     answer = open_client.get(f"/?token={TOKEN}")
     assert answer.status_code == 303 and answer.headers["location"] == "/"
     cookie = answer.headers["set-cookie"].lower()
-    assert "httponly" in cookie and "samesite=strict" in cookie
+    assert "httponly" in cookie and "samesite=lax" in cookie
     assert open_client.get("/api/runs").status_code == 200
 
 
@@ -70,6 +73,20 @@ def test_scripts_can_send_the_token_in_a_header(open_client: TestClient):
 
     assert status(f"Bearer {TOKEN}") == 200
     assert {status(f"Bearer {TOKEN}x"), status("Bearer"), status(f"Basic {TOKEN}")} == {401}
+
+
+def test_a_proxy_may_show_the_studio_under_another_name(outputs: Path, tmp_path: Path):
+    settings = Settings(
+        outputs, tmp_path / "studio", token=TOKEN, public="https://studio.example:8443"
+    )
+    headers = {**CHANGE, "authorization": f"Bearer {TOKEN}", "origin": settings.public or ""}
+    with TestClient(create_app(settings), base_url="http://127.0.0.1", headers=headers) as client:
+        for host in ("studio.example:8443", "127.0.0.1:8765"):  # the proxy may keep the name
+            answer = client.post("/api/collections", json={"name": host}, headers={"host": host})
+            assert answer.status_code == 201
+        assert client.get("/", headers={"host": "evil.example"}).status_code == 421
+        evil = {"origin": "https://evil.example"}
+        assert client.get("/api/runs", headers=evil).status_code == 403
 
 
 def test_accepting_any_host_requires_a_token(outputs: Path, tmp_path: Path):

@@ -1,13 +1,11 @@
 """The studio served on a free port and opened in a real browser."""
 
-import socket
 import threading
 import time
 from pathlib import Path
 
-import uvicorn
-
 from anime_dcgan.studio.app import Settings, create_app
+from anime_dcgan.studio.server import listen, make_server
 from tests.chromium import Chromium
 
 START_TIMEOUT = 20  # seconds
@@ -19,25 +17,19 @@ class Server:
     def __init__(self, outputs: Path, folder: Path) -> None:
         self.folder = folder
         self._settings = Settings(outputs, folder)
-        self._port = 0
+        self.port = 0
         self.start()
 
     @property
     def address(self) -> str:
-        return f"http://127.0.0.1:{self._port}"
+        return f"http://127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        listening = socket.socket()
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind(("127.0.0.1", self._port))
-        self._port = listening.getsockname()[1]
-        config = uvicorn.Config(
-            create_app(self._settings),
-            log_level="critical",
-            ws="none",
-            timeout_graceful_shutdown=1,
+        listening = listen("127.0.0.1", self.port)
+        self.port = listening.getsockname()[1]
+        self._server = make_server(
+            create_app(self._settings), log_level="critical", timeout_graceful_shutdown=1
         )
-        self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, args=([listening],))
         self._thread.start()
         until = time.monotonic() + START_TIMEOUT

@@ -1,27 +1,27 @@
 """Routes that render faces: walls of seeds, single faces and sheets."""
 
 import hashlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Iterator
+from functools import partial
 from typing import Annotated
 
+import numpy as np
 from fastapi import APIRouter, HTTPException, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from anime_dcgan.explore.face import Face
-from anime_dcgan.sampling.sample import Pixels
+from anime_dcgan.explore.renderer import same_size
+from anime_dcgan.sampling.sample import BLOCK, Pixels
 from anime_dcgan.sampling.seeds import MAX_SEED
 from anime_dcgan.sampling.upscale import Upscaler
 from anime_dcgan.studio import pictures, schemas
-from anime_dcgan.studio.context import FaceDep, Studio, StudioDep, to_faces
+from anime_dcgan.studio.context import FaceDep, StudioDep, to_faces
+from anime_dcgan.studio.responses import PNG, Png, face_picture
 
 router = APIRouter(tags=["faces"])
 
-PNG = {200: {"content": {"image/png": {}}}, 304: {"description": "not modified"}}
-Count = Annotated[int, Query(ge=1, le=schemas.MAX_SHEET_FACES)]
-
-
-class Png(Response):
-    media_type = "image/png"
+Count = Annotated[int, Query(ge=1, le=schemas.MAX_SHEET_FACES, description="number of faces")]
+Columns = Annotated[int, Query(ge=1, le=schemas.MAX_SHEET_FACES, description="faces in a row")]
 
 
 @router.get(
@@ -29,20 +29,21 @@ class Png(Response):
     response_class=Png,
     responses={**PNG, **schemas.problems(400, 404, 503)},
 )
-async def wall(
-    studio: StudioDep, request: Request, template: FaceDep, count: Count = 64, columns: Count = 8
+async def draw_wall(
+    studio: StudioDep, request: Request, template: FaceDep, count: Count = 64, columns: Columns = 8
 ) -> Response:
     """Render the faces of consecutive seeds, starting at `seed`, edge to edge at their own size."""
     seed = template.seed or 0
     count = min(count, MAX_SEED + 1 - seed)
-    return await _cached_picture(
-        studio,
-        request,
-        template,
-        lambda resolved: studio.render(
-            lambda: pictures.sprite(studio.renderer.wall(resolved, seed, count), columns)
-        ),
-    )
+
+    async def render(template: Face) -> bytes:
+        faces = [
+            await studio.render(partial(studio.renderer.wall, template, first, number))
+            for first, number in _blocks(seed, count)
+        ]
+        return await run_in_threadpool(pictures.sprite, np.concatenate(faces), columns)
+
+    return await face_picture(studio, request, template, render)
 
 
 @router.get(
@@ -50,13 +51,15 @@ async def wall(
     response_class=Png,
     responses={**PNG, **schemas.problems(400, 404, 503)},
 )
-async def face(
+async def draw_face(
     studio: StudioDep,
     request: Request,
     face: FaceDep,
     scale: schemas.Scale = 1,
     upscale: schemas.Upscale = 1,
-    download: bool = False,
+    download: Annotated[
+        bool, Query(description="save under a name, with the story in the metadata")
+    ] = False,
 ) -> Response:
     """Render one face as a PNG whose metadata describe it; a download includes its story.
 
@@ -83,7 +86,7 @@ async def face(
         name = f"face-{hashlib.sha256(face.to_query().encode()).hexdigest()[:12]}.png"
         headers = {"content-disposition": f'attachment; filename="{name}"'}
         return Png(await render(await run_in_threadpool(studio.resolve, face)), headers=headers)
-    return await _cached_picture(studio, request, face, render)
+    return await face_picture(studio, request, face, render)
 
 
 @router.post(
@@ -91,28 +94,24 @@ async def face(
     response_class=Png,
     responses={200: PNG[200], **schemas.problems(400, 404, 503)},
 )
-async def sheet(studio: StudioDep, body: schemas.SheetRequest) -> Response:
+async def draw_sheet(studio: StudioDep, body: schemas.SheetRequest) -> Response:
     """Render any faces of equal size on one sheet."""
     faces = to_faces(body.faces)
-    content = await studio.render(
-        lambda: pictures.grid(studio.draw(faces), body.columns, body.scale, body.padding)
+    batches = [faces[first : first + BLOCK] for first in range(0, len(faces), BLOCK)]
+    drawn = [await studio.render(partial(studio.draw, batch)) for batch in batches]
+    pixels = same_size(drawn)
+    return Png(
+        await run_in_threadpool(pictures.grid, pixels, body.columns, body.scale, body.padding)
     )
-    return Png(content)
 
 
-async def _cached_picture(
-    studio: Studio, request: Request, face: Face, render: Callable[[Face], Awaitable[bytes]]
-) -> Response:
-    """Return the picture, or 304 if the browser has it and its generator is the same.
+def _blocks(seed: int, count: int) -> Iterator[tuple[int, int]]:
+    """Yield the first seed and the number of seeds of each block of the wall.
 
-    The headers name the generator that drew it, so that the page can keep this very face.
+    Other visitors have their turn between two blocks.
     """
-    resolved = await run_in_threadpool(studio.resolve, face)
-    key = f"{request.url.query} {resolved.digest}"
-    tag = f'"{hashlib.sha256(key.encode()).hexdigest()[:20]}"'
-    headers = {"etag": tag, "cache-control": "private, no-cache"}
-    if resolved.digest is not None:
-        headers |= {"x-digest": resolved.digest, "x-epoch": resolved.epoch}
-    if request.headers.get("if-none-match") == tag:
-        return Response(status_code=304, headers=headers)
-    return Png(await render(resolved), headers=headers)
+    end = seed + count
+    while seed < end:
+        number = min(end - seed, BLOCK - seed % BLOCK)
+        yield seed, number
+        seed += number

@@ -3,21 +3,21 @@
 import io
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Annotated
+from typing import Annotated, BinaryIO
 
 import numpy as np
 import torch
-from fastapi import APIRouter, File, Form, HTTPException, Response, UploadFile
+from fastapi import APIRouter, File, Form, HTTPException, Path, Response, UploadFile
 from fastapi.responses import FileResponse
 from PIL import Image
 from starlette.concurrency import run_in_threadpool
 
 from anime_dcgan.data.decoding import decode
+from anime_dcgan.data.source import Unreadable
 from anime_dcgan.explore import projection
 from anime_dcgan.explore.face import Face
 from anime_dcgan.explore.parents import Parents, face_from_latent
 from anime_dcgan.explore.projection import Variables
-from anime_dcgan.run.runs import Weights
 from anime_dcgan.sampling import image, sample
 from anime_dcgan.sampling.film import write_film
 from anime_dcgan.studio import pictures, schemas
@@ -28,16 +28,19 @@ from anime_dcgan.studio.context import (
     to_faces,
     to_layers,
 )
+from anime_dcgan.studio.job_schemas import JobModel
 from anime_dcgan.studio.jobs import Found, Job
+from anime_dcgan.studio.responses import BINARY, PNG, Png
 from anime_dcgan.system.errors import UserError, first_line
 
 router = APIRouter(prefix="/api/jobs", tags=["jobs"], responses=schemas.problems(400, 404, 429))
 
+JobId = Annotated[str, Path(max_length=64, description="id of a job")]
 BATCH_SIZE = 16  # faces rendered between two progress reports
 
 
 @router.post("/film", status_code=202)
-async def film(studio: StudioDep, body: schemas.FilmRequest) -> schemas.JobModel:
+async def create_film(studio: StudioDep, body: schemas.FilmRequest) -> JobModel:
     """Render a film that interpolates through the faces and back to the first."""
     faces = await same_generator(studio, body.faces)
     if len(faces) * body.frames_per_face > schemas.MAX_FILM_FRAMES:
@@ -53,11 +56,11 @@ async def film(studio: StudioDep, body: schemas.FilmRequest) -> schemas.JobModel
         write_film(frames, path, body.frames_per_second)
         job.file = path
 
-    return schemas.JobModel.of(studio.jobs.submit("film", work))
+    return JobModel.of(studio.jobs.submit("film", work))
 
 
 @router.post("/zip", status_code=202)
-def archive(studio: StudioDep, body: schemas.ZipRequest) -> schemas.JobModel:
+def create_zip(studio: StudioDep, body: schemas.ZipRequest) -> JobModel:
     """Render many faces into a zip of PNGs, each with its metadata."""
     faces = _requested_faces(body)
     if body.faces is None:
@@ -72,21 +75,21 @@ def archive(studio: StudioDep, body: schemas.ZipRequest) -> schemas.JobModel:
         sample.write_archive(_portraits(studio, faces, job), names, path)
         job.file = path
 
-    return schemas.JobModel.of(studio.jobs.submit("zip", work))
+    return JobModel.of(studio.jobs.submit("zip", work))
 
 
 @router.post("/projection", status_code=202)
-async def project(
+async def create_projection(
     studio: StudioDep,
     file: Annotated[UploadFile, File(description="picture of a face")],
     run: Annotated[schemas.RunName, Form()],
     epoch: Annotated[schemas.Epoch, Form()],
-    weights: Annotated[Weights, Form()] = "ema",
+    weights: Annotated[schemas.WeightsName, Form()] = "ema",
     digest: Annotated[schemas.Digest | None, Form()] = None,
     steps: Annotated[int, Form(ge=1, le=2000)] = 300,
     variables: Annotated[list[Variables] | None, Form(max_length=3)] = None,
     label: Annotated[schemas.Label | None, Form()] = None,
-) -> schemas.JobModel:
+) -> JobModel:
     """Find the latent, style or styles of all layers whose face is nearest to an uploaded picture.
 
     Several `variables` are tried one after the other. The default is the style where a mapping
@@ -97,7 +100,7 @@ async def project(
         studio.renderer.resolve, Face(run, epoch, weights, digest, seed=0, label=label)
     )
     size = await studio.render(lambda: studio.renderer.render([template]).shape[1])
-    picture = await run_in_threadpool(_decode, await file.read(), size)
+    picture = await studio.read_upload(lambda: _decode(file.file, size))
     space = await studio.render(lambda: studio.renderer.model(*template.generator).space)
     kinds: list[Variables] = variables or ["style" if space.has_mapping else "latent"]
     for each in kinds:
@@ -116,51 +119,57 @@ async def project(
                 job.detail = f"distance {best.distance:.3f}"
 
     job = studio.jobs.submit("projection", work, image.to_png(picture), kinds)
-    return schemas.JobModel.of(job)
+    return JobModel.of(job)
 
 
 @router.get("/{job_id}")
-def progress(studio: StudioDep, job_id: str) -> schemas.JobModel:
+def get_job(studio: StudioDep, job_id: JobId) -> JobModel:
     """Return the state and progress of a job."""
-    return schemas.JobModel.of(_job(studio, job_id))
+    return JobModel.of(_find_job(studio, job_id))
 
 
 @router.delete("/{job_id}", status_code=204)
-def cancel(studio: StudioDep, job_id: str) -> None:
+def cancel_job(studio: StudioDep, job_id: JobId) -> None:
     """Cancel a job, or delete it with its file if it has finished."""
-    studio.jobs.cancel(_job(studio, job_id))
+    studio.jobs.cancel(_find_job(studio, job_id))
 
 
-@router.get("/{job_id}/target.png", response_class=Response)
-def target(studio: StudioDep, job_id: str) -> Response:
+@router.get("/{job_id}/target.png", response_class=Png, responses={200: PNG[200]})
+def get_job_target(studio: StudioDep, job_id: JobId) -> Response:
     """Return the uploaded picture at the size of the generator's images."""
-    content = _job(studio, job_id).target
+    content = _find_job(studio, job_id).target
     if content is None:
         raise HTTPException(404, "this job has no target picture")
-    return Response(content, media_type="image/png")
+    return Png(content)
 
 
-@router.get("/{job_id}/file", response_class=FileResponse)
-def download(studio: StudioDep, job_id: str) -> FileResponse:
+@router.get(
+    "/{job_id}/file",
+    response_class=FileResponse,
+    responses={200: {"content": {"application/octet-stream": BINARY}}},
+)
+def download_job_file(studio: StudioDep, job_id: JobId) -> FileResponse:
     """Download the file that a job has produced."""
-    job = _job(studio, job_id)
+    job = _find_job(studio, job_id)
     if job.state != "done" or job.file is None:
         raise HTTPException(404, "this job has no file, or has not finished")
     return FileResponse(job.file, filename=job.file.name)
 
 
-def _job(studio: Studio, job_id: str) -> Job:
+def _find_job(studio: Studio, job_id: JobId) -> Job:
     job = studio.jobs.get(job_id)
     if job is None:
         raise HTTPException(404, "there is no such job, or it has been deleted")
     return job
 
 
-def _decode(content: bytes, size: int) -> Image.Image:
+def _decode(file: BinaryIO, size: int) -> Image.Image:
     try:
-        return decode(io.BytesIO(content), size)
-    except Exception as error:  # Pillow may raise anything
-        raise UserError(f"this file cannot be read as a picture: {first_line(error)}") from None
+        return decode(io.BytesIO(file.read()), size)
+    except (Unreadable, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise UserError(f"this picture cannot be read: {first_line(error)}") from None
+    except Exception:  # Pillow may raise anything, with texts about its own objects
+        raise UserError("this file is damaged, or not a picture in a common format") from None
 
 
 def _requested_faces(body: schemas.ZipRequest) -> list[Face]:

@@ -16,7 +16,7 @@ router = APIRouter(tags=["mixing"], responses=schemas.problems(400, 404, 503))
 
 
 @router.post("/api/mix")
-async def mix(studio: StudioDep, body: schemas.MixRequest) -> schemas.Faces:
+async def mix_faces(studio: StudioDep, body: schemas.MixRequest) -> schemas.Faces:
     """Interpolate from each parent to the next, including both ends."""
     parents = await same_generator(studio, body.parents)
     layers = to_layers(body.layers)
@@ -30,7 +30,7 @@ async def mix(studio: StudioDep, body: schemas.MixRequest) -> schemas.Faces:
 
 
 @router.post("/api/blend")
-async def blend(studio: StudioDep, body: schemas.BlendRequest) -> schemas.FaceResponse:
+async def blend_faces(studio: StudioDep, body: schemas.BlendRequest) -> schemas.FaceResponse:
     """Blend several faces into one by their weights."""
     parents = await same_generator(studio, body.parents)
     layers = to_layers(body.layers)
@@ -39,7 +39,7 @@ async def blend(studio: StudioDep, body: schemas.BlendRequest) -> schemas.FaceRe
 
 
 @router.post("/api/breed")
-async def breed(studio: StudioDep, body: schemas.BreedRequest) -> schemas.Faces:
+async def breed_faces(studio: StudioDep, body: schemas.BreedRequest) -> schemas.Faces:
     """Breed children of one or more faces."""
     parents = await same_generator(studio, body.parents)
     layers = to_layers(body.layers)
@@ -52,7 +52,7 @@ async def breed(studio: StudioDep, body: schemas.BreedRequest) -> schemas.Faces:
 
 
 @router.get("/api/generator")
-def generator(studio: StudioDep, generator: GeneratorDep) -> schemas.GeneratorModel:
+def get_generator(studio: StudioDep, generator: GeneratorDep) -> schemas.GeneratorModel:
     """Return a generator with the digest of its weights, and the number of its epoch.
 
     It is that of the run, or the one that was kept with a saved face. If both are gone, it is
@@ -66,7 +66,7 @@ def generator(studio: StudioDep, generator: GeneratorDep) -> schemas.GeneratorMo
 
 
 @router.get("/api/styles")
-async def styles(studio: StudioDep, generator: GeneratorDep) -> schemas.Styles:
+async def get_styles(studio: StudioDep, generator: GeneratorDep) -> schemas.Styles:
     """Return the labels and style layers of a generator; only several layers can be mixed."""
     model = await studio.render(lambda: studio.renderer.model(*generator))
     space = await studio.render(lambda: model.space)
@@ -79,11 +79,11 @@ async def styles(studio: StudioDep, generator: GeneratorDep) -> schemas.Styles:
 
 
 @router.get("/api/directions")
-async def directions(
+async def list_directions(
     studio: StudioDep,
     generator: GeneratorDep,
-    method: Method = "sefa",
-    count: Annotated[int, Query(ge=1, le=MAX_DIRECTIONS)] = 10,
+    method: Annotated[Method, Query(description="how directions are found")] = "sefa",
+    count: Annotated[int, Query(ge=1, le=MAX_DIRECTIONS, description="number of directions")] = 10,
 ) -> schemas.Directions:
     """List the directions of a generator, strongest first, with the names given to them."""
     model = await studio.render(lambda: studio.renderer.model(*generator))

@@ -7,11 +7,11 @@ from typing import Annotated
 from fastapi import APIRouter, File, Query, Response, UploadFile
 from fastapi.responses import FileResponse
 from starlette.background import BackgroundTask
-from starlette.concurrency import run_in_threadpool
 
 from anime_dcgan.explore.face import Face
 from anime_dcgan.studio import pictures, saved_schemas, schemas
 from anime_dcgan.studio.context import FaceDep, Studio, StudioDep
+from anime_dcgan.studio.responses import BINARY, PNG, Png
 from anime_dcgan.studio.store import export_collection, import_collection
 from anime_dcgan.system import scratch
 from anime_dcgan.system.errors import UserError
@@ -23,13 +23,15 @@ CollectionId = saved_schemas.Id
 
 
 @router.get("/api/saved")
-def saved_faces(
+def list_saved(
     studio: StudioDep,
-    favourite: bool | None = None,
-    collection: CollectionId | None = None,
-    text: Annotated[str, Query(max_length=500)] = "",
-    limit: Annotated[int, Query(ge=1, le=500)] = 200,
-    before: SavedId | None = None,
+    favourite: Annotated[bool | None, Query(description="only favourites, or only others")] = None,
+    collection: Annotated[CollectionId | None, Query(description="id of a collection")] = None,
+    text: Annotated[str, Query(max_length=500, description="part of a name, story or run")] = "",
+    limit: Annotated[int, Query(ge=1, le=500, description="faces on a page")] = 200,
+    before: Annotated[
+        SavedId | None, Query(description="id of the last face of the page before")
+    ] = None,
 ) -> saved_schemas.SavedFaces:
     """List saved faces, newest first; `text` searches their names, stories and runs."""
     page = studio.store.browse(favourite, collection, text, limit, before)
@@ -38,7 +40,7 @@ def saved_faces(
 
 
 @router.post("/api/saved")
-async def save(studio: StudioDep, body: saved_schemas.SaveRequest) -> saved_schemas.SavedModel:
+async def save_face(studio: StudioDep, body: saved_schemas.SaveRequest) -> saved_schemas.SavedModel:
     """Save a face and its parents, or update a face that is already saved.
 
     The names "best" and "last" are replaced by the number of the epoch, and the generator is stored
@@ -67,7 +69,7 @@ async def save(studio: StudioDep, body: saved_schemas.SaveRequest) -> saved_sche
         )
         return studio.saved_model(saved)
 
-    return await studio.render(work)
+    return await studio.render(work, always=True)
 
 
 @router.get(
@@ -75,20 +77,20 @@ async def save(studio: StudioDep, body: saved_schemas.SaveRequest) -> saved_sche
     response_model=saved_schemas.SavedModel,
     responses={204: {"description": "the face is not saved"}},
 )
-def find(studio: StudioDep, face: FaceDep) -> saved_schemas.SavedModel | Response:
+def find_saved(studio: StudioDep, face: FaceDep) -> saved_schemas.SavedModel | Response:
     """Return the saved face equal to the given one, or 204 if it is not saved."""
     saved = studio.store.find(_resolve(studio, face))
     return Response(status_code=204) if saved is None else studio.saved_model(saved)
 
 
 @router.get("/api/saved/{saved_id}")
-def saved_face(studio: StudioDep, saved_id: SavedId) -> saved_schemas.SavedModel:
+def get_saved(studio: StudioDep, saved_id: SavedId) -> saved_schemas.SavedModel:
     """Return a saved face by its id."""
     return studio.saved_model(studio.store.get(saved_id))
 
 
 @router.patch("/api/saved/{saved_id}")
-def change(
+def change_saved(
     studio: StudioDep, saved_id: SavedId, body: saved_schemas.ChangeRequest
 ) -> saved_schemas.SavedModel:
     """Change the name, the story or the favourite mark of a saved face."""
@@ -96,32 +98,32 @@ def change(
 
 
 @router.delete("/api/saved/{saved_id}", status_code=204)
-def remove(studio: StudioDep, saved_id: SavedId) -> None:
+def remove_saved(studio: StudioDep, saved_id: SavedId) -> None:
     """Remove a saved face; it stays in the family trees of its descendants."""
     studio.store.remove(saved_id)
 
 
 @router.post("/api/saved/forget")
-def forget(studio: StudioDep, body: saved_schemas.ForgetRequest) -> saved_schemas.Counted:
+def forget_saved(studio: StudioDep, body: saved_schemas.ForgetRequest) -> saved_schemas.Counted:
     """Remove saved faces so that they can be restored for at least a minute."""
     return saved_schemas.Counted(count=studio.store.forget(body.ids))
 
 
 @router.post("/api/saved/restore")
-def restore(studio: StudioDep, body: saved_schemas.ForgetRequest) -> saved_schemas.Counted:
+def restore_saved(studio: StudioDep, body: saved_schemas.ForgetRequest) -> saved_schemas.Counted:
     """Bring back forgotten faces with their stories, families and collections."""
     return saved_schemas.Counted(count=studio.store.restore(body.ids))
 
 
-@router.get("/api/saved/{saved_id}/thumb.png", response_class=Response)
-def thumb(studio: StudioDep, saved_id: SavedId) -> Response:
+@router.get("/api/saved/{saved_id}/thumb.png", response_class=Png, responses={200: PNG[200]})
+def get_saved_picture(studio: StudioDep, saved_id: SavedId) -> Response:
     """Return the stored picture of a saved face, which does not need its checkpoint."""
     headers = {"cache-control": "private, no-cache"}
-    return Response(studio.store.thumb(saved_id), media_type="image/png", headers=headers)
+    return Png(studio.store.thumb(saved_id), headers=headers)
 
 
 @router.get("/api/saved/{saved_id}/family")
-def family(studio: StudioDep, saved_id: SavedId) -> saved_schemas.FamilyModel:
+def get_family(studio: StudioDep, saved_id: SavedId) -> saved_schemas.FamilyModel:
     """Return the ancestors and descendants of a saved face."""
     found = studio.store.family(saved_id)
     return saved_schemas.FamilyModel(
@@ -132,7 +134,7 @@ def family(studio: StudioDep, saved_id: SavedId) -> saved_schemas.FamilyModel:
 
 
 @router.get("/api/collections")
-def collections(studio: StudioDep) -> saved_schemas.Collections:
+def list_collections(studio: StudioDep) -> saved_schemas.Collections:
     """List all collections by name."""
     found = studio.store.collections()
     return saved_schemas.Collections(
@@ -149,11 +151,11 @@ def create_collection(
 
 
 @router.post("/api/collections/import", status_code=201)
-async def import_archive(
+async def import_collection_archive(
     studio: StudioDep, file: Annotated[UploadFile, File(description="exported collection")]
 ) -> saved_schemas.ImportedModel:
     """Import an exported collection as a new one, completely or not at all."""
-    result = await run_in_threadpool(import_collection, studio.store, file.file)
+    result = await studio.read_upload(lambda: import_collection(studio.store, file.file))
     return saved_schemas.ImportedModel(
         collection=saved_schemas.CollectionModel.of(result.collection),
         added=result.added,
@@ -162,7 +164,7 @@ async def import_archive(
 
 
 @router.patch("/api/collections/{collection_id}")
-def rename(
+def rename_collection(
     studio: StudioDep, collection_id: CollectionId, body: saved_schemas.CollectionName
 ) -> saved_schemas.CollectionModel:
     """Rename a collection."""
@@ -191,8 +193,12 @@ def remove_from_collection(
     studio.store.remove_from_collection(collection_id, saved_id)
 
 
-@router.get("/api/collections/{collection_id}/export", response_class=FileResponse)
-def export(studio: StudioDep, collection_id: CollectionId) -> FileResponse:
+@router.get(
+    "/api/collections/{collection_id}/export",
+    response_class=FileResponse,
+    responses={200: {"content": {"application/zip": BINARY}}},
+)
+def export_collection_archive(studio: StudioDep, collection_id: CollectionId) -> FileResponse:
     """Download a zip of the collection's faces, stories, families and pictures."""
     folder = tempfile.TemporaryDirectory(prefix=scratch.temporary_prefix("anime_studio"))
     path = Path(folder.name) / "collection.zip"

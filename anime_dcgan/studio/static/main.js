@@ -6,12 +6,19 @@ import { OfflineError } from "./state/errors.js";
 import { loadFavourites } from "./state/favourites.js";
 import { notifyError } from "./state/messages.js";
 import { link, reload, startRouter } from "./state/router.js";
-import { defaultEpoch, findRun, onRuns, usableRuns, watchRuns } from "./state/runs.js";
+import {
+  areRunsLoaded,
+  defaultEpoch,
+  findRun,
+  onRuns,
+  usableRuns,
+  watchRuns,
+} from "./state/runs.js";
 import { THEMES, applySettings, changeSettings, setting } from "./state/settings.js";
 import { byId, closeMenus } from "./ui/dom.js";
 import { offerUpscaler } from "./ui/full-screen.js";
 import { showMessages } from "./ui/notice.js";
-import { noRuns } from "./ui/run-summary.js";
+import { loadingRuns, noRuns } from "./ui/run-summary.js";
 import { showSelectionBar } from "./ui/selection-bar.js";
 import { listenForShortcuts, showShortcuts } from "./ui/shortcuts.js";
 import { editView } from "./views/edit.js";
@@ -105,11 +112,12 @@ function withRun(view) {
  * @returns {View}
  */
 function emptyView(container) {
-  container.append(noRuns());
+  const isLoaded = areRunsLoaded();
+  container.append(isLoaded ? noRuns() : loadingRuns());
   const leave = onRuns(() => {
-    if (usableRuns().length) reload();
+    if (usableRuns().length || !isLoaded) reload();
   });
-  return { title: "No faces yet", leave };
+  return { title: isLoaded ? "No faces yet" : "Faces", leave };
 }
 
 function connectThemeButton() {
@@ -131,6 +139,8 @@ async function start() {
   onConnection((connected) => (byId("connection").hidden = connected));
   byId("help").addEventListener("click", showShortcuts);
   addEventListener("click", closeMenus);
+  startRouter(VIEWS, { onChange: updateNavigation, complete });
+  listenForShortcuts(navigation);
   try {
     const [state] = await Promise.all([getServerState(), watchRuns()]);
     if (state.mp4) offerMp4();
@@ -142,8 +152,6 @@ async function start() {
     if (error instanceof OfflineError)
       return void setTimeout(() => location.reload(), RELOAD_SECONDS * 1000);
   }
-  startRouter(VIEWS, { onChange: updateNavigation, complete });
-  listenForShortcuts(navigation);
   loadFavourites().catch(notifyError);
 }
 

@@ -155,13 +155,22 @@ export function wallUrl(params, seed, count, columns) {
 }
 
 /**
+ * Return the URL of the first faces of a run.
+ *
+ * @param {string} run
+ * @param {string} epoch
+ */
+export const previewUrl = (run, epoch) => `/api/run/preview.png?${toQueryString({ run, epoch })}`;
+
+/**
  * Return a picture as a blob. An <img> with the URL would hide errors.
  *
  * @param {string} path
  * @param {AbortSignal} [signal]
+ * @param {Record<string, string>} [headers]
  */
-export async function getPicture(path, signal) {
-  return (await send("GET", path, { signal })).blob();
+export async function getPicture(path, signal, headers) {
+  return (await send("GET", path, { signal, headers })).blob();
 }
 
 /**

@@ -1,6 +1,7 @@
 // @ts-check
 /** The address of the page names a view and its parameters: `#/wall?run=...&seed=5`. */
 
+import { notify } from "./messages.js";
 import { toQueryString } from "./query.js";
 
 /** @import { Params, ParamValues, View, ViewFactory } from "./types.d.ts" */
@@ -111,7 +112,9 @@ export function startRouter(factories, hooks) {
 
 function show() {
   const address = parse(location.hash);
-  const name = address.name in views ? address.name : "wall";
+  const isKnown = Object.hasOwn(views, address.name);
+  if (!isKnown && address.name) notify(`There is no page “${address.name.slice(0, 40)}”.`);
+  const name = isKnown ? address.name : "wall";
   const params = complete(name, address.params);
   if (link(name, params) !== link(address.name, address.params))
     history.replaceState(null, "", link(name, params));

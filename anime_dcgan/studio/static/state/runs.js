@@ -19,6 +19,9 @@ let timer = 0;
 /** Return all runs: those in training first, then the newest. */
 export const allRuns = () => runs;
 
+/** Return true once the list has arrived. */
+export const areRunsLoaded = () => etag !== null;
+
 /** Return the runs that can render faces. */
 export const usableRuns = () => runs.filter((run) => !run.problem && epochsOf(run).length);
 

@@ -20,6 +20,11 @@ export function verdictLine(run) {
   return element("p", {}, verdict, verdict && best ? " · " : "", best);
 }
 
+/** Return the placeholder of a view that waits for the list of runs. */
+export function loadingRuns() {
+  return element("p.quiet.loading", { role: "status" }, "Looking for runs…");
+}
+
 /** Return instructions for the case that there are no runs yet. */
 export function noRuns() {
   return element(

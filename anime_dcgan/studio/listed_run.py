@@ -1,0 +1,117 @@
+"""A run as the list shows it, and the file that remembers the list between two starts."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+import anime_dcgan
+from anime_dcgan.run.origin import Origin
+from anime_dcgan.system.errors import RefusedFileError
+from anime_dcgan.system.files import atomic_write
+from anime_dcgan.system.reader import read_bytes
+
+SECONDS_BETWEEN_WRITES = 30
+FileState = tuple[int, ...]
+"""Modification times of the files of a run."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The verdict on the training, and the epoch that it names."""
+
+    name: str
+    reasons: list[str]
+    epoch: float | None
+    images: float | None
+
+
+@dataclass(frozen=True)
+class Best:
+    """The lowest headline distance, and where it was measured."""
+
+    epoch: float | None
+    images: float
+    value: float
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run as the list shows it.
+
+    Attributes:
+        epochs: epochs that have a checkpoint, earliest first, as `find_checkpoint` takes them.
+        aliases: "best" and "last", as far as their checkpoints exist.
+        updated: time of the latest write, in seconds since the Unix epoch.
+        images: training images at the last measurement of quality.
+        settings: class names and sizes that identify the recipe.
+        floor: headline distance between two sets of real faces.
+        origin: the checkpoint that it began from, or None.
+        problem: reason why config.yaml cannot be read, or None.
+    """
+
+    name: str
+    epochs: list[str]
+    aliases: list[str]
+    running: bool
+    updated: float
+    latent_dim: int | None
+    image_size: int | None
+    model: str
+    settings: dict[str, str | int | float]
+    images: float | None
+    verdict: Verdict | None
+    headline: str | None
+    best: Best | None
+    floor: float | None
+    origin: Origin | None
+    problem: str | None
+
+
+Contents = tuple[str, dict[str, tuple[FileState, Run]]]
+CONTENTS: TypeAdapter[Contents] = TypeAdapter(Contents)
+
+
+class RunCache:
+    """Runs by name, each valid for one state of its files; a damaged file is ignored.
+
+    Parameters:
+        path: file that remembers them; None remembers them in memory only.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._runs = _read(path) if path is not None else {}
+        self._has_changed = False
+        self._written = 0.0
+
+    def get(self, name: str, state: FileState) -> Run | None:
+        cached = self._runs.get(name)
+        return cached[1] if cached is not None and cached[0] == state else None
+
+    def put(self, name: str, state: FileState, run: Run) -> None:
+        self._runs[name] = (state, run)
+        self._has_changed = True
+
+    def store(self, names: set[str]) -> None:
+        """Forget all other runs, and write the file from time to time."""
+        self._runs = {name: cached for name, cached in self._runs.items() if name in names}
+        is_due = time.monotonic() - self._written > SECONDS_BETWEEN_WRITES or not self._written
+        if self._path is None or not self._has_changed or not is_due:
+            return
+        self._written, self._has_changed = time.monotonic(), False
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with atomic_write(self._path) as partial:
+                partial.write_bytes(CONTENTS.dump_json((anime_dcgan.__version__, self._runs)))
+        except OSError:
+            self._path = None  # a disk that is full or read-only: the next start reads every run
+
+
+def _read(path: Path) -> dict[str, tuple[FileState, Run]]:
+    try:
+        version, runs = CONTENTS.validate_json(read_bytes(path))
+    except (FileNotFoundError, RefusedFileError, ValidationError):
+        return {}
+    return runs if version == anime_dcgan.__version__ else {}

@@ -22,6 +22,7 @@ DRIVER = shutil.which("chromedriver")
 MISSING = BROWSER is None or DRIVER is None
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"  # WebDriver's key of an element
 LEFT, UP, RIGHT, DOWN, ENTER, ESCAPE, CONTROL = "\ue012\ue013\ue014\ue015\ue007\ue00c\ue009"
+DELETE = "\ue017"
 SHIFT = "\ue008"
 TIMEOUT = 20  # seconds
 

@@ -47,7 +47,7 @@ class Direction:
 def find(generator: Generator, method: Method, count: int = 10) -> list[Direction]:
     """Return up to `count` directions, strongest first; never more than the latent has axes."""
     try:
-        vectors, strengths = FINDERS[method](_of_one_label(generator))
+        vectors, strengths = FINDERS[method](of_one_label(generator))
     except RuntimeError as error:
         raise UserError(
             f"this generator has no {method} directions ({first_line(error)}): use another epoch"
@@ -58,7 +58,7 @@ def find(generator: Generator, method: Method, count: int = 10) -> list[Directio
     ]
 
 
-def _of_one_label(generator: Generator) -> Generator:
+def of_one_label(generator: Generator) -> Generator:
     """Return a generator whose latents vary while the label stays the same."""
     if not generator.labels or generator.default_label is not None:
         return generator

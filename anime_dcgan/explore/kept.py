@@ -41,6 +41,10 @@ class KeptGenerators:
     def has(self, digest: str) -> bool:
         return self.path(digest).is_file()
 
+    def find(self, digest: str) -> Path | None:
+        """Return the file of a generator; None if it is not stored."""
+        return self.path(digest) if self.has(digest) else None
+
     def keep(self, model: "Model") -> None:
         """Store a generator unless it is stored already. Raises OSError."""
         if self.has(model.digest):
@@ -55,7 +59,7 @@ class KeptGenerators:
             torch.save(contents, partial)
             sync(partial)
 
-    def adopt(self, content: bytes, digest: str) -> None:
+    def adopt(self, digest: str, content: bytes) -> None:
         """Store the content of another studio's file, unless this generator is stored already.
 
         Raises `UserError` if it is damaged, unsafe, or another generator than the digest names.

@@ -20,6 +20,7 @@ from anime_dcgan.studio import openapi, schemas
 from anime_dcgan.studio.context import Studio
 from anime_dcgan.studio.jobs import JobQueue, JobQueueFullError
 from anime_dcgan.studio.library import Library
+from anime_dcgan.studio.measurements import Measurements
 from anime_dcgan.studio.picture_cache import PictureCache
 from anime_dcgan.studio.problems import describe_validation
 from anime_dcgan.studio.render_queue import RenderQueue, RenderQueueFullError
@@ -61,15 +62,17 @@ class Settings:
 def create_app(settings: Settings) -> FastAPI:
     """Create the ASGI application; this opens the database and migrates it if needed."""
     settings.folder.mkdir(parents=True, exist_ok=True)
+    render_queue = RenderQueue()
     kept = KeptGenerators(settings.folder / "generators")
     studio = Studio(
         renderer=Renderer(settings.outputs, kept=kept),
         kept=kept,
         library=Library(settings.outputs, settings.only, settings.folder / "cache" / "runs.json"),
         store=Store(settings.folder / "studio.sqlite", settings.unsaved),
-        render_queue=RenderQueue(),
+        render_queue=render_queue,
         jobs=JobQueue(settings.folder / "jobs"),
         previews=PictureCache(settings.folder / "cache" / "previews"),
+        measurements=Measurements(settings.folder / "cache", lambda: render_queue.has_work),
     )
 
     kept.remove_unused(studio.store.digests())
@@ -77,6 +80,7 @@ def create_app(settings: Settings) -> FastAPI:
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
+        studio.measurements.close()
         studio.render_queue.close()
         studio.jobs.close()
         studio.store.close()

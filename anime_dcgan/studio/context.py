@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Annotated, TypeVar
@@ -11,14 +12,17 @@ from anyio import CapacityLimiter, to_thread
 from fastapi import Depends, HTTPException, Query, Request
 from starlette.concurrency import run_in_threadpool
 
+from anime_dcgan.explore import parts
+from anime_dcgan.explore.directions import of_one_label
 from anime_dcgan.explore.face import Face, GeneratorId, parse_mix, parse_moves
 from anime_dcgan.explore.kept import KeptGenerators
-from anime_dcgan.explore.model import Pixels
+from anime_dcgan.explore.model import Model, Pixels
 from anime_dcgan.explore.renderer import Renderer, same_size
 from anime_dcgan.sampling.layers import parse_layers
 from anime_dcgan.studio import pictures, saved_schemas, schemas
 from anime_dcgan.studio.jobs import JobQueue
 from anime_dcgan.studio.library import Library
+from anime_dcgan.studio.measurements import Measurements
 from anime_dcgan.studio.picture_cache import PictureCache
 from anime_dcgan.studio.render_queue import RenderQueue
 from anime_dcgan.studio.store import SavedFace, Store
@@ -38,6 +42,7 @@ class Studio:
     store: Store
     render_queue: RenderQueue
     jobs: JobQueue
+    measurements: Measurements
     previews: PictureCache
     uploads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(1))
 
@@ -71,6 +76,23 @@ class Studio:
             return self.renderer.render([face])[0]  # raises: its generator is gone
         return pictures.pixels(png)
 
+    def colours(self, model: Model) -> "Future[np.ndarray] | None":
+        """Return the directions of a generator's colours, which are found in the background.
+
+        None where its style layers tell colours from shapes.
+        """
+        if not parts.needs_colours(model.space):
+            return None
+        generator = of_one_label(model.generator)
+        fast = self.renderer.fast_walls
+        return self.measurements.get(
+            _name_of_colours(model),
+            lambda report: parts.find_colours(generator, report, fast).numpy(),
+        )
+
+    def colours_progress(self, model: Model) -> float:
+        return self.measurements.progress(_name_of_colours(model))
+
     def keep_generator(self, face: Face) -> None:
         """Store the generator of a face that is being saved, if there is one."""
         with contextlib.suppress(NotFoundError):
@@ -95,6 +117,10 @@ class Studio:
     async def read_upload(self, read: Callable[[], T]) -> T:
         """Run `read` on a thread, one upload at a time: each may take hundreds of megabytes."""
         return await to_thread.run_sync(read, limiter=self.uploads)
+
+
+def _name_of_colours(model: Model) -> str:
+    return f"colours-{model.digest}"
 
 
 def _studio(request: Request) -> Studio:

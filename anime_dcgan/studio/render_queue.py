@@ -63,6 +63,11 @@ class RenderQueue:
         self._is_busy = False
         self._turns = {True: _Turns(), False: _Turns()}  # by urgency
 
+    @property
+    def has_work(self) -> bool:
+        """True while work waits or runs."""
+        return self._waiting > 0
+
     async def run(self, work: Callable[[], T], always: bool = False, is_urgent: bool = True) -> T:
         """Return the result of `work`.
 

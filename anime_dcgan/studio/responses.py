@@ -10,7 +10,14 @@ from anime_dcgan.explore.face import Face
 from anime_dcgan.studio.context import Studio
 
 BINARY = {"schema": {"type": "string", "format": "binary"}}
-PNG = {200: {"content": {"image/png": BINARY}}, 304: {"description": "not modified"}}
+HEADERS = {
+    "X-Digest": {"description": "hash of the generator's weights", "schema": {"type": "string"}},
+    "X-Epoch": {"description": "its epoch as a number", "schema": {"type": "string"}},
+}
+PNG = {
+    200: {"content": {"image/png": BINARY}, "headers": HEADERS},
+    304: {"description": "not modified"},
+}
 
 
 class Png(Response):

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from anime_dcgan.explore.face import MAX_LABEL_LENGTH, MAX_MIX, MAX_STEP, Face
+from anime_dcgan.explore.parts import Part, Variation
 from anime_dcgan.run.runs import Weights
 from anime_dcgan.sampling.seeds import MAX_SEED
 
@@ -191,6 +192,39 @@ class Faces(BaseModel):
 
 class FaceResponse(BaseModel):
     face: FaceModel
+
+
+class PartsModel(BaseModel):
+    """Whether colours and shapes can be varied apart, or how much of finding out is done."""
+
+    ready: bool
+    progress: float
+
+
+class VariationsRequest(StrictModel):
+    face: FaceModel
+    part: Part
+    count: Annotated[int, Field(ge=1, le=MAX_CHILDREN)] = 15
+    seed: Annotated[int, Field(ge=0, le=MAX_SEED - MAX_CHILDREN)] = 0
+
+
+class VariationModel(BaseModel):
+    """A face, and the one that gave it its new part."""
+
+    face: FaceModel
+    donor: FaceModel
+
+
+class Variations(BaseModel):
+    variations: list[VariationModel]
+
+    @classmethod
+    def of(cls, variations: list[Variation]) -> "Variations":
+        models = [
+            VariationModel(face=face_model(one.face), donor=face_model(one.donor))
+            for one in variations
+        ]
+        return cls(variations=models)
 
 
 class DirectionModel(BaseModel):

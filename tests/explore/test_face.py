@@ -32,6 +32,7 @@ params = st.fixed_dictionaries(
         "run": st.lists(runs, min_size=1, max_size=3).map("/".join),
         "epoch": st.sampled_from(["best", "last", "7", "12.5"]),
         "weights": st.sampled_from(["ema", "raw"]),
+        "digest": st.sampled_from([None, "0123456789abcdef0123"]),
         "truncation": st.floats(0, 1),
         "moves": moves,
         "mix": mixes,

@@ -76,4 +76,5 @@ def page(window: Window) -> Iterator[Window]:
         ".filter(name => !name.startsWith(location.origin) && !name.startsWith('blob:'))"
     )
     assert window.run(other_hosts) == []
+    window.run("sessionStorage.clear()")
     assert window.console() == []

@@ -12,6 +12,7 @@ from anime_dcgan.run.origin import Origin, write_origin
 from anime_dcgan.sampling import upscale
 from tests.checkpoints import make_checkpoint
 from tests.chromium import (
+    DELETE,
     DOWN,
     ENTER,
     ESCAPE,
@@ -205,6 +206,14 @@ def test_selected_faces_are_shown_in_the_selection_bar(page: Window):
     page.press(" ", RIGHT, " ", RIGHT, " ", " ")
     page.wait("document.querySelectorAll('#selection .small-tile.painted').length == 2")
     assert page.count(".tile.selected") == 2
+    page.open(WALL)
+    page.wait("document.querySelectorAll('#selection .small-tile.painted').length == 2")
+    page.wait("document.querySelector('[data-view=wall]').dataset.selected == 2")
+    page.press("6")
+    page.has(".view-saved")
+    assert page.run("document.getElementById('selection').hidden")  # a selection of its own
+    page.press("2")
+    page.wait("document.querySelectorAll('.tile.selected').length == 2")
     page.click("#selection .small-tile")
     page.wait("document.querySelectorAll('.tile.selected').length == 1")
     page.press_button("Clear")
@@ -237,7 +246,7 @@ def test_collections_are_created_filled_exported_and_imported(page: Window):
     page.click(".choices input[type=checkbox]")
     page.type("textarea", "a lighthouse")
     page.until(".saved", "Saved")
-    page.press(ESCAPE, "5")
+    page.press(ESCAPE, "6")
     page.until(".chips", "(1)")
     page.press("/")
     page.type("input[type=search]", "lightho")
@@ -249,6 +258,7 @@ def test_collections_are_created_filled_exported_and_imported(page: Window):
     page.choose(".tools input[type=text]", "Keepers")
     page.until(".chips", "Keepers (1)")
     page.press_button("Export")
+    page.press_button("With the generator")
     exported = page.downloaded(".zip")
     page.press_button("Delete collection")
     page.press_button("Delete it? Its faces stay saved")
@@ -284,6 +294,27 @@ def test_a_favourite_outlives_its_run_and_then_its_generator(page: Window, runs:
     page.wait("document.querySelector('div.big img').naturalWidth == 16")
     buttons = "[...document.querySelectorAll('.actions > *')].map(one => one.textContent)"
     assert page.run(buttons)[:2] == ["♥ Favourite", "Download"] and page.count("a.button") == 1
+
+
+def test_forgetting_faces_is_counted_and_undone(page: Window):
+    for seed in (51, 52):
+        page.open(f"#/face?{face(seed)}")
+        page.until("h1", f"seed {seed}")
+        page.press("f")
+        page.until("#live", "Added to favourites")
+    page.open("#/saved")
+    page.focus(".saved-grid .tile")
+    page.press(" ", RIGHT, " ")
+    page.press_button("Forget 2 faces")
+    page.until("#notice", "2 faces forgotten.")
+    here = "[...document.querySelectorAll('.saved-grid .tile')].filter(t => t.face.seed > 50)"
+    page.wait(f"{here}.length == 0")
+    page.press_button("Undo")
+    page.wait(f"{here}.length == 2")
+    page.focus(".saved-grid .tile")
+    page.press(DELETE)
+    page.until("#notice", "1 face forgotten.")
+    page.wait(f"{here}.length == 1")
 
 
 def test_favourites_are_listed_and_marked(page: Window):

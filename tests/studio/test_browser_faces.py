@@ -29,6 +29,8 @@ def test_children_are_bred_and_shown_as_a_family(page: Window):
     page.wait("document.querySelector('.result img').naturalWidth == 16")
     page.click("[aria-label=Children] .tile", 3)
     page.wait("document.querySelectorAll('.tile[aria-pressed=true]').length == 1")
+    page.open(f"#/mix?{parents(1, 2)}")  # the chosen ones survive a reload
+    page.wait("document.querySelectorAll('.tile[aria-pressed=true]').length == 1")
     page.press_button("Breed selected (1)")
     page.wait("document.querySelectorAll('.parent').length == 1")
     page.painted(24)
@@ -70,6 +72,8 @@ def test_moves_along_directions_are_undone_and_redone(page: Window):
     assert page.run("document.querySelector('.slider input').value") == "0"
     page.press("z", "z", holding=CONTROL + SHIFT)
     assert page.hash == first
+    page.open(first)  # the history survives a reload
+    page.has('.slider[data-id="sefa.0"]')
     page.press_button("Undo")
     page.wait(f"decodeURIComponent(location.hash) != {json.dumps(first)}")
     page.press_button("Redo")

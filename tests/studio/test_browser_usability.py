@@ -21,7 +21,7 @@ def test_shortcuts_open_every_view_and_are_listed(page: Window):
     page.press("?")
     page.wait("document.querySelector('dialog').open")
     page.press(ESCAPE)
-    for key, view in enumerate(("epochs", "mix", "projection", "saved", "runs"), start=2):
+    for key, view in enumerate(("make", "wall", "epochs", "mix", "projection", "saved", "runs"), 1):
         page.press(str(key))
         page.at(f"#/{view}")
         assert page.attribute("#navigation [aria-current]", "data-view") == view
@@ -89,9 +89,9 @@ def test_a_rejected_request_shows_a_message(page: Window):
     page.open("#/wall?run=nowhere&epoch=1&weights=ema&seed=0")
     page.wait("!document.getElementById('notice').hidden")
     assert page.run("document.getElementById('notice').textContent.length") > 10
-    assert all("404" in line for line in page.console())
     page.open("#/face?run=nowhere&epoch=1&weights=ema&seed=0")
     page.until("#view", "This face is gone")
+    assert all("wall.png" in line or "styles" in line for line in page.console())
 
 
 def test_a_lost_connection_is_shown_and_restored(page: Window):
@@ -113,8 +113,8 @@ def test_an_empty_folder_explains_how_to_train(window: Window, tmp_path: Path):
         window.until("#view", "python -m anime_dcgan.train")
         make_checkpoint(tmp_path / "first" / "checkpoints" / "epoch=0001.ckpt")
         (tmp_path / "first" / "config.yaml").write_text("data: {image_size: 16}\n")
-        window.at("run=first")
-        window.painted(64)
+        window.at("#/make?", "run=first")  # at the first visit
+        window.painted(16)
         window.load("about:blank")
     finally:
         server.stop()

@@ -145,3 +145,45 @@ def test_a_collection_can_be_exported_and_imported(
     broken = client.post("/api/collections/import", files={"file": answer.content[:-30]})
     assert broken.status_code == 400 and broken.json()["detail"]
     assert client.get("/api/collections/99/export").status_code == 404
+
+
+def test_an_imported_face_is_never_that_of_another_run_of_the_same_name(tmp_path: Path):
+    make_checkpoint(tmp_path / "here/a/checkpoints/epoch=0010.ckpt", seed=1, epochs=10)
+    make_checkpoint(tmp_path / "there/a/checkpoints/epoch=0010.ckpt", seed=2, epochs=10)
+    with open_studio(tmp_path / "here", tmp_path / "studio") as client:
+        saved = client.post("/api/saved", json={"face": FACE, "name": "Mio"}).json()
+        made = client.post("/api/collections", json={"name": "heroes"}).json()["id"]
+        client.put(f"/api/collections/{made}/faces/{saved['id']}")
+        url = f"/api/collections/{made}/export"
+        plain, whole = (client.get(url, params={"generators": g}).content for g in (False, True))
+        before = drawn(client, **saved["face"])
+    with open_studio(tmp_path / "there", tmp_path / "elsewhere") as client:
+        assert (drawn(client, **FACE) != before).any()
+        client.post("/api/collections/import", files={"file": plain})
+        (found,) = client.get("/api/saved").json()["saved"]
+        assert found["name"] == "Mio" and not found["drawable"]
+        np.testing.assert_array_equal(drawn(client, **found["face"]), before)
+        digest = found["face"]["digest"]
+        answer = client.post("/api/collections/import", files={"file": with_other(whole, digest)})
+        assert answer.status_code == 400 and f"generator {digest}" in answer.text
+        assert client.post("/api/collections/import", files={"file": whole}).status_code == 201
+        (found,) = client.get("/api/saved").json()["saved"]
+        assert found["drawable"]
+        body = {"parents": [found["face"]], "children": 1}
+        assert client.post("/api/breed", json=body).status_code == 200
+
+
+def with_other(content: bytes, digest: str) -> bytes:
+    """Return an archive whose generator has other weights than its digest says."""
+    changed = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(content)) as source, zipfile.ZipFile(changed, "w") as target:
+        for name in source.namelist():
+            data = source.read(name)
+            if name == f"generators/{digest}.pt":
+                contents = torch.load(io.BytesIO(data))
+                next(iter(contents["state_dict"].values())).add_(1)
+                file = io.BytesIO()
+                torch.save(contents, file)
+                data = file.getvalue()
+            target.writestr(name, data)
+    return changed.getvalue()

@@ -1,12 +1,15 @@
 """Routes that mix faces, and list style layers and latent directions."""
 
+import asyncio
 import contextlib
 from typing import Annotated
 
+import torch
 from fastapi import APIRouter, Query
 
 from anime_dcgan.explore.directions import MAX_DIRECTIONS, Method
 from anime_dcgan.explore.face import Face, GeneratorId, is_label
+from anime_dcgan.explore.parts import vary
 from anime_dcgan.sampling.layers import format_layers
 from anime_dcgan.studio import schemas
 from anime_dcgan.studio.context import GeneratorDep, StudioDep, same_generator, to_layers
@@ -76,6 +79,35 @@ async def get_styles(studio: StudioDep, generator: GeneratorDep) -> schemas.Styl
         groups={name: format_layers(layers) for name, layers in space.groups().items()},
         labels=[label for label in model.generator.labels if is_label(label)],
     )
+
+
+@router.get("/api/parts")
+async def get_parts(studio: StudioDep, generator: GeneratorDep) -> schemas.PartsModel:
+    """Return whether the studio can tell a generator's colours from its shapes.
+
+    If it cannot yet, it begins to find out in the background, once for each generator.
+    """
+    model = await studio.render(lambda: studio.renderer.model(*generator))
+    found = await studio.render(lambda: studio.colours(model))
+    if found is None or found.done():
+        return schemas.PartsModel(ready=True, progress=1.0)
+    return schemas.PartsModel(ready=False, progress=studio.colours_progress(model))
+
+
+@router.post("/api/variations")
+async def vary_face(studio: StudioDep, body: schemas.VariationsRequest) -> schemas.Variations:
+    """Return a face with the colours of other faces, or with a part of their shape and details.
+
+    Waits until the studio can tell the two apart. Face i depends on the face, the part and the
+    donor, which is the face of seed + i.
+    """
+    (face,) = await same_generator(studio, [body.face])
+    model = await studio.render(lambda: studio.renderer.model(*face.generator))
+    found = await studio.render(lambda: studio.colours(model))
+    colours = None if found is None else torch.from_numpy(await asyncio.wrap_future(found))
+    seeds = range(body.seed, body.seed + body.count)
+    varied = await studio.render(lambda: vary(model, colours, face, body.part, seeds))
+    return schemas.Variations.of(varied)
 
 
 @router.get("/api/directions")

@@ -154,8 +154,14 @@ def create_collection(
 async def import_collection_archive(
     studio: StudioDep, file: Annotated[UploadFile, File(description="exported collection")]
 ) -> saved_schemas.ImportedModel:
-    """Import an exported collection as a new one, completely or not at all."""
-    result = await studio.read_upload(lambda: import_collection(studio.store, file.file))
+    """Import an exported collection as a new one, completely or not at all.
+
+    Its faces are drawn by the generators that it contains, or by runs that have the very same
+    weights; never by another run of the same name.
+    """
+    result = await studio.read_upload(
+        lambda: import_collection(studio.store, file.file, studio.kept.adopt)
+    )
     return saved_schemas.ImportedModel(
         collection=saved_schemas.CollectionModel.of(result.collection),
         added=result.added,
@@ -198,12 +204,21 @@ def remove_from_collection(
     response_class=FileResponse,
     responses={200: {"content": {"application/zip": BINARY}}},
 )
-def export_collection_archive(studio: StudioDep, collection_id: CollectionId) -> FileResponse:
-    """Download a zip of the collection's faces, stories, families and pictures."""
+def export_collection_archive(
+    studio: StudioDep,
+    collection_id: CollectionId,
+    generators: Annotated[bool, Query(description="include the generators of the faces")] = False,
+) -> FileResponse:
+    """Download a zip of the collection's faces, stories, families and pictures.
+
+    With `generators` it contains their generators, so that others can draw and change the faces.
+    """
     folder = tempfile.TemporaryDirectory(prefix=scratch.temporary_prefix("anime_studio"))
     path = Path(folder.name) / "collection.zip"
     try:
-        export_collection(studio.store, collection_id, path)
+        export_collection(
+            studio.store, collection_id, path, studio.kept.find if generators else lambda _: None
+        )
     except BaseException:
         folder.cleanup()
         raise

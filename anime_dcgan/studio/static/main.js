@@ -14,7 +14,8 @@ import {
   usableRuns,
   watchRuns,
 } from "./state/runs.js";
-import { THEMES, applySettings, changeSettings, setting } from "./state/settings.js";
+import { onSelection, selectedCount, useSelectionOf } from "./state/selection.js";
+import { THEMES, applySettings, changeSettings, isFirstVisit, setting } from "./state/settings.js";
 import { byId, closeMenus } from "./ui/dom.js";
 import { offerUpscaler } from "./ui/full-screen.js";
 import { showMessages } from "./ui/notice.js";
@@ -26,6 +27,7 @@ import { epochsView } from "./views/epochs.js";
 import { faceView } from "./views/face.js";
 import { familyView } from "./views/family.js";
 import { filmView, offerMp4 } from "./views/film.js";
+import { makeView } from "./views/make.js";
 import { mixView } from "./views/mix.js";
 import { projectionView } from "./views/projection.js";
 import { runsView } from "./views/runs.js";
@@ -36,6 +38,7 @@ import { wallView } from "./views/wall.js";
 
 /** @type {Record<string, ViewFactory>} */
 const VIEWS = {
+  make: withRun(makeView),
   wall: withRun(wallView),
   face: faceView,
   epochs: withRun(epochsView),
@@ -48,7 +51,7 @@ const VIEWS = {
   runs: runsView,
 };
 /** Views whose address names a generator. */
-const GENERATOR_VIEWS = new Set(["wall", "epochs", "projection"]);
+const GENERATOR_VIEWS = new Set(["make", "wall", "epochs", "projection"]);
 /** Navigation entries of the views that have none of their own. */
 /** @type {Record<string, string>} */
 const PARENTS = { face: "wall", edit: "wall", film: "mix", family: "saved" };
@@ -88,12 +91,24 @@ function updateNavigation({ name, params }) {
     const { run, epoch, weights, seed = current.seed } = params;
     current = { run, epoch, weights, seed };
   }
+  if (navigation.some(({ dataset }) => dataset.view === name)) useSelectionOf(name);
   for (const anchor of navigation) {
     const view = anchor.dataset.view ?? "";
     const seed = view === "projection" ? undefined : current.seed;
     anchor.href = link(view, GENERATOR_VIEWS.has(view) ? { ...current, seed } : {});
-    if (view === (PARENTS[name] ?? name)) anchor.setAttribute("aria-current", "page");
-    else anchor.removeAttribute("aria-current");
+    if (view === (PARENTS[name] ?? name)) {
+      anchor.setAttribute("aria-current", "page");
+      anchor.scrollIntoView({ block: "nearest", inline: "nearest" }); // in a narrow window
+    } else anchor.removeAttribute("aria-current");
+  }
+}
+
+/** Show in the navigation how many faces are selected in each view. */
+function showCounts() {
+  for (const anchor of navigation) {
+    const count = selectedCount(anchor.dataset.view ?? "");
+    if (count) anchor.dataset.selected = String(count);
+    else delete anchor.dataset.selected;
   }
 }
 
@@ -135,10 +150,13 @@ async function start() {
   applySettings();
   showMessages();
   showSelectionBar();
+  onSelection(showCounts);
+  showCounts();
   connectThemeButton();
   onConnection((connected) => (byId("connection").hidden = connected));
   byId("help").addEventListener("click", showShortcuts);
   addEventListener("click", closeMenus);
+  if (!location.hash && isFirstVisit()) history.replaceState(null, "", link("make"));
   startRouter(VIEWS, { onChange: updateNavigation, complete });
   listenForShortcuts(navigation);
   try {

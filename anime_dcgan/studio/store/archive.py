@@ -2,6 +2,7 @@
 
     collection.json   {"format", "version", "name", "faces": [...]}
     faces/00001.png   the picture of the first face, and so on
+    generators/DIGEST.pt   a generator of the faces, if it was exported with them
 
 Names in an archive serve only to look up `collection.json` and the pictures; nothing is extracted.
 """
@@ -23,6 +24,7 @@ from anime_dcgan.system.files import atomic_write, sync
 
 MAX_FACES = 10_000  # including ancestors
 MAX_FILE_BYTES = 128 * 2**20  # a face of 64 px takes about 9000
+MAX_GENERATORS = 16
 MAX_JSON_BYTES = 16 * 2**20
 MAX_UNPACKED_BYTES = 256 * 2**20  # all files together
 CONTENTS = "collection.json"
@@ -38,6 +40,11 @@ def picture_name(number: int) -> str:
     return f"faces/{number:05}.png"
 
 
+def generator_name(digest: str) -> str:
+    """Return the file name of a generator."""
+    return f"generators/{digest}.pt"
+
+
 @contextlib.contextmanager
 def create_zip(path: Path) -> Iterator[zipfile.ZipFile]:
     """Open a new zip that replaces `path` on success and leaves no file on failure."""
@@ -51,19 +58,24 @@ def add_file(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
     """Add a file without a timestamp, so that the same content gives the same bytes."""
     entry = zipfile.ZipInfo(name)
     entry.external_attr = 0o644 << 16
-    method = zipfile.ZIP_STORED if name.endswith(".png") else zipfile.ZIP_DEFLATED
+    method = zipfile.ZIP_DEFLATED if name == CONTENTS else zipfile.ZIP_STORED
     archive.writestr(entry, content, method)
 
 
-def encode_contents(contents: dict[str, Any], picture_bytes: int) -> bytes:
-    """Return `collection.json`; raise `UserError` if the archive would exceed the import limits."""
+def encode_contents(contents: dict[str, Any], other_bytes: int) -> bytes:
+    """Return `collection.json`; raise `UserError` if the archive would exceed the import limits.
+
+    Parameters:
+        other_bytes: size of all pictures and generators.
+    """
     data = json.dumps(contents, indent=1, ensure_ascii=False).encode()
     count = len(contents["faces"])
-    total = len(data) + picture_bytes + 2 * count * MAX_ENTRY_BYTES
+    total = len(data) + other_bytes + 2 * (count + MAX_GENERATORS) * MAX_ENTRY_BYTES
     if count > MAX_FACES or len(data) > MAX_JSON_BYTES or total > MAX_FILE_BYTES:
         raise UserError(
             f"this collection has {count} faces including ancestors, {total >> 20} MiB, but an "
-            f"archive can hold at most {MAX_FACES} faces and {MAX_FILE_BYTES >> 20} MiB: split it"
+            f"archive can hold at most {MAX_FACES} faces and {MAX_FILE_BYTES >> 20} MiB: split "
+            "it, or export it without the generators"
         )
     return data
 
@@ -110,6 +122,10 @@ class ArchiveReader:
         """Return the PNG of a face; numbers start at 1."""
         return self._read(picture_name(number), MAX_THUMB_BYTES)
 
+    def generator(self, digest: str) -> bytes:
+        """Return the content of a generator's file."""
+        return self._read(generator_name(digest), MAX_FILE_BYTES)
+
     def _read(self, name: str, max_bytes: int) -> bytes:
         entry = self._entries.get(name)
         if entry is None:
@@ -140,7 +156,8 @@ def _check_directory(file: File) -> None:
     signature, _, _, _, count, length, _, comment = end
     if signature != b"PK\x05\x06" or comment or tail.startswith(ZIP64_LOCATOR):
         raise UserError("this file is not a collection written by the studio, or it is truncated")
-    if count > MAX_FACES + 1 or length > (MAX_FACES + 1) * MAX_ENTRY_BYTES:
+    max_count = MAX_FACES + MAX_GENERATORS + 1
+    if count > max_count or length > max_count * MAX_ENTRY_BYTES:
         raise UserError(f"this collection has more than {MAX_FACES} faces including ancestors")
 
 

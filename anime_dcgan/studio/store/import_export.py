@@ -4,14 +4,14 @@ The archive carries the faces, pictures and stories, and the ancestors of the fa
 """
 
 import graphlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, func, insert, select
 
-from anime_dcgan.explore.face import UNKNOWN_DIGEST, Face
+from anime_dcgan.explore.face import UNKNOWN_DIGEST, Face, check_digest
 from anime_dcgan.studio.store import archive, collections, faces, schema
 from anime_dcgan.studio.store.archive import ArchiveReader
 from anime_dcgan.studio.store.family import ancestors, delete_unreferenced, has_parents
@@ -62,24 +62,34 @@ class ImportedCollection:
 
     Attributes:
         order: indices of all faces, parents before their children.
+        generators: files of generators by digest, which the caller must check.
     """
 
     name: str
     faces: tuple[ImportedFace, ...]
     order: tuple[int, ...]
+    generators: Mapping[str, bytes]
 
 
-def export_collection(store: Store, id: int, path: Path) -> None:
+def export_collection(
+    store: Store, id: int, path: Path, generators: Callable[[str], Path | None] = lambda _: None
+) -> None:
     """Write a collection to a zip, atomically; the same collection gives the same bytes.
 
     The ancestors of its faces are included without their stories, as they are not members.
+
+    Parameters:
+        generators: returns the file of a generator to be included, by its digest, or None.
     """
     with store.database.read() as connection:
         collection = collections.load_collection(connection, validate_id(id, "collection"))
         saved, picture_bytes = _load_members_and_ancestors(connection, id)
         contents = {"format": FORMAT, "version": VERSION, "name": collection.name}
         contents["faces"] = _face_entries(saved, id)
-        encoded = archive.encode_contents(contents, picture_bytes)
+        files = _generator_files(saved, generators)
+        contents["generators"] = list(files)
+        size = sum(file.stat().st_size for file in files.values())
+        encoded = archive.encode_contents(contents, picture_bytes + size)
         query = select(THUMBS.png).where(THUMBS.face.in_(id_list(one.id for one in saved)))
         rows = connection.execute(query.order_by(THUMBS.face), execution_options={"yield_per": 100})
         try:
@@ -87,19 +97,43 @@ def export_collection(store: Store, id: int, path: Path) -> None:
                 archive.add_file(target, archive.CONTENTS, encoded)
                 for number, png in enumerate(rows.scalars(), 1):
                     archive.add_file(target, archive.picture_name(number), png)
+                for digest, file in files.items():
+                    archive.add_file(target, archive.generator_name(digest), file.read_bytes())
         except OSError as error:
             raise UserError(f"{path} could not be written: {first_line(error)}") from error
 
 
-def import_collection(store: Store, file: Path | archive.File) -> ImportResult:
+def _generator_files(
+    saved: list[SavedFace], generators: Callable[[str], Path | None]
+) -> dict[str, Path]:
+    digests = sorted({one.face.digest for one in saved if one.face.digest is not None})
+    files = {digest: path for digest in digests if (path := generators(digest)) is not None}
+    if len(files) > archive.MAX_GENERATORS:
+        raise UserError(
+            f"this collection has faces of {len(files)} generators, but an archive can hold at "
+            f"most {archive.MAX_GENERATORS}: split it, or export it without the generators"
+        )
+    return files
+
+
+def import_collection(
+    store: Store, file: Path | archive.File, adopt: Callable[[str, bytes], None] | None = None
+) -> ImportResult:
     """Import an archive written by `export_collection` as a new collection, in one transaction.
 
     If the name is taken, a number is appended. Faces that are already saved retain their picture,
     favourite mark, story and parents; a missing story or missing parents come from the archive.
     Ancestors outside the collection are imported as hidden faces.
+
+    Parameters:
+        adopt: checks the file of a generator, given with its digest, and stores it; raises
+            `UserError` if it is invalid. Generators are ignored without it.
     """
     with archive.open_archive(file) as source:
         imported = read_collection(source)
+    if adopt is not None:
+        for digest, content in imported.generators.items():
+            adopt(digest, content)
     with store.database.write() as connection:
         name = collections.unused_name(connection, imported.name)
         collection = collections.create_collection(connection, name)
@@ -126,7 +160,16 @@ def read_collection(source: ArchiveReader) -> ImportedCollection:
     read = tuple(_read_face(entry, source, number) for number, entry in enumerate(entries, 1))
     if len({one.face.key for one in read}) != len(read):
         raise UserError("this collection contains the same face twice")
-    return ImportedCollection(name, read, _parents_first(read))
+    return ImportedCollection(name, read, _parents_first(read), _read_generators(contents, source))
+
+
+def _read_generators(contents: dict[str, Any], source: ArchiveReader) -> dict[str, bytes]:
+    digests = _expect(contents.get("generators", []), list, "generators")
+    if len(digests) > archive.MAX_GENERATORS:
+        raise UserError(f"this collection has more than {archive.MAX_GENERATORS} generators")
+    for digest in digests:
+        check_digest(digest)
+    return {digest: source.generator(digest) for digest in digests}
 
 
 def _read_face(value: Any, source: ArchiveReader, number: int) -> ImportedFace:

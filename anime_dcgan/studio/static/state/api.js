@@ -9,7 +9,7 @@ import { capitalised } from "./text.js";
 /**
  * @import {
  *   BreedRequest, Collection, Direction, Face, Family, FilmRequest, Generator, GeneratorParams, Job,
- *   ParamValues, Run, RunDetails, SavedFace, SaveRequest, Styles, ZipRequest,
+ *   ParamValues, Part, Run, RunDetails, SavedFace, SaveRequest, Styles, Variation, ZipRequest,
  * } from "./types.d.ts"
  */
 
@@ -242,6 +242,24 @@ export const getStyles = (generator, signal) =>
   get(`/api/styles?${toQueryString({ ...generatorOf(generator) })}`, signal);
 
 /**
+ * Return whether colours and shapes of a generator can be varied apart; if not, the studio begins to
+ * find out.
+ *
+ * @param {GeneratorParams} generator
+ * @param {AbortSignal} signal
+ * @returns {Promise<{ ready: boolean, progress: number }>}
+ */
+export const getParts = (generator, signal) =>
+  get(`/api/parts?${toQueryString({ ...generatorOf(generator) })}`, signal);
+
+/**
+ * @param {{ face: Face, part: Part, count: number, seed: number }} request
+ * @param {AbortSignal} signal
+ * @returns {Promise<{ variations: Variation[] }>}
+ */
+export const getVariations = (request, signal) => post("/api/variations", request, { signal });
+
+/**
  * @param {Generator} generator
  * @param {string} method "sefa" or "pca"
  * @param {number} count
@@ -312,8 +330,19 @@ export const saveFace = (request, options) => post("/api/saved", request, option
 export const updateSaved = (id, changes, options) =>
   json("PATCH", `/api/saved/${id}`, { body: changes, ...options });
 
-/** @param {number} id */
-export const deleteSaved = (id) => json("DELETE", `/api/saved/${id}`);
+/**
+ * Remove saved faces; for a while they can be restored.
+ *
+ * @param {number[]} ids
+ * @returns {Promise<{ count: number }>}
+ */
+export const forgetSaved = (ids) => post("/api/saved/forget", { ids });
+
+/**
+ * @param {number[]} ids
+ * @returns {Promise<{ count: number }>}
+ */
+export const restoreSaved = (ids) => post("/api/saved/restore", { ids });
 
 /**
  * Return the saved record of a face, or null.
@@ -366,8 +395,12 @@ export const addToCollection = (id, saved) => json("PUT", `/api/collections/${id
 export const removeFromCollection = (id, saved) =>
   json("DELETE", `/api/collections/${id}/faces/${saved}`);
 
-/** @param {number} id */
-export const exportUrl = (id) => `/api/collections/${id}/export`;
+/**
+ * @param {number} id
+ * @param {boolean} [withGenerators]
+ */
+export const exportUrl = (id, withGenerators = false) =>
+  `/api/collections/${id}/export${withGenerators ? "?generators=true" : ""}`;
 
 /**
  * @param {FormData} form

@@ -8,7 +8,10 @@ import { OfflineError, RequestError, isAbort } from "./errors.js";
  * @property {string} text
  * @property {boolean} isError
  * @property {{ text: string, run: () => void } | null} action offered as a button
+ * @property {number} seconds for which the message is shown
  */
+
+const SECONDS = 7;
 
 /** @type {(message: Message) => void} */
 let showMessage = () => {};
@@ -32,8 +35,8 @@ export function onMessage(show, announce) {
  * @param {string} text
  * @param {Partial<Omit<Message, "text">>} [options]
  */
-export function notify(text, { isError = false, action = null } = {}) {
-  showMessage({ text, isError, action });
+export function notify(text, { isError = false, action = null, seconds = SECONDS } = {}) {
+  showMessage({ text, isError, action, seconds });
 }
 
 /**

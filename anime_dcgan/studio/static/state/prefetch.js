@@ -36,7 +36,8 @@ export async function prefetchWall(key, urls, signal) {
   Object.assign(prefetched, { key, seed });
 }
 
-function randomWallSeed() {
+/** Return a random seed that begins a batch. */
+export function randomWallSeed() {
   const seed = randomSeed();
   return seed - (seed % BATCH);
 }

@@ -1,12 +1,16 @@
 // @ts-check
 /** Saving faces together with their origin. */
 
-import { saveFace } from "./api.js";
+import { forgetSaved, restoreSaved, saveFace } from "./api.js";
 import { updateFavourites } from "./favourites.js";
 import { notify, notifyError } from "./messages.js";
 import { go } from "./router.js";
+import { deselect } from "./selection.js";
+import { counted } from "./text.js";
 
-/** @import { SaveRequest } from "./types.d.ts" */
+/** @import { SavedFace, SaveRequest } from "./types.d.ts" */
+
+const UNDO_SECONDS = 10;
 
 /**
  * Save a face, or show the error. Returns the saved face, or null after an error.
@@ -21,6 +25,32 @@ export async function save(request) {
   } catch (error) {
     notifyError(error);
     return null;
+  }
+}
+
+/**
+ * Forget saved faces, which can be undone for ten seconds.
+ *
+ * @param {SavedFace[]} saved
+ * @param {() => void} refresh called when they are gone, and when they are back
+ */
+export async function forget(saved, refresh) {
+  const ids = saved.map(({ id }) => id);
+  const undo = async () => {
+    const { count } = await restoreSaved(ids);
+    updateFavourites(...saved);
+    notify(`${counted(count, "face")} back.`);
+    refresh();
+  };
+  try {
+    const { count } = await forgetSaved(ids);
+    updateFavourites(...saved.map(({ face }) => ({ face, favourite: false })));
+    deselect(saved.map(({ face }) => face));
+    const action = { text: "Undo", run: () => undo().catch(notifyError) };
+    notify(`${counted(count, "face")} forgotten.`, { action, seconds: UNDO_SECONDS });
+    refresh();
+  } catch (error) {
+    notifyError(error);
   }
 }
 

@@ -1,11 +1,11 @@
 // @ts-check
 /** Settings of the appearance, the only data that the studio stores in the browser. */
 
-/** @typedef {{ theme: string, rendering: string, side: number }} Settings */
+/** @typedef {{ theme: string, rendering: string, side: number, visited: boolean }} Settings */
 
 const KEY = "anime_dcgan.appearance";
 /** @type {Settings} */
-const DEFAULTS = { theme: "system", rendering: "pixelated", side: 96 };
+const DEFAULTS = { theme: "system", rendering: "pixelated", side: 96, visited: false };
 
 /** @type {[string, string][]} */
 export const THEMES = [
@@ -53,6 +53,13 @@ export function changeSettings(changes) {
   } catch {
     // Without storage, the settings last until the page is closed.
   }
+}
+
+/** Return true once: when the studio is opened for the first time in this browser. */
+export function isFirstVisit() {
+  const isFirst = !settings.visited;
+  if (isFirst) changeSettings({ visited: true });
+  return isFirst;
 }
 
 /** Switch between pixelated and smooth scaling. */

@@ -144,6 +144,15 @@ export interface Job {
   file: string | null;
 }
 
+/** What a variation of a face changes. */
+export type Part = "colour" | "shape";
+
+/** A face, and the one that gave it its new part. */
+export interface Variation {
+  face: Face;
+  donor: Face;
+}
+
 export interface Styles {
   layers: number;
   mapping: boolean;

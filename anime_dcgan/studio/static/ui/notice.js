@@ -6,7 +6,6 @@ import { button, byId } from "./dom.js";
 
 /** @import { Message } from "../state/messages.js" */
 
-const SECONDS = 7;
 let timer = 0;
 
 /** Start to show messages; each disappears after a while or when clicked. */
@@ -16,14 +15,14 @@ export function showMessages() {
 }
 
 /** @param {Message} message */
-function show({ text, isError, action }) {
+function show({ text, isError, action, seconds }) {
   const line = byId("notice");
   clearTimeout(timer);
   line.replaceChildren(text);
   if (action) line.append(" ", button(action.text, action.run));
   line.classList.toggle("bad", isError);
   line.hidden = false;
-  timer = setTimeout(hide, SECONDS * 1000);
+  timer = setTimeout(hide, seconds * 1000);
 }
 
 function hide() {

@@ -20,6 +20,7 @@ let url = null;
 export function showSelectionBar() {
   const bar = byId("selection");
   onSelection(() => render(bar));
+  render(bar);
 }
 
 /** @param {HTMLElement} bar */

@@ -13,7 +13,7 @@ const SHORTCUTS = [
       ["?", "Keyboard shortcuts"],
       ["S", "Pixelated or smooth scaling"],
       ["Esc", "Back"],
-      ["1 … 6", "Faces, Epochs, Mix, Projection, Saved, Runs"],
+      ["1 … 7", "Make yours, Faces, Epochs, Mix, Projection, Saved, Runs"],
     ],
   ],
   [
@@ -55,7 +55,7 @@ const SHORTCUTS = [
     "Saved",
     [
       ["/", "Search"],
-      ["Del Del", "Delete for good"],
+      ["Del", "Forget; can be undone for ten seconds"],
     ],
   ],
   [

@@ -53,13 +53,14 @@ export function editView(container) {
 
 /**
  * @param {HTMLElement} container
- * @param {Face} start
+ * @param {Face} shown
  */
-function startEditor(container, start) {
-  let face = start;
+function startEditor(container, shown) {
+  let face = shown;
   const image = element("img", { alt: describeFace(face), draggable: "false" });
   const live = liveImage(image);
-  const history = undoHistory(face, show);
+  const history = undoHistory(face, show, "edits", toQuery);
+  const start = history.first();
   const directions = directionSliders(generatorOf(face), (changes, released) =>
     change({ moves: { ...face.moves, ...changes } }, released),
   );

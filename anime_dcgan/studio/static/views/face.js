@@ -103,12 +103,16 @@ const wallOf = (face) => ({ ...generatorOf(face), label: face.label, seed: face.
 function showFace(container, face, openRandom, back) {
   const picture = largePicture(face, openRandom);
   const family = element("div.lineage");
-  const story = storyBox(face, (saved) => family.replaceChildren(familyLink(saved)));
+  const heading = element("h1", {}, describeFace(face));
+  const story = storyBox(face, (saved) => {
+    family.replaceChildren(familyLink(saved));
+    heading.textContent = saved.name || describeFace(face);
+  });
   const actions = faceActions(face, picture.root, back);
   const about = element(
     "aside.about",
     { "aria-label": "About this face" },
-    element("h1", {}, describeFace(face)),
+    heading,
     origin(face),
     actions.root,
     story.root,
@@ -133,7 +137,11 @@ function showFace(container, face, openRandom, back) {
  */
 function showStored(container, face, back) {
   const family = element("div.lineage");
-  const story = storyBox(face, (saved) => family.replaceChildren(familyLink(saved)));
+  const heading = element("h1", {}, describeFace(face));
+  const story = storyBox(face, (saved) => {
+    family.replaceChildren(familyLink(saved));
+    heading.textContent = saved.name || describeFace(face);
+  });
   const favourite = favouriteButton(face);
   const downloadUrl = pictureUrl(face, { scale: DOWNLOAD_SCALE, download: true });
   const actions = element(
@@ -148,7 +156,7 @@ function showStored(container, face, back) {
   const about = element(
     "aside.about",
     { "aria-label": "About this face" },
-    element("h1", {}, describeFace(face)),
+    heading,
     origin(face, false),
     element(
       "p.calm",

@@ -5,17 +5,20 @@ import { blend, breed, mix } from "../state/api.js";
 import {
   MAX_PARENTS,
   describeFace,
+  keyOf,
   parentParams,
   parentsFromParams,
   pictureUrl,
   randomSeed,
   toQuery,
 } from "../state/face.js";
+import { canDraw } from "../state/generators.js";
 import { announce, notify, notifyError } from "../state/messages.js";
 import { go, link, replace, updateAddress } from "../state/router.js";
 import { save, saveAndConfirm } from "../state/saved.js";
+import { recall, remember } from "../state/session.js";
 import { latestOnly } from "../state/scheduling.js";
-import { selectedFaces, toggleSelected } from "../state/selection.js";
+import { recentSelection, toggleSelected } from "../state/selection.js";
 import { counted } from "../state/text.js";
 import { button, element, linkButton, revokeLater } from "../ui/dom.js";
 import { slider, twoDecimals } from "../ui/fields.js";
@@ -52,7 +55,7 @@ export function mixView(container) {
       sections = [];
       const own = parentsFromParams(params).slice(0, MAX_PARENTS);
       const parents = own.map((face) => ({ ...face, label: params.label || face.label }));
-      const selected = selectedFaces().slice(0, MAX_PARENTS);
+      const selected = recentSelection().filter(canDraw).slice(0, MAX_PARENTS);
       if (!parents.length && selected.length) return replace("mix", parentParams(selected));
       const layers = params.layers ?? null;
       if (parents.length > 1)
@@ -202,8 +205,10 @@ function interpolation(parents, layers) {
  */
 function children(parents, params) {
   const grid = faceGrid("Children", toggle);
-  /** @type {Map<string, Face>} */
-  const chosen = new Map();
+  const key = `children of ${parents.map(keyOf).join(" ")}`;
+  const chosen = new Map(
+    recall(key, /** @type {Face[]} */ ([])).map((face) => [keyOf(face), face]),
+  );
   const layers = params.layers ?? null;
   const settings = {
     variation: Number(params.variation ?? 0.3),
@@ -212,7 +217,7 @@ function children(parents, params) {
   };
   const request = latestOnly(
     () => breed({ parents, layers, ...settings }),
-    ({ faces }) => grid.show(faces),
+    ({ faces }) => grid.show(faces).then(render),
     notifyError,
   );
   /** @param {Partial<typeof settings>} changes */
@@ -229,18 +234,19 @@ function children(parents, params) {
   }
   /** @param {Face} face */
   function toggle(face) {
-    const isNew = !chosen.delete(toQuery(face));
+    const isNew = !chosen.delete(keyOf(face));
     if (isNew && chosen.size >= MAX_PARENTS) return notify(`At most ${MAX_PARENTS} parents.`);
-    if (isNew) chosen.set(toQuery(face), face);
+    if (isNew) chosen.set(keyOf(face), face);
+    remember(key, [...chosen.values()]);
     render();
+    announce(`${counted(chosen.size, "face")} saved as the next parents`);
     if (isNew) save(childRequest(face, parents, "breed"));
   }
   function render() {
     for (const tile of tilesIn(grid.root))
-      tile.setAttribute("aria-pressed", String(chosen.has(toQuery(tile.face))));
+      tile.setAttribute("aria-pressed", String(chosen.has(keyOf(tile.face))));
     next.hidden = !chosen.size;
     next.textContent = `Breed selected (${chosen.size})`;
-    announce(`${counted(chosen.size, "face")} saved as the next parents`);
   }
   request(undefined);
   const hint =

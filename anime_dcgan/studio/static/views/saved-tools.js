@@ -4,15 +4,16 @@
 import {
   addToCollection,
   deleteCollection,
-  deleteSaved,
   exportUrl,
   removeFromCollection,
   renameCollection,
 } from "../state/api.js";
-import { notify, notifyError } from "../state/messages.js";
+import { notifyError } from "../state/messages.js";
 import { go } from "../state/router.js";
+import { forget } from "../state/saved.js";
 import { deselect, isSelected } from "../state/selection.js";
-import { button, byId, confirmButton, element, linkButton } from "../ui/dom.js";
+import { counted } from "../state/text.js";
+import { button, byId, confirmButton, element, linkButton, menu } from "../ui/dom.js";
 import { dropdown } from "../ui/fields.js";
 import { tilesIn } from "../ui/tiles.js";
 
@@ -39,13 +40,18 @@ export function collectionTools(collection, refresh) {
   const remove = () => deleteCollection(collection.id).then(() => go("saved", {}), notifyError);
   return [
     name,
-    linkButton("Export", exportUrl(collection.id), { download: "" }),
+    menu(
+      "Export",
+      linkButton("Faces and stories", exportUrl(collection.id), { download: "" }),
+      linkButton("With the generator", exportUrl(collection.id, true), { download: "" }),
+      element("p.quiet", {}, "With the generator, a friend can draw the faces and change them."),
+    ),
     confirmButton("Delete collection", "Delete it? Its faces stay saved", remove),
   ];
 }
 
 /**
- * Return the tools for the selected saved faces.
+ * Return the tools for the selected saved faces, which are hidden while none is selected.
  *
  * @param {Collection[]} collections
  * @param {Collection | undefined} open the collection that is shown
@@ -55,13 +61,12 @@ export function selectionTools(collections, open, refresh) {
   /** @param {(saved: SavedFace) => Promise<unknown>} act */
   const forSelected = async (act) => {
     const selected = selectedSaved();
-    if (!selected.length) return notify("Select faces first, with Space or Shift+click.");
     await Promise.all(selected.map(act)).then(refresh, notifyError);
     deselect(selected.map(({ face }) => face));
   };
   const others = collections.filter(({ id }) => id !== open?.id);
   /** @type {[string | number, string][]} */
-  const options = [["", "Add selected to…"], ...others.map(toOption)];
+  const options = [["", ""], ...others.map(toOption)];
   const add = dropdown(
     options,
     "",
@@ -73,10 +78,16 @@ export function selectionTools(collections, open, refresh) {
     button("Remove from collection", () =>
       forSelected((saved) => removeFromCollection(open.id, saved.id)),
     );
-  const deleteSelected = confirmButton("Delete selected", "Delete them for good?", () =>
-    forSelected((saved) => deleteSaved(saved.id)),
-  );
-  return element("div.row", {}, others.length > 0 && add, remove, deleteSelected);
+  const forgetSelected = button("", () => forget(selectedSaved(), refresh));
+  const root = element("div.row", {}, others.length > 0 && add, remove, forgetSelected);
+  const update = () => {
+    const count = selectedSaved().length;
+    root.hidden = !count;
+    add.options[0].text = `Add ${counted(count, "face")} to…`;
+    forgetSelected.textContent = `Forget ${counted(count, "face")}`;
+  };
+  update();
+  return { root, update };
 }
 
 /**

@@ -1,20 +1,15 @@
 // @ts-check
 /** Saved faces: favourites, collections and stories, with a search. */
 
-import {
-  deleteSaved,
-  importCollection,
-  listCollections,
-  listSaved,
-  thumbnailUrl,
-} from "../state/api.js";
+import { importCollection, listCollections, listSaved, thumbnailUrl } from "../state/api.js";
 import { describeFace } from "../state/face.js";
 import { updateFavourites } from "../state/favourites.js";
 import { noteDrawable } from "../state/generators.js";
 import { notify, notifyError } from "../state/messages.js";
 import { go, link, replace } from "../state/router.js";
 import { debounced } from "../state/scheduling.js";
-import { deselect } from "../state/selection.js";
+import { forget } from "../state/saved.js";
+import { onSelection } from "../state/selection.js";
 import { counted } from "../state/text.js";
 import { newCollection } from "../ui/collection-menu.js";
 import { displayMenu } from "../ui/display-menu.js";
@@ -29,7 +24,7 @@ import {
 } from "../ui/tiles.js";
 import { collectionTools, selectionTools } from "./saved-tools.js";
 
-/** @import { Collection, ParamValues, Params, SavedFace, Tile, View } from "../state/types.d.ts" */
+/** @import { Collection, ParamValues, Params, SavedFace, View } from "../state/types.d.ts" */
 
 const PAGE = 100;
 const SEARCH_DELAY = 250; // ms
@@ -44,6 +39,8 @@ export function savedView(container) {
   let params = {};
   /** @type {{ leave: () => void } | null} */
   let list = null;
+  /** @type {ReturnType<typeof selectionTools> | null} */
+  let selected = null;
   const search = element("input", {
     type: "search",
     placeholder: "Search stories and runs",
@@ -64,7 +61,7 @@ export function savedView(container) {
     params = next;
     if (document.activeElement !== search) search.value = params.text ?? "";
     list?.leave();
-    list = savedList(host, params);
+    list = savedList(host, params, () => selected?.update());
     await showCollections();
   }
   async function showCollections() {
@@ -72,25 +69,24 @@ export function savedView(container) {
     if (!answer) return;
     const { collections } = answer;
     const open = collections.find(({ id }) => id === Number(params.collection));
+    selected = selectionTools(collections, open, refresh);
     chips.replaceChildren(...collectionChips(collections, params));
-    tools.replaceChildren(
-      ...(open ? collectionTools(open, showCollections) : []),
-      selectionTools(collections, open, refresh),
-    );
+    tools.replaceChildren(...(open ? collectionTools(open, showCollections) : []), selected.root);
   }
-  const refresh = () => update(params);
-  const deleteFocused = deleteOnSecondPress(refresh);
+  const refresh = () => host.isConnected && update(params);
+  const stopCounting = onSelection(() => selected?.update());
   return {
     title: "Saved",
     update,
     leave() {
       searchLater.flush();
+      stopCounting();
       list?.leave();
     },
     keys: {
       ...tileKeys(),
       "/": () => search.focus(),
-      Delete: () => withFocusedTile(deleteFocused),
+      Delete: () => withFocusedTile(({ saved }) => saved && forget([saved], refresh)),
     },
   };
 }
@@ -125,26 +121,6 @@ function collectionChips(collections, { text, favourite, collection }) {
       chip(`${name} (${count})`, { collection: id }, Number(collection) === id),
     ),
   ];
-}
-
-/**
- * Return a function that asks at the first call with a tile and deletes its face at the second.
- *
- * @param {() => void} refresh
- */
-function deleteOnSecondPress(refresh) {
-  /** @type {number | undefined} */
-  let asked;
-  return async (/** @type {Tile} */ { saved }) => {
-    if (!saved) return;
-    if (asked !== saved.id) {
-      asked = saved.id;
-      return notify("Press Del again to delete this face for good.");
-    }
-    await deleteSaved(saved.id).catch(notifyError);
-    deselect([saved.face]);
-    refresh();
-  };
 }
 
 function importButton() {
@@ -182,8 +158,9 @@ function importButton() {
  *
  * @param {HTMLElement} host
  * @param {Params} params
+ * @param {() => void} onLoaded called after each page
  */
-function savedList(host, params) {
+function savedList(host, params, onLoaded) {
   const controller = new AbortController();
   const grid = element("div.wall.saved-grid", { role: "group", "aria-label": "Saved faces" });
   const more = button("More", loadMore);
@@ -206,6 +183,7 @@ function savedList(host, params) {
       updateTabStop();
       more.hidden = !page.more;
       if (!grid.childElementCount) grid.append(nothingFound(text));
+      onLoaded();
     } catch (error) {
       notifyError(error);
     }

@@ -70,13 +70,6 @@ def ratio(results: list[float], baseline: list[float]) -> float:
     return statistics.median(a / b for a, b in zip(results, baseline, strict=True))
 
 
-def seconds(function: Callable[[], object]) -> float:
-    """Return the duration of one call, in seconds."""
-    start = now()
-    function()
-    return now() - start
-
-
 def now() -> float:
     """Return the time of a monotonic clock in seconds, after synchronising with the GPU."""
     import torch
@@ -86,14 +79,26 @@ def now() -> float:
     return time.perf_counter()
 
 
-def matrix_product(dtype: "torch.dtype", device: str = "cpu") -> float:
-    """Return the FLOP/s of a product of two square matrices of `MATRIX_SIZE`, the median of 7."""
+def seconds(function: Callable[[], object], clock: Callable[[], float] = now) -> float:
+    """Return the duration of one call, in seconds."""
+    start = clock()
+    function()
+    return clock() - start
+
+
+def matrix_product(
+    dtype: "torch.dtype", device: str = "cpu", clock: Callable[[], float] | None = None
+) -> float:
+    """Return the FLOP/s of a product of two square matrices of `MATRIX_SIZE`, the median of 7.
+
+    `clock` returns the time in seconds; None is that on the clock, see `now`.
+    """
     import torch
 
     left = torch.randn(MATRIX_SIZE, MATRIX_SIZE, device=device).to(dtype)
     right = torch.randn(MATRIX_SIZE, MATRIX_SIZE, device=device).to(dtype)
     torch.matmul(left, right)
-    durations = [seconds(lambda: torch.matmul(left, right)) for _ in range(7)]
+    durations = [seconds(lambda: torch.matmul(left, right), clock or now) for _ in range(7)]
     return 2 * MATRIX_SIZE**3 / statistics.median(durations)
 
 

@@ -11,7 +11,8 @@ measurement of quality. After every `steps` steps of the training, a bare loop t
 with networks of its own: the same loss, penalties, augmentation, optimizers, precision and batches,
 without Lightning, callbacks and moving average. Both sides alternate within one process, and their
 CPU time is counted next to the time on the clock, so that other work on the machine disturbs them
-alike.
+alike. The share of the machine's matrix product is that of one thread in CPU time: use
+trainer.threads=1.
 """
 
 import io
@@ -33,7 +34,7 @@ from anime_dcgan.system import precision
 from anime_dcgan.training.fit import fit
 from anime_dcgan.training.gan import GAN
 from benchmarks.measure import machine, ratio
-from benchmarks.training import bare_step, compose_config, endless, parts
+from benchmarks.training import bare_step, compose_config, endless, parts, print_utilisation
 
 OPTIONS = {"steps": "16", "rounds": "3"}
 
@@ -109,17 +110,23 @@ def main() -> None:
             except Exception as end:  # it ends before its budget
                 if len(alternate.bare) <= rounds:
                     raise end
-    report(alternate, steps)
+    seconds = report(alternate, steps)
+    speeds = [config.data.batch_size / each for each in seconds]
+    print_utilisation(config, speeds, clock=time.process_time)
     print(f"{machine()}; {' '.join(sys.argv[1:])}")
 
 
-def report(alternate: Alternate, steps: int) -> None:
-    """Print the time per step of both sides after the first round, and their ratio."""
+def report(alternate: Alternate, steps: int) -> list[float]:
+    """Print the time per step of both sides after the first round, and their ratio.
+
+    Return the seconds of the CPU per step of the training, one for each round.
+    """
     training, bare = alternate.training[1:], alternate.bare[1:]
     for unit in Times._fields:
         sides = [[getattr(each, unit) for each in side] for side in (training, bare)]
         ours, theirs = (1000 * statistics.median(side) / steps for side in sides)
         print(f"{unit:5}  train {ours:7.1f} ms  bare {theirs:7.1f} ms  ratio {ratio(*sides):.2f}")
+    return [each.cpu / steps for each in training]
 
 
 if __name__ == "__main__":

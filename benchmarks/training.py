@@ -29,7 +29,9 @@ define them, with 2 per multiply-add. Let g and d be the cost of one image throu
 discriminator, and f the fakes in the generator's step per real image. Per real image, a step costs
 g + 2 d forward and 4 d backward for the discriminator, and f (g + d) forward and f (2 g + d)
 backward for the generator: g + 6 d + f (3 g + 2 d), minus the gradients with respect to images and
-latents, which are not needed.
+latents, which are not needed. The fixed network of a projected discriminator, of cost e, has no
+gradients in the discriminator's step, and only those of its maps in the generator's: with d its
+whole cost, 4 e less.
 """
 
 import io
@@ -38,7 +40,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import redirect_stderr
 from functools import partial
 from pathlib import Path
@@ -55,7 +57,8 @@ from torchvision.datasets import ImageFolder
 from anime_dcgan.cli.command import instantiate
 from anime_dcgan.data.batches import FaceBatches
 from anime_dcgan.game.objective import discriminator_cost, generator_cost
-from anime_dcgan.model import coupling
+from anime_dcgan.model import coupling, projected
+from anime_dcgan.model.features import FixedConv
 from anime_dcgan.sampling.image import to_float
 from anime_dcgan.system import precision
 from anime_dcgan.training.fit import fit
@@ -261,20 +264,33 @@ def useful_operations(config: DictConfig) -> float:
     image = torch.zeros(1, 3, config.data.image_size, config.data.image_size)
     generator_counts = _multiply_adds(generator, torch.zeros(1, generator.latent_dim))
     discriminator_counts = _multiply_adds(discriminator, image)
-    g, d, f = sum(generator_counts), sum(discriminator_counts), module.fakes_per_real
-    unneeded = 2 * discriminator_counts[0] + f * generator_counts[0]
+    g, f = sum(generator_counts.values()), module.fakes_per_real
+    d = sum(discriminator_counts.values())
+    e = sum(n for layer, n in discriminator_counts.items() if isinstance(layer, FixedConv))
+    first = next(iter(generator_counts.values()))
+    unneeded = 2 * sum(_entrances(discriminator, discriminator_counts)) + f * first + 4 * e
     return 2 * (g + 6 * d + f * (3 * g + 2 * d) - unneeded)
 
 
-def _multiply_adds(network: nn.Module, batch: torch.Tensor) -> list[int]:
+def _entrances(discriminator: nn.Module, counts: dict[nn.Module, int]) -> list[int]:
+    """Return the multiply-adds of the trained layers that receive images or fixed maps."""
+    if isinstance(discriminator, projected.Discriminator):
+        heads = (head for head in discriminator.heads if isinstance(head, projected.Head))
+        return [counts[head.entrance] for head in heads]
+    return [next(iter(counts.values()))]
+
+
+def _multiply_adds(network: nn.Module, batch: torch.Tensor) -> dict[nn.Module, int]:
     """Return the multiply-adds of each layer in the forward pass, in order."""
-    counts: list[int] = []
+    counts: dict[nn.Module, int] = {}
 
     def count(layer: nn.Module, inputs: Any, output: torch.Tensor) -> None:
         if isinstance(layer, nn.ConvTranspose2d):
-            counts.append(inputs[0].numel() * layer.weight[0].numel())
+            counts[layer] = inputs[0].numel() * layer.weight[0].numel()
         elif isinstance(layer, nn.Conv2d | nn.Linear):
-            counts.append(output.numel() * layer.weight[0].numel())
+            counts[layer] = output.numel() * layer.weight[0].numel()
+        elif isinstance(layer, FixedConv):  # without the zeros of its padding
+            counts[layer] = output.numel() * int(layer.weight[0].count_nonzero())
 
     hooks = [layer.register_forward_hook(count) for layer in network.modules()]
     with torch.no_grad():
@@ -326,15 +342,20 @@ def main() -> None:
         speeds = alternate(sides, rounds, "images/s")
     for name in others:
         print(f"train / {name}: {ratio(speeds['train'], speeds[name]):.2f}")
-    _print_utilisation(config, speeds["train"])
+    print_utilisation(config, speeds["train"])
     print(f"{machine(device_of(config))}; {' '.join(sys.argv[1:])}")
 
 
-def _print_utilisation(config: DictConfig, speeds: list[float]) -> None:
-    """Print the achieved fraction of the processor's limit, if the formula applies."""
+def print_utilisation(
+    config: DictConfig, speeds: list[float], clock: Callable[[], float] | None = None
+) -> None:
+    """Print the achieved fraction of the processor's limit, if the formula applies.
+
+    `clock` returns the seconds in which the images/s were measured; None is the time on the clock.
+    """
     name, _ = precision.choose(config.trainer.accelerator)
     dtype = torch.bfloat16 if name == precision.FAST else torch.float32
-    limit = matrix_product(dtype, device_of(config))
+    limit = matrix_product(dtype, device_of(config), clock)
     print(f"{name}: matrix product at {limit / 1e9:.0f} GFLOP/s")
     if config.gan.critic_steps == 1 and config.regularizer._target_.endswith(".Regularizer"):
         per_image = useful_operations(config)

@@ -26,4 +26,4 @@ def _layer(in_channels: int, out_channels: int) -> FixedConv:
     norm = nn.BatchNorm2d(out_channels)
     nn.init.uniform_(norm.weight, 0.5, 2.0)
     conv = nn.Conv2d(in_channels, out_channels, 3, stride=2, bias=False)
-    return FixedConv(conv, norm, activates=True, padding=(0, 1))
+    return FixedConv(conv, norm, activates=True, padding=(1, 1))

@@ -32,12 +32,14 @@ from omegaconf import DictConfig
 from anime_dcgan.cli.command import check_settings, instantiate
 from anime_dcgan.cli.overrides import expand_short_forms
 from anime_dcgan.data.drawn import DrawnFaces
+from anime_dcgan.model import features
 from anime_dcgan.run.preference import Key
 from anime_dcgan.studio.app import Settings, create_app
 from anime_dcgan.system.files import write_json
 from anime_dcgan.system.paths import CONF_DIR
 from tests import documented
 from tests.documented import ROOT, Command, commands, links, named_settings
+from tests.features import random_features
 
 Call = Callable[..., Any]
 
@@ -98,6 +100,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory, call: Call) -> Path:
     (user / "choices.json").write_text(json.dumps({"page": "a", "choices": ["left"]}))
     write_json(user / "by-eye/key.json", Key("a", ("first", "second"), (False,)).to_json())
     return user
+
+
+@pytest.fixture(autouse=True)
+def without_pretrained_features(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Look through a small random network, also where the extra is not installed."""
+    monkeypatch.setitem(features.NETWORKS, "efficientnet_lite0", random_features)
 
 
 @pytest.mark.parametrize("command", commands(), ids=str)

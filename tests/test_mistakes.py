@@ -67,6 +67,10 @@ def _has_gpu() -> bool:
             ["~logger", "metric=null"],
             "metric=null is not an option: use one of fd, fd_efficientnet, fid, none, pixels, swd",
         ),
+        (
+            ["model=dcgan", "model/discriminator=radford"],
+            "model.discriminator.width repeats model.width, which these groups lack: set model.di",
+        ),
         (["augment=true"], "augment=true is not an option: use one of ada, "),
         (["=3"], "=3 cannot be parsed: write setting=value"),
         (

@@ -21,7 +21,11 @@ from anime_dcgan.cli.checks import Check, Several, check_command
 from anime_dcgan.cli.groups import check_choices
 from anime_dcgan.cli.help import help_text
 from anime_dcgan.cli.home import expand_arguments, expand_home
-from anime_dcgan.cli.hydra_errors import FULL_ERROR, CompositionErrors
+from anime_dcgan.cli.hydra_errors import (
+    FULL_ERROR,
+    CompositionErrors,
+    explain_omegaconf_error,
+)
 from anime_dcgan.cli.overrides import (
     OUTPUTS,
     add_brackets,
@@ -198,7 +202,7 @@ def user_message(error: Exception) -> str | None:
         key = str(error).rpartition("full_key: ")[2] if "full_key: " in str(error) else ""
         return f"{key or 'the configuration'} cannot be built: {first_line(cause)}"
     if isinstance(error, OmegaConfBaseException):
-        return first_line(error)
+        return explain_omegaconf_error(error)
     if is_out_of_memory(error):
         reason = first_line(error.__cause__ or error)
         return f"there is not enough memory ({reason}): free some, or use smaller sizes or numbers"

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from hydra import compose
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf import DictConfig
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import InterpolationKeyError, OmegaConfBaseException
 
 from anime_dcgan.cli.checks import shorten
 from anime_dcgan.cli.groups import check_choices, options, parse
@@ -72,13 +72,22 @@ def explain_composition_error(error: Exception, argv: list[str]) -> str | None:
     if isinstance(error, HydraException):
         return explain_hydra_error(error)
     if isinstance(error, OmegaConfBaseException):
-        return first_line(error)
+        return explain_omegaconf_error(error)
     if isinstance(error, OSError) and error.filename is not None:
         fix = "use another run=..." if names_run(argv) else "check this path"
         return f"{shorten(str(error.filename))} cannot be used ({reason_of(error)}): {fix}"
     if isinstance(error, ValueError | TypeError):  # from a group whose value is not a name
         return _explain_invalid_choice(argv)
     return None
+
+
+def explain_omegaconf_error(error: OmegaConfBaseException) -> str:
+    """Return what is wrong with a setting."""
+    missing = re.fullmatch(r"Interpolation key '(.+)' not found", first_line(error))
+    if isinstance(error, InterpolationKeyError) and missing:
+        key = error.full_key
+        return f"{key} repeats {missing[1]}, which these groups lack: set {key}=..."
+    return first_line(error)
 
 
 def explain_hydra_error(error: HydraException) -> str:

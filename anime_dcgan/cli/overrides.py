@@ -22,6 +22,7 @@ TEXT = frozenset(
         *("run", "run_dir", "ckpt_path", "outputs", "folder", "out", "review", "manifest"),
         *("source", "host", "token", "data.path", "data.manifest", "data.cache_dir", "data.repo"),
         *("data.revision", "data.file", "data.fetch_dir", "data.labels", "init.from"),
+        *("metric.extractor.weights", "model.discriminator.weights"),
         *("hydra.run.dir", "hydra.sweep.dir"),
     }
 )

@@ -15,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from anime_dcgan.cli import annotations
 from anime_dcgan.cli.checks import format_value
+from anime_dcgan.cli.groups import options
 from anime_dcgan.system.errors import UserError, first_line, needs_extra
 from anime_dcgan.system.memory import is_out_of_memory
 
@@ -49,13 +50,24 @@ def _check_value(node: DictConfig, name: str, setting: str, annotation: Any) -> 
     key = _interpolated_key(node, name) or setting
     if not annotations.fits(value, annotation):
         expected = annotations.describe(annotation)
-        fix = f": remove {key}={format_value(value)}" if expected == annotations.NODE else ""
-        raise UserError(f"{key}={format_value(value)} must be {expected}{fix}")
+        raise UserError(
+            f"{key}={format_value(value)} must be {expected}{_fix(key, value, expected)}"
+        )
     if isinstance(value, float) and not math.isfinite(value):
         raise UserError(f"{key}={value} must be finite: use a number")
     if isinstance(value, DictConfig) and "_target_" not in value:
         for item in map(str, value):
             _check_value(value, item, _join(setting, item), annotations.item_annotation(annotation))
+
+
+def _fix(key: str, value: Any, expected: str) -> str:
+    """Return what to do instead of giving a group of settings one value."""
+    if expected != annotations.NODE:
+        return ""
+    group = key.replace(".", "/")
+    if value in options(group):
+        return f": use {group}={value}"
+    return f": remove {key}={format_value(value)}"
 
 
 def _explain_import_error(key: str, target: str, error: Exception) -> UserError:

@@ -108,6 +108,11 @@ class Head(nn.Module):
         features = max_width * size**2
         self.label_vectors = nn.Linear(classes, features, bias=False) if classes else None
 
+    @property
+    def entrance(self) -> nn.Module:
+        """The layer that receives the maps."""
+        return next(iter(self.layers))
+
     def forward(
         self, maps: Float[Tensor, "n c h w"], labels: Float[Tensor, "n classes"] | None
     ) -> Float[Tensor, " n"]:

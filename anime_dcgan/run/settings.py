@@ -24,8 +24,14 @@ RESUME_CRITICAL = (
 The location of the faces is not one of them: `check_same_faces` compares their pixels.
 """
 
-EXECUTION_ONLY = (".fused", ".foreach", ".cuda_graphs", ".recompute", "trainer.threads")
-"""Suffixes of settings that choose how the same steps are computed."""
+EXECUTION_ONLY = (
+    *(".fused", ".foreach", ".cuda_graphs", ".recompute", "trainer.threads"),
+    "discriminator.weights",
+)
+"""Suffixes of settings that choose how the same steps are computed.
+
+The path of pretrained weights is one of them: the checkpoint has their SHA-256.
+"""
 
 FOUND_IN_DATA = ("model.labels", "generator.labels", "discriminator.labels")
 """Suffixes of settings that repeat what the data are; `check_same_faces` compares these."""

@@ -289,6 +289,7 @@ class GAN(lightning.LightningModule):
         checkpoint["images_seen"] = self.images_seen
         checkpoint["discriminator_steps"] = self.discriminator_steps
         checkpoint["origin"] = None if self.origin is None else self.origin.as_plain()
+        checkpoint["pretrained"] = self.discriminator.pretrained
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self.images_seen = checkpoint["images_seen"]

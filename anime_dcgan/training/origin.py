@@ -23,7 +23,7 @@ from anime_dcgan.run.runs import find_checkpoint, find_run
 from anime_dcgan.system.console import log
 from anime_dcgan.system.errors import UserError
 from anime_dcgan.system.reader import refuse_damage
-from anime_dcgan.training.gan import GAN, PLAYERS
+from anime_dcgan.training.gan import GAN
 
 NETWORKS = {"generator": "generator", "discriminator": "discriminator", "generator_ema": "average"}
 """The networks in a checkpoint, and their names in messages."""
@@ -50,6 +50,8 @@ def begin_from(module: GAN, init: DictConfig) -> None:
     saved = contents["state_dict"]
     own = {name: _floats(getattr(module, name)) for name in NETWORKS}
     fitting = {name: _fitting(own[name], saved, name) for name in NETWORKS}
+    if not _has_same_discriminator(module, contents):
+        fitting["discriminator"] = {}
     fitting["generator_ema"] = fitting["generator"] | fitting["generator_ema"]
     _check_fitting(fitting, setting, path)
     _check_frozen(module, own["discriminator"], fitting["discriminator"], init.freeze)
@@ -96,18 +98,31 @@ def _fitting(own: State, saved: State, network: str) -> State:
 
 
 def _check_model(module: GAN, config: dict[str, Any]) -> None:
-    """Raise `UserError` for networks of another kind, which only chance could let fit."""
+    """Raise `UserError` for a generator of another kind, which only chance could let fit."""
+    there, here = _kinds(module, config, "generator")
+    if there != here:
+        raise UserError(
+            f"the networks of that run are of model={there}, whose weights do not fit "
+            f"model={here}: use model={there}, or init=null"
+        )
+
+
+def _has_same_discriminator(module: GAN, contents: dict[str, Any]) -> bool:
+    """Return True if the discriminators are of one kind, and look through the same weights."""
+    there, here = _kinds(module, contents["config"], "discriminator")
+    return there == here and contents.get("pretrained", {}) == module.discriminator.pretrained
+
+
+def _kinds(module: GAN, config: dict[str, Any], player: str) -> tuple[str, str]:
+    """Return the modules of a run's network and of the present one, if both are of this package."""
     model = config.get("model")
-    for player in PLAYERS:
-        settings = model.get(player) if isinstance(model, dict) else None
-        saved = str(settings.get("_target_")) if isinstance(settings, dict) else ""
-        names = (saved.rpartition(".")[0], type(getattr(module, player)).__module__)
-        if names[0] != names[1] and all(name.startswith(f"{MODEL_PACKAGE}.") for name in names):
-            there, here = (name.rpartition(".")[2] for name in names)
-            raise UserError(
-                f"the networks of that run are of model={there}, whose weights do not fit "
-                f"model={here}: use model={there}, or init=null"
-            )
+    settings = model.get(player) if isinstance(model, dict) else None
+    saved = str(settings.get("_target_")) if isinstance(settings, dict) else ""
+    names = (saved.rpartition(".")[0], type(getattr(module, player)).__module__)
+    if not all(name.startswith(f"{MODEL_PACKAGE}.") for name in names):
+        return "", ""
+    there, here = (name.rpartition(".")[2] for name in names)
+    return there, here
 
 
 def _check_fitting(fitting: dict[str, State], setting: str, path: Path) -> None:

@@ -54,6 +54,7 @@ def check_checkpoint(
         epochs.resolve(trainer, data)
     _check_budget(contents, trainer, config.max_kimg, data.step_size * trainer.world_size)
     check_same_faces(checkpoint.faces_of(contents), data.faces.fingerprint())
+    _check_pretrained(contents.get("pretrained", {}), module.discriminator.pretrained)
     try:
         _check_counts(contents)
         _rehearse(contents, trainer, module)
@@ -82,6 +83,23 @@ def _check_budget(
         raise UserError(
             f"this run has {images:,} images already: set max_kimg above {images / 1000:g}"
         )
+
+
+def _check_pretrained(saved: Any, current: dict[str, str]) -> None:
+    """Raise `UserError` if the discriminator looks through other weights than it was trained on."""
+    if saved != current:
+        raise UserError(
+            f"the checkpoint was trained with the pretrained weights {_name_weights(saved)}, not "
+            f"{_name_weights(current)}: resume with those of that run, or start a new run: another "
+            "run=..., without ckpt_path"
+        )
+
+
+def _name_weights(pretrained: Any) -> str:
+    """Return networks and the beginnings of the SHA-256 of their weights."""
+    if not isinstance(pretrained, dict):
+        return "of an unknown network"
+    return ", ".join(f"{name!s:.40} {digest!s:.8}" for name, digest in pretrained.items()) or "none"
 
 
 def _number(contents: dict[str, Any], name: str) -> float:

@@ -85,6 +85,11 @@ def _references(node: Any) -> list[str]:
         ({"datamodule": None}, "datamodule=null must be a group of settings"),
         ({"gan": None}, "gan=null must be a group of settings"),
         ({"gan.optimizer": None}, "gan.optimizer=null must be a group of settings"),
+        (
+            {"model.discriminator": "projected"},
+            "model.discriminator=projected must be a group of settings: use "
+            "model/discriminator=projected",
+        ),
         ({"optimizer.generator": 3}, "optimizer.generator=3 must be a group of settings"),
         ({"callbacks.samples": True}, "callbacks.samples=true must be a group of settings"),
         ({"trainer.devices": None}, "trainer.devices=null must be a list or a string or an integ"),

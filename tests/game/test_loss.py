@@ -49,6 +49,34 @@ def test_hinge_is_zero_beyond_the_margin():
     torch.testing.assert_close(Hinge().generator(fake), -fake)
 
 
+def test_the_costs_of_several_heads_are_summed():
+    real = torch.tensor([[2.0, 0.5, -1.0], [1.0, 1.0, 0.0]])
+    fake = torch.tensor([[-2.0, 0.0, 1.0], [0.5, -1.0, -0.5]])
+    # margins of 1: real (0 + 0.5 + 2), (0 + 0 + 1); fake (0 + 1 + 2), (1.5 + 0 + 0.5)
+    assert Hinge().discriminator(real, fake).tolist() == [5.5, 3.0]
+    assert Hinge().generator(fake).tolist() == [1.0, 1.0]
+    # relativistic: differences (4, 0.5, -2), (0.5, 2, 0.5)
+    assert Hinge(relativistic=True).discriminator(real, fake).tolist() == [3.5, 1.0]
+
+
+@pytest.mark.parametrize("relativistic", [False, True])
+def test_one_head_is_the_game_of_one_logit(relativistic: bool):
+    for loss in (BCE(relativistic), Hinge(relativistic), LSGAN(relativistic)):
+        one, several = (
+            loss.discriminator(REAL, FAKE),
+            loss.discriminator(REAL[:, None], FAKE[:, None]),
+        )
+        assert torch.equal(one, several)
+        assert torch.equal(loss.generator(FAKE, REAL), loss.generator(FAKE[:, None], REAL[:, None]))
+        assert loss.accuracy(REAL, FAKE) == loss.accuracy(REAL[:, None], FAKE[:, None])
+
+
+def test_an_image_is_classified_by_the_mean_of_its_heads():
+    real = torch.tensor([[3.0, -1.0, -1.0], [-3.0, 1.0, 1.0]])  # means of 1/3 and -1/3
+    on_real, on_fake = Hinge().accuracy(real, -real[:1])
+    assert (on_real.item(), on_fake.item()) == (0.5, 1.0)
+
+
 def test_least_squares_targets_are_one_and_minus_one():
     ones = torch.ones(32)
     expected = mse_loss(REAL, ones, reduction="none") + mse_loss(FAKE, -ones, reduction="none")

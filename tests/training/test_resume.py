@@ -35,7 +35,7 @@ REFUSED = [
     put(torch.zeros(3), "state_dict", "generator_ema.project.bias"),
     put({"values": {"loss": torch.zeros(2, 2)}, "latest": {}}, "callbacks", "Scalars"),
     put({"values": {}, "latest": {1: "a"}}, "callbacks", "Scalars"),
-    put({"hours": "1"}, "callbacks", "Quality"),
+    put({"hours": "1"}, "callbacks", "TrainingClock"),
     put({"threads": 0}, "callbacks", "Threads"),
     put([{}], "optimizer_states"),
     put(torch.zeros(3), *ADAM, "state", 0, "exp_avg"),

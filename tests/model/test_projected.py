@@ -1,0 +1,153 @@
+"""Heads on the maps of a fixed network and on pixels."""
+
+from typing import Any
+
+import pytest
+import torch
+
+from anime_dcgan.game.augment import Adaptive
+from anime_dcgan.game.loss import Hinge
+from anime_dcgan.game.regularizer import Regularizer
+from anime_dcgan.game.step import Game
+from anime_dcgan.model import features, radford
+from anime_dcgan.model.labels import one_hot
+from anime_dcgan.model.projected import Discriminator
+from anime_dcgan.model.recompute import set_recompute
+from anime_dcgan.system.errors import UserError
+from tests.features import SHA256, random_features
+
+
+@pytest.fixture(autouse=True)
+def without_pretrained_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(features.NETWORKS, "efficientnet_lite0", random_features)
+
+
+def make(seed: int = 0, **settings: Any) -> Discriminator:
+    torch.manual_seed(seed)
+    small: dict[str, Any] = {"width": 4, "head_width": 8, "pixel_width": 4, "image_size": 32}
+    return Discriminator(**{**small, **settings})
+
+
+def images(count: int = 4, size: int = 32) -> torch.Tensor:
+    torch.manual_seed(9)
+    return torch.rand(count, 3, size, size) * 2 - 1
+
+
+def test_each_scale_and_the_pixels_have_a_logit():
+    assert make()(images()).shape == (4, 5)
+    assert make(scales=2, pixels=0)(images()).shape == (4, 2)
+    assert make(image_size=48, pixels=32)(images(size=48)).shape == (4, 5)
+    assert make(resize=64)(images()).shape == (4, 5)
+
+
+def test_the_projections_are_fixed_by_the_seed_and_never_trained():
+    one, other = make(), make(seed=1)
+    projections = dict(one.mix.named_buffers())
+    assert len(projections) == 7
+    for name, values in make().mix.named_buffers():
+        assert torch.equal(values, projections[name])
+        assert not torch.equal(values, other.mix.get_buffer(name))
+    assert not list(one.mix.parameters())
+    assert {f"mix.{name}" for name in projections} < one.state_dict().keys()
+    optimizer = torch.optim.SGD(one.parameters(), lr=1.0)
+    before = {name: values.clone() for name, values in one.state_dict().items()}
+    one(images()).sum().backward()
+    optimizer.step()
+    changed = {name for name in before if not torch.equal(before[name], one.state_dict()[name])}
+    assert changed and not any(name.startswith(("mix.", "features.")) for name in changed)
+
+
+def test_every_map_contains_all_coarser_ones():
+    """The finest map depends on the coarsest, and not the other way round (section 3.2)."""
+    mix = make().mix
+    maps = [torch.randn(1, c, s, s) for c, s in make().features.shapes(32)]
+    before = mix(maps)
+    for changed in range(4):
+        other = [each + (index == changed) for index, each in enumerate(maps)]
+        depends = [not torch.equal(one, two) for one, two in zip(before, mix(other), strict=True)]
+        assert depends == [index <= changed for index in range(4)]
+
+
+@pytest.mark.parametrize("head", range(5))
+def test_the_gradient_of_each_head_reaches_the_image_and_no_fixed_weight(head: int):
+    discriminator, batch = make(), images().requires_grad_(True)
+    discriminator(batch)[:, head].sum().backward()
+    assert batch.grad is not None and batch.grad.flatten(1).norm(dim=1).min() > 0
+    assert not any(values.requires_grad for values in discriminator.features.buffers())
+    trained = [weight.grad is not None for weight in discriminator.heads[head].parameters()]
+    assert trained and all(trained)
+
+
+def test_the_head_on_pixels_sees_brightness_and_contrast():
+    """It has no normalisation, and averages pixels: noise of mean 0 within blocks is invisible."""
+    discriminator = make(pixels=8).eval()
+    batch = images()
+    checkers = torch.ones(32, 32)
+    checkers[::2, ::2] = checkers[1::2, 1::2] = -1
+    changed = [batch + 0.2, batch * 0.5, batch + checkers]
+    before = discriminator(batch)[:, -1]
+    brighter, paler, checkered = (
+        (discriminator(each)[:, -1] - before).abs().max().item() for each in changed
+    )
+    assert min(brighter, paler) > 1e-3 > 1e-5 > checkered
+
+
+def test_labels_change_the_logit_of_every_head():
+    discriminator = make(labels=("dark", "fair")).eval()
+    batch = images(1).expand(3, -1, -1, -1)
+    dark, fair, unknown = discriminator(batch, one_hot(torch.tensor([0, 1, -1]), 2))
+    assert ((dark - fair).abs() > 1e-4).all()
+    torch.testing.assert_close(unknown, discriminator(batch)[0])
+
+
+def test_images_do_not_depend_on_each_other():
+    discriminator, batch = make().eval(), images()
+    torch.testing.assert_close(discriminator(batch)[:2], discriminator(batch[:2]))
+
+
+def test_recomputing_gives_the_same_gradients():
+    gradients = []
+    for recomputes in (False, True):
+        discriminator = make()
+        set_recompute(discriminator, recomputes)
+        discriminator(images()).sum().backward()
+        gradients.append([weight.grad for weight in discriminator.parameters()])
+    for one, other in zip(*gradients, strict=True):
+        assert torch.equal(one, other)
+
+
+def test_a_copy_of_the_state_gives_the_same_logits_and_names_its_weights():
+    discriminator, other = make().eval(), make(seed=1).eval()
+    assert not any(name.startswith("features.") for name in discriminator.state_dict())
+    other.load_state_dict(discriminator.state_dict())
+    assert torch.equal(other(images()), discriminator(images()))
+    assert discriminator.pretrained == {"random": SHA256}
+
+
+def test_a_step_returns_one_logit_per_image_for_adaptive_augmentation():
+    generator = radford.Generator(latent_dim=3, width=2, image_size=32)
+    discriminator = make()
+    optimizers = [
+        torch.optim.SGD(network.parameters(), lr=0.0) for network in (generator, discriminator)
+    ]
+    game = Game(generator, discriminator, optimizers[0], optimizers[1], Hinge(), Regularizer())
+    _, logits = game.discriminator_step(images(), lambda count: torch.randn(count, 3), 0)
+    torch.testing.assert_close(logits, discriminator.eval()(images()).mean(1), rtol=1e-3, atol=1e-3)
+    adaptive = Adaptive(every=1)
+    adaptive.observe(logits)
+    assert abs(int(adaptive.level)) in (0, 4)  # the images, not the heads
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"features": "vgg"}, r"features=vgg is not a network: use efficientnet_lite0 or mobile"),
+        ({"scales": 0}, r"scales=0 .* use 1 to 4"),
+        ({"pixels": 2}, r"pixels=2 is less than 4 px: use model\.discriminator\.pixels=32, or 0"),
+        ({"resize": 4}, r"resize=4 .* use model\.discriminator\.resize=32, or null"),
+        ({"head_width": 0}, r"head_width=0 leaves no channels"),
+    ],
+)
+def test_settings_that_leave_nothing_are_refused(settings: dict[str, Any], message: str):
+    with pytest.raises(UserError, match=message):
+        make(**settings)

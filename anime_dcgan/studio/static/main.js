@@ -87,7 +87,7 @@ function complete(name, params) {
 /** @param {{ name: string, params: Params }} shown */
 function updateNavigation({ name, params }) {
   // The generator of a kept face whose run is gone is of no use to other views.
-  if (params.run && findRun(params.run)) {
+  if (params.run && (findRun(params.run) || !areRunsLoaded())) {
     const { run, epoch, weights, seed = current.seed } = params;
     current = { run, epoch, weights, seed };
   }

@@ -34,12 +34,35 @@ def _channels(width: int, image_size: int) -> list[int]:
     return [width * 2**stage for stage in range(doublings)]
 
 
+class LabelledBatchNorm(nn.BatchNorm2d):
+    """Batch normalisation whose gain and bias depend on a label: arXiv 1707.00683.
+
+    Those of an image of an unknown label are those of the layer itself; each class adds to them a
+    linear function of its embedding.
+    """
+
+    is_conditional = True
+
+    def __init__(self, channels: int, embedding_dim: int) -> None:
+        super().__init__(channels)
+        self.gain = nn.Linear(embedding_dim, channels, bias=False)
+        self.shift = nn.Linear(embedding_dim, channels, bias=False)
+
+    def forward(
+        self, input: Float[Tensor, "n c h w"], embedding: Float[Tensor, "n d"]
+    ) -> Float[Tensor, "n c h w"]:
+        gain, shift = 1 + self.gain(embedding), self.shift(embedding)
+        return torch.addcmul(
+            shift[:, :, None, None], super().forward(input), gain[:, :, None, None]
+        )
+
+
 class Generator(base.Generator):
     """Projection to 4x4, then transposed convolutions up to the image size; ReLU, final tanh.
 
-    A label shifts the 4x4 maps after their batch normalisation, as in conditional normalisation. If
-    its embedding were projected together with the latent, the normalisation would divide the
-    latent's part by the growing part of the label, and the faces of a class would look alike.
+    A label changes the gain and the bias of each batch normalisation (`LabelledBatchNorm`). If it
+    entered at the first layer only, its part of the maps would grow until the normalisations that
+    follow leave little of the latent's part, and the faces of a class would look alike.
     """
 
     def __init__(
@@ -53,15 +76,12 @@ class Generator(base.Generator):
         base.check_width("generator", width)
         channels = _channels(width, image_size)[::-1]
         self.project = nn.Linear(latent_dim, 4 * 4 * channels[0], bias=False)
-        self.shift = None
-        if labels:
-            self.shift = nn.Linear(self.embedding_dim, 4 * 4 * channels[0], bias=False)
-        self.normalise = nn.BatchNorm2d(channels[0])
+        self.normalise = self._batch_norm(channels[0])
         stages: list[nn.Module] = []
         for before, after in pairwise(channels):
             stages += [
                 nn.ConvTranspose2d(before, after, 4, stride=2, padding=1, bias=False),
-                nn.BatchNorm2d(after),
+                self._batch_norm(after),
                 nn.ReLU(inplace=True),
             ]
         self.stages = Stack(*stages)
@@ -75,14 +95,15 @@ class Generator(base.Generator):
     ) -> Float[Tensor, "n 3 h w"]:
         """Return images in [-1, 1]."""
         latents, embedding = self.without_embedding(styles)
-        x = self.normalise(_to_maps(self.project(latents.squeeze(1))))
-        if self.shift is not None:
-            x = x + _to_maps(self.shift(embedding.squeeze(1)))
-        return torch.tanh(self.to_rgb(self.stages(torch.relu(x))))
+        conditions = (embedding.squeeze(1),) if self.labels else ()
+        maps = self.project(latents.squeeze(1)).unflatten(1, (4, 4, -1)).permute(0, 3, 1, 2)
+        x = torch.relu(self.normalise(maps, *conditions))
+        return torch.tanh(self.to_rgb(self.stages(x, *conditions)))
 
-
-def _to_maps(values: Float[Tensor, "n d"]) -> Float[Tensor, "n c 4 4"]:
-    return values.unflatten(1, (4, 4, -1)).permute(0, 3, 1, 2)
+    def _batch_norm(self, channels: int) -> nn.BatchNorm2d:
+        if self.labels:
+            return LabelledBatchNorm(channels, self.embedding_dim)
+        return nn.BatchNorm2d(channels)
 
 
 class Discriminator(base.Discriminator):

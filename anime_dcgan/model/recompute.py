@@ -8,6 +8,7 @@ the power iteration of spectral normalisation advance once.
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, nullcontext
+from functools import partial
 from typing import Any
 
 import torch
@@ -47,7 +48,10 @@ class Block(Recomputable):
 
 
 class Stack(Recomputable, nn.Sequential):
-    """Layers one after the other that keep the maps after every second activation only."""
+    """Layers one after the other that keep the maps after every second activation only.
+
+    Those with an attribute `is_conditional` that is True are given the conditions, too.
+    """
 
     def __getitem__(self, index: Any) -> Any:
         part = super().__getitem__(index)
@@ -56,12 +60,19 @@ class Stack(Recomputable, nn.Sequential):
             part.training = self.training
         return part
 
-    def forward(self, input: Tensor) -> Tensor:
+    def forward(self, input: Tensor, *conditions: Tensor) -> Tensor:
         if not self.recomputes:
-            return super().forward(input)
+            return _apply(self, input, *conditions)
         for segment in _segments(self):
-            input = self.keep_inputs(nn.Sequential(*segment), input)
+            input = self.keep_inputs(partial(_apply, segment), input, *conditions)
         return input
+
+
+def _apply(layers: Iterable[nn.Module], input: Tensor, *conditions: Tensor) -> Tensor:
+    for layer in layers:
+        is_conditional = getattr(layer, "is_conditional", False)
+        input = layer(input, *conditions) if is_conditional else layer(input)
+    return input
 
 
 def set_recompute(network: nn.Module, recomputes: bool) -> None:

@@ -121,18 +121,19 @@ def test_the_cost_uses_the_label_of_each_image(pair: Any, regularizer: Regulariz
     assert not torch.allclose(cost.real_logits, discriminator(real), atol=1e-4)
 
 
-def test_a_strong_label_leaves_the_part_of_the_latent_as_it_is():
-    """Batch normalisation would shrink it if it saw both: the faces of a class looked alike."""
-    generator = make_generator(radford).train()
-    assert isinstance(generator, radford.Generator) and generator.embed is not None
-    seen: list[torch.Tensor] = []
-    generator.normalise.register_forward_hook(lambda *call: seen.append(call[-1]))
-    latents, labels = torch.randn(6, 6), labels_of(0, 1, 2, 0, 1, 2)
-    generator(latents, labels=labels)
-    with torch.no_grad():
-        generator.embed.weight.mul_(100)
-    generator(latents, labels=labels)
-    assert torch.equal(seen[0], seen[1])
+def test_a_label_changes_the_gain_and_the_bias_of_each_normalisation():
+    """Statistics that saw the label in the first layer alone made the faces of a class alike."""
+    norm = radford.LabelledBatchNorm(4, 3).train()
+    maps, embedding = torch.randn(5, 4, 2, 2), torch.randn(5, 3)
+    plain = nn.functional.batch_norm(maps, None, None, norm.weight, norm.bias, training=True)
+    gain, shift = embedding @ norm.gain.weight.T, embedding @ norm.shift.weight.T
+    expected = (1 + gain)[:, :, None, None] * plain + shift[:, :, None, None]
+    assert torch.allclose(norm(maps, embedding), expected, atol=1e-6)
+    assert torch.allclose(norm(maps, torch.zeros(5, 3)), plain, atol=1e-6)
+    generator = make_generator(radford)
+    labelled = [each for each in generator.modules() if isinstance(each, radford.LabelledBatchNorm)]
+    plain_norms = make_generator(radford, ()).modules()
+    assert len(labelled) == sum(isinstance(each, nn.BatchNorm2d) for each in plain_norms)
 
 
 def test_labels_of_seeds_are_as_frequent_as_in_the_training_and_always_the_same():

@@ -34,6 +34,7 @@ class JobModel(BaseModel):
     face: schemas.FaceModel | None
     found: list[FoundModel]
     file: str | None
+    file_name: str | None
 
     @classmethod
     def of(cls, job: Job) -> "JobModel":
@@ -56,4 +57,5 @@ class JobModel(BaseModel):
                 for variables, found in job.found.items()
             ],
             file=f"/api/jobs/{job.id}/file" if has_file else None,
+            file_name=job.file.name if has_file and job.file else None,
         )

@@ -27,22 +27,25 @@ def test_children_are_bred_and_shown_as_a_family(page: Window):
     page.painted(8 + 24)
     page.choose(".parent input", "0.2")
     page.wait("document.querySelector('.result img').naturalWidth == 16")
-    page.click("[aria-label=Children] .tile", 3)
-    page.wait("document.querySelectorAll('.tile[aria-pressed=true]').length == 1")
+    page.click("[aria-label=Children] .keep", 3)
+    page.wait("document.querySelectorAll('.keep[aria-pressed=true]').length == 1")
     page.open(f"#/mix?{parents(1, 2)}")  # the chosen ones survive a reload
-    page.wait("document.querySelectorAll('.tile[aria-pressed=true]').length == 1")
-    page.press_button("Breed selected (1)")
+    page.wait("document.querySelectorAll('.keep[aria-pressed=true]').length == 1")
+    page.press_button("Breed the kept ones (1)")
     page.wait("document.querySelectorAll('.parent').length == 1")
     page.painted(24)
-    page.click("[aria-label=Children] .tile", 5)
-    page.until(".head .primary", "Breed selected (1)")
+    page.click("[aria-label=Children] .keep", 5)
+    page.until(".head .primary", "Breed the kept ones (1)")
+    page.click("[aria-label=Children] .tile", 6)  # a click only looks
+    page.at("#/face?")
+    page.painted(8, ".relatives")
     page.open("#/saved")
     page.wait(
         "[...document.querySelectorAll('.saved-grid .tile')].some(t => t.saved.how == 'breed')"
     )
     page.click(".saved-grid .tile")
-    page.until(".lineage", "1 parent")
-    page.click(".lineage a")
+    page.wait("document.querySelectorAll('[aria-label=Parents] .tile').length == 1")
+    page.press_button("Family tree")
     page.wait("document.querySelectorAll('.tree .tile').length == 4")
     assert page.count(".tree path") == 3
     page.wait("document.activeElement.getAttribute('aria-current') == 'true'")
@@ -119,6 +122,7 @@ def test_a_film_is_created(page: Window):
     page.choose(".form label:not([hidden]) > select", "gif")
     page.press_button("Create film")
     page.until(".job", "done")
+    page.wait("document.querySelector('.job img.film').naturalWidth == 64")
     page.press_button("Download", ".job")
     with Image.open(page.downloaded(".gif")) as film:
         assert getattr(film, "n_frames", 1) >= 8 and film.size == (64, 64)

@@ -2,15 +2,15 @@
 
 from pathlib import Path
 
+import axe_core_python
 import pytest
 
 from tests.checkpoints import make_checkpoint
-from tests.chromium import (
-    ESCAPE,
-    MISSING,
-)
+from tests.chromium import ENTER, ESCAPE, MISSING
 from tests.studio.addresses import WALL, A, face, parents
 from tests.studio.window import Server, Window
+
+AXE = Path(axe_core_python.__file__).parent / "axe.min.js"
 
 pytestmark = pytest.mark.skipif(MISSING, reason="no Chromium with its chromedriver on PATH")
 
@@ -24,7 +24,7 @@ def test_shortcuts_open_every_view_and_are_listed(page: Window):
     for key, view in enumerate(("make", "wall", "epochs", "mix", "projection", "saved", "runs"), 1):
         page.press(str(key))
         page.at(f"#/{view}")
-        assert page.attribute("#navigation [aria-current]", "data-view") == view
+        page.has(f"#navigation [data-view={view}][aria-current]")
     page.run("history.back()")
     page.at("#/saved")
 
@@ -40,7 +40,9 @@ def test_the_appearance_is_stored(page: Window):
     page.open(WALL)
     page.painted(64)
     assert page.run(ground) != light
-    assert page.run("getComputedStyle(document.querySelector('.tile')).imageRendering") == "auto"
+    assert (
+        page.run("getComputedStyle(document.querySelector('.tile')).imageRendering") == "pixelated"
+    )
     assert page.run("Object.keys(localStorage)") == ["anime_dcgan.appearance"]
     page.run("localStorage.clear()")
 
@@ -59,7 +61,7 @@ ADDRESSES = [
 
 
 OVERFLOWING = """[...document.querySelectorAll('body *')].filter(one =>
-    !one.closest('#navigation, .skip, #live') && one.checkVisibility()
+    !one.closest('#navigation, .skip, #live, .bar, .hidden-heading') && one.checkVisibility()
     && (one.getBoundingClientRect().right > innerWidth + 1
     || one.getBoundingClientRect().left < -1)).map(one => one.outerHTML)"""
 
@@ -70,9 +72,9 @@ UNNAMED = """[...document.querySelectorAll('button, a, input, select, textarea')
     .map(one => one.outerHTML)"""
 
 
-@pytest.mark.parametrize("width", [360, 1280])
-def test_nothing_overflows_and_every_control_has_a_name(page: Window, width: int):
-    page.emulate(width, dark=width == 360, touch=width == 360)
+@pytest.mark.parametrize("width", [320, 1280])
+def test_nothing_overflows_and_everything_is_accessible(page: Window, width: int):
+    page.emulate(width, dark=width == 320, touch=width == 320)
     page.open()
     for address in ADDRESSES:
         page.run(f"location.hash = {address!r}")
@@ -83,6 +85,50 @@ def test_nothing_overflows_and_every_control_has_a_name(page: Window, width: int
         page.run("document.querySelectorAll('details').forEach(one => { one.open = true })")
         assert page.run(OVERFLOWING) == [], address
         assert page.run("document.documentElement.scrollWidth <= innerWidth"), address
+        assert problems_of(page) == [], address
+
+
+def problems_of(page: Window) -> list[str]:
+    """Return what axe-core finds on the page that is serious or critical."""
+    if not page.run("Boolean(window.axe)"):
+        page.run(f"(() => {{ {AXE.read_text(encoding='utf-8')} }})()")
+    page.run(
+        "void axe.run({resultTypes: ['violations']}).then(({violations}) => window.problems ="
+        " violations.filter(({impact}) => ['serious', 'critical'].includes(impact))"
+        ".map(({id, nodes}) => `${id}: ${nodes.map(node => node.html).join(' ')}`))"
+    )
+    found = page.wait("window.problems && [window.problems]")[0]
+    page.run("delete window.problems")
+    return found
+
+
+def test_focus_goes_to_the_heading_and_back_to_what_was_left(page: Window):
+    page.open(WALL)
+    page.painted(64)
+    page.focus(".tile:nth-child(3)")
+    page.press(ENTER)
+    page.wait("document.activeElement.matches('h1') && location.hash.includes('seed=2')")
+    page.press(ESCAPE)
+    page.wait("document.activeElement.matches('.tile:nth-child(3)')")
+    page.run("location.hash = '#/__proto__'")
+    page.until("#notice", "no page")
+    page.at("#/wall")
+
+
+def test_touch_selects_and_a_slideshow_opens(page: Window):
+    page.emulate(390, touch=True)
+    page.open(WALL)
+    page.painted(64)
+    touch = "document.querySelector('.tile').dispatchEvent(new PointerEvent('{}',"
+    touch += " {{pointerType: 'touch', bubbles: true}}))"
+    page.run(touch.format("pointerdown"))
+    page.wait("document.querySelector('.tile').matches('.selected')")
+    page.run(touch.format("pointerup"))
+    page.press_button("Slideshow")
+    page.wait("document.querySelector('.slideshow canvas').ariaLabel?.startsWith('seed')")
+    page.press_button("Close")
+    page.wait("!document.querySelector('.slideshow')")
+    page.press_button("Clear")
 
 
 def test_a_rejected_request_shows_a_message(page: Window):

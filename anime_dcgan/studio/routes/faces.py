@@ -1,6 +1,5 @@
 """Routes that render faces: walls of seeds, single faces and sheets."""
 
-import hashlib
 from collections.abc import Iterator
 from functools import partial
 from typing import Annotated
@@ -16,6 +15,7 @@ from anime_dcgan.sampling.seeds import MAX_SEED
 from anime_dcgan.sampling.upscale import Upscaler
 from anime_dcgan.studio import pictures, schemas
 from anime_dcgan.studio.context import FaceDep, StudioDep, to_faces
+from anime_dcgan.studio.file_names import face_name
 from anime_dcgan.studio.responses import PNG, Png, face_picture
 
 router = APIRouter(tags=["faces"])
@@ -83,8 +83,7 @@ async def draw_face(
         return await run_in_threadpool(write, pixels, face)  # others' faces are drawn meanwhile
 
     if download:
-        name = f"face-{hashlib.sha256(face.to_query().encode()).hexdigest()[:12]}.png"
-        headers = {"content-disposition": f'attachment; filename="{name}"'}
+        headers = {"content-disposition": f'attachment; filename="{face_name(face)}.png"'}
         return Png(await render(await run_in_threadpool(studio.resolve, face)), headers=headers)
     return await face_picture(studio, request, face, render)
 

@@ -28,6 +28,7 @@ from anime_dcgan.studio.context import (
     to_faces,
     to_layers,
 )
+from anime_dcgan.studio.file_names import face_name, film_name
 from anime_dcgan.studio.job_schemas import JobModel
 from anime_dcgan.studio.jobs import Found, Job
 from anime_dcgan.studio.responses import BINARY, PNG, Png
@@ -51,7 +52,7 @@ async def create_film(studio: StudioDep, body: schemas.FilmRequest) -> JobModel:
     layers = to_layers(body.layers)
 
     def work(job: Job) -> None:
-        path = job.folder / f"film.{body.format}"
+        path = job.folder / f"{film_name(faces)}.{body.format}"
         frames = _frames(studio.renderer.parents(faces, layers), body, job)
         write_film(frames, path, body.frames_per_second)
         job.file = path
@@ -70,7 +71,7 @@ def create_zip(studio: StudioDep, body: schemas.ZipRequest) -> JobModel:
         faces = [studio.resolve(face) for face in faces]
 
     def work(job: Job) -> None:
-        path = job.folder / "faces.zip"
+        path = job.folder / f"{film_name(faces)}.zip"
         names = (_file_name(number, face) for number, face in enumerate(faces))
         sample.write_archive(_portraits(studio, faces, job), names, path)
         job.file = path
@@ -187,7 +188,7 @@ def _requested_faces(body: schemas.ZipRequest) -> list[Face]:
 
 
 def _file_name(number: int, face: Face) -> str:
-    return f"{number:05d}.png" if face.seed is None else f"{number:05d}-seed={face.seed}.png"
+    return f"{number:05d}-{face_name(face)}.png"
 
 
 def _portraits(studio: Studio, faces: list[Face], job: Job) -> Iterator[bytes]:

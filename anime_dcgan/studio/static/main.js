@@ -5,6 +5,7 @@ import { getServerState, onConnection } from "./state/api.js";
 import { OfflineError } from "./state/errors.js";
 import { loadFavourites } from "./state/favourites.js";
 import { notifyError } from "./state/messages.js";
+import { randomWallSeed } from "./state/prefetch.js";
 import { link, reload, startRouter } from "./state/router.js";
 import {
   areRunsLoaded,
@@ -19,6 +20,7 @@ import { THEMES, applySettings, changeSettings, isFirstVisit, setting } from "./
 import { byId, closeMenus } from "./ui/dom.js";
 import { offerUpscaler } from "./ui/full-screen.js";
 import { showMessages } from "./ui/notice.js";
+import { watchPictures } from "./ui/rendering.js";
 import { loadingRuns, noRuns } from "./ui/run-summary.js";
 import { showSelectionBar } from "./ui/selection-bar.js";
 import { listenForShortcuts, showShortcuts } from "./ui/shortcuts.js";
@@ -80,7 +82,8 @@ function complete(name, params) {
   const epoch =
     params.epoch ?? (run === current.run ? current.epoch : found && defaultEpoch(found)) ?? "last";
   const weights = params.weights ?? current.weights ?? "ema";
-  const seed = name === "projection" ? {} : { seed: params.seed ?? current.seed ?? "0" };
+  const seed =
+    name === "projection" ? {} : { seed: params.seed ?? current.seed ?? String(randomWallSeed()) };
   return { ...params, run, epoch, weights, ...seed };
 }
 
@@ -148,6 +151,7 @@ function connectThemeButton() {
 
 async function start() {
   applySettings();
+  watchPictures();
   showMessages();
   showSelectionBar();
   onSelection(showCounts);

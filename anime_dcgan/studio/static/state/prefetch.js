@@ -36,7 +36,7 @@ export async function prefetchWall(key, urls, signal) {
   Object.assign(prefetched, { key, seed });
 }
 
-/** Return a random seed that begins a batch. */
+/** Return a random seed at which a wall can start. */
 export function randomWallSeed() {
   const seed = randomSeed();
   return seed - (seed % BATCH);

@@ -118,10 +118,16 @@ function show() {
   const params = complete(name, address.params);
   if (link(name, params) !== link(address.name, address.params))
     history.replaceState(null, "", link(name, params));
-  if (shown?.name !== name || !shown.view.update) shown = switchView(name, params);
+  const isFirst = shown === null;
+  if (shown) rememberFocus(shown.hash);
+  const isSwitched = shown?.name !== name || !shown.view.update;
+  if (isSwitched || !shown) shown = switchView(name, params);
   Object.assign(shown, { params, hash: location.hash });
   shown.view.update?.(params);
-  document.title = `${shown.view.title ?? name} · studio`;
+  const title = shown.view.title ?? name;
+  document.title = `${title} · studio`;
+  if (isSwitched && !isFirst) restoreFocus(shown, title);
+  else headingOf(title);
   onChange(shown);
 }
 
@@ -138,6 +144,64 @@ function switchView(name, params) {
   container.className = `view-${name}`;
   scrollTo(0, 0);
   return { name, params, hash: location.hash, view: views[name](container, params) };
+}
+
+/** Labels of the controls that were left, by address. @type {Map<string, string>} */
+const leftControls = new Map();
+const FOCUS_SECONDS = 2; // in which the control that was left may appear again
+
+/** @param {Element} control */
+const labelOf = (control) => control.getAttribute("aria-label") ?? control.textContent ?? "";
+
+/** @param {string} hash of the view that is left */
+function rememberFocus(hash) {
+  const focused = document.activeElement;
+  if (focused?.closest("#view") && labelOf(focused)) leftControls.set(hash, labelOf(focused));
+}
+
+/**
+ * Focus the control from which the view was left before, or else its heading. Both may appear later,
+ * and the focus stays wherever the user has moved it.
+ *
+ * @param {ShownView} current
+ * @param {string} title
+ */
+function restoreFocus(current, title) {
+  const label = leftControls.get(current.hash);
+  const until = performance.now() + 1000 * FOCUS_SECONDS;
+  let heading = headingOf(title);
+  heading.focus({ preventScroll: true });
+  const find = () => {
+    if (shown !== current) return;
+    if (!heading.isConnected) {
+      heading = headingOf(title);
+      if (document.activeElement === document.body) heading.focus({ preventScroll: true });
+    }
+    if (document.activeElement !== heading) return;
+    const controls = document.querySelectorAll("#view :is(a, button, summary, input, select)");
+    const left = label && [...controls].find((control) => labelOf(control) === label);
+    if (left) /** @type {HTMLElement} */ (left).focus({ preventScroll: true });
+    else if (performance.now() < until) requestAnimationFrame(find);
+  };
+  find();
+}
+
+/**
+ * Return the heading of the shown view, which is added, for screen readers only, if it has none.
+ *
+ * @param {string} title
+ */
+function headingOf(title) {
+  const container = /** @type {HTMLElement} */ (document.getElementById("view"));
+  let heading = container.querySelector("h1");
+  if (!heading) {
+    heading = document.createElement("h1");
+    heading.className = "hidden-heading";
+    heading.textContent = title;
+    container.prepend(heading);
+  }
+  heading.tabIndex = -1;
+  return heading;
 }
 
 /**

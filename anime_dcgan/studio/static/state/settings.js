@@ -5,7 +5,7 @@
 
 const KEY = "anime_dcgan.appearance";
 /** @type {Settings} */
-const DEFAULTS = { theme: "system", rendering: "pixelated", side: 96, visited: false };
+const DEFAULTS = { theme: "system", rendering: "smooth", side: 96, visited: false };
 
 /** @type {[string, string][]} */
 export const THEMES = [
@@ -13,14 +13,17 @@ export const THEMES = [
   ["light", "Light"],
   ["dark", "Dark"],
 ];
-/** Values of the CSS property image-rendering. @type {[string, string][]} */
+/** How pictures are enlarged four times or more; smaller factors repeat pixels. */
+/** @type {[string, string][]} */
 export const RENDERINGS = [
+  ["smooth", "Smooth"],
   ["pixelated", "Pixelated"],
-  ["auto", "Smooth"],
 ];
 /** Limits of the side of a tile, in pixels. */
 export const SIDES = { min: 48, max: 256, step: 8 };
 
+/** @type {Set<() => void>} */
+const listeners = new Set();
 /** @type {Settings} */
 const settings = { ...DEFAULTS, ...readStored() };
 
@@ -39,6 +42,15 @@ function readStored() {
  * @param {Name} name
  */
 export const setting = (name) => settings[name];
+
+/**
+ * Call `listener` whenever a setting changes.
+ *
+ * @param {() => void} listener
+ */
+export function onSettings(listener) {
+  listeners.add(listener);
+}
 
 /**
  * Change settings, apply them, and store them.
@@ -64,13 +76,15 @@ export function isFirstVisit() {
 
 /** Switch between pixelated and smooth scaling. */
 export function toggleRendering() {
-  changeSettings({ rendering: settings.rendering === "auto" ? "pixelated" : "auto" });
+  changeSettings({ rendering: settings.rendering === "pixelated" ? "smooth" : "pixelated" });
 }
 
 /** Apply the settings to the page. */
 export function applySettings() {
   const root = document.documentElement;
   root.dataset.theme = settings.theme;
-  root.style.setProperty("--rendering", settings.rendering);
+  const large = settings.rendering === "pixelated" ? "pixelated" : "auto";
+  root.style.setProperty("--rendering-large", large);
   root.style.setProperty("--side", `${settings.side}px`);
+  for (const listener of listeners) listener();
 }

@@ -133,6 +133,7 @@ export interface Found {
 
 export interface Job {
   id: string;
+  kind: "film" | "zip" | "projection";
   state: "waiting" | "running" | "done" | "failed" | "cancelled";
   /** Fraction done, in [0, 1]. */
   progress: number;
@@ -142,6 +143,7 @@ export interface Job {
   face: Face | null;
   found: Found[];
   file: string | null;
+  file_name: string | null;
 }
 
 /** What a variation of a face changes. */

@@ -40,7 +40,7 @@ export function directionSliders(generator, onMove) {
     slider.set(moves);
   };
   const styles = getStyles(generator, controller.signal);
-  styles.catch(() => {}); // each list reports it
+  styles.catch(() => {}); // each list reports the error
   const sections = METHODS.map(([method, title, hint]) => {
     const load = async (/** @type {number} */ count) => ({
       ...(await getDirections(generator, method, count, controller.signal)),

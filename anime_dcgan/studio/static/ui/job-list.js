@@ -39,6 +39,7 @@ function addRow(job, name) {
     if (!isFinished(update)) return;
     announce(`${name}: ${describeJob(update)}`);
     bar.remove();
+    if (update.kind === "film" && update.file) row.prepend(filmPlayer(update, name));
     cancel.replaceWith(...finishedButtons(update, row));
   });
 }
@@ -51,4 +52,18 @@ function finishedButtons(job, row) {
   const dismiss = button("Dismiss", () => row.remove());
   if (!job.file) return [dismiss];
   return [linkButton("Download", job.file, { class: "button primary", download: "" }), dismiss];
+}
+
+/**
+ * Return a player that repeats a film.
+ *
+ * @param {Job} job
+ * @param {string} name
+ */
+function filmPlayer({ file, file_name }, name) {
+  if (!file_name?.endsWith(".mp4")) return element("img.film", { src: file, alt: name });
+  const attributes = { src: file, controls: true, loop: true, autoplay: true, playsinline: true };
+  const video = element("video.film", { ...attributes, "aria-label": name });
+  video.muted = true;
+  return video;
 }

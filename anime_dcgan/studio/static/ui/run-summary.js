@@ -1,8 +1,11 @@
 // @ts-check
 /** Short descriptions of runs. */
 
+import { notify } from "../state/messages.js";
 import { rounded } from "../state/text.js";
-import { element } from "./dom.js";
+import { button, element } from "./dom.js";
+
+const TRAIN = "python -m anime_dcgan.train experiment=quickstart";
 
 /** @import { Run } from "../state/types.d.ts" */
 
@@ -25,13 +28,25 @@ export function loadingRuns() {
   return element("p.quiet.loading", { role: "status" }, "Looking for runs…");
 }
 
+async function copyCommand() {
+  try {
+    await navigator.clipboard.writeText(TRAIN);
+    notify("Copied: paste it into a terminal.");
+  } catch {
+    notify("The browser blocked access to the clipboard: select the command instead.");
+  }
+}
+
 /** Return instructions for the case that there are no runs yet. */
 export function noRuns() {
+  const copy = button("Copy the command", () => copyCommand(), { class: "primary" });
   return element(
     "div.empty",
     {},
+    element("img.welcome", { src: "/static/icon.svg", alt: "" }),
     element("h2", {}, "No faces yet"),
-    element("p", {}, "Train a small model first. It appears here while it trains:"),
-    element("pre", {}, "python -m anime_dcgan.train experiment=quickstart"),
+    element("p", {}, "Your studio fills itself: train a small model, and its faces appear here."),
+    element("pre", {}, TRAIN),
+    copy,
   );
 }

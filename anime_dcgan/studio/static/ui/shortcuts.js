@@ -11,7 +11,7 @@ const SHORTCUTS = [
     "Everywhere",
     [
       ["?", "Keyboard shortcuts"],
-      ["S", "Pixelated or smooth scaling"],
+      ["S", "Smooth or pixelated enlargement"],
       ["Esc", "Back"],
       ["1 … 7", "Make yours, Faces, Epochs, Mix, Projection, Saved, Runs"],
     ],
@@ -96,7 +96,7 @@ function handle(event, target, links) {
   if (!withControl && handleEverywhere(key, links)) return true;
   const action = currentKeys()[key];
   if (!action || (withControl && !["z", "y"].includes(key))) return false;
-  if (key === " " && !target.matches(".tile, .big, body")) return false;
+  if (key === " " && !target.matches(".tile, .big, body, h1")) return false;
   if (key.startsWith("Arrow") && target.matches("input[type=range], .tile, summary")) return false;
   return action(event) !== false;
 }

@@ -1,6 +1,10 @@
 // @ts-check
 /** Sprites: many faces in one picture. */
 
+import { setPictureWidth } from "./rendering.js";
+
+const WIDTH_OFFSET = 16; // of the width in a PNG file
+
 /**
  * Show each tile's part of a picture that has rows of `columns` faces. Returns the object URL of
  * the picture, which the caller revokes.
@@ -20,5 +24,14 @@ export function paint(tiles, blob, columns) {
     tile.style.backgroundPosition = `${x * 100}% ${y * 100}%`;
     tile.classList.add("painted");
   });
+  pictureWidth(blob).then((width) =>
+    tiles.forEach((tile) => setPictureWidth(tile, width / columns)),
+  );
   return url;
+}
+
+/** @param {Blob} blob a PNG */
+async function pictureWidth(blob) {
+  const bytes = await blob.slice(WIDTH_OFFSET, WIDTH_OFFSET + 4).arrayBuffer();
+  return new DataView(bytes).getUint32(0);
 }

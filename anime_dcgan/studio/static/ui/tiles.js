@@ -14,6 +14,8 @@ import { paint } from "./sprite.js";
  * @import { Face, GeneratorParams, Tile } from "../state/types.d.ts"
  */
 
+const LONG_PRESS = 450; // ms
+
 /** Columns of the pictures that the server renders. */
 export const COLUMNS = 8;
 
@@ -125,13 +127,53 @@ export function keepTilesUpdated(container) {
  * @param {(face: Face) => void} [open]
  */
 export function onTileClick(container, open = (face) => go("face", toQuery(face))) {
+  const longPress = selectOnLongPress(container);
   container.addEventListener("click", (event) => {
-    const target = /** @type {Element} */ (event.target);
-    const tile = /** @type {Tile | null} */ (target.closest(".tile"));
-    if (!tile) return;
+    const tile = tileOf(event);
+    if (!tile || longPress.endedNow()) return;
     if (event.shiftKey || event.ctrlKey || event.metaKey) toggleSelected(tile.face);
     else open(tile.face);
   });
+}
+
+/**
+ * @param {Event} event
+ * @returns {Tile | null}
+ */
+function tileOf({ target }) {
+  return target instanceof Element ? target.closest(".tile") : null;
+}
+
+/**
+ * Select the tile on which a finger rests. Returns a function that says whether the click that
+ * follows belongs to such a touch.
+ *
+ * @param {HTMLElement} container
+ */
+function selectOnLongPress(container) {
+  let timer = 0;
+  let hasSelected = false;
+  const stop = () => clearTimeout(timer);
+  container.addEventListener("pointerdown", (event) => {
+    hasSelected = false;
+    const tile = tileOf(event);
+    if (event.pointerType !== "touch" || !tile) return;
+    timer = setTimeout(() => {
+      hasSelected = true;
+      toggleSelected(tile.face);
+      if (navigator.userActivation?.hasBeenActive) navigator.vibrate?.(10);
+    }, LONG_PRESS);
+  });
+  for (const end of ["pointerup", "pointercancel", "pointerleave", "scroll"])
+    container.addEventListener(end, stop);
+  container.addEventListener("contextmenu", (event) => hasSelected && event.preventDefault());
+  return {
+    endedNow() {
+      const answer = hasSelected;
+      hasSelected = false;
+      return answer;
+    },
+  };
 }
 
 /** Return the shortcuts for the focused tile: favourite and select. */

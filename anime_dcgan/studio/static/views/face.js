@@ -8,6 +8,7 @@ import {
   faceFromSeed,
   fromQuery,
   generatorOf,
+  parentParams,
   pictureUrl,
   randomSeed,
   toQuery,
@@ -19,14 +20,15 @@ import { go, goBack, link, replace, updateAddress } from "../state/router.js";
 import { describeEpoch, findRun } from "../state/runs.js";
 import { isSelected, onSelection, toggleSelected } from "../state/selection.js";
 import { toggleRendering } from "../state/settings.js";
-import { counted } from "../state/text.js";
 import { collectionMenu } from "../ui/collection-menu.js";
-import { button, element, linkButton, revokeLater } from "../ui/dom.js";
+import { button, element, linkButton, menu, revokeLater } from "../ui/dom.js";
 import { enlargeInFullScreen } from "../ui/full-screen.js";
 import { liveImage } from "../ui/live-image.js";
+import { relatives } from "../ui/relatives.js";
+import { startSlideshow } from "../ui/slideshow.js";
 import { storyBox } from "../ui/story-box.js";
 
-/** @import { Face, Params, SavedFace, View } from "../state/types.d.ts" */
+/** @import { Face, Params, View } from "../state/types.d.ts" */
 
 const DOWNLOAD_SCALE = 8;
 
@@ -102,21 +104,21 @@ const wallOf = (face) => ({ ...generatorOf(face), label: face.label, seed: face.
  */
 function showFace(container, face, openRandom, back) {
   const picture = largePicture(face, openRandom);
-  const family = element("div.lineage");
-  const heading = element("h1", {}, describeFace(face));
+  const kin = relatives(face);
+  const title = titleOf(face, back);
   const story = storyBox(face, (saved) => {
-    family.replaceChildren(familyLink(saved));
-    heading.textContent = saved.name || describeFace(face);
+    kin.showFamily(saved);
+    title.setName(saved.name);
   });
-  const actions = faceActions(face, picture.root, back);
+  const actions = faceActions(face, picture.root);
   const about = element(
     "aside.about",
     { "aria-label": "About this face" },
-    heading,
+    title.root,
     origin(face),
     actions.root,
     story.root,
-    family,
+    kin.root,
   );
   container.replaceChildren(picture.root, about);
   return {
@@ -124,7 +126,22 @@ function showFace(container, face, openRandom, back) {
       story.leave();
       picture.leave();
       actions.leave();
+      kin.leave();
     },
+  };
+}
+
+/**
+ * @param {Face} face
+ * @param {() => void} back
+ */
+function titleOf(face, back) {
+  const attributes = { class: "back", "aria-label": "Back", title: "Back (Esc)" };
+  const heading = element("h1", {}, describeFace(face));
+  return {
+    root: element("div.title", {}, button("←", back, attributes), heading),
+    /** @param {string} name */
+    setName: (name) => (heading.textContent = name || describeFace(face)),
   };
 }
 
@@ -136,11 +153,11 @@ function showFace(container, face, openRandom, back) {
  * @param {() => void} back
  */
 function showStored(container, face, back) {
-  const family = element("div.lineage");
-  const heading = element("h1", {}, describeFace(face));
+  const kin = relatives(face, false);
+  const title = titleOf(face, back);
   const story = storyBox(face, (saved) => {
-    family.replaceChildren(familyLink(saved));
-    heading.textContent = saved.name || describeFace(face);
+    kin.showFamily(saved);
+    title.setName(saved.name);
   });
   const favourite = favouriteButton(face);
   const downloadUrl = pictureUrl(face, { scale: DOWNLOAD_SCALE, download: true });
@@ -150,13 +167,12 @@ function showStored(container, face, back) {
     favourite.root,
     linkButton("Download", downloadUrl, { download: "" }),
     collectionMenu(face),
-    button("Back", back, { title: "Back (Esc)" }),
   );
   const picture = storedPicture(face);
   const about = element(
     "aside.about",
     { "aria-label": "About this face" },
-    heading,
+    title.root,
     origin(face, false),
     element(
       "p.calm",
@@ -165,7 +181,7 @@ function showStored(container, face, back) {
     ),
     actions,
     story.root,
-    family,
+    kin.root,
   );
   container.replaceChildren(picture.root, about);
   return {
@@ -173,6 +189,7 @@ function showStored(container, face, back) {
       story.leave();
       picture.leave();
       favourite.leave();
+      kin.leave();
     },
   };
 }
@@ -253,11 +270,12 @@ function origin(face, hasRun = true) {
 }
 
 /**
+ * Return one row with the main actions, and a menu with all others.
+ *
  * @param {Face} face
  * @param {HTMLElement} picture
- * @param {() => void} back
  */
-function faceActions(face, picture, back) {
+function faceActions(face, picture) {
   const favourite = favouriteButton(face);
   const select = button("", () => toggleSelected(face));
   const update = () => {
@@ -267,27 +285,35 @@ function faceActions(face, picture, back) {
   const unsubscribe = [favourite.leave, onSelection(update)];
   update();
   const downloadUrl = pictureUrl(face, { scale: DOWNLOAD_SCALE, download: true });
+  const more = menu(
+    "⋯",
+    select,
+    button("Copy link", () => copyLink(face)),
+    collectionMenu(face),
+    button("Slideshow", () => startSlideshow(face, face)),
+    document.fullscreenEnabled && button("Full screen", () => toggleFullScreen(picture)),
+    button("Smooth or pixelated", toggleRendering, { title: "Enlargement (S)" }),
+  );
+  more.querySelector("summary")?.setAttribute("aria-label", "More");
+  more.classList.add("dots");
   const root = element(
     "div.actions",
     {},
     favourite.root,
-    select,
     linkButton("Edit", link("edit", toQuery(face))),
-    button("Copy link", () => copyLink(face)),
+    linkButton("More like this", link("mix", parentParams([face]))),
     linkButton("Download", downloadUrl, { download: "" }),
-    collectionMenu(face),
-    button("Pixelated / smooth", toggleRendering, { title: "Scaling (S)" }),
-    document.fullscreenEnabled && button("Full screen", () => toggleFullScreen(picture)),
-    button("Back", back, { title: "Back (Esc)" }),
+    more,
   );
   return { root, leave: () => unsubscribe.forEach((end) => end()) };
 }
 
 /** @param {Face} face */
 function favouriteButton(face) {
-  const root = button("", () => toggleFavourite(face), { class: "heart" });
+  const attributes = { class: "heart", "aria-label": "Favourite", title: "Favourite (F)" };
+  const root = button("", () => toggleFavourite(face), attributes);
   const update = () => {
-    root.textContent = isFavourite(face) ? "♥ Favourite" : "♡ Favourite";
+    root.textContent = isFavourite(face) ? "♥" : "♡";
     root.setAttribute("aria-pressed", String(isFavourite(face)));
   };
   update();
@@ -309,10 +335,4 @@ async function copyLink(face) {
 function toggleFullScreen(picture) {
   if (document.fullscreenElement) document.exitFullscreen();
   else picture.requestFullscreen().catch(notifyError);
-}
-
-/** @param {SavedFace} saved */
-function familyLink({ id, parents }) {
-  const text = parents.length ? `Family (${counted(parents.length, "parent")})` : "Family";
-  return element("a", { href: link("family", { id }) }, text);
 }

@@ -5,6 +5,7 @@ import { createFilm, createZip } from "../state/api.js";
 import { parentsFromParams } from "../state/face.js";
 import { notifyError } from "../state/messages.js";
 import { counted } from "../state/text.js";
+import { howToSelect } from "../state/touch.js";
 import { button, element } from "../ui/dom.js";
 import { dropdown, labelled, slider } from "../ui/fields.js";
 import { showJob } from "../ui/job-list.js";
@@ -78,7 +79,7 @@ function filmForm(faces, layers) {
     { class: "primary" },
   );
   create.disabled = faces.length < 2;
-  const hint = "A film needs at least two faces. Select them on the Faces page with Space.";
+  const hint = `A film needs at least two faces: on the Faces page, ${howToSelect()} to select it.`;
   const picker = faces.length
     ? layerPicker(faces[0], layers, (layers) => change({ layers: layers || null }))
     : null;

@@ -20,6 +20,7 @@ import { recall, remember } from "../state/session.js";
 import { latestOnly } from "../state/scheduling.js";
 import { recentSelection, toggleSelected } from "../state/selection.js";
 import { counted } from "../state/text.js";
+import { howToSelect } from "../state/touch.js";
 import { button, element, linkButton, revokeLater } from "../ui/dom.js";
 import { slider, twoDecimals } from "../ui/fields.js";
 import { labelPicker } from "../ui/label-picker.js";
@@ -36,7 +37,7 @@ import {
   tilesIn,
 } from "../ui/tiles.js";
 
-/** @import { Face, Origin, Params, SaveRequest, View } from "../state/types.d.ts" */
+/** @import { Face, Origin, Params, SaveRequest, Tile, View } from "../state/types.d.ts" */
 
 /** @typedef {{ root: HTMLElement, leave: () => void }} Section */
 
@@ -73,7 +74,7 @@ export function mixView(container) {
 
 function noParents() {
   const text =
-    "On the Faces page, Space or Shift+click selects a face. " +
+    `On the Faces page, ${howToSelect()} to select it. ` +
     "Mix two or more of them; a single face can have children too.";
   return element(
     "div.empty",
@@ -197,14 +198,15 @@ function interpolation(parents, layers) {
 }
 
 /**
- * Return children of the parents; a click saves one and makes it a parent of the next generation.
+ * Return children of the parents; a click opens one, its heart keeps it as a parent of the next
+ * generation.
  *
  * @param {Face[]} parents
  * @param {Params} params
  * @returns {Section}
  */
 function children(parents, params) {
-  const grid = faceGrid("Children", toggle);
+  const grid = faceGrid("Children", keepable);
   const key = `children of ${parents.map(keyOf).join(" ")}`;
   const chosen = new Map(
     recall(key, /** @type {Face[]} */ ([])).map((face) => [keyOf(face), face]),
@@ -239,19 +241,34 @@ function children(parents, params) {
     if (isNew) chosen.set(keyOf(face), face);
     remember(key, [...chosen.values()]);
     render();
-    announce(`${counted(chosen.size, "face")} saved as the next parents`);
-    if (isNew) save(childRequest(face, parents, "breed"));
+    announce(`${counted(chosen.size, "face")} kept as the next parents`);
+    save({ ...childRequest(face, parents, "breed"), favourite: isNew });
+  }
+  /** @param {Tile} tile */
+  function keepable(tile) {
+    const label = `Keep ${describeFace(tile.face)}`;
+    const keep = button("♡", () => toggle(tile.face), { class: "keep", "aria-label": label });
+    tile.addEventListener("keydown", (event) => {
+      if (event.key.toLowerCase() !== "f" || event.ctrlKey || event.metaKey) return;
+      event.preventDefault();
+      toggle(tile.face);
+    });
+    return element("div.child", {}, tile, keep);
   }
   function render() {
-    for (const tile of tilesIn(grid.root))
-      tile.setAttribute("aria-pressed", String(chosen.has(keyOf(tile.face))));
+    for (const tile of tilesIn(grid.root)) {
+      const isChosen = chosen.has(keyOf(tile.face));
+      const keep = /** @type {HTMLElement} */ (tile.nextElementSibling);
+      keep.setAttribute("aria-pressed", String(isChosen));
+      keep.textContent = isChosen ? "♥" : "♡";
+    }
     next.hidden = !chosen.size;
-    next.textContent = `Breed selected (${chosen.size})`;
+    next.textContent = `Breed the kept ones (${chosen.size})`;
   }
   request(undefined);
   const hint =
-    "A click saves a child and makes it a parent of the next generation. " +
-    "The back button returns to the previous generation.";
+    "A click opens a child; its heart keeps it as a favourite and as a parent of the next " +
+    "generation. The back button returns to the previous generation.";
   const head = element(
     "div.head",
     {},
@@ -290,21 +307,21 @@ function childrenControls(settings, change) {
  * Return a grid whose faces can be replaced.
  *
  * @param {string} label
- * @param {(face: Face) => void} [open] called with a clicked face
+ * @param {(tile: Tile) => HTMLElement} [frame] returns what is shown of a tile
  */
-function faceGrid(label, open) {
+function faceGrid(label, frame = (tile) => tile) {
   const root = element("div.wall", { role: "group", "aria-label": label });
   const updateTabStop = arrowNavigation(root);
   const stopUpdates = keepTilesUpdated(root);
   /** @type {string | null} */
   let url = null;
-  onTileClick(root, open);
+  onTileClick(root);
   /** @param {Face[]} faces */
   async function show(faces) {
     const tiles = faces.map((face) => createTile(face));
     const next = await paintTiles(tiles).catch(notifyError);
     if (!next) return;
-    root.replaceChildren(...tiles);
+    root.replaceChildren(...tiles.map(frame));
     updateTabStop();
     revokeLater(url);
     url = next;

@@ -11,6 +11,7 @@ import { debounced } from "../state/scheduling.js";
 import { forget } from "../state/saved.js";
 import { onSelection } from "../state/selection.js";
 import { counted } from "../state/text.js";
+import { isTouch } from "../state/touch.js";
 import { newCollection } from "../ui/collection-menu.js";
 import { displayMenu } from "../ui/display-menu.js";
 import { button, element, menu } from "../ui/dom.js";
@@ -215,6 +216,6 @@ function savedTile(saved) {
 function nothingFound(text) {
   const message = text
     ? "No saved face matches this search."
-    : "No saved faces here yet. Press F to make a face a favourite, or write its story: both save it.";
+    : `No saved faces here yet. ${isTouch() ? "Open a face and tap its heart" : "Press F to make a face a favourite"}, or write its story: both save it.`;
   return element("p.quiet", {}, message);
 }

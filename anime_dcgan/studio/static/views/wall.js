@@ -15,6 +15,7 @@ import { dropdown, labelled, numberBox, slider, twoDecimals } from "../ui/fields
 import { generatorPicker } from "../ui/generator-picker.js";
 import { showJob } from "../ui/job-list.js";
 import { labelPicker } from "../ui/label-picker.js";
+import { startSlideshow } from "../ui/slideshow.js";
 import {
   COLUMNS,
   arrowNavigation,
@@ -109,6 +110,7 @@ function wallControls(change, randomize, currentParams) {
     label.root,
     seed,
     button("Random", randomize, { title: "Random seed (R)" }),
+    button("Slideshow", () => startSlideshow(currentParams())),
     displayMenu(truncation, labelled("Faces", count)),
     menu("Download", ...downloads(currentParams)),
   );
@@ -131,10 +133,11 @@ function wallControls(change, randomize, currentParams) {
 function downloads(currentParams) {
   /** @param {number} count */
   const grid = (count) => {
-    const created = linkButton(`Grid of ${count}`, "#", { download: `faces-${count}.png` });
+    const created = linkButton(`Grid of ${count}`, "#", { download: "" });
     created.addEventListener("click", () => {
       const { seed = "0", ...params } = currentParams();
       created.href = wallUrl(params, seed, count, count === 64 ? 8 : 16);
+      created.download = gridName(params, Number(seed), count);
     });
     return created;
   };
@@ -143,6 +146,15 @@ function downloads(currentParams) {
   const count = dropdown(counts, ZIP_COUNTS[0], () => {});
   const zip = button("Create ZIP", () => startZip(currentParams(), Number(count.value)));
   return [grid(64), grid(256), labelled("ZIP of", count), zip];
+}
+
+/**
+ * @param {Params} params
+ * @param {number} seed
+ * @param {number} count
+ */
+function gridName({ run = "", epoch }, seed, count) {
+  return `${run.replaceAll("/", "-")}-epoch${epoch}-seeds${seed}-${seed + count - 1}.png`;
 }
 
 /**

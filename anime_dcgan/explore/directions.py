@@ -4,8 +4,9 @@ A step of s along a direction moves a latent by s standard deviations. Generator
 network have directions of styles, which move the styles of all layers. Directions are
 deterministic: their signs are fixed, and `pca` draws its latents from a fixed seed.
 
-Directions of a generator with labels are those within its most frequent class, and do not move the
-embedding of the label.
+Directions of a generator with labels are those within its classes, as frequent as in the training:
+they vary the faces of every class, not from class to class, and do not move the embedding of the
+label.
 """
 
 import copy
@@ -20,6 +21,7 @@ from torch.nn.functional import adaptive_avg_pool2d
 
 from anime_dcgan.explore.styles import StyleSpace
 from anime_dcgan.model.base import Generator
+from anime_dcgan.model.labels import one_hot
 from anime_dcgan.system.errors import UserError, first_line
 
 Method = Literal["sefa", "pca"]
@@ -47,7 +49,7 @@ class Direction:
 def find(generator: Generator, method: Method, count: int = 10) -> list[Direction]:
     """Return up to `count` directions, strongest first; never more than the latent has axes."""
     try:
-        vectors, strengths = FINDERS[method](of_one_label(generator))
+        vectors, strengths = FINDERS[method](generator)
     except RuntimeError as error:
         raise UserError(
             f"this generator has no {method} directions ({first_line(error)}): use another epoch"
@@ -93,9 +95,15 @@ def pca(generator: Generator) -> tuple[Float[Tensor, "k d"], Float[Tensor, " k"]
     if StyleSpace.of(generator).has_mapping:
         return _components_of_styles(_random_styles(generator))
     generator = copy.deepcopy(generator)  # other threads may render with it
-    latents = _balanced_latents(generator.latent_dim)
-    features = torch.cat([_early_features(generator, chunk) for chunk in latents.split(64)])
-    features = features.double() - features.double().mean(dim=0)
+    latents, labels = _balanced_latents(generator.latent_dim), _balanced_labels(generator)
+    features = torch.cat(
+        [
+            _early_features(generator, latents[some], None if labels is None else labels[some])
+            for some in torch.arange(len(latents)).split(64)
+        ]
+    )
+    features = _within_classes(features.double(), labels)
+    features = features - features.mean(dim=0)
     values, vectors = torch.linalg.eigh(features @ features.T)  # one per sample, ascending
     count = min(MAX_DIRECTIONS, generator.latent_dim)
     coordinates = vectors.flip(1)[:, :count]
@@ -105,8 +113,9 @@ def pca(generator: Generator) -> tuple[Float[Tensor, "k d"], Float[Tensor, " k"]
 
 
 def _random_styles(generator: Generator) -> Float[Tensor, "n d"]:
-    latents = _balanced_latents(generator.latent_dim)
-    return StyleSpace.of(generator).flatten(generator.styles(latents)).double()
+    latents, labels = _balanced_latents(generator.latent_dim), _balanced_labels(generator)
+    styles = StyleSpace.of(generator).flatten(generator.styles(latents, labels))
+    return _within_classes(styles.double(), labels)
 
 
 def _components_of_styles(
@@ -116,6 +125,28 @@ def _components_of_styles(
     values, vectors = torch.linalg.eigh(styles.T.cov())  # ascending
     values, axes = values.clamp(min=0).flip(0), _fix_signs(vectors.T.flip(0))
     return (axes * values.sqrt()[:, None]).float(), (values / values.sum()).float()
+
+
+def _balanced_labels(generator: Generator) -> Float[Tensor, "n classes"] | None:
+    """Return a label for each of `_balanced_latents`, the same for opposite ones."""
+    labels = generator.fixed_labels(range(PCA_SAMPLES // 2))
+    return None if labels is None else labels.repeat(2, 1)
+
+
+def _within_classes(
+    values: Float[Tensor, "n d"], labels: Float[Tensor, "n classes"] | None
+) -> Float[Tensor, "n d"]:
+    """Return deviations from the mean of each class, whose covariance is that within the classes.
+
+    Without labels the values stay as they are.
+    """
+    if labels is None:
+        return values
+    classes, rows = labels.unique(dim=0, return_inverse=True)
+    members = one_hot(rows, len(classes)).to(values)
+    means = members.T @ values / members.sum(0).unsqueeze(1)
+    freedom = (len(values) - 1) / (len(values) - len(classes))
+    return (values - means[rows]) * freedom**0.5
 
 
 def _balanced_latents(latent_dim: int) -> Float[Tensor, "n d"]:
@@ -190,13 +221,17 @@ class _Captured(Exception):
         self.features = features
 
 
-def _early_features(generator: Generator, latents: Float[Tensor, "n d"]) -> Tensor:
+def _early_features(
+    generator: Generator,
+    latents: Float[Tensor, "n d"],
+    labels: Float[Tensor, "n classes"] | None,
+) -> Tensor:
     def capture(layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
         raise _Captured(inputs[0])
 
     hook = _layers(generator)[1].register_forward_pre_hook(capture)
     try:
-        generator(latents)
+        generator(latents, labels=labels)
     except _Captured as captured:
         maps = captured.features.float()
         return (adaptive_avg_pool2d(maps, POOLED_SIZE) if maps.ndim == 4 else maps).flatten(1)

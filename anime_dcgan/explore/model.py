@@ -3,7 +3,7 @@
 import math
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -66,7 +66,7 @@ class Model:
     _blocks: OrderedDict[tuple[int, float, str, str | None], np.ndarray] = field(
         default_factory=OrderedDict
     )
-    _standing: dict[tuple[float, str | None], Generator] = field(default_factory=dict)
+    _standing: dict[float, Generator] = field(default_factory=dict)
     _labelled: dict[str, Generator] = field(default_factory=dict)
 
     @classmethod
@@ -122,75 +122,73 @@ class Model:
 
     def styles(self, face: Face) -> Float[Tensor, "layers dim"]:
         """Return the styles of a face: mixed, truncated and moved."""
-        return self.edit(self._own_styles(face), face)[0]
-
-    def edit(
-        self, styles: Float[Tensor, "n layers dim"], face: Face
-    ) -> Float[Tensor, "n layers dim"]:
-        """Mix, truncate and move styles like those of `face`."""
-        return self.generator.truncate(self._mix(styles, face), face.truncation) + self.shift(face)
+        return (self._mix(self._own_styles(face), face) + self.shift(face))[0]
 
     def mixed_styles(self, face: Face) -> Float[Tensor, "layers dim"]:
         """Return the styles of a face before they are truncated and moved."""
-        return self._mix(self._own_styles(face), face)[0]
+        plain = replace(face, truncation=1.0)
+        return self._mix(self._own_styles(plain), plain)[0]
 
     def _mix(
         self, styles: Float[Tensor, "n layers dim"], face: Face
     ) -> Float[Tensor, "n layers dim"]:
+        """Return styles with the truncated ones of the face's other parents in their layers."""
         for text, parent in face.mix.items():
             layers = parse_layers("mix", text)
             check_layers("mix", layers, self.space.layers)
             seed, latent = (parent, None) if isinstance(parent, int) else (None, parent)
-            parent_styles = self._parent_styles(seed, latent, face.label)
+            parent_styles = self._parent_styles(seed, latent, face.label, face.truncation)
             styles = replace_layers(styles, layers, parent_styles)
         return styles
 
     def _own_styles(self, face: Face) -> Float[Tensor, "1 layers dim"]:
+        """Return the truncated styles of a face's own seed or latent."""
         if face.label is not None and face.latent is not None and self.space.has_mapping:
             raise UserError(
                 f"label={face.label!s:.40} cannot replace the label of this face, which is a part "
                 "of its style: use no label, or a seed"
             )
-        return self._parent_styles(face.seed, face.latent, face.label)
+        return self._parent_styles(face.seed, face.latent, face.label, face.truncation)
 
     def _parent_styles(
-        self, seed: int | None, latent: str | None, label: str | None
+        self, seed: int | None, latent: str | None, label: str | None, truncation: float
     ) -> Float[Tensor, "1 layers dim"]:
-        """Return the styles of a seed or a latent; a label replaces that of the seed or latent.
+        """Return the truncated styles of a seed or a latent, whose label another may replace.
 
-        Those of a mapping network contain the label, and stay as they are.
+        The styles of a mapping network contain their label, and keep it. Which one it is, is not
+        known: truncation moves them towards the mean of all labels.
         """
-        generator = self.of_label(label)
         if seed is not None:
-            return self._styles_of_seeds(generator, [seed])
+            return self._styles_of_seeds([seed], label, truncation)
         assert latent is not None
         styles = self.space.unflatten(torch.tensor([decode_latent(latent)]))
-        if label is None or self.space.has_mapping:
-            return styles
-        with torch.no_grad():
-            return generator.with_embedding(self.space.split(styles)[0], None)
+        generator = self.of_label(label)
+        if label is not None and not self.space.has_mapping:
+            with torch.no_grad():
+                styles = generator.with_embedding(self.space.split(styles)[0], None)
+        return generator.truncate(styles, truncation)
 
-    @staticmethod
     def _styles_of_seeds(
-        generator: Generator, seeds: Sequence[int]
+        self, seeds: Sequence[int], label: str | None, truncation: float
     ) -> Float[Tensor, "n layers dim"]:
+        generator = self.of_label(label)
         latents = latents_of_seeds(seeds, generator.latent_dim)
-        return styles_of(generator, latents, labels=generator.labels_of_seeds(seeds))
+        labels = generator.labels_of_seeds(seeds)
+        return styles_of(generator, latents, truncation, labels)
 
-    def truncated(self, truncation: float, label: str | None = None) -> Generator:
-        """Return the generator that draws faces of this truncation and label."""
-        key = (truncation, label)
-        found = self._standing.get(key)
+    def truncated(self, truncation: float) -> Generator:
+        """Return the generator that draws faces of this truncation."""
+        found = self._standing.get(truncation)
         if found is None:
             if len(self._standing) >= MAX_TRUNCATIONS:
                 self._standing.clear()
-            found = with_standing_statistics(self.of_label(label), truncation)
-            self._standing[key] = found
+            found = with_standing_statistics(self.generator, truncation)
+            self._standing[truncation] = found
         return found
 
     def stranger(self, seed: int, values: int, label: str | None) -> Float[Tensor, " values"]:
         """Return the style of a seed, or the same for each layer, as that many values."""
-        style = self._parent_styles(seed, None, label)
+        style = self._parent_styles(seed, None, label, truncation=1.0)
         return (style[:, 0] if values == self.space.dim else style.flatten(1))[0]
 
     def noise(self, face: Face) -> Float[Tensor, " noise_dim"]:
@@ -231,9 +229,9 @@ class Model:
         if key not in self._blocks:
             seeds = range(first, first + BLOCK)
             noise = noise_of_seeds(seeds, self.generator)
-            own = self._styles_of_seeds(self.of_label(template.label), seeds)
-            styles = self.edit(own, template)
-            generator = self.truncated(template.truncation, template.label)
+            own = self._styles_of_seeds(seeds, template.label, template.truncation)
+            styles = self._mix(own, template) + self.shift(template)
+            generator = self.truncated(template.truncation)
             with precision.autocast(fast):
                 self._blocks[key] = sample_styles(generator, styles, BLOCK, noise)
             side = self._blocks[key].shape[1]

@@ -1,7 +1,7 @@
 """Faces of one generator as parents: what lies between them, their children, and films."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
@@ -55,6 +55,12 @@ class Parents:
         labels = {face.label for face in self.faces}
         return labels.pop() if len(labels) == 1 else None
 
+    @property
+    def _keep_truncation(self) -> bool:
+        """True if truncation and steps of mixed faces are settings, not a part of their latent."""
+        is_truncated = any(face.truncation != 1 for face in self.faces)
+        return self.model.generator.standing_statistics and is_truncated
+
     def interpolate(self, steps: int) -> list[Face]:
         """Return the faces of `mixing.interpolate`; parents are not replaced."""
         return self._mixed(lambda rows, straight: mixing.interpolate(rows, steps, straight))
@@ -83,16 +89,19 @@ class Parents:
 
         Films of some layers, and of generators with a mapping network, move on straight lines.
         """
-        truncation = max(face.truncation for face in self.faces)
-        generator = self.model.truncated(truncation, self.label)
-        styles = torch.stack([self.model.styles(face) for face in self.faces])
-        noise = torch.stack([self.model.noise(face) for face in self.faces])
+        faces = self.faces
+        if self._keep_truncation and self.layers is not None:
+            kept = {"truncation": faces[0].truncation, "moves": faces[0].moves}
+            faces = [replace(face, **kept) for face in faces]
+        generators = [self.model.truncated(face.truncation) for face in faces]
+        styles = torch.stack([self.model.styles(face) for face in faces])
+        noise = torch.stack([self.model.noise(face) for face in faces])
         if self.model.space.has_mapping or self.layers is not None:
             styles = self._keep(styles, styles[:1])
-            yield from film_through_styles(generator, styles, frames_per_face, noise)
+            yield from film_through_styles(generators, styles, frames_per_face, noise)
         else:
             curved = self._on_great_circles
-            yield from film_through_styles(generator, styles, frames_per_face, noise, curved)
+            yield from film_through_styles(generators, styles, frames_per_face, noise, curved)
 
     def _on_great_circles(
         self, styles: Float[Tensor, "n layers dim"], steps: list[Step]
@@ -110,10 +119,9 @@ class Parents:
     def _mixed(self, mix: Mix, average: Mix | None = None) -> list[Face]:
         """Return the faces of mixed styles; `average` mixes truncations and steps, like `mix`."""
         origin = self.faces[0].generator
-        is_truncated = any(face.truncation != 1 for face in self.faces)
         average = average or mix
         label = None if self.model.space.has_mapping else self.label
-        if not (self.model.generator.standing_statistics and is_truncated):
+        if not self._keep_truncation:
             mixed = self._mixed_values(self.model.styles, mix, average)
             latents = map(encode_latent, mixed.tolist())
             return [Face(*origin, latent=latent, label=label) for latent in latents]

@@ -216,7 +216,7 @@ def _render(model: Model, faces: list[Face]) -> list[np.ndarray]:
 
 def _render_alone(model: Model, face: Face) -> np.ndarray:
     styles, noise = model.styles(face)[None], model.noise(face)[None]
-    generator = model.truncated(face.truncation, face.label)
+    generator = model.truncated(face.truncation)
     return sample_styles(generator, styles, noise=noise)[0]
 
 

@@ -146,9 +146,16 @@ class Generator(nn.Module):
 
         Unknown labels are among them, as frequent as in the training.
         """
-        seeds = [NOISE_SEED + row for row in rows]
         if not self.labels or self.default_label is not None:
-            return self.labels_of_seeds(seeds)
+            return self.labels_of_seeds(rows)
+        return self.frequent_labels(rows)
+
+    def frequent_labels(self, rows: Iterable[int]) -> Float[Tensor, "n classes"]:
+        """Return labels as frequent as in the training, unknown ones among them.
+
+        Each row is always the same, whatever the default label is.
+        """
+        seeds = [NOISE_SEED + row for row in rows]
         frequencies = self.label_frequencies.cpu()
         unknown = (1 - frequencies.sum(0, keepdim=True)).clamp_min(0)
         return self._draw_labels(seeds, torch.cat([frequencies, unknown]))
@@ -162,12 +169,18 @@ class Generator(nn.Module):
         return one_hot(torch.cat(drawn), len(self.labels))
 
     def truncate(
-        self, styles: Float[Tensor, "n style_layers style_dim"], truncation: float
+        self,
+        styles: Float[Tensor, "n style_layers style_dim"],
+        truncation: float,
+        labels: Float[Tensor, "n classes"] | None = None,
     ) -> Float[Tensor, "n style_layers style_dim"]:
         """Move styles towards their mean: 1 leaves them as they are, 0 gives the mean.
 
         Images become more typical and less varied (the truncation trick, arXiv 1809.11096, section
         3.1, and arXiv 1812.04948, section 2). The mean of latents is 0. A label stays as it is.
+
+        Parameters:
+            labels: labels from which the styles were computed; None if they are not known.
         """
         values, embedding = self.without_embedding(styles)
         return torch.cat([truncation * values, embedding], dim=-1)

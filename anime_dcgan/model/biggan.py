@@ -162,7 +162,10 @@ class Generator(base.Generator):
         return torch.tanh(self.to_rgb(self.normalise(x).relu_()))
 
     def truncate(
-        self, styles: Float[Tensor, "n chunks d"], truncation: float
+        self,
+        styles: Float[Tensor, "n chunks d"],
+        truncation: float,
+        labels: Float[Tensor, "n classes"] | None = None,
     ) -> Float[Tensor, "n chunks d"]:
         """Return latents from a normal distribution that ends at +-2, times `truncation`.
 

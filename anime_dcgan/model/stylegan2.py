@@ -28,6 +28,8 @@ from anime_dcgan.system.errors import UserError
 LEAK = 0.2  # negative slope of every leaky ReLU
 GAIN = math.sqrt(2)  # of every leaky ReLU; applied before it, together with another factor
 MEAN_STYLE_DECAY = 0.995  # of the mean style, per batch
+MEAN_LATENTS = 1024  # of the mean style of a label
+MEAN_SEED = 0x3EA7
 GROUP = 4  # images per group of the minibatch standard deviation
 
 
@@ -222,10 +224,39 @@ class Generator(base.Generator):
         return torch.lerp(double(coarse), images, self.growth.fade.to(images.dtype))
 
     def truncate(
-        self, styles: Float[Tensor, "n style_layers style_dim"], truncation: float
+        self,
+        styles: Float[Tensor, "n style_layers style_dim"],
+        truncation: float,
+        labels: Float[Tensor, "n classes"] | None = None,
     ) -> Float[Tensor, "n style_layers style_dim"]:
-        """Move styles towards the mean style."""
-        return torch.lerp(self.mean_style.expand_as(styles), styles, truncation)
+        """Move styles towards the mean style of their label.
+
+        Without labels that is the mean style of all images. Styles of a known label would lose the
+        label on the way to it.
+        """
+        if truncation == 1:
+            return styles
+        if labels is None or not self.labels:
+            return torch.lerp(self.mean_style.expand_as(styles), styles, truncation)
+        means = self._mean_styles(labels.to(styles.device))
+        return torch.lerp(means.unsqueeze(1).expand_as(styles), styles, truncation)
+
+    @torch.no_grad()
+    def _mean_styles(self, labels: Float[Tensor, "n classes"]) -> Float[Tensor, "n style_dim"]:
+        """Return the mean style of each label, over fixed latents.
+
+        It is computed when it is needed. A running mean for each class would be that of few images
+        where the class is rare, and there would be none for mixtures of classes.
+        """
+        random = torch.Generator().manual_seed(MEAN_SEED)
+        half = torch.randn(MEAN_LATENTS // 2, self.latent_dim, generator=random).to(labels.device)
+        latents = torch.cat([half, -half])
+        distinct, rows = labels.unique(dim=0, return_inverse=True)
+        means = [
+            self.mapping(self.with_embedding(latents, label.expand(len(latents), -1))).mean(0)
+            for label in distinct
+        ]
+        return torch.stack(means)[rows]
 
     def _training_styles(
         self,

@@ -19,6 +19,7 @@ from anime_dcgan.sampling.sample import (
     sample_styles,
     styles_of,
 )
+from anime_dcgan.sampling.standing import between_statistics
 from anime_dcgan.system.errors import needs_extra
 
 MAX_GIF_FRAMES_PER_SECOND = 50  # viewers slow down faster animations
@@ -47,11 +48,11 @@ def film(
         yield from film_through(generator, latents, frames_per_face, noise, truncation, labels)
         return
     styles = styles_of(generator, latents, truncation, labels=labels).cpu()
-    yield from film_through_styles(generator, styles, frames_per_face, noise)
+    yield from film_through_styles([generator] * len(styles), styles, frames_per_face, noise)
 
 
 def film_through_styles(
-    generator: Generator,
+    generators: Sequence[Generator],
     styles: Float[Tensor, "n style_layers style_dim"],
     frames_per_face: int,
     noise: Float[Tensor, "n noise_dim"],
@@ -60,12 +61,20 @@ def film_through_styles(
     """Yield the frames of a film from each of these styles to the next.
 
     Parameters:
+        generators: one for each of the styles. They are the same one, except that the statistics of
+            batch normalisation may fit different truncations; these are interpolated as well.
         interpolate: returns the styles of these steps; None takes `on_straight_lines`.
     """
     interpolate = interpolate or on_straight_lines
     for steps in _frames_between(len(styles), frames_per_face):
-        frames = interpolate(styles, steps)
-        yield from sample_styles(generator, frames, noise=on_great_circles(noise, steps))
+        frames, noises = interpolate(styles, steps), on_great_circles(noise, steps)
+        start, end = (generators[face] for face in steps[0][:2])
+        if start is end:
+            yield from sample_styles(start, frames, noise=noises)
+            continue
+        for row, (_, _, fraction) in enumerate(steps):
+            between = between_statistics(start, end, fraction)
+            yield from sample_styles(between, frames[[row]], 1, noises[[row]])
 
 
 def film_through(

@@ -74,7 +74,7 @@ def styles_of(
                 for first in range(0, len(latents), SAMPLE_BATCH)
             ]
         )
-        return styles if truncation == 1 else generator.truncate(styles, truncation)
+        return styles if truncation == 1 else generator.truncate(styles, truncation, labels)
 
 
 @torch.inference_mode()

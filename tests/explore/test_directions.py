@@ -1,11 +1,13 @@
 """Directions agree with known properties of the generator."""
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor, nn
 
 from anime_dcgan.explore import directions
-from anime_dcgan.model import base, biggan, dcgan, radford
+from anime_dcgan.model import base, biggan, dcgan, radford, stylegan2
 from anime_dcgan.system.errors import UserError
 
 
@@ -152,3 +154,32 @@ def test_there_are_no_more_directions_than_latent_axes(generator: base.Generator
 def test_a_generator_of_one_layer_has_no_directions():
     with pytest.raises(UserError, match="fewer than two weighted layers"):
         directions.find(OneLayer(), "sefa")
+
+
+@pytest.mark.parametrize("frequencies", [(0.5, 0.5), (0.9, 0.1)])
+def test_directions_are_those_within_all_classes(frequencies: tuple[float, float]):
+    """The styles of one class vary 5 times as much as those of the other."""
+    torch.manual_seed(0)
+    generator = stylegan2.Generator(
+        6, 5, width=8, channel_base=128, mapping_layers=1, image_size=16, labels=("dull", "lively")
+    ).eval()
+    assert generator.embed is not None
+    generator.label_frequencies.copy_(torch.tensor(frequencies))
+    with torch.no_grad():
+        generator.embed.weight.copy_(torch.tensor([[-1.0], [1.0]]).expand(2, 32))
+        weight: Any = generator.mapping[0].weight
+        weight[:, 6:] = 400  # the same sign for all values of a style
+    latents = directions._balanced_latents(6)
+    spreads = []
+    for label in torch.eye(2):
+        with torch.no_grad():
+            styles = generator.styles(latents, label.expand(len(latents), -1))[:, 0]
+        spreads.append(styles.T.cov())
+    dull, lively = spreads
+    assert lively.trace() > 20 * dull.trace()
+    pooled = frequencies[0] * dull + frequencies[1] * lively
+    found = directions.find(generator, "pca")
+    variance = sum(float(one.vector.square().sum()) for one in found)
+    assert variance == pytest.approx(float(pooled.trace()), rel=0.2)
+    axis = torch.linalg.eigh(pooled).eigenvectors[:, -1]
+    assert abs(torch.cosine_similarity(found[0].vector, axis, dim=0)) > 0.95

@@ -166,6 +166,8 @@ def test_blends_of_truncated_biggan_faces_have_their_statistics(tmp_path: Path):
     assert 0.4 < child.truncation < 0.8
     middle = renderer.parents([one, other], range(1, 2)).blend([1, 1])
     assert (middle.truncation, dict(middle.moves)) == (0.4, {"sefa.0": 1.0})
+    frames = np.stack(list(parents.film(2))).astype(int)
+    assert np.abs(frames[[0, 2]] - renderer.render([one, other])).max() <= 1
     kept, first = model.styles(middle), model.styles(one)
     torch.testing.assert_close(kept[[0, 2]], first[[0, 2]], rtol=0, atol=0)
 

@@ -79,10 +79,28 @@ def test_truncation_keeps_the_label(pair: Any):
     generator = make_generator(pair).eval()
     styles = generator.styles(torch.randn(2, 6), labels_of(0, 2))
     if pair is stylegan2:  # whose styles mix latent and label
-        return
+        return check_mean_styles(generator)
     truncated = generator.truncate(styles, 0.5)
     assert torch.equal(truncated[..., -EMBEDDING_DIM:], styles[..., -EMBEDDING_DIM:])
     assert not torch.allclose(truncated[..., :-EMBEDDING_DIM], styles[..., :-EMBEDDING_DIM])
+
+
+def check_mean_styles(generator: Any) -> None:
+    """Truncated styles approach the mean style of their label, or of a mixture of labels."""
+    labels = torch.cat([labels_of(0, 2, -1), torch.tensor([[0.5, 0.5, 0.0]])])
+    latents = torch.randn(4096, 6)
+    with torch.no_grad():
+        each = [generator.styles(latents, label.expand(4096, -1))[:, 0] for label in labels]
+    expected = torch.stack([styles.mean(0) for styles in each])
+    spread = torch.stack([styles.std(0) for styles in each])
+    zeros = torch.zeros(4, 2, expected.shape[1])
+    means = generator.truncate(zeros, 0.0, labels)
+    assert ((means - expected[:, None]) / spread[:, None]).abs().max() < 0.15
+    assert ((means[0] - means[1]) / spread[0]).abs().max() > 0.5
+    alone = generator.truncate(zeros[:1], 0.0, labels[[1]])
+    assert torch.equal(alone[0], means[1]) and not means.requires_grad
+    generator.mean_style.normal_()
+    assert torch.equal(generator.truncate(zeros, 0.0)[0, 0], generator.mean_style)
 
 
 @PAIRS

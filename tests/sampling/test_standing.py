@@ -2,13 +2,20 @@
 
 import copy
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
 from anime_dcgan.model import biggan, dcgan, radford
+from anime_dcgan.sampling.labels import label_film, label_sheet
 from anime_dcgan.sampling.sample import faces
-from anime_dcgan.sampling.standing import BATCH, PASSES, with_standing_statistics
+from anime_dcgan.sampling.standing import (
+    BATCH,
+    PASSES,
+    between_statistics,
+    with_standing_statistics,
+)
 
 
 @pytest.fixture
@@ -54,3 +61,23 @@ def test_generators_that_need_none_stay_as_they_are(generator):
     for pair in (dcgan, radford):
         plain = pair.Generator(latent_dim=6, width=4, image_size=16)
         assert with_standing_statistics(plain, 0.5) is plain
+
+
+def test_a_label_has_the_same_statistics_in_a_sheet_a_film_and_alone():
+    torch.manual_seed(0)
+    generator = biggan.Generator(9, width=4, image_size=16, labels=("blue", "red")).eval()
+    generator.label_frequencies.copy_(torch.tensor([0.8, 0.2]))
+    (alone,) = faces(with_standing_statistics(generator.of_label("red"), 0.5), [3], 0.5)
+    standing = with_standing_statistics(generator, 0.5)
+    sheet = label_sheet(standing, [3], ["blue", "red"], 0.5)
+    np.testing.assert_array_equal(sheet[1], alone)
+    frames = list(label_film(standing, 3, ["blue", "red"], 2, 0.5))
+    assert np.abs(frames[2].astype(int) - alone).max() <= 1
+
+
+def test_statistics_are_interpolated_between_two_truncations(generator):
+    narrow, wide = (with_standing_statistics(generator, value) for value in (0.2, 0.9))
+    between = between_statistics(narrow, wide, 0.25)
+    means = [each.normalise.running_mean for each in (narrow, between, wide)]
+    torch.testing.assert_close(means[1], 0.75 * means[0] + 0.25 * means[2])
+    assert next(between.parameters()) is next(generator.parameters())

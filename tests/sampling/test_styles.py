@@ -34,7 +34,7 @@ class Styled(Generator):
             noise = self.fixed_noise().expand(len(styles), -1)
         return styles.mean(1)[:, :, None, None] + 0.1 * noise.view(-1, 1, SIDE, SIDE)
 
-    def truncate(self, styles: Tensor, truncation: float) -> Tensor:
+    def truncate(self, styles: Tensor, truncation: float, labels: Tensor | None = None) -> Tensor:
         return torch.lerp(torch.full_like(styles, MEAN), styles, truncation)
 
 

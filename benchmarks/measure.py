@@ -11,7 +11,7 @@ import re
 import statistics
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -30,6 +30,16 @@ T = TypeVar("T")
 MATRIX_SIZE = 4096
 CHUNK = 250
 INSTRUCTIONS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16")
+
+
+def parse_options(
+    defaults: Mapping[str, str], argv: Sequence[str]
+) -> tuple[dict[str, str], list[str]]:
+    """Return the options of a benchmark, `name=value`, and the other arguments in order."""
+    pairs = [argument.partition("=") for argument in argv]
+    options = {name: value for name, _, value in pairs if name in defaults}
+    others = ["".join(pair) for pair in pairs if pair[0] not in defaults]
+    return {**defaults, **options}, others
 
 
 def in_new_process(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

@@ -33,7 +33,7 @@ from anime_dcgan.sampling.image import to_float
 from anime_dcgan.system import precision
 from anime_dcgan.training.fit import fit
 from anime_dcgan.training.gan import GAN
-from benchmarks.measure import machine, ratio
+from benchmarks.measure import machine, parse_options, ratio
 from benchmarks.training import bare_step, compose_config, endless, parts, print_utilisation
 
 OPTIONS = {"steps": "16", "rounds": "3"}
@@ -92,13 +92,7 @@ def bare_loop(config: DictConfig) -> Iterator[None]:
 
 
 def main() -> None:
-    options, overrides = dict(OPTIONS), list[str]()
-    for argument in sys.argv[1:]:
-        key, _, value = argument.partition("=")
-        if key in OPTIONS:
-            options[key] = value
-        else:
-            overrides.append(argument)
+    options, overrides = parse_options(OPTIONS, sys.argv[1:])
     steps, rounds = int(options["steps"]), int(options["rounds"])
     with tempfile.TemporaryDirectory() as temporary:
         fixed = ["metric=none", "trainer.max_epochs=-1", f"run_dir={temporary}/run"]

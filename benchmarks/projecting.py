@@ -24,7 +24,7 @@ from anime_dcgan.model.base import Generator
 from anime_dcgan.run.checkpoint import load_generator
 from anime_dcgan.sampling.image import to_float
 from anime_dcgan.sampling.sample import image_side
-from benchmarks.measure import machine
+from benchmarks.measure import machine, parse_options
 
 KINDS: tuple[projection.Variables, ...] = ("latent", "style", "layers")
 OPTIONS = {"faces": "16", "steps": "300"}
@@ -50,14 +50,8 @@ def errors(
 
 
 def main() -> None:
-    options, paths = dict(OPTIONS), list[Path]()
-    for argument in sys.argv[1:]:
-        key, _, value = argument.partition("=")
-        if key in OPTIONS:
-            options[key] = value
-        else:
-            paths.append(Path(argument))
-    manifest, *checkpoints = paths
+    options, paths = parse_options(OPTIONS, sys.argv[1:])
+    manifest, *checkpoints = map(Path, paths)
     for path in checkpoints:
         generator = load_generator(path, "ema").requires_grad_(False)
         targets = held_out_faces(manifest, int(options["faces"]), image_side(generator))

@@ -24,7 +24,14 @@ from lightning import Callback, Trainer
 
 from anime_dcgan.training.fit import Unfinished, fit
 from anime_dcgan.training.gan import GAN
-from benchmarks.measure import alternate, compose_train, in_new_process, machine, ratio
+from benchmarks.measure import (
+    alternate,
+    compose_train,
+    in_new_process,
+    machine,
+    parse_options,
+    ratio,
+)
 
 RECIPE = ["experiment=quickstart", "data.source.count=2000", "callbacks=none", "logger=none"]
 
@@ -85,10 +92,7 @@ def beside(work: Callable[[], object] | None, overrides: list[str], *args: Any) 
 
 
 def main() -> None:
-    argv = sys.argv[1:]
-    own = {"seconds": "30", "rounds": "1"}
-    own |= {name: value for name, _, value in (a.partition("=") for a in argv) if name in own}
-    overrides = [argument for argument in argv if argument.partition("=")[0] not in own]
+    own, overrides = parse_options({"seconds": "30", "rounds": "1"}, sys.argv[1:])
     seconds = float(own["seconds"])
     print(machine(), flush=True)
     with tempfile.TemporaryDirectory() as cache:

@@ -71,6 +71,7 @@ from benchmarks.measure import (
     machine,
     matrix_product,
     now,
+    parse_options,
     ratio,
     write_faces,
 )
@@ -311,13 +312,7 @@ def device_of(config: DictConfig) -> str:
 
 
 def main() -> None:
-    options, overrides = dict(OPTIONS), list[str]()
-    for argument in sys.argv[1:]:
-        key, _, value = argument.partition("=")
-        if key in OPTIONS:
-            options[key] = value
-        else:
-            overrides.append(argument)
+    options, overrides = parse_options(OPTIONS, sys.argv[1:])
     images, rounds = int(options["images"]), int(options["rounds"])
     fewer = round(float(options["share"]) * images)
     with tempfile.TemporaryDirectory() as temporary:

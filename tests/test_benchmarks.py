@@ -10,6 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from anime_dcgan.cli.command import instantiate
 from benchmarks import named_epoch
+from benchmarks.measure import parse_options
 from benchmarks.training import bare_step, compose_config, device_of, useful_operations
 
 NAMES = sorted(path.stem for path in Path(named_epoch.__file__).parent.glob("*.py"))
@@ -56,3 +57,10 @@ def test_the_named_epoch_is_compared_with_the_best_of_the_run(tmp_path, capsys, 
 def test_benchmarks_of_training_run_on_the_cpu_by_default():
     assert device_of(compose_config(["model=radford"])) == "cpu"
     assert device_of(compose_config(["trainer=gpu"])) == "cuda"
+
+
+def test_options_are_separated_from_overrides():
+    argv = ["rounds=2", "data.path=a=b", "steps=7", "manifest.csv", "rounds=4"]
+    options, others = parse_options({"rounds": "1", "steps": "2", "faces": "3"}, argv)
+    assert options == {"rounds": "4", "steps": "7", "faces": "3"}
+    assert others == ["data.path=a=b", "manifest.csv"]

@@ -1,6 +1,8 @@
 """Clusters of similar faces, found without labels: k-means on coarse colours and shapes.
 
-The features are what a scan keeps of each face, so that no picture is decoded again. Their
+The features are what a scan keeps of each face, so that no picture is decoded again. Hue and
+saturation count most, because they tell hair colours apart: on colours as they are, clusters are
+those of light and dark pictures, each with hair of all colours. The features'
 principal components are clustered by OpenCV's k-means with k-means++ (Arthur and Vassilvitskii
 2007), which gives the same clusters for the same seed on any number of threads.
 """
@@ -22,8 +24,9 @@ from anime_dcgan.system.files import write_atomically
 COMPONENTS = 32
 SAMPLE = 10_000  # faces that the components are fitted to
 BLOCK = 4096  # faces projected at a time
-COLOUR_WEIGHT = 2.0
-"""Standard deviation of all colours together; that of all shapes is 1."""
+WEIGHTS = {"luminance": 1.0, "chroma": 3.0, "shape": 0.5}
+"""Standard deviation of all values of a feature together."""
+LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601
 ATTEMPTS, ITERATIONS, TOLERANCE = 3, 100, 1e-3
 MIN_FACES = 2
 """Smaller clusters are merged into others, because no class of one picture can be trained."""
@@ -109,27 +112,36 @@ def _positions(scan: Scan, rows: np.ndarray, kept: np.ndarray, seed: int) -> Ite
     The components are those of a sample of the rows `kept`.
     """
     sample = np.sort(np.random.default_rng(seed).permutation(kept)[:SAMPLE])
-    colours, shapes = _features(scan, sample)
-    scales = [
-        weight / max(float(np.sqrt(part.var(0).sum())), 1e-6)
-        for part, weight in ((colours, COLOUR_WEIGHT), (shapes, 1.0))
-    ]
-    both = np.concatenate([scales[0] * colours, scales[1] * shapes], axis=1)
-    mean = both.mean(0)
-    both -= mean
-    _, directions = np.linalg.eigh(both.T @ both)
+    features = _features(scan, sample)
+    scales = {
+        name: weight / max(float(np.sqrt(features[name].var(0).sum())), 1e-6)
+        for name, weight in WEIGHTS.items()
+    }
+    rescaled = _concatenate(features, scales)
+    mean = rescaled.mean(0)
+    rescaled -= mean
+    _, directions = np.linalg.eigh(rescaled.T @ rescaled)
     basis = directions[:, ::-1][:, :COMPONENTS]
     for start in range(0, len(rows), BLOCK):
-        colours, shapes = _features(scan, rows[start : start + BLOCK])
-        block = np.concatenate([scales[0] * colours, scales[1] * shapes], axis=1) - mean
+        block = _concatenate(_features(scan, rows[start : start + BLOCK]), scales) - mean
         yield (block @ basis).astype(np.float32)
 
 
-def _features(scan: Scan, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the colours, and the shapes with unit length: float32 (m, d)."""
-    colours = scan.colours(rows).reshape(len(rows), -1).astype(np.float32)
+def _features(scan: Scan, rows: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the features of `WEIGHTS`, each float32 (m, d); shapes have unit length."""
+    colours = scan.colours(rows).astype(np.float32)
+    luminance = colours @ LUMA
+    chroma = colours[..., [0, 2]] - luminance[..., None]  # R - Y and B - Y
     shapes = scan.descriptors(rows).astype(np.float32)
-    return colours, shapes / np.maximum(np.linalg.norm(shapes, axis=1, keepdims=True), 1e-6)
+    return {
+        "luminance": luminance.reshape(len(rows), -1),
+        "chroma": chroma.reshape(len(rows), -1),
+        "shape": shapes / np.maximum(np.linalg.norm(shapes, axis=1, keepdims=True), 1e-6),
+    }
+
+
+def _concatenate(features: dict[str, np.ndarray], scales: dict[str, float]) -> np.ndarray:
+    return np.concatenate([scale * features[name] for name, scale in scales.items()], axis=1)
 
 
 def _merge_small(positions: np.ndarray, centres: np.ndarray, train: np.ndarray) -> np.ndarray:

@@ -23,7 +23,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.autograd.graph import Node
 from torch.nn import functional as F
-from torch.overrides import TorchFunctionMode
+
+from anime_dcgan.model.recompute import RepeatedMode
 
 Network = Callable[[Tensor], Tensor]
 """Maps inputs to one number each; a module, or a function of one."""
@@ -52,7 +53,7 @@ def outputs_and_input_gradient(
     return outputs, gradient
 
 
-class _FastGradients(TorchFunctionMode):
+class _FastGradients(RepeatedMode):
     """Replace convolutions and leaky ReLUs that are called in this context by those below."""
 
     def __init__(self, inputs: Tensor) -> None:

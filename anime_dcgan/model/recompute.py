@@ -9,14 +9,38 @@ the power iteration of spectral normalisation advance once.
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
-from torch.overrides import _get_current_function_mode_stack
+from torch.overrides import TorchFunctionMode
 from torch.utils.checkpoint import checkpoint
 
 SEGMENT = 2  # activations of a `Stack` that are computed between two maps that are kept
+
+
+class RepeatedMode(TorchFunctionMode):
+    """A mode in which a second computation replaces the same functions as the first one.
+
+    Torch offers no public list of the modes in use, so these keep one of their own. It is the same
+    for all threads: the backward pass of a GPU runs in another thread, while this one waits.
+    """
+
+    _active: ClassVar[list["RepeatedMode"]] = []
+
+    def __enter__(self) -> "RepeatedMode":
+        super().__enter__()
+        self._active.append(self)
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._active.remove(self)
+        super().__exit__(*error)
+
+    @classmethod
+    def active(cls) -> tuple["RepeatedMode", ...]:
+        """Return the modes in use, from the outermost on."""
+        return tuple(cls._active)
 
 
 class Recomputable(nn.Module):
@@ -104,13 +128,13 @@ def _contexts(
 
 
 class _AsBefore(AbstractContextManager["_AsBefore"]):
-    """Compute with the present buffers, and with the functions that modes replace at present.
+    """Compute with the present buffers, and in the `RepeatedMode`s of the present.
 
     The buffers of the time of use are exchanged, not overwritten: the graph may refer to them.
     """
 
     def __init__(self, modules: Iterable[nn.Module]) -> None:
-        self._modes = _get_current_function_mode_stack()
+        self._modes = RepeatedMode.active()
         self._buffers = [
             (module._buffers, name, buffer.clone())
             for module in modules
@@ -123,7 +147,7 @@ class _AsBefore(AbstractContextManager["_AsBefore"]):
             self._undo.callback(owner.__setitem__, name, owner[name])
             owner[name] = buffer.clone()
         for mode in self._modes:
-            if mode not in _get_current_function_mode_stack():
+            if mode not in RepeatedMode.active():
                 self._undo.enter_context(mode)
         return self
 

@@ -65,10 +65,12 @@ def fit(
     run_dir: Path,
     ckpt_path: str | Path | None = None,
     callbacks: Sequence[Callback] = (),
+    data: FacesDataModule | None = None,
 ) -> GAN:
     """Train as configured and return the trained module.
 
-    `callbacks` run in addition to those of the configuration. Raises `UserError` for mistakes that
+    `callbacks` run in addition to those of the configuration, and `data` are those of `make_data`
+    if it was called before. Raises `UserError` for mistakes that
     the user can fix, `Interrupted` after a signal, `Unfinished` if something else than a budget or
     an equilibrium ended the training, and `Incomplete` after a training that could not write all of
     its files.
@@ -76,11 +78,10 @@ def fit(
     _silence_lightning()
     retain_freed_memory()
     check_trainer(config)
-    name_labels(config)
+    data = data or make_data(config)
     plain: Any = OmegaConf.to_container(config, resolve=True)
     torch.manual_seed(config.seed)  # for the initial weights; each step seeds itself
     module: GAN = instantiate(config.gan)
-    data: FacesDataModule = instantiate(config.datamodule)
     trainer = _make_trainer(config, [Provenance(plain), Position(), *callbacks], run_dir)
     check_launched(trainer)
     with (
@@ -108,16 +109,20 @@ def fit(
     return module
 
 
-def name_labels(config: DictConfig) -> None:
-    """Set the names of the classes, which the data determine; this decodes no picture."""
-    if config.data.labels is None:
-        if config.model.labels:
-            raise UserError(
-                "model.labels is set by the data: use data.labels=folders, for instance, instead"
-            )
-    elif not config.model.labels:
-        data: FacesDataModule = instantiate(config.datamodule)
-        config.model.labels = list(data.label_names)
+def make_data(config: DictConfig) -> FacesDataModule:
+    """Return the data module, and set the names of the classes, which it reads from the data.
+
+    No picture is decoded.
+    """
+    data: FacesDataModule = instantiate(config.datamodule)
+    names = list(data.label_names)
+    if config.model.labels and list(config.model.labels) != names:
+        raise UserError(
+            "model.labels is set by the data: use data.labels=folders, for instance, instead"
+        )
+    if names:
+        config.model.labels = names
+    return data
 
 
 def _finish(config: DictConfig, run_dir: Path, trainer: Trainer, module: GAN) -> None:

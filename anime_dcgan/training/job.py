@@ -59,15 +59,16 @@ def train_in(
         callbacks: callbacks in addition to those of the configuration.
     """
     from anime_dcgan.training.callbacks.provenance import RecordStart
-    from anime_dcgan.training.fit import Interrupted, Unfinished, fit, name_labels
+    from anime_dcgan.training.fit import Interrupted, Unfinished, fit, make_data
 
-    name_labels(config)
+    # the names of the classes are among the settings that must be the same
+    data = make_data(config) if config.data.labels is not None else None
     if is_first_process() and ckpt_path is not None and ckpt_path == last_checkpoint(run_dir):
         check_same_run(run_dir, config)
     missing: list[str] = []
     start = RecordStart(lambda origin: _record_start(run_dir, config, argv, origin))
     try:
-        fit(config, run_dir, ckpt_path, [start, *callbacks])
+        fit(config, run_dir, ckpt_path, [start, *callbacks], data)
     except Interrupted:
         raise
     except Unfinished as end:

@@ -1,11 +1,12 @@
 """The start of a new run from the weights of another: networks and moving average only.
 
-Weights and statistics are taken by name, where shape and type agree. Integers of the state are
-not: they count batches, or hold the size to which networks have grown.
+Weights and statistics are taken by name, where shape and type agree, and those of a class by the
+name of the class. Integers of the state are not: they count batches, or hold the size to which
+networks have grown.
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,14 @@ NETWORKS = {"generator": "generator", "discriminator": "discriminator", "generat
 """The networks in a checkpoint, and their names in messages."""
 RUN = "run:"
 MAX_NAMED = 3
-"""Weights that a message names."""
+"""Weights or classes that a message names."""
+AXES_OF_CLASSES = {
+    "embed.weight": 0,
+    "label_vectors.weight": 1,
+    "label_vectors.parametrizations.weight.original": 1,
+}
+"""Weights that belong to classes, and the axis of the classes."""
+NORM_OF_CLASSES = "label_vectors.parametrizations.weight.0."
 
 State = dict[str, Tensor]
 
@@ -47,8 +55,9 @@ def begin_from(module: GAN, init: DictConfig) -> None:
     with _named(setting):
         contents = checkpoint.read(path)
         _check_model(module, contents["config"])
-    saved = contents["state_dict"]
     own = {name: _floats(getattr(module, name)) for name in NETWORKS}
+    before = _labels(contents["config"])
+    saved = _by_class(contents["state_dict"], own, before, module.generator.labels)
     fitting = {name: _fitting(own[name], saved, name) for name in NETWORKS}
     if not _has_same_discriminator(module, contents):
         fitting["discriminator"] = {}
@@ -56,12 +65,14 @@ def begin_from(module: GAN, init: DictConfig) -> None:
     _check_fitting(fitting, setting, path)
     _check_frozen(module, own["discriminator"], fitting["discriminator"], init.freeze)
     with _named(setting), refuse_damage(path):
-        module.origin = _describe(path, contents, own, fitting)
+        new_labels = [name for name in module.generator.labels if name not in before]
+        module.origin = _describe(path, contents, own, fitting, new_labels)
     with torch.no_grad():
         for name, state in fitting.items():
             for key, tensor in state.items():
                 own[name][key].copy_(tensor)
     _log(module.origin, saved, own, fitting)
+    _log_labels(before, module.generator.labels)
 
 
 @contextmanager
@@ -85,6 +96,51 @@ def _floats(network: nn.Module) -> State:
     return {
         name: tensor for name, tensor in network.state_dict().items() if tensor.is_floating_point()
     }
+
+
+def _labels(config: dict[str, Any]) -> list[str]:
+    """Return the names of the classes of a checkpoint's run."""
+    model = config.get("model")
+    names = model.get("labels") if isinstance(model, dict) else None
+    return [str(name) for name in names] if isinstance(names, list) else []
+
+
+def _by_class(saved: State, own: dict[str, State], before: list[str], now: Sequence[str]) -> State:
+    """Return the saved state with the weights of each class at the place of its name.
+
+    Weights of new classes are those of this run. The vectors by which spectral normalisation
+    estimates the norm of such weights are left out, unless the classes are the same.
+    """
+    if list(before) == list(now):
+        return saved
+    arranged = dict(saved)
+    for network, tensors in own.items():
+        for key, tensor in tensors.items():
+            name = f"{network}.{key}"
+            if key.startswith(NORM_OF_CLASSES):
+                arranged.pop(name, None)
+            elif key in AXES_OF_CLASSES and name in saved:
+                arranged.pop(name)
+                found = _arrange(saved[name], tensor, AXES_OF_CLASSES[key], before, now)
+                arranged |= {} if found is None else {name: found}
+    return arranged
+
+
+def _arrange(
+    saved: Tensor, own: Tensor, axis: int, before: list[str], now: Sequence[str]
+) -> Tensor | None:
+    """Return own weights with the saved ones of the classes of the same name.
+
+    None if there are no such classes, or if the other dimension differs.
+    """
+    shared = [name for name in now if name in before]
+    if not shared or saved.ndim != 2 or saved.shape[axis] != len(before):
+        return None
+    if saved.shape[1 - axis] != own.shape[1 - axis] or saved.dtype != own.dtype:
+        return None
+    there, here = ([names.index(name) for name in shared] for names in (before, list(now)))
+    rows = saved.index_select(axis, torch.tensor(there, device=saved.device))
+    return own.index_copy(axis, torch.tensor(here, device=own.device), rows.to(own.device))
 
 
 def _fitting(own: State, saved: State, network: str) -> State:
@@ -152,12 +208,16 @@ def _check_frozen(module: GAN, own: State, fitting: State, count: int) -> None:
 
 
 def _describe(
-    path: Path, contents: dict[str, Any], own: dict[str, State], fitting: dict[str, State]
+    path: Path,
+    contents: dict[str, Any],
+    own: dict[str, State],
+    fitting: dict[str, State],
+    new_labels: Sequence[str],
 ) -> Origin:
     """Return the origin of a run. Raises ValueError if the checkpoint's own is damaged."""
     taken = {name: [len(fitting[name]), len(own[name])] for name in NETWORKS}
     images, before = contents["images_seen"], contents.get("origin")
-    if taken["generator"][0] < taken["generator"][1]:
+    if taken["generator"][0] < taken["generator"][1] or new_labels:
         generator_images = 0
     else:
         generator_images = images + (parse_origin(before).generator_images if before else 0)
@@ -191,8 +251,25 @@ def _log(origin: Origin, saved: State, own: dict[str, State], fitting: dict[str,
         if key not in fitting[name]
     ]
     if missing:
-        more = f", and {len(missing) - MAX_NAMED} more" if len(missing) > MAX_NAMED else ""
-        log(f"new weights: {', '.join(missing[:MAX_NAMED])}{more}")
+        log(f"new weights: {_few(missing)}")
+
+
+def _log_labels(before: Sequence[str], now: Sequence[str]) -> None:
+    """Log which classes of this run the other one knew, unless they are all the same."""
+    if not now or set(before) == set(now):
+        return
+    parts = {
+        "known": [name for name in now if name in before],
+        "new": [name for name in now if name not in before],
+        "left out": [name for name in before if name not in now],
+    }
+    log("labels: " + "; ".join(f"{part}: {_few(names)}" for part, names in parts.items() if names))
+
+
+def _few(names: Sequence[str]) -> str:
+    """Return names in one line, not too many of them."""
+    more = f", and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
+    return ", ".join(f"{name:.40}" for name in names[:MAX_NAMED]) + more
 
 
 def _explain(name: str, tensor: Tensor, saved: State) -> str:

@@ -38,6 +38,15 @@ def test_similar_faces_form_clusters_and_the_largest_is_the_first(scan_of: Make,
     np.testing.assert_array_equal(find(scan, 7, seed), find(scan, 7, seed))
 
 
+def test_clusters_differ_in_hue_rather_than_in_brightness(scan_of: Make):
+    dark = np.array([[140, 80, 80], [80, 80, 140]])
+    faces = np.concatenate([dark, dark + 90])[np.arange(40) % 4]
+    noise = np.random.default_rng(0).integers(-9, 10, (40, 8, 8, 3))
+    colours = (faces[:, None, None] + noise).astype(np.uint8)
+    found = find(scan_of(records_of(40), colours=colours), 2)
+    assert (found == found[np.arange(40) % 2]).all() and found[0] != found[1]
+
+
 def test_blocks_do_not_change_the_clusters(scan_of: Make, monkeypatch: pytest.MonkeyPatch):
     scan = coloured(scan_of, GROUPS)
     whole = find(scan, 5)

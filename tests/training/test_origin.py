@@ -203,3 +203,43 @@ def test_a_damaged_record_of_an_origin_is_refused():
         for value in (None, [], -1, "a" * 5000, {"a": [1]}, float("nan")):
             with pytest.raises(ValueError, match="does not describe"):
                 parse_origin({**plain, name: value})
+
+
+def test_weights_of_classes_are_taken_by_name(
+    train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+):
+    source = train(*QUICK, "data.labels=light_side", model="biggan")
+    again = {"run": "new", "model": "biggan"}
+    init = f"init.from={tmp_path / 'run'}"
+    begun = begin(monkeypatch, train, init, "data.labels=turn", *OTHER, **again)
+    names = [each.generator.labels for each in (source, begun)]
+    assert names == [("left", "right"), ("front", "left", "right")]
+    for network, key in (
+        ("generator", "embed.weight"),
+        ("generator_ema", "embed.weight"),
+        ("discriminator", "label_vectors.parametrizations.weight.original"),
+    ):
+        weights = [getattr(each, network).state_dict()[key] for each in (source, begun)]
+        there, here = (each if "embed" in key else each.T for each in weights)
+        assert torch.equal(here[1:], there) and not (here[0] == there).any()
+    assert begun.origin is not None and begun.origin.generator_images == 0
+    assert "labels: known: left, right; new: front" in capsys.readouterr().err
+    plain = begin(monkeypatch, train, init, **again)  # without labels
+    assert plain.origin is not None and not plain.generator.labels
+    taken, own = plain.origin.taken["discriminator"]
+    assert taken == own  # its vectors of the classes are the only difference
+    train(*QUICK, run="plain", model="biggan")
+    labelled = f"init.from={tmp_path / 'plain'}", "data.labels=turn"
+    begun = begin(monkeypatch, train, *labelled, **again)
+    assert begun.origin is not None and begun.origin.taken["discriminator"][0] == own
+
+
+def test_classes_in_another_order_keep_their_weights():
+    own = {"generator": {"embed.weight": torch.zeros(2, 3)}}
+    saved = {"generator.embed.weight": torch.tensor([[1.0] * 3, [2.0] * 3])}
+    arranged = origin._by_class(saved, own, ["b", "a"], ("a", "b"))
+    assert arranged["generator.embed.weight"].tolist() == [[2.0] * 3, [1.0] * 3]
+    assert origin._by_class(saved, own, ["b", "a"], ("b", "a")) is saved
+    assert not origin._by_class(saved, own, ["b", "a"], ("c", "d"))
+    damaged = origin._by_class(saved, own, ["b", "a", "c"], ("a", "b"))
+    assert not damaged

@@ -1,6 +1,7 @@
 """The mapping network of StyleGAN, arXiv 1812.04948, which makes styles of latents."""
 
 import math
+from collections.abc import Callable
 from itertools import pairwise
 
 import torch
@@ -11,6 +12,8 @@ from anime_dcgan.model.layers import EqualisedLinear
 
 LEAK = 0.2  # negative slope of every leaky ReLU
 GAIN = math.sqrt(2)  # of every leaky ReLU
+MEAN_LATENTS = 1024  # of the mean style of a label
+MEAN_SEED = 0x3EA7
 MAPPING_RATE = 0.01  # learning rate of the mapping network as a multiple of the optimizer's
 
 
@@ -38,6 +41,26 @@ class Mapping(nn.Sequential):
         with torch.autocast(input.device.type, enabled=False):
             parts = input.split(self.parts, dim=1)
             return super().forward(torch.cat([_normalise(part) for part in parts], dim=1))
+
+
+@torch.no_grad()
+def mean_styles(
+    style: Callable[[Tensor, Tensor], Tensor], latent_dim: int, labels: Float[Tensor, "n classes"]
+) -> Float[Tensor, "n style_dim"]:
+    """Return the mean style of each label, over fixed latents.
+
+    It is computed when it is needed. A running mean for each class would be that of few images
+    where the class is rare, and there would be none for mixtures of classes.
+
+    Parameters:
+        style: returns the styles of latents and labels.
+    """
+    random = torch.Generator().manual_seed(MEAN_SEED)
+    half = torch.randn(MEAN_LATENTS // 2, latent_dim, generator=random).to(labels.device)
+    latents = torch.cat([half, -half])
+    distinct, rows = labels.unique(dim=0, return_inverse=True)
+    means = [style(latents, label.expand(len(latents), -1)).mean(0) for label in distinct]
+    return torch.stack(means)[rows]
 
 
 def _normalise(vectors: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:

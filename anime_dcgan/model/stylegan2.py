@@ -19,7 +19,7 @@ from torch.nn.functional import avg_pool2d
 from anime_dcgan.model import base
 from anime_dcgan.model.growth import Growth, check_start_size, double
 from anime_dcgan.model.layers import EqualisedConv, EqualisedLinear, MinibatchStd
-from anime_dcgan.model.mapping import Mapping
+from anime_dcgan.model.mapping import Mapping, mean_styles
 from anime_dcgan.model.recompute import Block
 from anime_dcgan.model.resampling import blur, downsample, upsample
 from anime_dcgan.model.sizes import doubled_sizes
@@ -28,8 +28,6 @@ from anime_dcgan.system.errors import UserError
 LEAK = 0.2  # negative slope of every leaky ReLU
 GAIN = math.sqrt(2)  # of every leaky ReLU; applied before it, together with another factor
 MEAN_STYLE_DECAY = 0.995  # of the mean style, per batch
-MEAN_LATENTS = 1024  # of the mean style of a label
-MEAN_SEED = 0x3EA7
 GROUP = 4  # images per group of the minibatch standard deviation
 
 
@@ -187,7 +185,7 @@ class Generator(base.Generator):
     ) -> Float[Tensor, "n style_layers style_dim"]:
         """Return a style for each layer: the same one, unless styles are mixed in training mode."""
         if not self.training:
-            return self._for_all_layers(self.mapping(self.with_embedding(latents, labels)))
+            return self._for_all_layers(self._style(latents, labels))
         style, other = self._training_styles(latents, labels)
         self._update_mean(style.detach())
         return self._for_all_layers(style) if other is None else self._mix(style, other)
@@ -238,25 +236,13 @@ class Generator(base.Generator):
             return styles
         if labels is None or not self.labels:
             return torch.lerp(self.mean_style.expand_as(styles), styles, truncation)
-        means = self._mean_styles(labels.to(styles.device))
+        means = mean_styles(self._style, self.latent_dim, labels.to(styles.device))
         return torch.lerp(means.unsqueeze(1).expand_as(styles), styles, truncation)
 
-    @torch.no_grad()
-    def _mean_styles(self, labels: Float[Tensor, "n classes"]) -> Float[Tensor, "n style_dim"]:
-        """Return the mean style of each label, over fixed latents.
-
-        It is computed when it is needed. A running mean for each class would be that of few images
-        where the class is rare, and there would be none for mixtures of classes.
-        """
-        random = torch.Generator().manual_seed(MEAN_SEED)
-        half = torch.randn(MEAN_LATENTS // 2, self.latent_dim, generator=random).to(labels.device)
-        latents = torch.cat([half, -half])
-        distinct, rows = labels.unique(dim=0, return_inverse=True)
-        means = [
-            self.mapping(self.with_embedding(latents, label.expand(len(latents), -1))).mean(0)
-            for label in distinct
-        ]
-        return torch.stack(means)[rows]
+    def _style(
+        self, latents: Float[Tensor, "n latent_dim"], labels: Float[Tensor, "n classes"] | None
+    ) -> Float[Tensor, "n style_dim"]:
+        return self.mapping(self.with_embedding(latents, labels))
 
     def _training_styles(
         self,
@@ -265,10 +251,9 @@ class Generator(base.Generator):
     ) -> tuple[Float[Tensor, "n style_dim"], Float[Tensor, "n style_dim"] | None]:
         """Return the styles of these latents, and those of others if styles are mixed."""
         if not self.mixing:
-            return self.mapping(self.with_embedding(latents, labels)), None
+            return self._style(latents, labels), None
         both = torch.cat([latents, torch.randn_like(latents)])
-        both = self.with_embedding(both, None if labels is None else labels.repeat(2, 1))
-        style, other = self.mapping(both).chunk(2)
+        style, other = self._style(both, None if labels is None else labels.repeat(2, 1)).chunk(2)
         return style, other
 
     @torch.no_grad()

@@ -36,7 +36,7 @@ AXES_OF_CLASSES = {
     "label_vectors.weight": 1,
     "label_vectors.parametrizations.weight.original": 1,
 }
-"""Weights that belong to classes, and the axis of the classes."""
+"""Weights that belong to classes, by the end of their names, and the axis of the classes."""
 NORM_OF_CLASSES = "label_vectors.parametrizations.weight.0."
 
 State = dict[str, Tensor]
@@ -117,11 +117,12 @@ def _by_class(saved: State, own: dict[str, State], before: list[str], now: Seque
     for network, tensors in own.items():
         for key, tensor in tensors.items():
             name = f"{network}.{key}"
-            if key.startswith(NORM_OF_CLASSES):
+            axes = [axis for end, axis in AXES_OF_CLASSES.items() if name.endswith(f".{end}")]
+            if f".{NORM_OF_CLASSES}" in name:
                 arranged.pop(name, None)
-            elif key in AXES_OF_CLASSES and name in saved:
+            elif axes and name in saved:
                 arranged.pop(name)
-                found = _arrange(saved[name], tensor, AXES_OF_CLASSES[key], before, now)
+                found = _arrange(saved[name], tensor, axes[0], before, now)
                 arranged |= {} if found is None else {name: found}
     return arranged
 

@@ -235,10 +235,16 @@ def test_weights_of_classes_are_taken_by_name(
 
 
 def test_classes_in_another_order_keep_their_weights():
-    own = {"generator": {"embed.weight": torch.zeros(2, 3)}}
-    saved = {"generator.embed.weight": torch.tensor([[1.0] * 3, [2.0] * 3])}
+    vectors = "heads.1.label_vectors.weight"  # of one of several heads
+    own = {
+        "generator": {"embed.weight": torch.zeros(2, 3)},
+        "discriminator": {vectors: torch.zeros(3, 2)},
+    }
+    rows = torch.tensor([[1.0] * 3, [2.0] * 3])
+    saved = {"generator.embed.weight": rows, f"discriminator.{vectors}": rows.T}
     arranged = origin._by_class(saved, own, ["b", "a"], ("a", "b"))
     assert arranged["generator.embed.weight"].tolist() == [[2.0] * 3, [1.0] * 3]
+    assert arranged[f"discriminator.{vectors}"].T.tolist() == [[2.0] * 3, [1.0] * 3]
     assert origin._by_class(saved, own, ["b", "a"], ("b", "a")) is saved
     assert not origin._by_class(saved, own, ["b", "a"], ("c", "d"))
     damaged = origin._by_class(saved, own, ["b", "a", "c"], ("a", "b"))

@@ -209,9 +209,9 @@ class Discriminator(nn.Module):
     head has its own cost, and the players minimise their sum. Where an image needs one logit, it is
     the mean over the heads.
 
-    If it is trained on labelled images, it is a projection
-    discriminator (Miyato & Koyama 2018, arXiv 1802.05637, equation 3): the logit of an image is
-    a function of its features, plus their product with a vector of its class.
+    If it is trained on labelled images, it is a projection discriminator (Miyato & Koyama 2018,
+    arXiv 1802.05637, equation 3): the logit of an image is a function of its features, plus their
+    product with a vector of its class.
 
     Attributes:
         has_heads: True if the logits have an axis of heads.

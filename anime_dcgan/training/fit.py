@@ -70,10 +70,9 @@ def fit(
     """Train as configured and return the trained module.
 
     `callbacks` run in addition to those of the configuration, and `data` are those of `make_data`
-    if it was called before. Raises `UserError` for mistakes that
-    the user can fix, `Interrupted` after a signal, `Unfinished` if something else than a budget or
-    an equilibrium ended the training, and `Incomplete` after a training that could not write all of
-    its files.
+    if it was called before. Raises `UserError` for mistakes that the user can fix, `Interrupted`
+    after a signal, `Unfinished` if something else than a budget or an equilibrium ended the
+    training, and `Incomplete` after a training that could not write all of its files.
     """
     _silence_lightning()
     retain_freed_memory()

@@ -38,7 +38,7 @@ export function nameFace(params, setTitle) {
     {
       rows: 4,
       maxlength: 2000,
-      placeholder: "Who is she? Where does she live?",
+      placeholder: "Who is this?",
       "aria-label": "Story",
     },
     draft.story,
@@ -90,7 +90,7 @@ export function nameFace(params, setTitle) {
     url = URL.createObjectURL(blob);
     const file = `${saved.name.replace(/[^\p{L}\p{N}]+/gu, "-").toLowerCase() || "face"}.png`;
     const card = element("img.card", { src: url, alt: `Card of ${saved.name}` });
-    setTitle(`${saved.name} is yours`, "You find her under Saved, among your favourites.");
+    setTitle(`${saved.name} is yours`, "You find this face under Saved, among your favourites.");
     remember(key, null);
     const actions = element(
       "div.actions",

@@ -23,10 +23,10 @@ const POLL = 500; // ms
 
 /** @type {{ name: string, title: string, hint: string }[]} */
 const STEPS = [
-  { name: "Face", title: "Choose a face", hint: "Whom do you like? It is only the beginning." },
-  { name: "Colours", title: "Choose her colours", hint: "The same face in other colours." },
+  { name: "Face", title: "Choose a face", hint: "Which one do you like best?" },
+  { name: "Colours", title: "Choose colours", hint: "The same face in other colours." },
   { name: "Details", title: "Choose shape and details", hint: "The same colours, other features." },
-  { name: "Name", title: "Give her a name", hint: "And a story, if you like." },
+  { name: "Name", title: "Give this face a name", hint: "And a story, if you like." },
 ];
 /** Parameters that hold the choice of each step: the query of a face. */
 const CHOICES = ["face", "colours", "details"];

@@ -18,7 +18,7 @@ COMMANDS = [
     ["generate", "run=ré", "n=2", "out=gé.png"],
     ["report", "run=ré"],
     ["compare"],
-    ["blind", "runs=[ré,ré]", "out=blïnd", "n=1"],
+    ["blind", "runs=ré,ré", "out=blïnd", "n=1"],
     ["train", *TINY[1:], "data=folder", "data.path=nö", "run=ü"],  # an error with status 2
 ]
 SCRIPT = """

@@ -14,7 +14,7 @@ from omegaconf.errors import InterpolationKeyError, OmegaConfBaseException
 
 from anime_dcgan.cli.checks import shorten
 from anime_dcgan.cli.groups import check_choices, options, parse
-from anime_dcgan.cli.overrides import names_run, quote_value
+from anime_dcgan.cli.overrides import names_run, quote_value, quote_values
 from anime_dcgan.system.errors import UserError, first_line, reason_of
 
 FULL_ERROR = "HYDRA_FULL_ERROR"
@@ -118,6 +118,9 @@ def _explain_unparsable(override: str) -> str:
         return f"{override} cannot be parsed: write setting=value"
     sign = re.search(r"[^\w/.+:@%*?|\\ -]", value, re.ASCII)
     at = f" at {sign[0]}" if sign else ""
+    if re.fullmatch(r"\[[^\[\]]+\]", value):
+        quoted = shlex.quote(f"{key}=[{quote_values(value[1:-1])}]")
+        return f"{override} cannot be parsed: quote its values, as in {quoted}"
     quoted = shlex.quote(f"{key}={quote_value(value)}")
     return f"{override} cannot be parsed{at}: quote the value, as in {quoted}"
 

@@ -80,11 +80,31 @@ def shows_info(argv: list[str]) -> bool:
 def add_brackets(argv: list[str], lists: Iterable[str]) -> list[str]:
     """Put several values of a setting in brackets, so that Hydra does not read them as a sweep.
 
+    Values that Hydra would not read are quoted, unless there are quotes already.
+
     >>> add_brackets(["epochs=10,best", "epochs=[1,2]", "n=4"], ["epochs"])
     ['epochs=[10,best]', 'epochs=[1,2]', 'n=4']
+    >>> print(*add_brackets(["runs=a,losses/loss=bce"], ["runs"]))
+    runs=[a,"losses/loss=bce"]
     """
     several = re.compile(rf"({'|'.join(map(re.escape, lists)) or '(?!)'})=([^\[]*,.*)")
-    return [several.sub(r"\1=[\2]", argument) for argument in argv]
+    return [
+        f"{match[1]}=[{quote_values(match[2])}]" if (match := several.fullmatch(each)) else each
+        for each in argv
+    ]
+
+
+def quote_values(values: str) -> str:
+    """Quote those of several values that Hydra's grammar does not accept as they are.
+
+    >>> print(quote_values("10,a=b"))
+    10,"a=b"
+    """
+    if re.search(r"[\"'\\]", values):
+        return values
+    return ",".join(
+        each if UNQUOTED.fullmatch(each) else quote_value(each) for each in values.split(",")
+    )
 
 
 def expand_short_forms(argv: list[str]) -> list[str]:

@@ -57,6 +57,10 @@ def test_options_may_stand_between_overrides():
 @pytest.mark.parametrize(
     ("override", "message"),
     [
+        (
+            "epochs=[a=b,2]",
+            "cannot be parsed: quote its values, as in 'epochs=[\"a=b\",2]'",
+        ),
         ("loss=b!ce", "cannot be parsed at !: quote the value, as in 'loss=\"b!ce\"'"),
         (
             "data.path=[faces",

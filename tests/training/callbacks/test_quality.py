@@ -202,7 +202,10 @@ def test_the_gap_of_critics_with_penalties_is_measured(train: Train, tmp_path: P
     assert len(verdict(tmp_path / "run")["history"]) == 2
 
 
-def test_hours_count_training_only(train: Train, tmp_path: Path, monkeypatch):
+@pytest.mark.parametrize("first", [OFTEN, ("metric=none",)], ids=["measured", "unmeasured"])
+def test_hours_count_training_only(
+    train: Train, tmp_path: Path, monkeypatch, first: tuple[str, ...]
+):
     """A batch takes one hour; each measurement and each gap take a hundred."""
     now = [1000.0]
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
@@ -219,15 +222,8 @@ def test_hours_count_training_only(train: Train, tmp_path: Path, monkeypatch):
     set_duration(1, GAN, "training_step")
     set_duration(100, Evaluator, "measure")
     set_duration(100, Equilibrium, "_gap")
-    train(*OFTEN, "max_kimg=0.032")
+    train(*first, "max_kimg=0.032")
     now[0] += 500_000  # a pause
     train(*OFTEN, "max_kimg=0.064", ckpt_path=tmp_path / "run/checkpoints/last.ckpt")
-    assert [row["hours"] for row in quality(tmp_path / "run")["rows"]] == [2, 4, 6, 8]
-
-
-def test_hours_are_unknown_after_a_training_without_measurements(train: Train, tmp_path: Path):
-    train("metric=none", "max_kimg=0.016")
-    last = tmp_path / "run/checkpoints/last.ckpt"
-    train(*OFTEN, "max_kimg=0.032", ckpt_path=last)
-    (row,) = quality(tmp_path / "run")["rows"]
-    assert row["hours"] is None
+    hours = [row["hours"] for row in quality(tmp_path / "run")["rows"]]
+    assert hours == ([2, 4, 6, 8] if first is OFTEN else [6, 8])

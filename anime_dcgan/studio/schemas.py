@@ -195,7 +195,7 @@ class FaceResponse(BaseModel):
 
 
 class PartsModel(BaseModel):
-    """Whether colours and shapes can be varied apart, or how much of finding out is done."""
+    """The state of the measurements by which colours and shapes are varied apart."""
 
     ready: bool
     progress: float

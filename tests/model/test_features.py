@@ -84,7 +84,7 @@ def test_the_maps_are_those_of_efficientnet_lite0():
 
 
 def test_the_maps_are_those_of_mobilenet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """With random weights, whose batch normalisation is not the identity."""
+    """The weights are random, and batch normalisation is not the identity."""
     library = mobilenet_v2()
     for name, values in library.state_dict().items():
         if name.endswith(("running_mean", "running_var")):

@@ -14,10 +14,10 @@ class Budget(Callback):
     """End the training once a budget is spent, of which the part before a resume is a part.
 
     Parameters:
-        max_kimg: budget in thousands of real images; null is no limit.
-        max_minutes: budget in minutes of training, without measurements; null is no limit. How many
-            images they suffice for depends on the machine, so that such a training cannot be
-            repeated exactly.
+        max_kimg: budget in thousands of real images; null for no limit.
+        max_minutes: budget in minutes of training, without measurements; null for no limit. The
+            number of images depends on the machine, so that such a training cannot be repeated
+            exactly.
     """
 
     def __init__(self, max_kimg: float | None = None, max_minutes: float | None = None) -> None:

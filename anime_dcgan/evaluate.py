@@ -265,7 +265,7 @@ def _format_number(value: float) -> str:
 
 
 def _write(rows: list[Row], floor: dict[str, float] | None, out: Path) -> None:
-    """Write the rows; a `floor` that all of them share is a row of its own."""
+    """Write the rows; a `floor` that all of them share is a separate row."""
     with explain_os_error(f"out={out} cannot be written", "use another out=..."):
         if out.suffix.lower() == ".json":
             write_json(out, {"rows": rows} if floor is None else {"floor": floor, "rows": rows})

@@ -5,7 +5,7 @@ real logits high and fake logits low, the generator wants fake logits high. `cos
 the cost of its player.
 
 Logits have the shape (n,), or (n, heads) if the discriminator has several heads. Each head then
-plays a game of its own, and the cost of an image is the sum of its heads' costs.
+plays its own game, and the cost of an image is the sum of its heads' costs.
 """
 
 from typing import ClassVar

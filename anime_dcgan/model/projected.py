@@ -1,7 +1,7 @@
 """Projected discriminator: Sauer, Chitta, Müller & Geiger 2021, arXiv 2111.01007.
 
 It looks at the maps of a fixed, pretrained network at several scales, which fixed random
-convolutions mix across channels and scales. Each scale has a small head with a logit of its own.
+convolutions mix across channels and scales. Each scale has a small head with its own logit.
 Such features see little of colours and coarse layout, so that one more head looks at the pixels.
 """
 

@@ -64,7 +64,7 @@ def _lanczos(pixels: Pixels, factor: int) -> Enlarged:
 def _realcugan(pixels: Pixels, factor: int) -> Enlarged:
     """Enlarge a face by Real-CUGAN, a network for drawings, whose weights come with a package.
 
-    The library runs it on the CPU, in threads of its own, and hands out the next result when asked
+    The library runs it on the CPU, in its own threads, and hands out the next result when asked
     for one: it must have one picture at a time.
     """
     with _one_at_a_time:

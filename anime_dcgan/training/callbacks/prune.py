@@ -45,18 +45,22 @@ class Prune(Callback):
         self._report_measurements(trainer, pl_module)
 
     def _report_measurements(self, trainer: Trainer, module: GAN) -> None:
-        prune, minutes = False, max_minutes(trainer)
+        prune = False
         for quality in callbacks_of(trainer, Quality):
-            distances = [quality.headline(row) for row in quality.rows]
-            for index in range(self._reported, len(distances)):
-                step = index + 1
-                if minutes:
-                    step = int(STEPS * 60 * quality.rows[index]["hours"] / minutes)
-                for skipped in range(self._step + 1, step if index else 0):
-                    self.report(skipped, distances[index - 1])
-                prune = self.report(step, distances[index])
-                self._reported, self._step = index + 1, step
+            while self._reported < len(quality.rows):
+                prune = self._report_next(quality, max_minutes(trainer))
         if prune and (fraction_done(trainer, module) or 0.0) < 1:
             for checkpointer in callbacks_of(trainer, Checkpointer):
                 checkpointer.save_last(trainer, module)
             raise Pruned
+
+    def _report_next(self, quality: Quality, minutes: float | None) -> bool:
+        """Report a measurement, after the previous one for each step in between."""
+        row = quality.rows[self._reported]
+        step = int(STEPS * 60 * row["hours"] / minutes) if minutes else self._reported + 1
+        if self._reported:
+            previous = quality.headline(quality.rows[self._reported - 1])
+            for skipped in range(self._step + 1, step):
+                self.report(skipped, previous)
+        self._reported, self._step = self._reported + 1, step
+        return self.report(step, quality.headline(row))

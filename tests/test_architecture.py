@@ -16,6 +16,7 @@ LAYERS = [
     {"run", "sampling", "game"},
     {"metric", "explore", "cleaning"},
     {"page"},
+    {"sharing"},
     {"training", "studio"},
     COMMANDS,
 ]

@@ -185,6 +185,15 @@ class Generator(nn.Module):
         values, embedding = self.without_embedding(styles)
         return torch.cat([truncation * values, embedding], dim=-1)
 
+    def cut(
+        self, styles: Float[Tensor, "n style_layers style_dim"]
+    ) -> Float[Tensor, "n style_layers style_dim"]:
+        """Return the styles that a truncation below 1 moves towards their mean.
+
+        They are the styles themselves, unless truncation cuts off the tails of their distribution.
+        """
+        return styles
+
     def without_embedding(
         self, styles: Float[Tensor, "n _ _"]
     ) -> tuple[Float[Tensor, "n _ _"], Float[Tensor, "n _ _"]]:

@@ -6,6 +6,7 @@ embedding of the label, if there is one. Images are NCHW in
 [-1, 1]; the number of blocks follows the image size.
 """
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -23,6 +24,11 @@ from anime_dcgan.system.errors import UserError
 
 MAX_MULTIPLE = 16  # of the width, in the table of channels
 MAX_ATTENTION = 64  # px, where the place of self-attention is not set
+SQRT_2 = math.sqrt(2)
+ERFINV = (
+    *(2.81022636e-08, 3.43273939e-07, -3.5233877e-06, -4.39150654e-06, 0.00021858087),
+    *(-0.00125372503, -0.00417768164, 0.246640727, 1.50140941),
+)
 CUT = 2.0  # standard deviations at which the normal distribution of truncated latents ends
 
 
@@ -169,18 +175,37 @@ class Generator(base.Generator):
     ) -> Float[Tensor, "n chunks d"]:
         """Return latents from a normal distribution that ends at +-2, times `truncation`.
 
-        Section 3.1 of the paper draws values outside of [-2, 2] again. Here each standard normal
-        value z becomes the value of the same rank, Phi^-1(Phi(-2) + (Phi(2) - Phi(-2)) Phi(z)):
-        the distribution is the same, and so is the face of a seed but for its extremes. A
-        truncation of 1 leaves the latents as they are, without the cut.
+        A truncation of 1 leaves the latents as they are, without the cut.
         """
         if truncation == 1:
             return styles
-        low, high = torch.special.ndtr(torch.tensor([-CUT, CUT], dtype=torch.double)).tolist()
+        chunks, embedding = self.without_embedding(self.cut(styles))
+        return torch.cat([truncation * chunks, embedding], dim=-1)
+
+    def cut(self, styles: Float[Tensor, "n chunks d"]) -> Float[Tensor, "n chunks d"]:
+        """Return latents from a normal distribution that ends at +-2.
+
+        Section 3.1 of the paper draws values outside of [-2, 2] again. Here each standard normal
+        value z becomes the value of the same rank, Phi^-1(Phi(-2) + (Phi(2) - Phi(-2)) Phi(z)):
+        the distribution is the same, and so is the face of a seed but for its extremes. In terms
+        of the error function that is sqrt(2) erf^-1(erf(sqrt(2)) erf(z / sqrt(2))).
+        """
         chunks, embedding = self.without_embedding(styles)
-        rank = low + (high - low) * torch.special.ndtr(chunks.double())
-        truncated = truncation * torch.special.ndtri(rank).to(styles.dtype)
-        return torch.cat([truncated, embedding], dim=-1)
+        rank = math.erf(CUT / SQRT_2) * torch.erf(chunks / SQRT_2)
+        return torch.cat([SQRT_2 * _inverse_erf(rank), embedding], dim=-1)
+
+
+def _inverse_erf(values: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
+    """Return the inverse error function of values of at most 0.99, to a few units of float32.
+
+    Polynomial of Giles 2012, "Approximating the erfinv function". `torch.erfinv` has no counterpart
+    in ONNX.
+    """
+    w = -torch.log1p(-values.square()) - 2.5
+    result = torch.full_like(w, ERFINV[0])
+    for coefficient in ERFINV[1:]:
+        result = result * w + coefficient
+    return result * values
 
 
 def _chunk_dim(latent_dim: int, chunks: int) -> int:

@@ -200,7 +200,7 @@ class Generator(base.Generator):
         The first style is that of 4 px, and two follow for each doubling.
         """
         noises = self._split(self._default_noise(styles) if noise is None else noise)
-        maps = self.constant.expand(len(styles), -1, -1, -1)
+        maps = self.constant.expand(styles.shape[0], -1, -1, -1)  # len() would be a constant
         images = None
         for layer, convolution in enumerate(self.convolutions):
             if self.noise_sizes[layer] > self.growth.size:

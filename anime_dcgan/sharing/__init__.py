@@ -1,0 +1,1 @@
+"""Generators for others: exported folders, programs of other runtimes, the hub."""

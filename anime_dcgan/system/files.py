@@ -25,8 +25,8 @@ except ImportError:  # on Windows
 PARTIAL = ".partial"
 """First part of the names of files that are being written."""
 
-CANNOT_FLUSH_FOLDERS = (errno.EINVAL, errno.ENOTSUP, errno.EBADF)
-"""Errors with which FUSE, SMB and other file systems refuse to flush a folder."""
+DISK_ERRORS = (errno.EIO, errno.ENOSPC, errno.EDQUOT)
+"""Errors of a flush that lost data. With any other, the file system does not flush folders."""
 
 TAKEN = (errno.EEXIST, errno.ENOTEMPTY)
 
@@ -171,14 +171,19 @@ def sync(path: Path) -> None:
     drives that cannot flush a folder are used without. Raises OSError.
     """
     if os.name == "posix":
-        handle = os.open(path, os.O_RDONLY)
         try:
-            os.fsync(handle)
+            _sync(path)
         except OSError as error:
-            if not path.is_dir() or error.errno not in CANNOT_FLUSH_FOLDERS:
+            if not path.is_dir() or error.errno in DISK_ERRORS:
                 raise
-        finally:
-            os.close(handle)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def write_or_warn(write: Callable[[], None], path: Path, consequence: str = "") -> None:

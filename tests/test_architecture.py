@@ -24,7 +24,15 @@ LAYERS = [
 LIGHT = {
     *COMMANDS,
     *("cli", "system/console", "system/errors", "system/files", "system/paths", "system/scratch"),
-    *("run/runs", "run/outcome", "run/settings", "run/trusted", "run/record", "run/scalars"),
+    *(
+        "run/runs",
+        "run/exported",
+        "run/outcome",
+        "run/settings",
+        "run/trusted",
+        "run/record",
+        "run/scalars",
+    ),
     *("run/entries", "run/ranking", "run/origin", "training/job", "training/sweep"),
     *("data/source", "data/decoding", "data/folder", "data/cache", "data/drawn", "data/pool"),
     *("data/region", "data/concat", "data/manifest", "data/hub", "data/synthetic"),

@@ -1,19 +1,15 @@
 """Generators that outlive their runs: those of kept faces, each stored once in a folder."""
 
-import copy
 import time
 from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
-from torch import Tensor
 
-from anime_dcgan.model.base import Generator
 from anime_dcgan.run.checkpoint import build_generator, generator_settings, generator_state, read
 from anime_dcgan.run.digest import digest_of
-from anime_dcgan.sampling.sample import BLOCK, faces
+from anime_dcgan.sampling.narrow import narrow_state
 from anime_dcgan.system.errors import UserError
 from anime_dcgan.system.files import atomic_write, sync
 from anime_dcgan.system.reader import modified
@@ -21,9 +17,6 @@ from anime_dcgan.system.scratch import ABANDONED_SECONDS
 
 if TYPE_CHECKING:
     from anime_dcgan.explore.model import Model
-
-MAX_GREY_LEVELS = 1
-"""Difference that 16 bits may make to any pixel; otherwise weights are stored in 32 bits."""
 
 
 class KeptGenerators:
@@ -84,25 +77,3 @@ class KeptGenerators:
             is_old = time.time() - modified(path) / 1e9 > ABANDONED_SECONDS
             if path.stem not in used and is_old:
                 path.unlink(missing_ok=True)
-
-
-@torch.inference_mode(False)
-@torch.no_grad()
-def narrow_state(generator: Generator) -> dict[str, Tensor]:
-    """Return the weights of a generator in 16 bits if it draws the same with them, else in 32."""
-    state = {name: tensor.detach().clone() for name, tensor in generator.state_dict().items()}
-    narrow = {
-        name: tensor.half() if tensor.is_floating_point() else tensor
-        for name, tensor in state.items()
-    }
-    if not all(tensor.isfinite().all() for tensor in narrow.values()):
-        return state
-    rounded = copy.deepcopy(generator)
-    rounded.load_state_dict(narrow)  # widens them
-    return narrow if _draw_the_same(generator, rounded) else state
-
-
-def _draw_the_same(one: Generator, other: Generator) -> bool:
-    drawn = (np.stack(list(faces(each, range(BLOCK)))).astype(int) for each in (one, other))
-    first, second = drawn
-    return int(np.abs(first - second).max()) <= MAX_GREY_LEVELS

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from anime_dcgan.model.base import Generator
-from anime_dcgan.run import trusted
+from anime_dcgan.run import exported, trusted
 from anime_dcgan.run.pickled import TensorStandIn, check_archive
 from anime_dcgan.run.runs import Weights
 from anime_dcgan.system.errors import NotFoundError, RefusedFileError, UserError, first_line
@@ -27,12 +27,14 @@ PREFIXES = {"ema": "generator_ema.", "raw": "generator."}
 
 
 def read(path: Path, mmap: bool = True) -> dict[str, Any]:
-    """Return the contents of a checkpoint of this program.
+    """Return the contents of a checkpoint of this program, or of an exported generator.
 
     With `mmap` the tensors stay on disk and keep the file in use for as long as they live.
     Raises `NotFoundError` for a file that is missing, `UserError` for one that is damaged, foreign
     or unsafe.
     """
+    if path.name == exported.WEIGHTS:
+        return exported.read_exported(path)
     try:
         _check_types(path, check_archive(path))
         fix = "use another checkpoint, or free some memory"
@@ -86,13 +88,17 @@ def build_generator(contents: dict[str, Any], weights: Weights, path: Path) -> G
 
     Weights of 16 bits, such as those of a kept generator, are widened to 32.
     """
+    saved = generator_state(contents, weights)
+    if not saved:
+        other = "raw" if weights == "ema" else "ema"
+        raise UserError(f"{path} has no weights={weights}: use weights={other}")
     with torch.device("meta"):  # allocates nothing before the weights confirm the sizes
         settings = generator_settings(contents, path)
         generator = trusted.build(settings, MODEL_PACKAGE, Generator, path)
     expected = generator.state_dict()
     state = {  # copies, which do not keep the file in use
         name: tensor.float() if tensor.dtype == torch.half else tensor.clone()
-        for name, tensor in generator_state(contents, weights).items()
+        for name, tensor in saved.items()
     }
     if any(state[name].dtype != expected[name].dtype for name in state.keys() & expected.keys()):
         raise RefusedFileError(path, "its weights have the wrong type")

@@ -4,6 +4,8 @@ import re
 from pathlib import Path
 from typing import Literal, get_args
 
+from anime_dcgan.run.exported import WEIGHTS as EXPORTED_WEIGHTS
+from anime_dcgan.run.exported import is_exported, read_description
 from anime_dcgan.system.errors import NotFoundError, UserError
 
 Weights = Literal["ema", "raw"]
@@ -46,6 +48,8 @@ def by_epoch(folder: Path, suffix: str) -> list[Path]:
 def find_run(run: str, outputs: Path, override: str | None = None) -> Path:
     """Return the folder of a run: `latest`, a name below `outputs`, or a path.
 
+    The folder of an exported generator counts as a run of one epoch.
+
     Raises `UserError`, which names the override, `run=...` by default, if there is no such run.
     """
     if run in ("latest", "last"):
@@ -57,12 +61,17 @@ def find_run(run: str, outputs: Path, override: str | None = None) -> Path:
             raise UserError(f"{outputs} contains no run with a checkpoint: name one with run=...")
         return runs[-1]
     for folder in (outputs / run, Path(run)):
-        if (folder / "checkpoints").is_dir():
+        if is_run(folder):
             return folder
     raise UserError(
         f"{override or f'run={run}'} is not a run: neither {outputs / run} nor {run} has a folder "
         "`checkpoints`"
     )
+
+
+def is_run(folder: Path) -> bool:
+    """Return True if a folder has checkpoints, or is that of an exported generator."""
+    return (folder / "checkpoints").is_dir() or is_exported(folder)
 
 
 def find_checkpoint(run: Path, epoch: str, setting: str = "epoch") -> Path:
@@ -71,6 +80,8 @@ def find_checkpoint(run: Path, epoch: str, setting: str = "epoch") -> Path:
     Raises `UserError`, which names the setting, if there is no such checkpoint.
     """
     folder = run / "checkpoints"
+    if not folder.is_dir() and is_exported(run):
+        return _only_checkpoint(run, epoch, setting)
     if epoch in ("last", "latest", "best"):
         path = folder / ("best.ckpt" if epoch == "best" else "last.ckpt")
     else:
@@ -88,6 +99,17 @@ def find_checkpoint(run: Path, epoch: str, setting: str = "epoch") -> Path:
             f"{run} has no checkpoint {setting}={epoch}; it has: {_shorten(kept) or 'none'}"
         )
     return path
+
+
+def _only_checkpoint(folder: Path, epoch: str, setting: str) -> Path:
+    """Return the weights of an exported generator, whatever epoch of its run they are of."""
+    own = epoch_name(read_description(folder)["epoch"])
+    if epoch not in ("last", "latest", "best", own):
+        raise NotFoundError(
+            f"{setting}={epoch}: {folder} is an exported generator, of epoch {own} only: use "
+            f"{setting}=last"
+        )
+    return folder / EXPORTED_WEIGHTS
 
 
 def _shorten(names: list[str]) -> str:

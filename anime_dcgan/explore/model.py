@@ -12,7 +12,6 @@ import numpy as np
 import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
-from torch.nn.functional import pad
 
 from anime_dcgan.explore import directions
 from anime_dcgan.explore.directions import Direction
@@ -202,16 +201,11 @@ class Model:
 
         That of the embedding of a label is 0.
         """
-        total = torch.zeros(1, self.space.value_dim)
+        total = torch.zeros(1, self.space.dim)
         for name, step in face.moves.items():
             direction, layers = split_move(name)
-            shift = step * self._vector(direction).unflatten(0, (-1, self.space.value_dim))
-            if layers is not None:
-                check_layers("moves", layers, self.space.layers)
-                whole = shift.expand(self.space.layers, -1)
-                shift = replace_layers(torch.zeros_like(whole)[None], layers, whole[None])[0]
-            total = total + shift
-        return pad(total, (0, self.space.embedding_dim))
+            total = total + self.space.shift(step * self._vector(direction), layers)
+        return total
 
     def _vector(self, direction: str) -> Float[Tensor, " d"]:
         method, _, number = direction.partition(".")

@@ -5,8 +5,11 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn.functional import pad
 
 from anime_dcgan.model.base import Generator
+from anime_dcgan.sampling.layers import check_layers
+from anime_dcgan.sampling.mixing import replace_layers
 from anime_dcgan.system.errors import UserError
 
 GROUPS = ("coarse", "middle", "fine")
@@ -58,6 +61,20 @@ class StyleSpace:
         bounds = [-(-self.layers * third // 3) for third in range(4)]
         ranges = {name: range(bounds[n], bounds[n + 1]) for n, name in enumerate(GROUPS)}
         return {name: layers for name, layers in ranges.items() if layers}
+
+    def shift(
+        self, step: Float[Tensor, " d"], layers: range | None = None
+    ) -> Float[Tensor, "_ dim"]:
+        """Return what a step along a direction adds to styles, in these layers or in all.
+
+        That of the embedding of a label is 0. Raises `UserError` for layers that do not exist.
+        """
+        shift = step.unflatten(0, (-1, self.value_dim))
+        if layers is not None:
+            check_layers("moves", layers, self.layers)
+            whole = shift.expand(self.layers, -1)
+            shift = replace_layers(torch.zeros_like(whole)[None], layers, whole[None])[0]
+        return pad(shift, (0, self.embedding_dim))
 
     def flatten(self, styles: Float[Tensor, "n layers dim"]) -> Float[Tensor, "n values"]:
         """Return styles as rows: one style each if that of every layer is the same."""

@@ -10,9 +10,11 @@ from collections.abc import Sequence
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn.functional import pad
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils.parametrize import is_parametrized
 
+from anime_dcgan.explore.styles import StyleSpace
 from anime_dcgan.model.base import Generator
 from anime_dcgan.sampling.latent import latents_of_seeds, noise_of_seeds
 from anime_dcgan.sampling.standing import with_standing_statistics
@@ -32,13 +34,16 @@ class SharedGenerator(nn.Module):
 
     Parameters:
         half: True stores the weights in 16 bits; they are widened to 32 before they are used.
+        with_shift: True adds the input `shift`.
     """
 
     means: Tensor
     """Styles at a truncation of 0: a row for each class, and the last one for unknown labels."""
 
-    def __init__(self, generator: Generator, half: bool = False) -> None:
+    def __init__(self, generator: Generator, half: bool = False, with_shift: bool = False) -> None:
         super().__init__()
+        self.with_shift = with_shift
+        self.space = StyleSpace.of(generator)
         tables = _standing_tables(generator)
         means = _means(generator)
         plain = copy.deepcopy(generator).cpu().float().eval().requires_grad_(False)
@@ -57,7 +62,13 @@ class SharedGenerator(nn.Module):
         """Names of the inputs of `forward`, in order."""
         labels = ["labels"] if self.generator.labels else []
         noise = ["noise"] if self.generator.noise_dim else []
-        return ("latents", "truncation", *labels, *noise)
+        shift = ["shift"] if self.with_shift else []
+        return ("latents", "truncation", *labels, *noise, *shift)
+
+    @property
+    def shift_dim(self) -> int:
+        """Dimension of the vectors of directions, see `explore.directions`."""
+        return self.space.value_dim * (1 if self.space.has_mapping else self.space.layers)
 
     def forward(
         self,
@@ -65,6 +76,7 @@ class SharedGenerator(nn.Module):
         truncation: Float[Tensor, ""],
         labels: Float[Tensor, "n classes"] | None = None,
         noise: Float[Tensor, "n noise_dim"] | None = None,
+        shift: Float[Tensor, "n shift_dim"] | None = None,
     ) -> Float[Tensor, "n 3 h w"]:
         """Return the images of these latents.
 
@@ -72,11 +84,17 @@ class SharedGenerator(nn.Module):
             truncation: 0 to 1, see `Generator.truncate`.
             labels: rows as in `model.labels`, if the generator has labels.
             noise: standard normal values, if the generator takes any.
+            shift: added to the truncated styles, such as a sum of steps along directions.
         """
-        arguments = (latents, truncation, self._mean(labels), labels, noise)
+        moved = None if shift is None else self._shift(shift)
+        arguments = (latents, truncation, self._mean(labels), labels, noise, moved)
         network = _Truncated(self.generator)
         images = torch.func.functional_call(network, self._state(truncation), arguments)
         return ((images + 1) / 2).clamp(0, 1)
+
+    def _shift(self, shift: Float[Tensor, "n shift_dim"]) -> Float[Tensor, "n _ dim"]:
+        """Return what is added to the styles; the embedding of a label stays as it is."""
+        return pad(shift.unflatten(1, (-1, self.space.value_dim)), (0, self.space.embedding_dim))
 
     def _state(self, truncation: Float[Tensor, ""]) -> dict[str, Tensor]:
         """Return the weights in 32 bits, with the statistics that fit a truncation."""
@@ -102,6 +120,7 @@ class SharedGenerator(nn.Module):
             "truncation": torch.tensor(truncation),
             "labels": self.generator.labels_of_seeds(seeds),
             "noise": noise_of_seeds(seeds, self.generator) if self.generator.noise_dim else None,
+            "shift": torch.zeros(len(seeds), self.shift_dim) if self.with_shift else None,
         }
         return {name: value for name, value in inputs.items() if value is not None}
 
@@ -124,11 +143,13 @@ class _Truncated(nn.Module):
         mean: Float[Tensor, "_ layers dim"],
         labels: Float[Tensor, "n classes"] | None,
         noise: Float[Tensor, "n noise_dim"] | None,
+        shift: Float[Tensor, "n _ dim"] | None,
     ) -> Float[Tensor, "n 3 h w"]:
         styles = self.generator.styles(latents, labels)
         cut = self.generator.cut(styles)
         truncated = mean + truncation * (cut - mean)
-        return self.generator.synthesise(torch.where(truncation < 1, truncated, styles), noise)
+        styles = torch.where(truncation < 1, truncated, styles)
+        return self.generator.synthesise(styles if shift is None else styles + shift, noise)
 
 
 def _fix_parametrized_weights(network: nn.Module) -> None:

@@ -3,6 +3,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from anime_dcgan.explore import directions
+from anime_dcgan.explore.face import Face
+from anime_dcgan.explore.model import Model
 from anime_dcgan.sampling.sample import faces
 from anime_dcgan.sampling.standing import with_standing_statistics
 from anime_dcgan.sharing.network import SharedGenerator
@@ -42,3 +45,19 @@ def test_the_shares_of_an_unknown_label_and_of_mixtures_are_taken():
     images = generator.synthesise(generator.truncate(styles, 0.5, rows), inputs["noise"])
     expected = ((images + 1) / 2).clamp(0, 1)
     assert shared(**{**inputs, "labels": rows}).sub(expected).abs().max() < 1e-5
+
+
+@pytest.mark.parametrize("kind", ["radford", "stylegan2", "biggan"])
+def test_a_shift_moves_faces_along_directions(kind: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("anime_dcgan.sampling.standing.PASSES", 1)
+    generator = small_generator(kind, LABELS)
+    shared = SharedGenerator(generator, with_shift=True)
+    (direction,) = directions.find(generator, "sefa", 1)
+    assert direction.vector.shape == (shared.shift_dim,)
+    face = Face("run", "1", seed=3, truncation=0.6, moves={direction.id: 2.5})
+    expected = Model(generator, "", None, {}).block(0, face, fast=False)[3].astype(int)
+    inputs = shared.inputs_of_seeds([3], 0.6)
+    still = to_pixels(shared(**inputs))[0]
+    moved = to_pixels(shared(**{**inputs, "shift": 2.5 * direction.vector[None]}))[0]
+    assert np.abs(moved - expected).max() <= 1
+    assert np.abs(moved - still).max() > 3

@@ -2,7 +2,7 @@
 
 It looks at the maps of a fixed, pretrained network at several scales, which fixed random
 convolutions mix across channels and scales. Each scale has a small head with its own logit.
-Such features see little of colours and coarse layout, so that one more head looks at the pixels.
+Such features see little of colours and coarse layout, so that further heads look at the pixels.
 """
 
 import math
@@ -122,7 +122,7 @@ class Head(nn.Module):
 
 
 class Discriminator(base.Discriminator):
-    """Heads on the mixed maps of a fixed network, and one on the pixels.
+    """Heads on the mixed maps of a fixed network, and on the pixels.
 
     Parameters:
         features: name of the network: "efficientnet_lite0" or "mobilenet_v2".
@@ -132,9 +132,10 @@ class Discriminator(base.Discriminator):
         resize: side of the images that the network receives, px; None is `image_size`.
         width: channels of the finest mixed map, doubled at each coarser one.
         head_width: maximum number of channels of a head.
-        pixels: maximum side of the images that the head on pixels receives, px; larger ones are
-            averaged down by a whole factor. 0 omits that head.
-        pixel_width: channels of its first convolution.
+        pixels: maximum side of the images that a head on pixels receives, px; larger ones are
+            averaged down by a whole factor. A sequence gives several heads; 0 or an empty one omits
+            them.
+        pixel_width: channels of the first convolution of those heads.
         spectral_norm: True divides each trained weight by its largest singular value.
     """
 
@@ -149,7 +150,7 @@ class Discriminator(base.Discriminator):
         resize: int | None = None,
         width: int = 32,
         head_width: int = 128,
-        pixels: int = 32,
+        pixels: int | Sequence[int] = 32,
         pixel_width: int = 32,
         image_size: int = 64,
         spectral_norm: bool = True,
@@ -158,8 +159,9 @@ class Discriminator(base.Discriminator):
         super().__init__()
         self.label_vectors = None  # each head has its own
         self.resize = image_size if resize is None else resize
-        _check_settings(self.resize, width, head_width, pixels, pixel_width, image_size)
-        self.shrinks = math.ceil(image_size / pixels) if pixels else 0  # factor of the averages
+        sides = _list_sides(pixels)
+        _check_settings(self.resize, width, head_width, pixel_width, image_size)
+        self.factors = [math.ceil(image_size / side) for side in sides]  # of the averages
         self.features = make_features(features, self.resize, scales, weights)
         shapes = self.features.shapes(self.resize)
         widths = [width * 2**scale for scale in range(len(shapes))]
@@ -168,8 +170,8 @@ class Discriminator(base.Discriminator):
             Head(channels, size, 2 * channels, head_width, True, len(labels))
             for channels, (_, size) in zip(widths, shapes, strict=True)
         ]
-        if pixels:
-            size = image_size // self.shrinks
+        for factor in self.factors:
+            size = image_size // factor
             heads.append(Head(3, size, pixel_width, head_width, False, len(labels)))
         self.heads = nn.ModuleList(heads)
         if spectral_norm:
@@ -184,8 +186,7 @@ class Discriminator(base.Discriminator):
     ) -> Float[Tensor, "n heads"]:
         """Return the raw logits of the scales, the finest first, and of the pixels."""
         inputs = self.mix(self.features(self._resize(images)))
-        if self.shrinks:
-            inputs.append(F.avg_pool2d(images, self.shrinks))
+        inputs += [F.avg_pool2d(images, factor) for factor in self.factors]
         logits = [head(maps, labels) for head, maps in zip(self.heads, inputs, strict=True)]
         return torch.stack(logits, dim=1)
 
@@ -195,8 +196,20 @@ class Discriminator(base.Discriminator):
         return F.interpolate(images, size=self.resize, mode="bilinear", align_corners=False)
 
 
+def _list_sides(pixels: int | Sequence[int]) -> list[int]:
+    sides = [pixels] if isinstance(pixels, int) else list(pixels)
+    sides = [] if sides == [0] else sides
+    for side in sides:
+        if side < LAST_SIZE:
+            raise UserError(
+                f"{SETTING}.pixels has {side}, less than {LAST_SIZE} px: use {SETTING}.pixels=32, "
+                "a list such as [64,32], or 0 to omit the heads on pixels"
+            )
+    return sides
+
+
 def _check_settings(
-    resize: int, width: int, head_width: int, pixels: int, pixel_width: int, image_size: int
+    resize: int, width: int, head_width: int, pixel_width: int, image_size: int
 ) -> None:
     for name, value in (("width", width), ("head_width", head_width), ("pixel_width", pixel_width)):
         if value < 1:
@@ -205,9 +218,4 @@ def _check_settings(
         raise UserError(
             f"{SETTING}.resize={resize} leaves nothing of an image: use {SETTING}.resize="
             f"{image_size}, or null"
-        )
-    if pixels and pixels < LAST_SIZE:
-        raise UserError(
-            f"{SETTING}.pixels={pixels} is less than {LAST_SIZE} px: use {SETTING}.pixels=32, or 0 "
-            "to omit the head on pixels"
         )

@@ -37,6 +37,8 @@ def test_each_scale_and_the_pixels_have_a_logit():
     assert make()(images()).shape == (4, 5)
     assert make(scales=2, pixels=0)(images()).shape == (4, 2)
     assert make(image_size=48, pixels=32)(images(size=48)).shape == (4, 5)
+    assert make(pixels=[32, 8])(images()).shape == (4, 6)
+    assert make(pixels=[])(images()).shape == (4, 4)
     assert make(resize=64)(images()).shape == (4, 5)
 
 
@@ -78,9 +80,9 @@ def test_the_gradient_of_each_head_reaches_the_image_and_no_fixed_weight(head: i
     assert trained and all(trained)
 
 
-def test_the_head_on_pixels_sees_brightness_and_contrast():
+def test_a_head_on_pixels_sees_brightness_and_contrast():
     """It has no normalisation, and averages pixels: noise of mean 0 within blocks is invisible."""
-    discriminator = make(pixels=8).eval()
+    discriminator = make(pixels=[32, 8]).eval()
     batch = images()
     checkers = torch.ones(32, 32)
     checkers[::2, ::2] = checkers[1::2, 1::2] = -1
@@ -143,7 +145,7 @@ def test_a_step_returns_one_logit_per_image_for_adaptive_augmentation():
     [
         ({"features": "vgg"}, r"features=vgg is not a network: use efficientnet_lite0 or mobile"),
         ({"scales": 0}, r"scales=0 .* use 1 to 4"),
-        ({"pixels": 2}, r"pixels=2 is less than 4 px: use model\.discriminator\.pixels=32, or 0"),
+        ({"pixels": 2}, r"pixels has 2, less than 4 px: use model\.discriminator\.pixels=32, a list"),
         ({"resize": 4}, r"resize=4 .* use model\.discriminator\.resize=32, or null"),
         ({"head_width": 0}, r"head_width=0 leaves no channels"),
     ],

@@ -17,6 +17,7 @@ from anime_dcgan.explore import directions
 from anime_dcgan.explore.directions import Direction
 from anime_dcgan.explore.face import Face, decode_latent, is_epoch_number, split_move
 from anime_dcgan.explore.styles import StyleSpace
+from anime_dcgan.explore.threads import DrawingThreads
 from anime_dcgan.model.base import Generator
 from anime_dcgan.run.checkpoint import (
     COUNTS,
@@ -216,7 +217,7 @@ class Model:
             )
         return found[int(number)].vector
 
-    def block(self, first: int, template: Face, fast: bool) -> Pixels:
+    def block(self, first: int, template: Face, fast: bool, threads: DrawingThreads) -> Pixels:
         """Return the faces of the `BLOCK` seeds from `first`, from an LRU cache."""
         edits = str((template.moves, template.mix))
         key = (first, template.truncation, edits, template.label)
@@ -227,7 +228,9 @@ class Model:
             styles = self._mix(own, template) + self.shift(template)
             generator = self.truncated(template.truncation)
             with precision.autocast(fast):
-                self._blocks[key] = sample_styles(generator, styles, BLOCK, noise)
+                self._blocks[key] = threads.run(
+                    (self.digest, fast), lambda: sample_styles(generator, styles, BLOCK, noise)
+                )
             side = self._blocks[key].shape[1]
             while len(self._blocks) > scaled_batch(MAX_BLOCKS, side, MIN_BLOCKS):
                 self._blocks.popitem(last=False)

@@ -16,6 +16,7 @@ from anime_dcgan.explore.face import ALIASES, Face, GeneratorId, check_run, is_e
 from anime_dcgan.explore.kept import KeptGenerators
 from anime_dcgan.explore.model import Model, Pixels
 from anime_dcgan.explore.parents import Parents
+from anime_dcgan.explore.threads import DrawingThreads
 from anime_dcgan.run.checkpoint import read
 from anime_dcgan.run.runs import Weights, find_checkpoint
 from anime_dcgan.sampling.sample import BLOCK, sample_styles
@@ -79,6 +80,7 @@ class Renderer:
             precision.choose("cpu")[0] == precision.FAST if fast_walls is None else fast_walls
         )
         self.kept = kept
+        self._threads = DrawingThreads()
         self._models: OrderedDict[Version, Model] = OrderedDict()
         self._identities: OrderedDict[Version, Identity] = OrderedDict()
         self._lock = threading.Lock()
@@ -179,19 +181,38 @@ class Renderer:
         """Return the pictures of faces of equal size, in the order given."""
         pictures: list[np.ndarray] = []
         for model, group in groupby(faces, key=lambda face: self.model(*face.generator)):
-            pictures += _render(model, list(group))
+            pictures += self._render(model, list(group))
         return same_size([picture[None] for picture in pictures])
+
+    def _render(self, model: Model, faces: list[Face]) -> list[np.ndarray]:
+        pictures: list[np.ndarray] = []
+        groups = groupby(faces, key=lambda face: (face.is_seed_only, face.label))
+        for (is_seed_only, label), group in groups:
+            if is_seed_only:
+                seeds = [face.seed for face in group if face.seed is not None]
+                pictures += faces_of_seeds(model.of_label(label), seeds)
+            else:
+                pictures += (self._render_alone(model, face) for face in group)
+        return pictures
+
+    def _render_alone(self, model: Model, face: Face) -> np.ndarray:
+        styles, noise = model.styles(face)[None], model.noise(face)[None]
+        generator = model.truncated(face.truncation)
+        return self._threads.run(
+            model.digest, lambda: sample_styles(generator, styles, noise=noise)[0]
+        )
 
     def preview(self, template: Face, count: int) -> Pixels:
         """Return the first faces of a generator, which does not take the place of another one."""
         version = self._version(template.generator)
-        return self._load(version, keep=False).block(0, template, self.fast_walls)[:count]
+        model = self._load(version, keep=False)
+        return model.block(0, template, self.fast_walls, self._threads)[:count]
 
     def wall(self, template: Face, seed: int, count: int) -> Pixels:
         """Return the faces of `count` consecutive seeds, edited and labelled like `template`."""
         model = self.model(*template.generator)
         firsts = range(seed - seed % BLOCK, seed + count, BLOCK)
-        blocks = [model.block(first, template, self.fast_walls) for first in firsts]
+        blocks = [model.block(first, template, self.fast_walls, self._threads) for first in firsts]
         return np.concatenate(blocks)[seed % BLOCK :][:count]
 
 
@@ -200,24 +221,6 @@ def same_size(batches: Sequence[np.ndarray]) -> Pixels:
     if len({pixels.shape[1:] for pixels in batches}) > 1:
         raise UserError("these faces differ in size: render each size separately")
     return np.concatenate(batches)
-
-
-def _render(model: Model, faces: list[Face]) -> list[np.ndarray]:
-    pictures: list[np.ndarray] = []
-    groups = groupby(faces, key=lambda face: (face.is_seed_only, face.label))
-    for (is_seed_only, label), group in groups:
-        if is_seed_only:
-            seeds = [face.seed for face in group if face.seed is not None]
-            pictures += faces_of_seeds(model.of_label(label), seeds)
-        else:
-            pictures += (_render_alone(model, face) for face in group)
-    return pictures
-
-
-def _render_alone(model: Model, face: Face) -> np.ndarray:
-    styles, noise = model.styles(face)[None], model.noise(face)[None]
-    generator = model.truncated(face.truncation)
-    return sample_styles(generator, styles, noise=noise)[0]
 
 
 def _version_of(path: Path, weights: Weights) -> Version:

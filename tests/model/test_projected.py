@@ -145,7 +145,10 @@ def test_a_step_returns_one_logit_per_image_for_adaptive_augmentation():
     [
         ({"features": "vgg"}, r"features=vgg is not a network: use efficientnet_lite0 or mobile"),
         ({"scales": 0}, r"scales=0 .* use 1 to 4"),
-        ({"pixels": 2}, r"pixels has 2, less than 4 px: use model\.discriminator\.pixels=32, a list"),
+        (
+            {"pixels": 2},
+            r"pixels has 2, less than 4 px: use model\.discriminator\.pixels=32",
+        ),
         ({"resize": 4}, r"resize=4 .* use model\.discriminator\.resize=32, or null"),
         ({"head_width": 0}, r"head_width=0 leaves no channels"),
     ],

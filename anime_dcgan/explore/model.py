@@ -217,8 +217,14 @@ class Model:
             )
         return found[int(number)].vector
 
-    def block(self, first: int, template: Face, fast: bool, threads: DrawingThreads) -> Pixels:
-        """Return the faces of the `BLOCK` seeds from `first`, from an LRU cache."""
+    def block(
+        self, first: int, template: Face, fast: bool, threads: DrawingThreads | None = None
+    ) -> Pixels:
+        """Return the faces of the `BLOCK` seeds from `first`, from an LRU cache.
+
+        Parameters:
+            threads: chooses the number of threads; None uses the present one.
+        """
         edits = str((template.moves, template.mix))
         key = (first, template.truncation, edits, template.label)
         if key not in self._blocks:
@@ -227,10 +233,14 @@ class Model:
             own = self._styles_of_seeds(seeds, template.label, template.truncation)
             styles = self._mix(own, template) + self.shift(template)
             generator = self.truncated(template.truncation)
-            with precision.autocast(fast):
-                self._blocks[key] = threads.run(
-                    (self.digest, fast), lambda: sample_styles(generator, styles, BLOCK, noise)
-                )
+
+            def draw() -> Pixels:
+                with precision.autocast(fast):
+                    return sample_styles(generator, styles, BLOCK, noise)
+
+            self._blocks[key] = (
+                draw() if threads is None else threads.run((self.digest, fast), draw)
+            )
             side = self._blocks[key].shape[1]
             while len(self._blocks) > scaled_batch(MAX_BLOCKS, side, MIN_BLOCKS):
                 self._blocks.popitem(last=False)

@@ -46,6 +46,11 @@ class Direction:
     strength: float
 
 
+def method_of(id: str) -> Method:
+    """Return the method that found a direction, by its id (`sefa.0`)."""
+    return "sefa" if id.startswith("sefa.") else "pca"
+
+
 def find(generator: Generator, method: Method, count: int = 10) -> list[Direction]:
     """Return up to `count` directions, strongest first; never more than the latent has axes."""
     try:

@@ -46,6 +46,8 @@ MAX_BLOCKS = 32  # cached wall blocks of 64 px per generator: 6 MB
 MIN_BLOCKS = 8  # of any size: 25 MB at 256 px
 
 Pixels = UInt8[np.ndarray, "n h w 3"]
+KnownDirections = dict[tuple[str, str], list[Direction]]
+"""The directions of generators, by the digest of their weights and the method."""
 
 
 @dataclass(eq=False)
@@ -56,13 +58,14 @@ class Model:
         digest: hash of its weights, see `run.digest`.
         settings: its class and arguments, as the checkpoint names them.
         counts: epochs and images of the training.
+        known_directions: directions that have been found, also of other generators.
     """
 
     generator: Generator
     digest: str
     settings: Any
     counts: Mapping[str, float]
-    _directions: dict[str, list[Direction]] = field(default_factory=dict)
+    known_directions: KnownDirections = field(default_factory=dict)
     _blocks: OrderedDict[tuple[int, float, str, str | None], np.ndarray] = field(
         default_factory=OrderedDict
     )
@@ -70,7 +73,13 @@ class Model:
     _labelled: dict[str, Generator] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, contents: dict[str, Any], weights: Weights, path: Path) -> "Model":
+    def of(
+        cls,
+        contents: dict[str, Any],
+        weights: Weights,
+        path: Path,
+        known_directions: KnownDirections | None = None,
+    ) -> "Model":
         """Return the model of what `checkpoint.read` returned for `path`."""
         settings = generator_settings(contents, path)
         return cls(
@@ -78,6 +87,7 @@ class Model:
             digest_of(settings, generator_state(contents, weights)),
             settings,
             {name: contents[name] for name in COUNTS},
+            {} if known_directions is None else known_directions,
         )
 
     @property
@@ -109,11 +119,12 @@ class Model:
 
     def directions(self, method: directions.Method) -> list[Direction]:
         """Return all directions of a method, strongest first."""
-        if method not in self._directions:
-            self._directions[method] = directions.find(
+        key = (self.digest, method)
+        if key not in self.known_directions:
+            self.known_directions[key] = directions.find(
                 self.generator, method, directions.MAX_DIRECTIONS
             )
-        return self._directions[method]
+        return self.known_directions[key]
 
     @cached_property
     def space(self) -> StyleSpace:

@@ -24,8 +24,9 @@ from anime_dcgan.studio.measurements import Measurements
 from anime_dcgan.studio.picture_cache import PictureCache
 from anime_dcgan.studio.problems import describe_validation
 from anime_dcgan.studio.render_queue import RenderQueue, RenderQueueFullError
-from anime_dcgan.studio.routes import faces, jobs, mixing, runs, saved
+from anime_dcgan.studio.routes import directions, faces, jobs, mixing, runs, saved
 from anime_dcgan.studio.security import LOOPBACK, SecurityMiddleware
+from anime_dcgan.studio.sliders import Sliders
 from anime_dcgan.studio.store import NameTakenError, Store
 from anime_dcgan.studio.visitors import VisitorGoneError, VisitorMiddleware
 from anime_dcgan.system.errors import NotFoundError, UserError
@@ -64,15 +65,18 @@ def create_app(settings: Settings) -> FastAPI:
     settings.folder.mkdir(parents=True, exist_ok=True)
     render_queue = RenderQueue()
     kept = KeptGenerators(settings.folder / "generators")
+    renderer = Renderer(settings.outputs, kept=kept)
+    measurements = Measurements(settings.folder / "cache", lambda: render_queue.has_work)
     studio = Studio(
-        renderer=Renderer(settings.outputs, kept=kept),
+        renderer=renderer,
         kept=kept,
         library=Library(settings.outputs, settings.only, settings.folder / "cache" / "runs.json"),
         store=Store(settings.folder / "studio.sqlite", settings.unsaved),
         render_queue=render_queue,
         jobs=JobQueue(settings.folder / "jobs"),
         previews=PictureCache(settings.folder / "cache" / "previews"),
-        measurements=Measurements(settings.folder / "cache", lambda: render_queue.has_work),
+        measurements=measurements,
+        sliders=Sliders(measurements, renderer.fast_walls),
     )
 
     kept.remove_unused(studio.store.digests())
@@ -99,8 +103,8 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.studio = studio
     app.openapi = lambda: openapi.document(app)
-    for router in (runs.router, faces.router, mixing.router, jobs.router, saved.router):
-        app.include_router(router)
+    for routes in (runs, faces, mixing, directions, jobs, saved):
+        app.include_router(routes.router)
     _add_error_handlers(app)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
 

@@ -1,5 +1,6 @@
 """The list of runs below a folder, read from their files without torch."""
 
+import contextlib
 import os
 import threading
 import time
@@ -23,7 +24,7 @@ from anime_dcgan.run.record import (
 from anime_dcgan.run.runs import by_epoch, epoch_name, epoch_of
 from anime_dcgan.run.settings import CONFIG, flatten, read_settings
 from anime_dcgan.studio.listed_run import Best, Run, RunCache, Verdict
-from anime_dcgan.system.errors import NotFoundError, RefusedFileError
+from anime_dcgan.system.errors import NotFoundError, RefusedFileError, UserError
 from anime_dcgan.system.reader import is_regular, modified
 
 SKIPPED_FOLDERS = {"checkpoints", "samples", "tensorboard", "csv", ".hydra", ".studio", "cache"}
@@ -64,14 +65,28 @@ class Library:
 
     def details(self, name: str) -> RunDetails:
         """Return the details of a run; raise `NotFoundError` if there is no such run."""
+        folder = self._folder(name)
+        with self._lock:
+            run = self._read(folder)
+        return RunDetails(run, read_record(folder))
+
+    def origins(self, name: str) -> set[str]:
+        """Return the run that a run began from, the run that this one began from, and so on."""
+        found: set[str] = set()
+        with self._lock, contextlib.suppress(UserError):  # an origin may be a path
+            while (origin := self._read(self._folder(name)).origin) and origin.run not in found:
+                name = origin.run
+                found.add(name)
+        return found
+
+    def _folder(self, name: str) -> Path:
+        """Return the folder of a run; raise `NotFoundError` if there is no such run."""
         check_run(name)
         folder = self.outputs / name
         is_inside = folder.resolve().is_relative_to(self.outputs.resolve())
         if not is_inside or not (folder / "checkpoints").is_dir() or self.only not in (None, name):
             raise NotFoundError(f"there is no run {name}")
-        with self._lock:
-            run = self._read(folder)
-        return RunDetails(run, read_record(folder))
+        return folder
 
     def _read(self, folder: Path) -> Run:
         name = folder.relative_to(self.outputs).as_posix()

@@ -35,7 +35,12 @@ async def face_picture(
     names: dict[str, str] = {}
     if resolved.digest is not None:
         names = {"x-digest": resolved.digest, "x-epoch": resolved.epoch}
-    return await cached_picture(request, str(resolved.digest), lambda: render(resolved), names)
+
+    async def draw() -> bytes:
+        await studio.prepare([resolved])
+        return await render(resolved)
+
+    return await cached_picture(request, str(resolved.digest), draw, names)
 
 
 async def cached_picture(

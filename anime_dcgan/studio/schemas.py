@@ -143,7 +143,10 @@ class State(BaseModel):
 
 
 class SheetRequest(StrictModel):
+    """`fast` draws faces of one generator together, as walls are; the last bits may differ."""
+
     faces: SheetFaces
+    fast: bool = False
     columns: Annotated[int, Field(ge=1, le=MAX_SHEET_FACES)] = 8
     scale: Annotated[int, Field(ge=1, le=8)] = 1
     padding: Annotated[int, Field(ge=0, le=16)] = 0
@@ -227,21 +230,6 @@ class Variations(BaseModel):
         return cls(variations=models)
 
 
-class DirectionModel(BaseModel):
-    """A direction; `strength` is its fraction of the variance that the method explains."""
-
-    id: str
-    strength: float
-    name: str | None
-
-
-class Directions(BaseModel):
-    """Steps beyond `range` standard deviations leave the region that was trained."""
-
-    directions: list[DirectionModel]
-    range: float = 3.0
-
-
 class Styles(BaseModel):
     """The number of layers that take a style; `groups` are ranges of coarse to fine layers.
 
@@ -253,15 +241,6 @@ class Styles(BaseModel):
     mapping: bool
     groups: dict[str, str]
     labels: list[str]
-
-
-class NameRequest(StrictModel):
-    run: RunName
-    epoch: Epoch
-    weights: WeightsName = "ema"
-    digest: Digest | None = None
-    id: DirectionId
-    name: Annotated[str, Field(min_length=1, max_length=200)] | None
 
 
 class FilmRequest(StrictModel):

@@ -164,25 +164,6 @@ def test_styles_of_layers_are_mixed_saved_and_found(tmp_path: Path):
         assert refused.status_code == 400 and "model=stylegan2" in refused.json()["detail"]
 
 
-def test_directions_can_be_listed_and_named(client: TestClient):
-    generator = {"run": "a", "epoch": "10"}
-    for method in ("sefa", "pca"):
-        found = client.get(
-            "/api/directions", params={**generator, "method": method, "count": 4}
-        ).json()
-        assert [one["id"] for one in found["directions"]] == [f"{method}.{n}" for n in range(4)]
-    named = client.put("/api/directions/name", json={**generator, "id": "sefa.1", "name": "smile"})
-    assert named.status_code == 204
-    names = [
-        one["name"] for one in client.get("/api/directions", params=generator).json()["directions"]
-    ]
-    assert names[:3] == [None, "smile", None]
-    other = client.get("/api/directions", params={**generator, "epoch": "1"}).json()["directions"]
-    assert not any(one["name"] for one in other)
-    client.put("/api/directions/name", json={**generator, "id": "sefa.1", "name": None})
-    assert client.get("/api/directions", params=generator).json()["directions"][1]["name"] is None
-
-
 @pytest.mark.parametrize(
     ("path", "params", "status"),
     [

@@ -15,6 +15,7 @@ from PIL import Image
 
 from anime_dcgan.explore.face import Face
 from anime_dcgan.studio.store import NameTakenError, Store, faces
+from anime_dcgan.studio.store.records import DirectionName
 from anime_dcgan.studio.store.validation import canonical, validate_method
 from anime_dcgan.system.errors import NotFoundError, UserError
 from tests.studio.store_helpers import DIGEST, encoded, face, png
@@ -253,27 +254,35 @@ def test_invalid_names_are_rejected(store: Store, name: str):
     for write in (
         lambda: store.create_collection(name),
         lambda: store.rename_collection(group.id, name),
-        lambda: store.name_direction(DIGEST, "sefa.0", name),
+        lambda: store.name_direction(DIGEST, "a", direction_name(name or " ")),
     ):
         with pytest.raises(UserError):
             write()
     assert store.collections() == [group]
 
 
-def test_direction_names_belong_to_one_generator(store: Store):
+def direction_name(text: str, id: str = "sefa.0") -> DirectionName:
+    return DirectionName(id, text, b"\0\0\x80?")
+
+
+def test_direction_names_belong_to_one_generator_and_its_run(store: Store):
+    def names(digest: str) -> list[tuple[str, str]]:
+        return [(one.direction, one.text) for one in store.direction_names(digest)]
+
     other = "f" * 20
-    store.name_direction(DIGEST, "sefa.0", "smile")
-    store.name_direction(DIGEST, "sefa.0", "smiles")
-    store.name_direction(other, "sefa.0", "age")
-    assert store.direction_names(DIGEST) == {"sefa.0": "smiles"}
-    store.name_direction(DIGEST, "sefa.0", None)
-    store.name_direction(DIGEST, "sefa.0", None)
-    assert store.direction_names(DIGEST) == {}
-    assert store.direction_names(other) == {"sefa.0": "age"}
+    store.name_direction(DIGEST, "a", direction_name("smile"))
+    store.name_direction(DIGEST, "a", direction_name("smiles"))
+    store.name_direction(other, "b", direction_name("age"))
+    assert names(DIGEST) == [("sefa.0", "smiles")]
+    assert store.direction_names(DIGEST) == [direction_name("smiles")]
+    assert [one.text for one in store.direction_names_of({"a", "b"}, DIGEST)] == ["age"]
+    assert store.direction_names_of({"a"}, DIGEST) == []
+    store.name_direction(DIGEST, "a", direction_name(""))  # no name, not even an inherited one
+    assert names(DIGEST) == [("sefa.0", "")]
     with pytest.raises(UserError, match="20 hexadecimal"):
-        store.name_direction("../run", "sefa.0", "smile")
+        store.name_direction("../run", "a", direction_name("smile"))
     with pytest.raises(UserError, match="not a direction"):
-        store.name_direction(DIGEST, "up", "smile")
+        store.name_direction(DIGEST, "a", direction_name("smile", "up"))
 
 
 def test_a_face_is_the_same_whatever_its_run_and_epoch_are_called(store: Store):

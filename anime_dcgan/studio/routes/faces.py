@@ -96,8 +96,10 @@ async def draw_face(
 async def draw_sheet(studio: StudioDep, body: schemas.SheetRequest) -> Response:
     """Render any faces of equal size on one sheet."""
     faces = to_faces(body.faces)
+    await studio.prepare(faces)
+    draw = studio.sketch if body.fast else studio.draw
     batches = [faces[first : first + BLOCK] for first in range(0, len(faces), BLOCK)]
-    drawn = [await studio.render(partial(studio.draw, batch)) for batch in batches]
+    drawn = [await studio.render(partial(draw, batch)) for batch in batches]
     pixels = same_size(drawn)
     return Png(
         await run_in_threadpool(pictures.grid, pixels, body.columns, body.scale, body.padding)

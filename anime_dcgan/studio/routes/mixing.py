@@ -1,14 +1,12 @@
-"""Routes that mix faces, and list style layers and latent directions."""
+"""Routes that mix faces, and list style layers."""
 
 import asyncio
 import contextlib
-from typing import Annotated
 
 import torch
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 
-from anime_dcgan.explore.directions import MAX_DIRECTIONS, Method
-from anime_dcgan.explore.face import Face, GeneratorId, is_label
+from anime_dcgan.explore.face import Face, is_label
 from anime_dcgan.explore.parts import vary
 from anime_dcgan.sampling.layers import format_layers
 from anime_dcgan.studio import schemas
@@ -108,32 +106,3 @@ async def vary_face(studio: StudioDep, body: schemas.VariationsRequest) -> schem
     seeds = range(body.seed, body.seed + body.count)
     varied = await studio.render(lambda: vary(model, colours, face, body.part, seeds))
     return schemas.Variations.of(varied)
-
-
-@router.get("/api/directions")
-async def list_directions(
-    studio: StudioDep,
-    generator: GeneratorDep,
-    method: Annotated[Method, Query(description="how directions are found")] = "sefa",
-    count: Annotated[int, Query(ge=1, le=MAX_DIRECTIONS, description="number of directions")] = 10,
-) -> schemas.Directions:
-    """List the directions of a generator, strongest first, with the names given to them."""
-    model = await studio.render(lambda: studio.renderer.model(*generator))
-    found = await studio.render(lambda: model.directions(method)[:count])
-    names = studio.store.direction_names(model.digest)
-    return schemas.Directions(
-        directions=[
-            schemas.DirectionModel(
-                id=one.id, strength=min(1.0, max(0.0, one.strength)), name=names.get(one.id)
-            )
-            for one in found
-        ]
-    )
-
-
-@router.put("/api/directions/name", status_code=204)
-def name_direction(studio: StudioDep, body: schemas.NameRequest) -> None:
-    """Set the name of a direction of a generator; null deletes it."""
-    generator = GeneratorId(body.run, body.epoch, body.weights, body.digest)
-    digest = studio.renderer.identity(generator).digest
-    studio.store.name_direction(digest, body.id, body.name)

@@ -1,25 +1,36 @@
-"""User-given names of the directions of a generator, inside a transaction."""
+"""User-given names of the directions of generators, inside a transaction."""
 
-from sqlalchemy import Connection, delete, select
+from collections.abc import Iterable, Set
+
+from sqlalchemy import Connection, Row, Select, select
 from sqlalchemy.dialects.sqlite import insert
 
 from anime_dcgan.studio.store import schema
+from anime_dcgan.studio.store.records import DirectionName
 
 TABLE = schema.directions
+COLUMNS = (TABLE.c.direction, TABLE.c.name, TABLE.c.vector)
 
 
-def load_names(connection: Connection, digest: str) -> dict[str, str]:
-    """Return the names by direction id."""
-    query = select(TABLE.c.direction, TABLE.c.name).where(TABLE.c.digest == digest)
-    return {direction: name for direction, name in connection.execute(query)}
+def load_names(connection: Connection, digest: str) -> list[DirectionName]:
+    """Return the names of a generator's directions."""
+    return _load(connection, select(*COLUMNS).where(TABLE.c.digest == digest))
 
 
-def set_name(connection: Connection, digest: str, direction: str, name: str | None) -> None:
-    """Set or replace the name of a direction; None deletes it."""
-    if name is None:
-        row = (TABLE.c.digest == digest, TABLE.c.direction == direction)
-        connection.execute(delete(TABLE).where(*row))
-        return
-    key = {"digest": digest, "direction": direction}
-    row = insert(TABLE).values(**key, name=name)
-    connection.execute(row.on_conflict_do_update(index_elements=list(key), set_={"name": name}))
+def load_names_of_runs(connection: Connection, runs: Set[str], without: str) -> list[DirectionName]:
+    """Return the names of directions of all generators of runs, except one by its digest."""
+    is_other = TABLE.c.digest != without
+    return _load(connection, select(*COLUMNS).where(TABLE.c.run.in_(runs), is_other))
+
+
+def set_name(connection: Connection, digest: str, run: str, name: DirectionName) -> None:
+    """Set or replace the name of a direction."""
+    key = {"digest": digest, "direction": name.direction}
+    values = {"name": name.text, "run": run, "vector": name.vector}
+    row = insert(TABLE).values(**key, **values)
+    connection.execute(row.on_conflict_do_update(index_elements=list(key), set_=values))
+
+
+def _load(connection: Connection, query: Select) -> list[DirectionName]:
+    rows: Iterable[Row] = connection.execute(query.order_by(TABLE.c.digest, TABLE.c.direction))
+    return [DirectionName(row.direction, row.name, row.vector) for row in rows]

@@ -103,3 +103,18 @@ class ImportResult:
     collection: Collection
     added: int
     existing: int
+
+
+@dataclass(frozen=True)
+class DirectionName:
+    """A name that a user gave to one side of a direction.
+
+    Attributes:
+        direction: id of the direction (`sefa.0`).
+        text: the name; empty if the user wants none.
+        vector: points to the side that has the name, as little-endian float32.
+    """
+
+    direction: str
+    text: str
+    vector: bytes

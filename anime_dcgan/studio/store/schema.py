@@ -88,5 +88,13 @@ directions = Table(
     metadata,
     Column("digest", String(20), primary_key=True),
     Column("direction", String(20), primary_key=True),
-    Column("name", String(200), nullable=False),
+    Column("name", String(200), nullable=False, comment="empty for none, not even another epoch's"),
+    Column("run", Text, nullable=False, server_default=""),
+    Column(
+        "vector",
+        LargeBinary,
+        nullable=False,
+        server_default=text("x''"),
+        comment="float32, pointing to the side that has the name",
+    ),
 )

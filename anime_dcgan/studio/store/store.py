@@ -1,6 +1,7 @@
 """The entry point of the database: every method is one transaction and thread-safe."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 
@@ -10,7 +11,14 @@ from anime_dcgan.explore.face import Face, check_digest, check_direction
 from anime_dcgan.studio.store import collections, directions, faces, queries, schema
 from anime_dcgan.studio.store.database import Database
 from anime_dcgan.studio.store.family import delete_unreferenced, load_family
-from anime_dcgan.studio.store.records import Collection, Family, Method, Page, SavedFace
+from anime_dcgan.studio.store.records import (
+    Collection,
+    DirectionName,
+    Family,
+    Method,
+    Page,
+    SavedFace,
+)
 from anime_dcgan.studio.store.validation import (
     MAX_PAGE_SIZE,
     canonical,
@@ -238,15 +246,20 @@ class Store:
         with self.database.write() as connection:
             collections.remove_member(connection, id, validate_id(face, "saved face"))
 
-    def name_direction(self, digest: str, direction: str, name: str | None) -> None:
-        """Set the name of a direction (`sefa.0`) of a generator; None deletes it."""
+    def name_direction(self, digest: str, run: str, name: DirectionName) -> None:
+        """Set the name of a direction of a generator of a run."""
         check_digest(digest)
-        check_direction(direction)
-        name = None if name is None else normalise_name(name)
+        check_direction(name.direction)
+        text = normalise_name(name.text) if name.text else ""
         with self.database.write() as connection:
-            directions.set_name(connection, digest, direction, name)
+            directions.set_name(connection, digest, run, replace(name, text=text))
 
-    def direction_names(self, digest: str) -> dict[str, str]:
-        """Return the names of a generator's directions, by direction id."""
+    def direction_names(self, digest: str) -> list[DirectionName]:
+        """Return the names of a generator's directions."""
         with self.database.read() as connection:
             return directions.load_names(connection, digest)
+
+    def direction_names_of(self, runs: Set[str], without: str) -> list[DirectionName]:
+        """Return the names of directions of all generators of runs, except one by its digest."""
+        with self.database.read() as connection:
+            return directions.load_names_of_runs(connection, runs, without)

@@ -17,7 +17,11 @@ from torch.nn.functional import avg_pool2d, interpolate
 from anime_dcgan.model import base
 from anime_dcgan.model.attention import SelfAttention
 from anime_dcgan.model.fused import DoublingConv, HalvingConv
-from anime_dcgan.model.layers import SubpixelConv, normalise_spectrally
+from anime_dcgan.model.layers import (
+    ConditionalBatchNorm,
+    SubpixelConv,
+    normalise_spectrally,
+)
 from anime_dcgan.model.recompute import Block
 from anime_dcgan.model.sizes import doubled_sizes
 from anime_dcgan.system.errors import UserError
@@ -66,22 +70,6 @@ def _initialise(module: nn.Module) -> None:
             nn.init.zeros_(module.bias)
 
 
-class ConditionalBatchNorm(nn.Module):
-    """Batch normalisation whose gain and bias are linear functions of a condition; gain 1 + ..."""
-
-    def __init__(self, channels: int, condition_dim: int) -> None:
-        super().__init__()
-        self.normalise = nn.BatchNorm2d(channels, affine=False)
-        self.gain = nn.Linear(condition_dim, channels, bias=False)
-        self.bias = nn.Linear(condition_dim, channels, bias=False)
-
-    def forward(
-        self, maps: Float[Tensor, "n c h w"], condition: Float[Tensor, "n d"]
-    ) -> Float[Tensor, "n c h w"]:
-        gain, bias = 1 + self.gain(condition), self.bias(condition)
-        return torch.addcmul(bias[:, :, None, None], self.normalise(maps), gain[:, :, None, None])
-
-
 class DoublingBlock(Block):
     """Residual block of the generator, which doubles the size."""
 
@@ -90,8 +78,8 @@ class DoublingBlock(Block):
         self.conv_1 = DoublingConv(in_channels, out_channels)
         self.conv_2 = nn.Conv2d(out_channels, out_channels, 3, padding=1)
         self.shortcut = nn.Conv2d(in_channels, out_channels, 1)
-        self.norm_1 = ConditionalBatchNorm(in_channels, condition_dim)
-        self.norm_2 = ConditionalBatchNorm(out_channels, condition_dim)
+        self.norm_1 = ConditionalBatchNorm(in_channels, condition_dim, affine=False)
+        self.norm_2 = ConditionalBatchNorm(out_channels, condition_dim, affine=False)
 
     def forward(
         self, maps: Float[Tensor, "n c h w"], condition: Float[Tensor, "n d"]

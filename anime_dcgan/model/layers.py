@@ -30,6 +30,32 @@ def has_spectral_norm(network: nn.Module) -> bool:
     return any(isinstance(module, SpectralNorm) for module in network.modules())
 
 
+class ConditionalBatchNorm(nn.BatchNorm2d):
+    """Batch normalisation whose gain and bias depend on a condition: arXiv 1707.00683.
+
+    Linear functions of the condition, such as the embedding of a label, are added to the gain and
+    the bias, which are those of the layer itself, or 1 and 0.
+
+    Parameters:
+        affine: True gives the layer a gain and a bias of its own.
+    """
+
+    is_conditional = True
+
+    def __init__(self, channels: int, condition_dim: int, affine: bool = True) -> None:
+        super().__init__(channels, affine=affine)
+        self.gain = nn.Linear(condition_dim, channels, bias=False)
+        self.shift = nn.Linear(condition_dim, channels, bias=False)
+
+    def forward(
+        self, input: Float[Tensor, "n c h w"], condition: Float[Tensor, "n d"]
+    ) -> Float[Tensor, "n c h w"]:
+        gain, shift = 1 + self.gain(condition), self.shift(condition)
+        return torch.addcmul(
+            shift[:, :, None, None], super().forward(input), gain[:, :, None, None]
+        )
+
+
 class SpectralNorm(_SpectralNorm):
     """Torch's spectral normalisation, in float32 and with another evaluation mode.
 

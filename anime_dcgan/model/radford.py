@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from anime_dcgan.model import base
-from anime_dcgan.model.layers import MinibatchStd, normalise_spectrally
+from anime_dcgan.model.layers import ConditionalBatchNorm, MinibatchStd, normalise_spectrally
 from anime_dcgan.model.recompute import Stack
 from anime_dcgan.model.sizes import doubled_sizes
 from anime_dcgan.system.errors import UserError
@@ -34,35 +34,12 @@ def _channels(width: int, image_size: int) -> list[int]:
     return [width * 2**stage for stage in range(doublings)]
 
 
-class LabelledBatchNorm(nn.BatchNorm2d):
-    """Batch normalisation whose gain and bias depend on a label: arXiv 1707.00683.
-
-    Those of an image of an unknown label are those of the layer itself; each class adds to them a
-    linear function of its embedding.
-    """
-
-    is_conditional = True
-
-    def __init__(self, channels: int, embedding_dim: int) -> None:
-        super().__init__(channels)
-        self.gain = nn.Linear(embedding_dim, channels, bias=False)
-        self.shift = nn.Linear(embedding_dim, channels, bias=False)
-
-    def forward(
-        self, input: Float[Tensor, "n c h w"], embedding: Float[Tensor, "n d"]
-    ) -> Float[Tensor, "n c h w"]:
-        gain, shift = 1 + self.gain(embedding), self.shift(embedding)
-        return torch.addcmul(
-            shift[:, :, None, None], super().forward(input), gain[:, :, None, None]
-        )
-
-
 class Generator(base.Generator):
     """Projection to 4x4, then transposed convolutions up to the image size; ReLU, final tanh.
 
-    A label changes the gain and the bias of each batch normalisation (`LabelledBatchNorm`). If it
-    entered at the first layer only, its part of the maps would grow until the normalisations that
-    follow leave little of the latent's part, and the faces of a class would look alike.
+    A label changes the gain and the bias of each batch normalisation (`ConditionalBatchNorm`). If
+    it entered at the first layer only, its part of the maps would grow until the normalisations
+    that follow leave little of the latent's part, and the faces of a class would look alike.
     """
 
     def __init__(
@@ -102,7 +79,7 @@ class Generator(base.Generator):
 
     def _batch_norm(self, channels: int) -> nn.BatchNorm2d:
         if self.labels:
-            return LabelledBatchNorm(channels, self.embedding_dim)
+            return ConditionalBatchNorm(channels, self.embedding_dim)
         return nn.BatchNorm2d(channels)
 
 

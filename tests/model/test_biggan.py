@@ -5,11 +5,10 @@ import math
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import avg_pool2d, batch_norm, conv2d, interpolate
+from torch.nn.functional import avg_pool2d, conv2d, interpolate
 
 from anime_dcgan.model import biggan
 from anime_dcgan.model.attention import SelfAttention
-from anime_dcgan.model.biggan import ConditionalBatchNorm
 from anime_dcgan.model.fused import DoublingConv, HalvingConv
 from anime_dcgan.system.errors import UserError
 
@@ -111,21 +110,6 @@ def test_attention_equals_a_plain_double_loop():
 def test_attention_changes_nothing_at_the_start():
     maps = torch.randn(2, 8, 4, 4)
     assert torch.equal(SelfAttention(8)(maps), maps)
-
-
-def test_conditional_normalisation_is_torchs_with_an_affine_map_of_each_image():
-    torch.manual_seed(0)
-    layer = ConditionalBatchNorm(3, 2)
-    maps, condition = torch.randn(5, 3, 4, 4) * 2 + 1, torch.randn(5, 2)
-    plain = batch_norm(maps, None, None, training=True)
-    expected = torch.stack(
-        [
-            each * (1 + layer.gain.weight @ own)[:, None, None]
-            + (layer.bias.weight @ own)[:, None, None]
-            for each, own in zip(plain, condition, strict=True)
-        ]
-    )
-    torch.testing.assert_close(layer(maps, condition), expected)
 
 
 @pytest.mark.parametrize("merged", [DoublingConv(3, 4), HalvingConv(3, 4)])

@@ -11,6 +11,7 @@ from anime_dcgan.cli.checks import RUN, extension, file_path, integer, optional
 from anime_dcgan.cli.command import command
 from anime_dcgan.run.runs import find_run
 from anime_dcgan.system.console import log
+from anime_dcgan.system.errors import UserError
 
 MAX_GRIDS = 12
 
@@ -25,6 +26,11 @@ MAX_GRIDS = 12
 def report(config: DictConfig) -> None:
     """Write the page of a run."""
     run = find_run(str(config.run), Path(config.outputs))
+    if not (run / "checkpoints").is_dir():
+        raise UserError(
+            f"run={config.run} is an exported generator, without a record of its training: use the "
+            "run itself, or read the README.md of the folder"
+        )
     out = run / "report.html" if config.out is None else Path(config.out)
     from anime_dcgan.page.report import write_report
 

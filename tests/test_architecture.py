@@ -9,7 +9,17 @@ import pytest
 import anime_dcgan
 
 PACKAGE = Path(anime_dcgan.__file__).parent
-COMMANDS = {"train", "search", "generate", "evaluate", "prepare", "report", "compare", "blind"}
+COMMANDS = {
+    "train",
+    "search",
+    "generate",
+    "evaluate",
+    "prepare",
+    "report",
+    "compare",
+    "blind",
+    "export",
+}
 LAYERS = [
     {"system"},
     {"cli", "data", "model"},
@@ -27,6 +37,7 @@ LIGHT = {
     *(
         "run/runs",
         "run/exported",
+        "run/hub",
         "run/outcome",
         "run/settings",
         "run/trusted",

@@ -298,7 +298,7 @@ def test_commands_are_found():
         found = commands()
         assert len(found) >= 100
         texts = [command.text for command in found]
-        others = ("evaluate", "prepare", "report", "compare", "blind")
+        others = ("evaluate", "export", "prepare", "report", "compare", "blind")
         for name in ("train", "search", "generate", *others):
             assert any(f"anime_dcgan.{name}" in text for text in texts)
 

@@ -168,7 +168,13 @@ def open_data(
     elif own.path is not None:
         source = FolderFaces(own.path)
     else:
-        source = _build_source(config["data"].get("source"), origin, own)
+        settings = config["data"].get("source")
+        if settings is None:
+            raise UserError(
+                f"{origin} does not say where its training faces are: use data.path=... for these, "
+                "or manifest=... to compare with other faces"
+            )
+        source = _build_source(settings, origin, own)
     found = None
     if labels is not None:
         check_space(source, size, Path(own.cache_dir))

@@ -75,7 +75,7 @@ def read_exported(path: Path) -> dict[str, Any]:
         "state_dict": {f"generator_ema.{name}": tensor for name, tensor in state.items()},
         "config": config,
         **{key: description[name] for key, name in COUNTS.items()},
-        "faces": description.get("faces"),
+        "faces": description.get("fingerprint"),
     }
     _check_digest(path, description, state)
     return contents

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 from typing import Literal, get_args
 
+from anime_dcgan.run import hub
 from anime_dcgan.run.exported import WEIGHTS as EXPORTED_WEIGHTS
 from anime_dcgan.run.exported import is_exported, read_description
 from anime_dcgan.system.errors import NotFoundError, UserError
@@ -46,12 +47,14 @@ def by_epoch(folder: Path, suffix: str) -> list[Path]:
 
 
 def find_run(run: str, outputs: Path, override: str | None = None) -> Path:
-    """Return the folder of a run: `latest`, a name below `outputs`, or a path.
+    """Return the folder of a run: `latest`, a name below `outputs`, a path, or `hub:owner/name`.
 
     The folder of an exported generator counts as a run of one epoch.
 
     Raises `UserError`, which names the override, `run=...` by default, if there is no such run.
     """
+    if hub.is_on_hub(run):
+        return hub.fetch(run, override or f"run={run}")
     if run in ("latest", "last"):
         runs = sorted(
             (path.parent.parent for path in outputs.glob("**/checkpoints/last.ckpt")),

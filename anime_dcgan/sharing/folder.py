@@ -44,7 +44,7 @@ def write_generator(
     settings = generator_settings(dict(contents), path)
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {name: tensor.contiguous() for name, tensor in state.items()}
-    safetensors.torch.save_file(tensors, folder / WEIGHTS, {"format": "pt"})
+    (folder / WEIGHTS).write_bytes(safetensors.torch.save(tensors, {"format": "pt"}))
     sync(folder / WEIGHTS)
     description = {
         "format": FORMAT,
@@ -60,7 +60,7 @@ def write_generator(
         "style_layers": _style_layers(generator),
         "bits": 16 if is_narrow(state) else 32,
         **(facts or {}),
-        "faces": contents.get("faces"),
+        "fingerprint": contents.get("faces"),
         "config": _config(contents["config"], settings),
     }
     write_json(folder / DESCRIPTION, description)

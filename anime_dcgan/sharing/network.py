@@ -44,11 +44,11 @@ class SharedGenerator(nn.Module):
         super().__init__()
         self.with_shift = with_shift
         self.space = StyleSpace.of(generator)
-        tables = _standing_tables(generator)
-        means = _means(generator)
         plain = copy.deepcopy(generator).cpu().float().eval().requires_grad_(False)
         plain.default_label = None
         _fix_parametrized_weights(plain)
+        tables, means = _standing_tables(plain), _means(plain)
+        self.is_half = half
         self.generator = plain.half() if half else plain
         self.register_buffer("means", means)
         self._tables: dict[str, str] = {}

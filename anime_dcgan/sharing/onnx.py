@@ -5,7 +5,6 @@ import logging
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,6 +15,7 @@ from torch import Tensor
 
 from anime_dcgan.sampling.image import to_uint8
 from anime_dcgan.sharing.network import SharedGenerator
+from anime_dcgan.sharing.verify import Difference
 from anime_dcgan.system.errors import UserError, describe, needs_extra
 
 OPSET = 20
@@ -28,17 +28,6 @@ TOLERANCES = {"float32": 1, "float16": 2, "int8": 64}
 """Largest difference of any pixel of the checked faces from torch's, in grey levels of 255."""
 
 Storage = Literal["float32", "float16", "int8"]
-
-
-@dataclass(frozen=True)
-class Difference:
-    """Differences of faces from those of torch, in grey levels of 255."""
-
-    maximum: int
-    mean: float
-
-    def __str__(self) -> str:
-        return f"at most {self.maximum} grey levels of 255, {self.mean:.2g} on average"
 
 
 def has_packages() -> bool:

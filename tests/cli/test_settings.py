@@ -23,6 +23,7 @@ COMMANDS = {
     "search": "search",
     "generate": "generate",
     "evaluate": "evaluate",
+    "export": "export",
     "compare": "compare",
     "blind": "blind",
     "report": "report",

@@ -8,7 +8,7 @@ from anime_dcgan.model import biggan, dcgan, r3gan, radford, stylegan2
 from anime_dcgan.model.base import Generator
 
 LABELS = ("blue", "green", "red")
-SIZE = 16
+SIZE = 8
 KINDS: dict[str, Callable[..., Generator]] = {
     "dcgan": lambda labels: dcgan.Generator(12, 8, SIZE, labels),
     "radford": lambda labels: radford.Generator(12, 8, SIZE, labels),

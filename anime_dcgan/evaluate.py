@@ -28,7 +28,7 @@ from anime_dcgan.cli.checks import (
 from anime_dcgan.cli.command import command, instantiate
 from anime_dcgan.cli.groups import suggest
 from anime_dcgan.run.evaluations import LABEL, RESULTS, Row, add_row, find_row
-from anime_dcgan.run.runs import WEIGHTS, by_epoch, find_checkpoint, find_run
+from anime_dcgan.run.runs import WEIGHTS, by_epoch, find_checkpoint, find_run, records_folder
 from anime_dcgan.system.console import log
 from anime_dcgan.system.errors import NotFoundError, UserError, explain_os_error
 from anime_dcgan.system.files import write_atomically, write_json, write_or_warn, write_text
@@ -68,15 +68,16 @@ def evaluate(config: DictConfig) -> None:
     paths = _checkpoints(run, config.epochs)
     evaluation = _open(paths, config)
     truncations = [float(each) for each in _as_list(config.truncation)]
+    records = records_folder(run, Path(config.outputs))
     if config.by_label:
-        rows = _measure_labels(evaluation, paths, truncations, run)
+        rows = _measure_labels(evaluation, paths, truncations, records)
         _print_labels(rows, evaluation.headline, run)
         if config.out is not None:
             _write(rows, None, Path(config.out))
         return
-    rows, contents = _measure(evaluation, paths, [(each,) for each in truncations], run)
+    rows, contents = _measure(evaluation, paths, [(each,) for each in truncations], records)
     if config.neighbours:
-        _write_neighbours(evaluation, contents, paths[-1], truncations[-1], run)
+        _write_neighbours(evaluation, contents, paths[-1], truncations[-1], records)
     _print_table(rows, evaluation.floor, evaluation.headline, run)
     if config.out is not None:
         _write(rows, evaluation.floor, Path(config.out))

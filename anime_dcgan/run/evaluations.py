@@ -27,6 +27,7 @@ def _has_values(row: Row) -> bool:
 
 def add_row(run: Path, row: Row) -> None:
     """Add a row to those that the file has by now, unless one has its key. Raises OSError."""
+    run.mkdir(parents=True, exist_ok=True)
     with wait_for_lock(run / LOCK):
         if find_row(run, row["key"]) is None:
             write_json(run / RESULTS, {"rows": [*read_list(run / RESULTS, "rows"), row]})

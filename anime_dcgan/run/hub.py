@@ -1,7 +1,7 @@
 """Exported generators on the Hugging Face hub: `run=hub:owner/name` downloads one, once.
 
-The hub's own library keeps them in its cache, resumes nothing that is this small, and finds them
-there without a network. Only the two files that are read are downloaded; no code is.
+The hub's own library keeps them in its cache, and finds them there without a network. Only the two
+files that are read are downloaded.
 """
 
 import re
@@ -15,7 +15,7 @@ from anime_dcgan.system.errors import UserError, first_line, needs_extra
 
 PREFIX = "hub:"
 REPOSITORY = re.compile(r"[\w.-]{1,96}/[\w.-]{1,96}", re.ASCII)
-FILES = (DESCRIPTION, WEIGHTS)
+FILES: list[str] = [DESCRIPTION, WEIGHTS]
 
 
 def is_on_hub(run: str) -> bool:
@@ -35,9 +35,8 @@ def fetch(run: str, setting: str) -> Path:
     with hub_errors(setting, repo):
         from huggingface_hub import snapshot_download
 
-        patterns = list(FILES)
         _check_sizes(repo, revision or None, setting)
-        return Path(snapshot_download(repo, revision=revision or None, allow_patterns=patterns))
+        return Path(snapshot_download(repo, revision=revision or None, allow_patterns=FILES))
 
 
 def check_repository(repo: str, setting: str, example: str) -> None:
@@ -53,10 +52,10 @@ def _check_sizes(repo: str, revision: str | None, setting: str) -> None:
     from huggingface_hub.errors import DryRunError
 
     try:
-        found = snapshot_download(repo, revision=revision, allow_patterns=list(FILES), dry_run=True)
+        found = snapshot_download(repo, revision=revision, allow_patterns=FILES, dry_run=True)
     except DryRunError:  # without a network, or without access: the copy in the cache is used
         return
-    sizes = {file.filename: file.file_size for file in found}
+    sizes = {file.filename: file.file_size or 0 for file in found}
     if missing := [name for name in FILES if name not in sizes]:
         raise UserError(
             f"{setting} has no {missing[0]}: it is not a generator exported by anime_dcgan"
@@ -97,7 +96,7 @@ def hub_errors(setting: str, repo: str) -> Iterator[None]:
     except UserError:
         raise
     except (OSError, ValueError) as error:  # of the cache, or not a hub's response
-        raise UserError(f"{setting}: {repo} cannot be fetched ({first_line(error)})") from None
+        raise UserError(f"{setting}: {repo} cannot be used ({first_line(error)})") from None
 
 
 def _describe(error: Exception) -> str:

@@ -77,6 +77,17 @@ def is_run(folder: Path) -> bool:
     return (folder / "checkpoints").is_dir() or is_exported(folder)
 
 
+def records_folder(run: Path, outputs: Path) -> Path:
+    """Return the folder where results about a run are kept.
+
+    It is that of the run, except for an exported generator, which others may own, and where no
+    picture of the data may be.
+    """
+    if (run / "checkpoints").is_dir():
+        return run
+    return outputs / "exported" / run.resolve().name
+
+
 def find_checkpoint(run: Path, epoch: str, setting: str = "epoch") -> Path:
     """Return a checkpoint of a run: `last` (or `latest`), `best`, or an epoch's number.
 

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
+from anime_dcgan.data.drawn import DrawnFaces
 from anime_dcgan.run.exported import DESCRIPTION, WEIGHTS
 from anime_dcgan.sharing.export import FILES
 from anime_dcgan.sharing.network import SharedGenerator
@@ -26,7 +28,11 @@ def user(tmp_path_factory: pytest.TempPathFactory, call: Call) -> Path:
     """Return a folder with a run, and an export of it."""
     folder = tmp_path_factory.mktemp("user")
     run = folder / "outputs/first"
-    make_checkpoint(run / "checkpoints/best.ckpt", labels=("blue", "red"))
+    path = make_checkpoint(run / "checkpoints/best.ckpt", labels=("blue", "red"))
+    contents = torch.load(path)
+    data = {"image_size": 16, "holdout": None, "labels": None, "source": {"path": str(folder)}}
+    contents["config"] |= {"data": data, "seed": 0}
+    torch.save(contents, path)
     write_quality(run, [row(1, swd_all=30.0), row(2, swd_all=9.0)], swd_all=3.0)
     write_verdict(run, "learning", reasons=["it <b>still</b> falls"])
     call("export", "run=first", "format=torch", "out=mine", "license=mit", cwd=folder)
@@ -121,3 +127,18 @@ def test_an_interrupted_export_leaves_nothing(
 def test_an_export_has_no_report(user: Path, call: Call):
     result = call("report", "run=mine", cwd=user, status=2)
     assert "run=mine is an exported generator" in result.stderr
+
+
+def test_an_export_is_measured_without_pictures_of_the_data_in_it(user: Path, call: Call):
+    result = call("evaluate", "run=mine", "count=4", cwd=user, status=2)
+    assert "use data.path=... for these, or manifest=..." in result.stderr
+    drawn = DrawnFaces(16)
+    (user / "faces").mkdir()
+    for number in range(16):
+        drawn.read(number, 64).save(user / "faces" / f"{number}.png")
+    call("prepare", "source=faces", "out=prepared", "workers=1", cwd=user)
+    before = sorted((user / "mine").iterdir())
+    manifest = "manifest=prepared/manifest.csv"
+    call("evaluate", "run=mine", manifest, "count=4", "training=4", cwd=user)
+    assert sorted((user / "mine").iterdir()) == before
+    assert (user / "outputs/exported/mine/evaluations.json").is_file()

@@ -19,6 +19,7 @@ COMMANDS = {
     "compare",
     "blind",
     "export",
+    "publish",
 }
 LAYERS = [
     {"system"},

@@ -36,7 +36,10 @@ OPTIONS = [
     for path in sorted(folder.glob("*.yaml"))
     if path.stem != "base"
 ]
-COMMANDS = ("blind", "compare", "evaluate", "export", "generate", "prepare", "report", "studio")
+COMMANDS = (
+    *("blind", "compare", "evaluate", "export", "generate", "prepare", "publish", "report"),
+    "studio",
+)
 PREPARE = {"crop": r"anime_dcgan\.cleaning\.crop\."}
 """Groups of the command `prepare`, with the modules of their targets."""
 LIBRARIES = {

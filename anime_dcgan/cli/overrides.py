@@ -20,18 +20,8 @@ NOT_NAMES = ("", "null", ".", "???", "latest", "last")
 TEXT = frozenset(
     {
         *("run", "run_dir", "ckpt_path", "outputs", "folder", "out", "review", "manifest"),
-        *(
-            "source",
-            "host",
-            "push",
-            "license",
-            "data_name",
-            "token",
-            "data.path",
-            "data.manifest",
-            "data.cache_dir",
-            "data.repo",
-        ),
+        *("title", "description", "link", "runtime", "push", "license", "data_name"),
+        *("source", "host", "token", "data.path", "data.manifest", "data.cache_dir", "data.repo"),
         *("data.revision", "data.file", "data.fetch_dir", "data.labels", "init.from"),
         *("metric.extractor.weights", "model.discriminator.weights"),
         *("hydra.run.dir", "hydra.sweep.dir"),

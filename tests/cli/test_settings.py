@@ -28,6 +28,7 @@ COMMANDS = {
     "blind": "blind",
     "report": "report",
     "prepare": "prepare",
+    "publish": "publish",
     "studio": "studio.__main__",
 }
 VALUES = (None, True, math.nan, 10**30, [1, None], "", " ", "../..", "*", "???", "a" * 5000, -1)

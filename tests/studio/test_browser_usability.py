@@ -2,15 +2,13 @@
 
 from pathlib import Path
 
-import axe_core_python
 import pytest
 
+from tests.axe import problems
 from tests.checkpoints import make_checkpoint
 from tests.chromium import ENTER, ESCAPE, MISSING
 from tests.studio.addresses import WALL, A, face, parents
 from tests.studio.window import Server, Window
-
-AXE = Path(axe_core_python.__file__).parent / "axe.min.js"
 
 pytestmark = pytest.mark.skipif(MISSING, reason="no Chromium with its chromedriver on PATH")
 
@@ -85,21 +83,7 @@ def test_nothing_overflows_and_everything_is_accessible(page: Window, width: int
         page.run("document.querySelectorAll('details').forEach(one => { one.open = true })")
         assert page.run(OVERFLOWING) == [], address
         assert page.run("document.documentElement.scrollWidth <= innerWidth"), address
-        assert problems_of(page) == [], address
-
-
-def problems_of(page: Window) -> list[str]:
-    """Return what axe-core finds on the page that is serious or critical."""
-    if not page.run("Boolean(window.axe)"):
-        page.run(f"(() => {{ {AXE.read_text(encoding='utf-8')} }})()")
-    page.run(
-        "void axe.run({resultTypes: ['violations']}).then(({violations}) => window.problems ="
-        " violations.filter(({impact}) => ['serious', 'critical'].includes(impact))"
-        ".map(({id, nodes}) => `${id}: ${nodes.map(node => node.html).join(' ')}`))"
-    )
-    found = page.wait("window.problems && [window.problems]")[0]
-    page.run("delete window.problems")
-    return found
+        assert problems(page) == [], address
 
 
 def test_focus_goes_to_the_heading_and_back_to_what_was_left(page: Window):

@@ -1,0 +1,124 @@
+"""`python -m anime_dcgan.publish`: a static site whose visitors draw faces in their browsers.
+
+Torch is imported after the settings are checked.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig
+
+from anime_dcgan.cli.checks import (
+    RUN,
+    Text,
+    boolean,
+    epoch_name,
+    file_path,
+    integer,
+    one_of,
+    optional,
+)
+from anime_dcgan.cli.command import command
+from anime_dcgan.run.runs import WEIGHTS, find_checkpoint, find_run
+from anime_dcgan.system.console import log
+from anime_dcgan.system.errors import UserError, explain_os_error
+from anime_dcgan.system.files import atomic_write
+
+STORAGES = ("auto", "float32", "float16", "int8")
+MAX_SLIDERS = 32
+
+
+@command(
+    "publish",
+    run=RUN,
+    outputs=file_path("outputs"),
+    epoch=epoch_name(),
+    weights=one_of(*WEIGHTS),
+    out=file_path("site"),
+    title=optional(Text("the title of the page", "Faces")),
+    description=optional(Text("a sentence about the page", "Faces")),
+    storage=one_of(*STORAGES),
+    directions=one_of("sefa", "pca"),
+    sliders=integer(0, MAX_SLIDERS, example=8),
+    runtime=optional(file_path("node_modules/onnxruntime-web")),
+    link=optional(Text("the address of a page", "https://example.org")),
+    overwrite=boolean(),
+)
+def publish(config: DictConfig) -> None:
+    """Write the site of a run."""
+    path = _find_checkpoint(config)
+    out = Path(config.out)
+    _check_out(out, config.overwrite)
+    from anime_dcgan.run.checkpoint import read
+    from anime_dcgan.sharing.onnx import check_packages
+    from anime_dcgan.sharing.runtime import find_runtime
+
+    check_packages("publish")
+    contents = read(path)
+    with (
+        find_runtime(None if config.runtime is None else Path(config.runtime)) as runtime,
+        explain_os_error(f"out={out} cannot be written", "use another out=..."),
+        atomic_write(out, replace=True) as partial,
+    ):
+        partial.mkdir()  # fails before anything slow
+        weights = _write(config, path, contents, runtime, partial)
+    size = sum(file.stat().st_size for file in out.rglob("*") if file.is_file())
+    log(
+        f"the site of {path} is {out}/ ({size / 1e6:.0f} MB): put it on any web server, or open "
+        f"{out / 'index.html'}"
+    )
+    log(f"its {weights.storage} faces differ from torch's by {weights.difference}")
+
+
+def _check_out(out: Path, overwrite: bool) -> None:
+    """Raise `UserError` unless the folder is free, or a site that may be replaced."""
+    from anime_dcgan.sharing.site_files import foreign_files
+
+    if out.is_symlink() or out.is_file():
+        raise UserError(f"out={out} is not a folder: use another out=...")
+    if not out.is_dir() or not any(out.iterdir()):
+        return
+    foreign = foreign_files(out)
+    if foreign:
+        raise UserError(
+            f"out={out} has files other than a site ({foreign[0]}), which overwrite=true would "
+            "delete: use another out=..."
+        )
+    if not overwrite:
+        raise UserError(f"out={out} exists: use another out=..., or overwrite=true")
+
+
+def _find_checkpoint(config: DictConfig) -> Path:
+    epoch = str(config.epoch)
+    if Path(epoch).suffix == ".ckpt":
+        return Path(epoch)
+    return find_checkpoint(find_run(str(config.run), Path(config.outputs)), epoch)
+
+
+def _write(
+    config: DictConfig, path: Path, contents: dict[str, Any], runtime: Path, folder: Path
+) -> Any:
+    """Write the site into an empty folder, and return its weights."""
+    from anime_dcgan.run.checkpoint import build_generator
+    from anime_dcgan.sharing.site import choose_weights, write_site
+    from anime_dcgan.sharing.site_texts import describe_run
+
+    generator = build_generator(contents, config.weights, path)
+    storage = None if config.storage == "auto" else config.storage
+    network, weights = choose_weights(generator, storage)
+    texts = describe_run(path, contents, generator)
+    chosen = {
+        key: config[key] for key in ("title", "description", "link") if config[key] is not None
+    }
+    texts = replace(texts, **chosen)
+    write_site(
+        folder, generator, network, weights, runtime, texts, config.directions, config.sliders
+    )
+    return weights
+
+
+main = publish
+
+if __name__ == "__main__":
+    main()

@@ -36,7 +36,11 @@ def test_runs_are_listed_with_verdict_and_progress(page: Window):
     names = "[...document.querySelectorAll('.run h2')].map(h => h.innerText.split('\\n').join(''))"
     assert {name.removesuffix("training now") for name in page.run(names)} == {"a", "sweep/b"}
     row = page.run(f"{ALL_RUNS}.find(one => !one.textContent.includes('sweep')).textContent")
-    assert "equilibrium" in row and "best swd/all 10 in epoch 8" in row and "3 saved epochs" in row
+    assert (
+        "equilibrium" in row
+        and "best in epoch 8 (distance swd/all 10)" in row
+        and "3 saved epochs" in row
+    )
 
 
 def test_the_epoch_slider_draws_the_same_seeds(page: Window):
@@ -51,7 +55,7 @@ def test_the_epoch_slider_draws_the_same_seeds(page: Window):
     page.at("epoch=10")
     page.wait(f"document.querySelector('.tile').style.backgroundImage != {json.dumps(before)}")
     assert "seed 5" in page.run("document.querySelector('.tile').getAttribute('aria-label')")
-    page.press_button("Raw")
+    page.press_button("Latest")
     page.at("weights=raw", "epoch=10", "seed=5")
     page.open(f"#/epochs?{A}&seed=5")
     page.press_button("Best")
@@ -212,7 +216,7 @@ def test_selected_faces_are_shown_in_the_selection_bar(page: Window):
     page.open(WALL)
     page.wait("document.querySelectorAll('#selection .small-tile.painted').length == 2")
     page.wait("document.querySelector('[data-view=wall]').dataset.selected == 2")
-    page.press("6")
+    page.press("5")
     page.has(".view-saved")
     assert page.run("document.getElementById('selection').hidden")  # a selection of its own
     page.press("2")
@@ -250,7 +254,7 @@ def test_collections_are_created_filled_exported_and_imported(page: Window):
     page.click(".choices input[type=checkbox]")
     page.type("textarea", "a lighthouse")
     page.until(".saved", "Saved")
-    page.press(ESCAPE, "6")
+    page.press(ESCAPE, "5")
     page.until(".chips", "(1)")
     page.press("/")
     page.type("input[type=search]", "lightho")
@@ -290,7 +294,9 @@ def test_a_favourite_outlives_its_run_and_then_its_generator(page: Window, runs:
     page.open(address)
     page.wait("document.querySelector('button.big img').naturalWidth == 16")
     page.press("e")
-    page.has('.slider[data-id="sefa.0"]')
+    page.painted(6, ".others")
+    page.wait("document.querySelector('.sliders p.quiet').hidden")
+    page.painted(12, ".slider-list")
     shutil.rmtree(page.server.folder / "generators")
     page.open("#/saved?text=goes")
     page.click(".saved-grid .tile.only-picture")

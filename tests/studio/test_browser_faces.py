@@ -58,9 +58,10 @@ def test_children_are_bred_and_shown_as_a_family(page: Window):
 
 
 def edit(page: Window, one: str) -> None:
-    """Edit a face and wait for the SeFa sliders, which may load after those of PCA."""
+    """Edit a face and wait for the sliders and their names."""
     page.open(f"#/edit?{one}")
     page.has('.slider[data-id="sefa.0"]')
+    page.wait("document.querySelector('.sliders p.quiet').hidden")
 
 
 def test_moves_along_directions_are_undone_and_redone(page: Window):
@@ -99,8 +100,8 @@ def test_a_dragged_slider_requests_one_face_at_a_time_and_the_last(page: Window)
         " one.dispatchEvent(new Event('input')); if (step == 60)"
         " one.dispatchEvent(new Event('change')) }, step * 10) })()"
     )
-    page.at("sefa.0:3")
-    page.wait("requests.at(-1).includes('sefa.0:3')")
+    page.wait("/sefa.0:-?3/.test(decodeURIComponent(location.hash))")
+    page.wait("/sefa.0:-?3/.test(decodeURIComponent(requests.at(-1)))")
     assert page.run("maxActive") == 1
     assert page.run("requests.length") >= 6  # within 0.6 s: 10 frames a second
 
@@ -113,6 +114,41 @@ def test_a_direction_is_renamed(page: Window):
     page.until("#live", "Name saved")
     edit(page, face(9))
     page.until(".slider .named", "smile")
+
+
+def test_sliders_show_what_they_change(page: Window):
+    edit(page, face(3))
+    page.painted(6, ".others")
+    page.painted(12, ".slider-list")
+    names = "[...document.querySelectorAll('.slider .name')].map(one => one.textContent)"
+    found = page.run(names)
+    assert len(found) == len(set(found)) == 6 and "SeFa" not in " ".join(found)
+    before = page.attribute(".others .tile", "style")
+    page.click(".slider .end.tile", 1)
+    page.wait("/sefa.0:-?3/.test(decodeURIComponent(location.hash))")
+    page.wait(f"document.querySelector('.others .tile').getAttribute('style') != {before!r}")
+    page.press_button("How are these found?")
+    page.until(".term[open] p", "SeFa")
+
+
+def test_a_map_is_walked_zoomed_and_left_with_a_face(page: Window):
+    page.open(f"#/map?{face(3)}")
+    page.has(".chunk.painted")
+    page.focus(".map")
+    page.press(RIGHT, "+")
+    page.at("px=1.00", "step=0.5", "x=", "y=")
+    page.has(".chunk.painted")
+    page.open(page.hash.replace("px=1.00", "px=40"))  # it has no end
+    page.has(".chunk.painted")
+    page.run(
+        "(() => { const map = document.querySelector('.map'); const { left, top, width, height } ="
+        " map.getBoundingClientRect(); for (const type of ['pointerdown', 'pointerup'])"
+        " map.dispatchEvent(new PointerEvent(type, { pointerId: 1, clientX: left + width / 2,"
+        " clientY: top + height / 2, bubbles: true })) })()"
+    )
+    page.at("#/edit?", "moves=")
+    steps = page.hash.partition("moves=")[2].split("&")[0].split(",")
+    assert all(abs(float(step.split(":")[1])) <= 3 for step in steps)
 
 
 def test_a_film_is_created(page: Window):
@@ -181,13 +217,13 @@ def test_a_slider_moves_some_layers(page: Window, runs: Path):
     slider = '.slider[data-id="sefa.0"]'
     edit(page, f"{STYLES}&seed=3")
     page.choose(f"{slider} input", "1")
-    page.at("moves=sefa.0:1")
+    page.at("moves=sefa.0:")
     page.choose(f"{slider} select", "2-3")
-    page.at("moves=sefa.0/2-3:1")
+    page.at("moves=sefa.0/2-3:")
     page.choose(f"{slider} select", "0-3")
-    page.at("moves=sefa.0/0-3:1")
+    page.at("moves=sefa.0/0-3:")
     page.press_button("Undo")
-    page.at("moves=sefa.0/2-3:1")
+    page.at("moves=sefa.0/2-3:")
     page.wait(f"document.querySelector('{slider} select').value == '2-3'")
     edit(page, f"{STYLES}&seed=3&moves=sefa.0/1-4:2")
     page.wait(f"document.querySelector('{slider} select').value == '1-4'")

@@ -19,12 +19,12 @@ def test_shortcuts_open_every_view_and_are_listed(page: Window):
     page.press("?")
     page.wait("document.querySelector('dialog').open")
     page.press(ESCAPE)
-    for key, view in enumerate(("make", "wall", "epochs", "mix", "projection", "saved", "runs"), 1):
+    for key, view in enumerate(("make", "wall", "epochs", "mix", "saved", "projection", "runs"), 1):
         page.press(str(key))
         page.at(f"#/{view}")
         page.has(f"#navigation [data-view={view}][aria-current]")
     page.run("history.back()")
-    page.at("#/saved")
+    page.at("#/projection")
 
 
 def test_the_appearance_is_stored(page: Window):
@@ -47,6 +47,7 @@ def test_the_appearance_is_stored(page: Window):
 
 ADDRESSES = [
     *(WALL, f"#/face?{face(1)}", f"#/edit?{face(1)}", f"#/epochs?{A}&seed=0"),
+    *(f"#/make?{A}&seed=0", f"#/map?{face(1)}"),
     f"#/epochs?{A}&seed=0&run2=sweep/b&epoch2=1&weights2=ema",
     *(
         f"#/mix?{parents(1, 2)}",
@@ -59,8 +60,8 @@ ADDRESSES = [
 
 
 OVERFLOWING = """[...document.querySelectorAll('body *')].filter(one =>
-    !one.closest('#navigation, .skip, #live, .bar, .hidden-heading') && one.checkVisibility()
-    && (one.getBoundingClientRect().right > innerWidth + 1
+    !one.closest('#navigation, .skip, #live, .bar, .hidden-heading, .world')
+    && one.checkVisibility() && (one.getBoundingClientRect().right > innerWidth + 1
     || one.getBoundingClientRect().left < -1)).map(one => one.outerHTML)"""
 
 

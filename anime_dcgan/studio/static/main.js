@@ -1,9 +1,10 @@
 // @ts-check
 /** Entry point of the page: settings, runs, views and shortcuts. */
 
-import { getServerState, onConnection } from "./state/api.js";
+import { getServerState } from "./state/api.js";
 import { OfflineError } from "./state/errors.js";
 import { loadFavourites } from "./state/favourites.js";
+import { onConnection } from "./state/http.js";
 import { notifyError } from "./state/messages.js";
 import { randomWallSeed } from "./state/prefetch.js";
 import { link, reload, startRouter } from "./state/router.js";
@@ -30,6 +31,7 @@ import { faceView } from "./views/face.js";
 import { familyView } from "./views/family.js";
 import { filmView, offerMp4 } from "./views/film.js";
 import { makeView } from "./views/make.js";
+import { mapView } from "./views/map.js";
 import { mixView } from "./views/mix.js";
 import { projectionView } from "./views/projection.js";
 import { runsView } from "./views/runs.js";
@@ -45,6 +47,7 @@ const VIEWS = {
   face: faceView,
   epochs: withRun(epochsView),
   edit: editView,
+  map: mapView,
   mix: mixView,
   film: filmView,
   projection: withRun(projectionView),
@@ -56,7 +59,7 @@ const VIEWS = {
 const GENERATOR_VIEWS = new Set(["make", "wall", "epochs", "projection"]);
 /** Navigation entries of the views that have none of their own. */
 /** @type {Record<string, string>} */
-const PARENTS = { face: "wall", edit: "wall", film: "mix", family: "saved" };
+const PARENTS = { face: "wall", edit: "wall", map: "wall", film: "mix", family: "saved" };
 const RELOAD_SECONDS = 3;
 
 /** Generator and seed of the view that was shown last. @type {Params} */
@@ -104,6 +107,8 @@ function updateNavigation({ name, params }) {
       anchor.scrollIntoView({ block: "nearest", inline: "nearest" }); // in a narrow window
     } else anchor.removeAttribute("aria-current");
   }
+  const isOther = byId("other-views").querySelector("[aria-current]") !== null;
+  byId("more-views").classList.toggle("current", isOther);
 }
 
 /** Show in the navigation how many faces are selected in each view. */
@@ -149,6 +154,21 @@ function connectThemeButton() {
   show();
 }
 
+/** Open and close the views for which a phone has no room; they are a part of the row elsewhere. */
+function connectMoreViews() {
+  const more = byId("more-views");
+  const show = (/** @type {boolean} */ isOpen) =>
+    more.setAttribute("aria-expanded", String(isOpen));
+  more.addEventListener("click", () => show(more.getAttribute("aria-expanded") !== "true"));
+  addEventListener("click", ({ target }) => target !== more && show(false));
+  more.parentElement?.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || more.getAttribute("aria-expanded") !== "true") return;
+    event.stopPropagation();
+    show(false);
+    more.focus();
+  });
+}
+
 async function start() {
   applySettings();
   watchPictures();
@@ -157,6 +177,7 @@ async function start() {
   onSelection(showCounts);
   showCounts();
   connectThemeButton();
+  connectMoreViews();
   onConnection((connected) => (byId("connection").hidden = connected));
   byId("help").addEventListener("click", showShortcuts);
   addEventListener("click", closeMenus);

@@ -1,121 +1,17 @@
 // @ts-check
-/** Requests to the server. */
+/** The interface of the server. */
 
-import { OfflineError, RequestError, isAbort } from "./errors.js";
 import { generatorOf, toQuery } from "./face.js";
+import { get, json, post, send } from "./http.js";
 import { toQueryString } from "./query.js";
-import { capitalised } from "./text.js";
 
+/** @import { RequestOptions } from "./http.js" */
 /**
  * @import {
- *   BreedRequest, Collection, Direction, Face, Family, FilmRequest, Generator, GeneratorParams, Job,
+ *   BreedRequest, Collection, Directions, Face, Family, FilmRequest, Generator, GeneratorParams, Job,
  *   ParamValues, Part, Run, RunDetails, SavedFace, SaveRequest, Styles, Variation, ZipRequest,
  * } from "./types.d.ts"
  */
-
-/**
- * @typedef {object} RequestOptions
- * @property {unknown} [body] JSON or FormData
- * @property {AbortSignal} [signal]
- * @property {Record<string, string>} [headers]
- * @property {boolean} [keepalive] finish the request even if the page is closed
- */
-
-const RETRY_SECONDS = 2;
-
-/** @type {Set<(connected: boolean) => void>} */
-const listeners = new Set();
-let connected = true;
-
-/**
- * Call `listener(connected)` whenever the connection is lost or restored.
- *
- * @param {(connected: boolean) => void} listener
- */
-export function onConnection(listener) {
-  listeners.add(listener);
-}
-
-/** @param {boolean} isConnected */
-function setConnected(isConnected) {
-  if (isConnected === connected) return;
-  connected = isConnected;
-  for (const listener of listeners) listener(connected);
-  if (!connected) setTimeout(reconnect, RETRY_SECONDS * 1000);
-}
-
-async function reconnect() {
-  const response = await fetch("/api/state").catch(() => null);
-  if (response?.ok) setConnected(true);
-  else setTimeout(reconnect, RETRY_SECONDS * 1000);
-}
-
-/**
- * Return the response. Throws `RequestError`, `OfflineError`, or the error of an abort.
- *
- * @param {string} method
- * @param {string} path
- * @param {RequestOptions} [options]
- */
-async function send(method, path, { body, signal, headers = {}, keepalive = false } = {}) {
-  /** @type {RequestInit & { headers: Record<string, string> }} */
-  const init = { method, signal, keepalive, headers: { ...headers } };
-  if (method !== "GET") init.headers["X-Studio"] = "1";
-  if (body instanceof FormData) init.body = body;
-  else if (body !== undefined) {
-    init.body = JSON.stringify(body);
-    init.headers["Content-Type"] = "application/json";
-  }
-  const response = await fetch(path, init).catch(failOffline);
-  setConnected(true);
-  if (response.ok || response.status === 304) return response;
-  throw await requestError(response);
-}
-
-/**
- * @param {unknown} error
- * @returns {never}
- */
-function failOffline(error) {
-  if (isAbort(error)) throw error;
-  setConnected(false);
-  throw new OfflineError();
-}
-
-/** @param {Response} response */
-async function requestError(response) {
-  const content = await response.json().catch(() => ({}));
-  const detail = typeof content.detail === "string" ? content.detail : response.statusText;
-  return new RequestError(
-    capitalised(detail) || "The server rejected the request.",
-    response.status,
-  );
-}
-
-/**
- * Return the JSON of the response, or null if it has no content.
- *
- * @param {string} method
- * @param {string} path
- * @param {RequestOptions} [options]
- */
-async function json(method, path, options) {
-  const response = await send(method, path, options);
-  return response.status === 204 ? null : response.json();
-}
-
-/**
- * @param {string} path
- * @param {AbortSignal} [signal]
- */
-const get = (path, signal) => json("GET", path, { signal });
-
-/**
- * @param {string} path
- * @param {unknown} body
- * @param {RequestOptions} [options]
- */
-const post = (path, body, options) => json("POST", path, { body, ...options });
 
 /** @returns {Promise<{ mp4: boolean, upscaler: string | null, unsaved: string | null }>} */
 export const getServerState = () => get("/api/state");
@@ -210,6 +106,19 @@ export async function getSheet(faces, columns, signal) {
 }
 
 /**
+ * Return a sheet of faces of one generator, drawn together after all urgent work.
+ *
+ * @param {Face[]} faces
+ * @param {number} columns
+ * @param {AbortSignal} [signal]
+ */
+export async function getSketches(faces, columns, signal) {
+  const body = { faces, columns, scale: 1, padding: 0, fast: true };
+  const headers = { Priority: "u=6" };
+  return (await send("POST", "/api/sheet.png", { body, signal, headers })).blob();
+}
+
+/**
  * @param {Face[]} parents
  * @param {number} steps
  * @param {string | null} layers style layers to be mixed; null mixes all
@@ -260,22 +169,26 @@ export const getParts = (generator, signal) =>
 export const getVariations = (request, signal) => post("/api/variations", request, { signal });
 
 /**
+ * Return the strongest directions of a generator, with what they change if these layers move.
+ *
  * @param {Generator} generator
- * @param {string} method "sefa" or "pca"
- * @param {number} count
+ * @param {{ method: string, count: number, layers?: string }} request
  * @param {AbortSignal} signal
- * @returns {Promise<{ directions: Direction[], range: number }>}
+ * @returns {Promise<Directions>}
  */
-export const getDirections = (generator, method, count, signal) =>
-  get(`/api/directions?${toQueryString({ ...generatorOf(generator), method, count })}`, signal);
+export const getDirections = (generator, request, signal) =>
+  get(`/api/directions?${toQueryString({ ...generatorOf(generator), ...request })}`, signal);
 
 /**
+ * Name the side of a direction to which steps of this sign lead.
+ *
  * @param {Generator} generator
  * @param {string} id
- * @param {string | null} name null removes the name
+ * @param {string | null} name null gives it its measured name again
+ * @param {number} sign
  */
-export const nameDirection = (generator, id, name) =>
-  json("PUT", "/api/directions/name", { body: { ...generatorOf(generator), id, name } });
+export const nameDirection = (generator, id, name, sign) =>
+  json("PUT", "/api/directions/name", { body: { ...generatorOf(generator), id, name, sign } });
 
 /**
  * @param {FilmRequest} request

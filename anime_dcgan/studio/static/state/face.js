@@ -135,6 +135,18 @@ export function fromQuery(query) {
   };
 }
 
+/**
+ * Return the face with these steps; those of length 0 are omitted.
+ *
+ * @param {Face} face
+ * @param {Record<string, number>} steps
+ * @returns {Face}
+ */
+export function withMoves(face, steps) {
+  const moves = Object.entries({ ...face.moves, ...steps }).filter(([, step]) => step !== 0);
+  return { ...face, moves: Object.fromEntries(moves) };
+}
+
 /** @param {Record<string, number>} moves */
 function movesToText(moves) {
   return Object.entries(moves)

@@ -118,7 +118,23 @@ export interface Direction {
   id: string;
   /** Fraction of the variance that the direction explains. */
   strength: number;
-  name: string | null;
+  /** What steps of this sign change. */
+  name: string;
+  sign: 1 | -1;
+  /** What steps of the other sign change; null if nothing measurable changes. */
+  opposite: string | null;
+  source: "user" | "inherited" | "measured" | "none";
+  /** Change from -2 to 2 steps in standard deviations between faces, and its standard error. */
+  effect: number;
+  error: number;
+}
+
+export interface Directions {
+  directions: Direction[];
+  /** Largest step, in standard deviations. */
+  range: number;
+  /** Fraction of the names that are measured. */
+  progress: number;
 }
 
 /** What a projection optimises. */

@@ -4,6 +4,7 @@
 import { RENDERINGS, SIDES, changeSettings, setting } from "../state/settings.js";
 import { menu } from "./dom.js";
 import { dropdown, labelled, slider } from "./fields.js";
+import { EMA, TRUNCATION, term } from "./term.js";
 
 /**
  * Return a menu with the size and scaling of tiles.
@@ -23,5 +24,9 @@ export function displayMenu(...controls) {
     (rendering) => changeSettings({ rendering }),
     { title: "S" },
   );
-  return menu("Display", ...controls, size, labelled("Scaling", scaling));
+  const terms = [
+    controls.length > 0 && term("What is variety?", TRUNCATION.term, TRUNCATION.explanation),
+    term("What are smooth and latest?", EMA.term, EMA.explanation),
+  ];
+  return menu("Display", ...controls, size, labelled("Scaling", scaling), ...terms);
 }

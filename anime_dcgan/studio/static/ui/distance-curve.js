@@ -3,6 +3,7 @@
 
 import { rounded } from "../state/text.js";
 import { element, svgElement } from "./dom.js";
+import { DISTANCE, term } from "./term.js";
 
 /** @import { Measurement, RunDetails } from "../state/types.d.ts" */
 
@@ -192,7 +193,7 @@ function legend(run) {
   return element(
     "figcaption.quiet",
     {},
-    element("span", {}, `${run.headline}: lower is closer to real faces`),
+    term("Distance to real faces: lower is closer", `${run.headline}:`, DISTANCE.explanation),
     run.best && entry("best", `best ${rounded(run.best.value)}`),
     run.verdict?.epoch != null && entry("decided", run.verdict.name),
     run.floor !== null && run.floor > 0 && entry("floor", `real vs. real ${rounded(run.floor)}`),

@@ -4,6 +4,7 @@
 import { defaultEpoch, describeEpoch, findRun, onRuns, usableRuns } from "../state/runs.js";
 import { element } from "./dom.js";
 import { dropdown, labelled } from "./fields.js";
+import { EMA } from "./term.js";
 
 /** @import { GeneratorParams, Run, Weights } from "../state/types.d.ts" */
 
@@ -99,8 +100,8 @@ function weightsSwitch(onchange) {
     return { weights, button: element("button", attributes, text) };
   };
   const options = [
-    option("ema", "EMA", "Averaged weights of the generator"),
-    option("raw", "Raw", "Weights of the generator as trained"),
+    option("ema", "Smooth", `${EMA.term} ${EMA.explanation}`),
+    option("raw", "Latest", "The weights of the last step of the training, not averaged"),
   ];
   const buttons = options.map(({ button }) => button);
   return {

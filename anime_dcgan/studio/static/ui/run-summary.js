@@ -17,7 +17,7 @@ const TRAIN = "python -m anime_dcgan.train experiment=quickstart";
 export function verdictLine(run) {
   if (run.problem) return element("p.problem", {}, run.problem);
   const best = run.best
-    ? `best ${run.headline} ${rounded(run.best.value)} in epoch ${run.best.epoch}`
+    ? `best in epoch ${run.best.epoch} (distance ${run.headline} ${rounded(run.best.value)})`
     : "";
   const verdict = run.verdict && element(`b.verdict.${run.verdict.name}`, {}, run.verdict.name);
   return element("p", {}, verdict, verdict && best ? " · " : "", best);

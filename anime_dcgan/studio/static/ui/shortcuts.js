@@ -13,7 +13,7 @@ const SHORTCUTS = [
       ["?", "Keyboard shortcuts"],
       ["S", "Smooth or pixelated enlargement"],
       ["Esc", "Back"],
-      ["1 … 7", "Make yours, Faces, Epochs, Mix, Projection, Saved, Runs"],
+      ["1 … 7", "Make yours, Faces, Epochs, Mix, Saved, Projection, Runs"],
     ],
   ],
   [

@@ -1,7 +1,7 @@
 // @ts-check
 /** Editor: a face that sliders change. */
 
-import { describeFace, fromQuery, generatorOf, toQuery } from "../state/face.js";
+import { describeFace, fromQuery, generatorOf, toQuery, withMoves } from "../state/face.js";
 import { toggleFavourite } from "../state/favourites.js";
 import { resolveFace } from "../state/generators.js";
 import { notifyError } from "../state/messages.js";
@@ -10,12 +10,14 @@ import { saveAndConfirm } from "../state/saved.js";
 import { toggleSelected } from "../state/selection.js";
 import { undoHistory } from "../state/undo.js";
 import { directionSliders } from "../ui/direction-sliders.js";
-import { button, element } from "../ui/dom.js";
+import { button, element, linkButton } from "../ui/dom.js";
 import { slider, twoDecimals } from "../ui/fields.js";
 import { labelPicker } from "../ui/label-picker.js";
 import { labelRow, takesLabels } from "../ui/label-row.js";
 import { liveImage } from "../ui/live-image.js";
+import { otherFaces } from "../ui/other-faces.js";
 import { styleMixer } from "../ui/style-mixer.js";
+import { TRUNCATION, term } from "../ui/term.js";
 
 /** @import { Face, SaveRequest, View } from "../state/types.d.ts" */
 
@@ -62,7 +64,7 @@ function startEditor(container, shown) {
   const history = undoHistory(face, show, "edits", toQuery);
   const start = history.first();
   const directions = directionSliders(generatorOf(face), (changes, released) =>
-    change({ moves: { ...face.moves, ...changes } }, released),
+    change({ moves: withMoves(face, changes).moves }, released),
   );
   const mixer = styleMixer(face, (layers, parent) => {
     const { [layers]: _, ...others } = face.mix;
@@ -74,7 +76,11 @@ function startEditor(container, shown) {
     takesLabels(face, styles),
   );
   const everyLabel = labelRow(face, changeLabel);
-  const truncation = slider("Truncation", {
+  const others = otherFaces(face);
+  const map = linkButton("Map", link("map", toQuery(face)), {
+    title: "Faces around this one, on an endless map",
+  });
+  const truncation = slider(TRUNCATION.label, {
     min: 0,
     max: 1,
     step: 0.05,
@@ -91,8 +97,9 @@ function startEditor(container, shown) {
    * @param {boolean} released add a step to the history
    */
   function change(changes, released) {
-    face = withChanges(face, changes);
+    face = { ...face, ...changes };
     live.show(face);
+    others.show(face);
     if (!released) return;
     history.add(face);
     onStep();
@@ -100,13 +107,16 @@ function startEditor(container, shown) {
   /** @param {Face} state */
   function show(state) {
     face = state;
-    directions.set(face.moves);
     mixer.set(face.mix);
     truncation.set(face.truncation);
     live.show(face);
+    others.show(face);
     onStep();
   }
   function onStep() {
+    directions.set(face);
+    directions.drawEnds();
+    map.href = link("map", toQuery(face));
     updateAddress("edit", toQuery(face));
     image.alt = describeFace(face);
     labels.set(face, face.label);
@@ -127,6 +137,7 @@ function startEditor(container, shown) {
     redo,
     button("Reset", reset),
     button("Save", () => saveAndConfirm(saveRequest(start, face)), { class: "primary" }),
+    map,
     button("Select", () => toggleSelected(face)),
     button("View", () => go("face", toQuery(face))),
     button("Back", back),
@@ -137,12 +148,14 @@ function startEditor(container, shown) {
     element("h1", {}, "Edit"),
     actions,
     labels.root,
+    directions.root,
     truncation,
+    term("What is variety?", TRUNCATION.term, TRUNCATION.explanation),
     everyLabel.root,
     mixer.root,
-    directions.root,
   );
-  container.replaceChildren(element("div.big", {}, image), about);
+  const stage = element("div.stage", {}, element("div.big", {}, image), others.root);
+  container.replaceChildren(stage, about);
   show(face);
   return {
     keys: {
@@ -163,20 +176,9 @@ function startEditor(container, shown) {
       labels.leave();
       everyLabel.leave();
       live.leave();
+      others.leave();
     },
   };
-}
-
-/**
- * Return a changed face; steps of length 0 are omitted.
- *
- * @param {Face} face
- * @param {Partial<Face>} changes
- */
-function withChanges(face, changes) {
-  const next = { ...face, ...changes };
-  next.moves = Object.fromEntries(Object.entries(next.moves).filter(([, step]) => step !== 0));
-  return next;
 }
 
 /**

@@ -257,7 +257,7 @@ function origin(face, hasRun = true) {
   const details = [
     describeEpoch(findRun(face.run), face.epoch),
     face.weights === "raw" && "raw weights",
-    face.truncation !== 1 && `truncation ${face.truncation}`,
+    face.truncation !== 1 && `variety ${face.truncation}`,
   ];
   const href = link("epochs", { ...generatorOf(face), seed: face.seed });
   return element(

@@ -16,6 +16,7 @@ import { generatorPicker } from "../ui/generator-picker.js";
 import { showJob } from "../ui/job-list.js";
 import { labelPicker } from "../ui/label-picker.js";
 import { startSlideshow } from "../ui/slideshow.js";
+import { TRUNCATION } from "../ui/term.js";
 import {
   COLUMNS,
   arrowNavigation,
@@ -94,7 +95,7 @@ function wallControls(change, randomize, currentParams) {
   });
   const label = labelPicker("By seed", (label) => change({ label }));
   const seed = numberBox("Seed", { min: 0, max: MAX_SEED }, (value) => change({ seed: value }));
-  const truncation = slider("Truncation", {
+  const truncation = slider(TRUNCATION.label, {
     min: 0,
     max: 1,
     step: 0.05,

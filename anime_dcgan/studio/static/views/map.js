@@ -1,0 +1,168 @@
+// @ts-check
+/** Map: an endless plane of faces along two directions, with one face in its middle. */
+
+import { getSketches } from "../state/api.js";
+import { fromQuery, generatorOf, toQuery } from "../state/face.js";
+import { resolveFace } from "../state/generators.js";
+import { isAbort } from "../state/errors.js";
+import { notifyError } from "../state/messages.js";
+import { go, goBack, link, updateAddress } from "../state/router.js";
+import { debounced } from "../state/scheduling.js";
+import { watchDirections } from "../ui/direction-names.js";
+import { button, element } from "../ui/dom.js";
+import { dropdown, labelled } from "../ui/fields.js";
+import { faceMap } from "../ui/face-map.js";
+import { faceAt, strongestFirst } from "../state/plane.js";
+
+/** @import { Direction, Face, Params, View } from "../state/types.d.ts" */
+
+const DIRECTIONS = 10;
+const SAVE_PAUSE = 300; // ms
+
+/**
+ * @param {HTMLElement} container
+ * @returns {View}
+ */
+export function mapView(container) {
+  let controller = new AbortController();
+  /** @type {ReturnType<typeof startMap> | null} */
+  let map = null;
+  /** @type {View} */
+  const view = {
+    title: "Map",
+    async update(params) {
+      if (map?.isAt(params)) return;
+      view.leave?.();
+      controller = new AbortController();
+      const { signal } = controller;
+      const face = await resolveFace(fromQuery(params), signal).catch(notifyError);
+      if (!face || signal.aborted) return;
+      map = startMap(container, face, params, signal);
+      view.keys = { Escape: map.back };
+    },
+    leave() {
+      controller.abort();
+      map?.leave();
+      map = null;
+    },
+  };
+  return view;
+}
+
+/**
+ * @param {HTMLElement} container
+ * @param {Face} face
+ * @param {Params} params
+ * @param {AbortSignal} signal
+ */
+function startMap(container, face, params, signal) {
+  /** @type {Direction[]} */
+  let directions = [];
+  const axes = { x: params.x ?? "", y: params.y ?? "" };
+  const place = { x: Number(params.px ?? 0), y: Number(params.py ?? 0) };
+  const bar = element("div.bar", { role: "group", "aria-label": "Map" });
+  const legend = element("p.legend", { role: "status" });
+  /** @param {{ x: number, y: number }} at */
+  const faceOf = (at) => faceAt(face, directions, axes, at);
+  const save = debounced(() => updateAddress("map", query()), SAVE_PAUSE);
+  const map = faceMap({
+    place,
+    step: Number(params.step ?? 1),
+    draw: (places, columns) => getSketches(places.map(faceOf), columns, signal),
+    choose: (at) => go("edit", toQuery(faceOf(at))),
+    moved: (at) => {
+      Object.assign(place, at);
+      showLegend();
+      save();
+    },
+    fail: (error) => {
+      if (!isAbort(error)) notifyError(error);
+    },
+  });
+  const query = () => ({
+    ...Object.fromEntries(new URLSearchParams(toQuery(face))),
+    ...axes,
+    px: place.x.toFixed(2),
+    py: place.y.toFixed(2),
+    step: map.step(),
+  });
+  const back = () => goBack(link("edit", toQuery(face)));
+
+  /** @param {string} id */
+  const find = (id) => directions.find((one) => one.id === id);
+  function showLegend() {
+    const parts = ["x", "y"].map((axis) => {
+      const direction = find(axes[/** @type {"x" | "y"} */ (axis)]);
+      const steps = place[/** @type {"x" | "y"} */ (axis)];
+      if (!direction || Math.abs(steps) < 0.05) return null;
+      const text = steps > 0 ? direction.name : (direction.opposite ?? `less ${direction.name}`);
+      return `${text} ${Math.abs(steps).toFixed(1)}`;
+    });
+    legend.textContent = parts.filter(Boolean).join(", ") || "your face";
+  }
+  function showNames() {
+    map.label({
+      right: find(axes.x)?.name,
+      left: find(axes.x)?.opposite,
+      up: find(axes.y)?.name,
+      down: find(axes.y)?.opposite,
+    });
+    showLegend();
+  }
+  function showBar() {
+    /** @param {"x" | "y"} axis */
+    const choice = (axis) => {
+      /** @type {[string, string][]} */
+      const options = directions.map(({ id, name, opposite }) => [
+        id,
+        opposite ? `${opposite} – ${name}` : name,
+      ]);
+      return dropdown(options, axes[axis], (id) => {
+        axes[axis] = id;
+        map.clear();
+        showNames();
+        updateAddress("map", query());
+      });
+    };
+    const isStill = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    const drift = button("Drift", () => drift.setAttribute("aria-pressed", String(map.drift())), {
+      "aria-pressed": "false",
+      title: "Wander slowly over the map",
+    });
+    bar.replaceChildren(
+      button("Back", back),
+      labelled("Across", choice("x")),
+      labelled("Up", choice("y")),
+      button("−", () => map.zoom(1), { "aria-label": "Larger steps between faces" }),
+      button("+", () => map.zoom(-1), { "aria-label": "Smaller steps between faces" }),
+      button("Middle", () => map.moveTo({ x: 0, y: 0 })),
+      ...(isStill ? [] : [drift]),
+      button("Edit this face", () => go("edit", toQuery(faceOf(place))), { class: "primary" }),
+    );
+  }
+  const request = { method: "sefa", count: DIRECTIONS };
+  watchDirections(generatorOf(face), request, signal, (found) => {
+    directions = found.directions;
+    const best = strongestFirst(directions);
+    const isChosen = axes.x && axes.y;
+    if (!isChosen)
+      Object.assign(axes, { x: best[0]?.id ?? "", y: best[1]?.id ?? best[0]?.id ?? "" });
+    if (!isChosen || found.progress === 1) {
+      map.clear();
+      updateAddress("map", query());
+    }
+    if (found.progress < 1 && !params.x) Object.assign(axes, { x: "", y: "" });
+    showBar();
+    showNames();
+    if (found.progress === 1) map.start();
+  }).catch((error) => !isAbort(error) && notifyError(error));
+  legend.textContent = "Finding out where what is …";
+  container.replaceChildren(element("h1.hidden-heading", {}, "Map"), bar, map.root, legend);
+  return {
+    back,
+    /** @param {Params} other */
+    isAt: (other) =>
+      toQuery(fromQuery(other)) === toQuery(face) && other.x === axes.x && other.y === axes.y,
+    leave: map.leave,
+  };
+}

@@ -40,6 +40,7 @@ from anime_dcgan.system.paths import CONF_DIR
 from tests import documented
 from tests.documented import ROOT, Command, commands, links, named_settings
 from tests.features import random_features
+from tests.image import instructions
 
 Call = Callable[..., Any]
 
@@ -143,6 +144,8 @@ def run(command: Command, call: Call, folder: Path, monkeypatch: pytest.MonkeyPa
             check_options("ruff", [*argv, "--help"])
         case ["pyright", *argv]:
             assert not argv and importlib.util.find_spec("pyright")
+        case ["docker", *argv]:
+            check_docker(argv, call, folder)
         case ["python3", "-m", "venv", ".venv"]:
             assert importlib.util.find_spec("venv")
         case _:
@@ -289,6 +292,19 @@ def assert_extras_exist(argv: list[str]) -> None:
     path, names = re.fullmatch(r"(\.)(?:\[([\w,]+)\])?", target).groups()  # type: ignore[union-attr]
     assert path == "."
     assert set((names or "dev").split(",")) <= extras["optional-dependencies"].keys()
+
+
+def check_docker(argv: list[str], call: Call, folder: Path) -> None:
+    """Check the arguments of a build, or compose the settings of the command in the container."""
+    if argv[0] == "build":
+        arguments = {text.partition("=")[0] for name, text in instructions() if name == "ARG"}
+        given = re.findall(r"--build-arg (\w+)=", " ".join(argv))
+        assert argv[-1] == "." and set(given) <= arguments
+        return
+    image = next(word for word in argv if word.startswith("anime_dcgan"))
+    match argv[argv.index(image) + 1 :]:
+        case [command, *settings]:
+            check(command.removeprefix("anime-"), settings, call, folder)
 
 
 def check_options(module: str, argv: list[str]) -> None:

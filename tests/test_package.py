@@ -41,6 +41,7 @@ def test_the_wheel_holds_package_configuration_and_console_scripts(wheel: Path):
     package = ROOT / "anime_dcgan"
     studio = package / "studio"
     files = [
+        *package.glob("demo/*.*"),
         *package.glob("page/template/**/*.*"),
         *studio.glob("static/**/*.*"),
         *studio.glob("store/migrations/versions/*.py"),

@@ -18,7 +18,7 @@ from anime_dcgan.explore.model import KnownDirections, Model, Pixels
 from anime_dcgan.explore.parents import Parents
 from anime_dcgan.explore.threads import DrawingThreads
 from anime_dcgan.run.checkpoint import read
-from anime_dcgan.run.runs import Weights, find_checkpoint
+from anime_dcgan.run.runs import Weights, find_checkpoint, named_run
 from anime_dcgan.sampling.sample import BLOCK, sample_styles
 from anime_dcgan.sampling.sample import faces as faces_of_seeds
 from anime_dcgan.system import precision
@@ -163,12 +163,10 @@ class Renderer:
     def checkpoint(self, run: str, epoch: str) -> Path:
         """Return the checkpoint file of an epoch, which must lie inside the folder of all runs."""
         check_run(run)
-        folder = self.outputs / run
-        root = self.outputs.resolve()
-        if not (folder / "checkpoints").is_dir() or not folder.resolve().is_relative_to(root):
-            raise NotFoundError(f"there is no run {run} below {self.outputs}")
+        folder = named_run(run, self.outputs)
         path = find_checkpoint(folder, epoch)
-        if not path.resolve().is_relative_to(root):
+        root = self.outputs if folder.is_relative_to(self.outputs) else folder
+        if not path.resolve().is_relative_to(root.resolve()):
             raise UserError(f"epoch={epoch} of {run} lies outside {self.outputs}")
         return path
 

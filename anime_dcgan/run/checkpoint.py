@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from anime_dcgan.model.base import Generator
+from anime_dcgan.model.uninitialised import uninitialised
 from anime_dcgan.run import exported, trusted
 from anime_dcgan.run.pickled import TensorStandIn, check_archive
 from anime_dcgan.run.runs import Weights
@@ -92,7 +93,7 @@ def build_generator(contents: dict[str, Any], weights: Weights, path: Path) -> G
     if not saved:
         other = "raw" if weights == "ema" else "ema"
         raise UserError(f"{path} has no weights={weights}: use weights={other}")
-    with torch.device("meta"):  # allocates nothing before the weights confirm the sizes
+    with uninitialised():  # allocates nothing before the weights confirm the sizes
         settings = generator_settings(contents, path)
         generator = trusted.build(settings, MODEL_PACKAGE, Generator, path)
     expected = generator.state_dict()

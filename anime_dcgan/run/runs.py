@@ -8,10 +8,13 @@ from anime_dcgan.run import hub
 from anime_dcgan.run.exported import WEIGHTS as EXPORTED_WEIGHTS
 from anime_dcgan.run.exported import is_exported, read_description
 from anime_dcgan.system.errors import NotFoundError, UserError
+from anime_dcgan.system.paths import DEMO_DIR
 
 Weights = Literal["ema", "raw"]
 """The two sets of generator weights in a checkpoint: the moving average, and the trained ones."""
 WEIGHTS: tuple[Weights, ...] = get_args(Weights)
+PACKAGED = {"demo": DEMO_DIR}
+"""Runs that come with the package, unless the user has one of the same name."""
 
 
 def file_stem(epoch: float) -> str:
@@ -49,7 +52,8 @@ def by_epoch(folder: Path, suffix: str) -> list[Path]:
 def find_run(run: str, outputs: Path, override: str | None = None) -> Path:
     """Return the folder of a run: `latest`, a name below `outputs`, a path, or `hub:owner/name`.
 
-    The folder of an exported generator counts as a run of one epoch.
+    The folder of an exported generator counts as a run of one epoch. The name may be that of a
+    packaged run.
 
     Raises `UserError`, which names the override, `run=...` by default, if there is no such run.
     """
@@ -61,15 +65,31 @@ def find_run(run: str, outputs: Path, override: str | None = None) -> Path:
             key=lambda folder: (folder / "checkpoints" / "last.ckpt").stat().st_mtime,
         )
         if not runs:
-            raise UserError(f"{outputs} contains no run with a checkpoint: name one with run=...")
+            raise UserError(
+                f"{outputs} contains no run with a checkpoint: name one with run=..., or use "
+                "run=demo, which comes with the program"
+            )
         return runs[-1]
-    for folder in (outputs / run, Path(run)):
-        if is_run(folder):
+    for folder in (outputs / run, Path(run), PACKAGED.get(run)):
+        if folder is not None and is_run(folder):
             return folder
     raise UserError(
         f"{override or f'run={run}'} is not a run: neither {outputs / run} nor {run} has a folder "
         "`checkpoints`"
     )
+
+
+def named_run(name: str, outputs: Path) -> Path:
+    """Return the folder of a run by its name: below `outputs`, or else with the package.
+
+    Raises `NotFoundError` if there is none, or if it is a link to another place.
+    """
+    folder = outputs / name
+    if is_run(folder) and folder.resolve().is_relative_to(outputs.resolve()):
+        return folder
+    if not is_run(folder) and name in PACKAGED:
+        return PACKAGED[name]
+    raise NotFoundError(f"there is no run {name} below {outputs}")
 
 
 def is_run(folder: Path) -> bool:

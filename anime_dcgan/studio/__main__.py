@@ -16,7 +16,7 @@ from omegaconf import DictConfig
 
 from anime_dcgan.cli.checks import RUN, Text, boolean, file_path, integer, optional
 from anime_dcgan.cli.command import command
-from anime_dcgan.run.runs import find_run
+from anime_dcgan.run.runs import PACKAGED, find_run
 from anime_dcgan.system.console import log
 from anime_dcgan.system.errors import UserError, explain_os_error, reason_of
 
@@ -94,7 +94,8 @@ def _check(config: DictConfig) -> None:
 def _find_runs(config: DictConfig) -> tuple[Path, str | None]:
     """Return the folder of all runs, and the name of the only run to show, or None for all."""
     outputs = Path(str(config.outputs))
-    if config.run is None:
+    run = None if config.run is None else find_run(str(config.run), outputs)
+    if run is None or run in PACKAGED.values():
         if outputs == DEFAULT_OUTPUTS:  # a training may begin while the studio is open
             with explain_os_error(f"{outputs} cannot be made", "use another outputs=..."):
                 outputs.mkdir(exist_ok=True)
@@ -102,8 +103,7 @@ def _find_runs(config: DictConfig) -> tuple[Path, str | None]:
             raise UserError(
                 f"outputs={outputs} is not a folder: set outputs=... to the folder of your runs"
             )
-        return outputs, None
-    run = find_run(str(config.run), outputs)
+        return outputs, config.run
     if run.resolve().is_relative_to(outputs.resolve()):
         return outputs, run.resolve().relative_to(outputs.resolve()).as_posix()
     return run.resolve().parent, run.resolve().name

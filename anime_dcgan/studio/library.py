@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from anime_dcgan.explore.face import check_run
+from anime_dcgan.run.exported import DESCRIPTION, is_exported, read_description
 from anime_dcgan.run.origin import ORIGIN, parse_origin
 from anime_dcgan.run.outcome import FINISHED
 from anime_dcgan.run.record import (
@@ -21,7 +22,7 @@ from anime_dcgan.run.record import (
     read_quality,
     read_record,
 )
-from anime_dcgan.run.runs import by_epoch, epoch_name, epoch_of
+from anime_dcgan.run.runs import PACKAGED, by_epoch, epoch_name, epoch_of, is_run, named_run
 from anime_dcgan.run.settings import CONFIG, flatten, read_settings
 from anime_dcgan.studio.listed_run import Best, Run, RunCache, Verdict
 from anime_dcgan.system.errors import NotFoundError, RefusedFileError, UserError
@@ -31,7 +32,10 @@ SKIPPED_FOLDERS = {"checkpoints", "samples", "tensorboard", "csv", ".hydra", ".s
 MAX_DEPTH = 6  # of run folders below the folder of all runs
 RUNNING_SECONDS = 120
 """An unfinished run counts as running for this long after it last wrote a file."""
-WATCHED = ("checkpoints", "quality.json", "equilibrium.json", FINISHED, CONFIG, ORIGIN)
+WATCHED = (
+    *("checkpoints", "quality.json", "equilibrium.json", FINISHED, CONFIG, ORIGIN),
+    DESCRIPTION,
+)
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,8 @@ class RunDetails:
 
 class Library:
     """Lists runs, and rereads a run only if its files have changed.
+
+    Without any run it lists those that come with the package.
 
     Parameters:
         cache: file that remembers the list, so that the next start need not read every run.
@@ -60,7 +66,9 @@ class Library:
         with self._lock:
             found = [self._read(folder) for folder in _run_folders(self.outputs)]
             self._cache.store({run.name for run in found})
-        listed = [run for run in found if self.only in (None, run.name)]
+            listed = [run for run in found if self.only in (None, run.name)]
+            if not listed and self.only in (None, *PACKAGED):
+                listed = [self._read(folder) for folder in PACKAGED.values()]
         return sorted(listed, key=lambda run: (-run.updated, run.name))
 
     def details(self, name: str) -> RunDetails:
@@ -82,20 +90,19 @@ class Library:
     def _folder(self, name: str) -> Path:
         """Return the folder of a run; raise `NotFoundError` if there is no such run."""
         check_run(name)
-        folder = self.outputs / name
-        is_inside = folder.resolve().is_relative_to(self.outputs.resolve())
-        if not is_inside or not (folder / "checkpoints").is_dir() or self.only not in (None, name):
+        if self.only not in (None, name):
             raise NotFoundError(f"there is no run {name}")
-        return folder
+        return named_run(name, self.outputs)
 
     def _read(self, folder: Path) -> Run:
-        name = folder.relative_to(self.outputs).as_posix()
+        is_packaged = folder in PACKAGED.values()
+        name = folder.name if is_packaged else folder.relative_to(self.outputs).as_posix()
         state = _file_state(folder)
         run = self._cache.get(name, state)
         if run is None:
             run = read_run(folder, name, max(state) / 1e9)
             self._cache.put(name, state, run)
-        is_finished = is_regular(folder / FINISHED)
+        is_finished = is_regular(folder / FINISHED) or is_exported(folder)
         running = not is_finished and time.time() - run.updated < RUNNING_SECONDS
         return run if run.running == running else replace(run, running=running)
 
@@ -105,11 +112,10 @@ def read_run(folder: Path, name: str, updated: float) -> Run:
     notes: list[str] = []
     settings, problem = _read_settings(folder)
     quality, equilibrium = read_quality(folder, notes), read_equilibrium(folder, notes)
-    checkpoints = folder / "checkpoints"
     return Run(
         name=name,
-        epochs=[epoch_name(epoch_of(path)) for path in by_epoch(checkpoints, ".ckpt")],
-        aliases=[alias for alias in ("best", "last") if is_regular(checkpoints / f"{alias}.ckpt")],
+        epochs=_epochs(folder),
+        aliases=_aliases(folder),
         running=False,
         updated=updated,
         latent_dim=_int_or_none(settings.get("model.generator.latent_dim")),
@@ -124,8 +130,20 @@ def read_run(folder: Path, name: str, updated: float) -> Run:
         best=_best(quality) if quality else None,
         floor=quality.floor.get(quality.headline) if quality else None,
         origin=read_json(folder / ORIGIN, parse_origin, notes),
+        packaged=folder in PACKAGED.values(),
         problem=problem,
     )
+
+
+def _epochs(folder: Path) -> list[str]:
+    return [epoch_name(epoch_of(path)) for path in by_epoch(folder / "checkpoints", ".ckpt")]
+
+
+def _aliases(folder: Path) -> list[str]:
+    if is_exported(folder):
+        return ["last"]
+    names = ("best", "last")
+    return [name for name in names if is_regular(folder / "checkpoints" / f"{name}.ckpt")]
 
 
 def _verdict(equilibrium: EquilibriumRecord) -> Verdict:
@@ -141,11 +159,11 @@ def _best(quality: QualityRecord) -> Best | None:
 
 
 def _run_folders(outputs: Path) -> Iterator[Path]:
-    """Yield folders with checkpoints, without descending into them or following links."""
+    """Yield folders of runs, without descending into them or following links."""
     for root, folders, _ in os.walk(outputs):
         path = Path(root)
-        if "checkpoints" in folders:
-            if any((path / "checkpoints").glob("*.ckpt")):
+        if is_run(path):
+            if is_exported(path) or any((path / "checkpoints").glob("*.ckpt")):
                 yield path
             folders.clear()
             continue
@@ -161,11 +179,13 @@ def _file_state(folder: Path) -> tuple[int, ...]:
 
 def _read_settings(folder: Path) -> tuple[dict[str, Any], str | None]:
     try:
+        if is_exported(folder):
+            return flatten(read_description(folder)["config"]), None
         return flatten(read_settings(folder)), None
     except FileNotFoundError:
         return {}, f"{CONFIG} is missing"
     except RefusedFileError as error:
-        return {}, f"{CONFIG} cannot be read: {error.reason}"
+        return {}, f"{error.path.name} cannot be read: {error.reason}"
 
 
 def _summarise(settings: dict[str, Any]) -> dict[str, str | int | float]:

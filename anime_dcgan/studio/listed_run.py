@@ -48,6 +48,7 @@ class Run:
         settings: class names and sizes that identify the recipe.
         floor: headline distance between two sets of real faces.
         origin: the checkpoint that it began from, or None.
+        packaged: True if it comes with the program.
         problem: reason why config.yaml cannot be read, or None.
     """
 
@@ -66,6 +67,7 @@ class Run:
     best: Best | None
     floor: float | None
     origin: Origin | None
+    packaged: bool
     problem: str | None
 
 

@@ -42,7 +42,8 @@ class RunModel(BaseModel):
     """A run as the list shows it.
 
     `epochs` lists the numbered checkpoints and `aliases` those called best or last; `floor` is the
-    headline distance between two sets of real faces; `problem` explains an unreadable config.yaml.
+    headline distance between two sets of real faces; a `packaged` run comes with the program and
+    is listed only if there is no other; `problem` explains an unreadable config.yaml.
     """
 
     name: str
@@ -60,6 +61,7 @@ class RunModel(BaseModel):
     best: BestModel | None
     floor: float | None
     origin: OriginModel | None
+    packaged: bool
     problem: str | None
 
     @classmethod

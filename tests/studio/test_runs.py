@@ -14,6 +14,7 @@ from anime_dcgan.run.runs import epoch_name
 from anime_dcgan.studio import library as library_module
 from anime_dcgan.studio.library import RUNNING_SECONDS, Library
 from anime_dcgan.studio.run_schemas import OriginModel, RunModel
+from anime_dcgan.system.paths import DEMO_DIR
 from tests.checkpoints import make_checkpoint
 from tests.studio.conftest import make_outputs
 
@@ -50,6 +51,25 @@ def test_an_unchanged_list_returns_304(client: TestClient):
     first = client.get("/api/runs")
     again = client.get("/api/runs", headers={"If-None-Match": first.headers["etag"]})
     assert again.status_code == 304 and not again.content
+
+
+def test_without_any_run_the_demo_is_shown(tmp_path: Path):
+    library, renderer = Library(tmp_path), Renderer(tmp_path)
+    (demo,) = library.runs()
+    assert (demo.name, demo.aliases, demo.packaged, demo.running) == ("demo", ["last"], True, False)
+    assert library.details("demo").run == demo
+    assert renderer.checkpoint("demo", "last").parent == DEMO_DIR
+    own = make_checkpoint(tmp_path / "demo/checkpoints/last.ckpt")
+    assert [run.packaged for run in library.runs()] == [False]
+    assert renderer.checkpoint("demo", "last") == own
+
+
+def test_an_exported_generator_is_listed_as_a_run(tmp_path: Path):
+    make_checkpoint(tmp_path / "other/checkpoints/last.ckpt")
+    shutil.copytree(DEMO_DIR, tmp_path / "shared")
+    shared = next(run for run in Library(tmp_path).runs() if run.name == "shared")
+    assert (shared.model, shared.image_size, shared.packaged) == ("radford", 64, False)
+    assert Renderer(tmp_path).checkpoint("shared", "last").parent == tmp_path / "shared"
 
 
 def test_new_runs_and_checkpoints_appear(tmp_path: Path):
@@ -116,7 +136,7 @@ def test_previews_are_drawn_once(client: TestClient, monkeypatch: pytest.MonkeyP
 def test_symlinks_out_of_the_folder_are_not_followed(tmp_path: Path, outputs: Path):
     (tmp_path / "out").symlink_to(outputs / "a")
     library = Library(tmp_path)
-    assert library.runs() == []
+    assert all(run.packaged for run in library.runs())
     with pytest.raises(ValueError, match="no run out"):
         library.details("out")
 

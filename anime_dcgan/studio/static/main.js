@@ -5,7 +5,7 @@ import { getServerState } from "./state/api.js";
 import { OfflineError } from "./state/errors.js";
 import { loadFavourites } from "./state/favourites.js";
 import { onConnection } from "./state/http.js";
-import { notifyError } from "./state/messages.js";
+import { notify, notifyError } from "./state/messages.js";
 import { randomWallSeed } from "./state/prefetch.js";
 import { link, reload, startRouter } from "./state/router.js";
 import {
@@ -22,7 +22,7 @@ import { byId, closeMenus } from "./ui/dom.js";
 import { offerUpscaler } from "./ui/full-screen.js";
 import { showMessages } from "./ui/notice.js";
 import { watchPictures } from "./ui/rendering.js";
-import { loadingRuns, noRuns } from "./ui/run-summary.js";
+import { loadingRuns, noRuns, TRAIN } from "./ui/run-summary.js";
 import { showSelectionBar } from "./ui/selection-bar.js";
 import { listenForShortcuts, showShortcuts } from "./ui/shortcuts.js";
 import { editView } from "./views/edit.js";
@@ -188,6 +188,8 @@ async function start() {
     const [state] = await Promise.all([getServerState(), watchRuns()]);
     if (state.mp4) offerMp4();
     if (state.upscaler) offerUpscaler(state.upscaler);
+    if (usableRuns().some((run) => run.packaged))
+      notify(`These faces come with the program. To train a model of your own: ${TRAIN}`);
     byId("unsaved").hidden = state.unsaved === null;
     byId("unsaved").textContent = state.unsaved;
   } catch (error) {

@@ -59,6 +59,8 @@ export interface Run {
   floor: number | null;
   /** The checkpoint that the run began from. */
   origin: { run: string; epoch: string; images: number } | null;
+  /** True if it comes with the program: there is no other run then. */
+  packaged: boolean;
   problem: string | null;
 }
 

@@ -5,7 +5,7 @@ import { notify } from "../state/messages.js";
 import { rounded } from "../state/text.js";
 import { button, element } from "./dom.js";
 
-const TRAIN = "python -m anime_dcgan.train experiment=quickstart";
+export const TRAIN = "python -m anime_dcgan.train experiment=quickstart";
 
 /** @import { Run } from "../state/types.d.ts" */
 
@@ -16,6 +16,7 @@ const TRAIN = "python -m anime_dcgan.train experiment=quickstart";
  */
 export function verdictLine(run) {
   if (run.problem) return element("p.problem", {}, run.problem);
+  if (run.packaged) return element("p", {}, "comes with the program; yours: ", TRAIN);
   const best = run.best
     ? `best in epoch ${run.best.epoch} (distance ${run.headline} ${rounded(run.best.value)})`
     : "";

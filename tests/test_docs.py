@@ -54,10 +54,11 @@ APPENDED = {
     "search": (*SHORT[:6], "data.count=60", "trials=1"),
     "prepare": ("workers=1",),
     "generate": ("frames_per_face=2", "overwrite=true"),
+    "export": ("overwrite=true",),
 }
 SHOWS_ONLY = {"--help", "--cfg"}
 NOT_TRAINED = re.compile(
-    r"trainer=(ddp|gpu|profile)|trainer\.devices=2|launcher=|(data|crop)=(anime_faces|cascade)"
+    r"trainer=(ddp|gpu|profile)|trainer\.devices=2|launcher=|push=|(data|crop)=(anime_faces|cascade)"
 )
 """Commands that are tested elsewhere, or need a GPU, a network or a file from elsewhere."""
 RECORDED_RUNS = re.compile(r"run=(?!first|latest|two)|outputs/(?!first|losses)")

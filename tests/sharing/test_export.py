@@ -132,13 +132,13 @@ def test_an_export_has_no_report(user: Path, call: Call):
 def test_an_export_is_measured_without_pictures_of_the_data_in_it(user: Path, call: Call):
     result = call("evaluate", "run=mine", "count=4", cwd=user, status=2)
     assert "use data.path=... for these, or manifest=..." in result.stderr
-    drawn = DrawnFaces(16)
+    drawn = DrawnFaces(60)
     (user / "faces").mkdir()
-    for number in range(16):
+    for number in range(60):
         drawn.read(number, 64).save(user / "faces" / f"{number}.png")
     call("prepare", "source=faces", "out=prepared", "workers=1", cwd=user)
     before = sorted((user / "mine").iterdir())
     manifest = "manifest=prepared/manifest.csv"
-    call("evaluate", "run=mine", manifest, "count=4", "training=4", cwd=user)
+    call("evaluate", "run=mine", manifest, "count=20", "training=20", cwd=user)
     assert sorted((user / "mine").iterdir()) == before
     assert (user / "outputs/exported/mine/evaluations.json").is_file()

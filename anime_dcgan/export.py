@@ -52,6 +52,7 @@ def _license(key: str, value: Any) -> None:
 def export(config: DictConfig) -> None:
     """Write the folder, and upload it if that is requested."""
     outputs, out = Path(config.outputs), Path(config.out)
+    formats = list(config.format) if isinstance(config.format, ListConfig) else [config.format]
     if config.push is not None:
         from anime_dcgan.sharing.push import check_push
 
@@ -60,8 +61,10 @@ def export(config: DictConfig) -> None:
     path = _checkpoint(run, str(config.epoch))
     _check_out(out, config.overwrite)
     from anime_dcgan.sharing import export as exporting
+    from anime_dcgan.sharing.onnx import check_packages
 
-    formats = list(config.format) if isinstance(config.format, ListConfig) else [config.format]
+    if "onnx" in formats:
+        check_packages("format=onnx")
     request = exporting.Request(
         run=run,
         name=_name(run, outputs),

@@ -63,7 +63,9 @@ NOT_TRAINED = re.compile(
 """Commands that are tested elsewhere, or need a GPU, a network or a file from elsewhere."""
 RECORDED_RUNS = re.compile(r"run=(?!first|latest|two)|outputs/(?!first|losses)")
 """Commands about runs that took hours."""
-NO_SETTING = re.compile(r"\.(json|csv|html|png|jpg|gif|ckpt|yaml|txt)$|^torch\.")
+NO_SETTING = re.compile(
+    r"\.(json|csv|html|png|jpg|gif|ckpt|yaml|txt|safetensors|onnx|pt2)$|^torch\."
+)
 """Names of files and of Python objects."""
 MEASURES = {
     **{"drawing": "alternate", "feeding": "alternate", "training": "alternate"},

@@ -24,6 +24,8 @@ from anime_dcgan.system.reader import check_plain, has_numbers, refuse_damage
 MODEL_PACKAGE = "anime_dcgan.model"
 COUNTS = ("images_seen", "epochs_done")
 MAX_IMAGE_SIZE = 1024  # px
+DEPTHS = ("blocks", "mapping_layers")
+"""Settings that are numbers of layers, each with weights of its own."""
 PREFIXES = {"ema": "generator_ema.", "raw": "generator."}
 
 
@@ -95,6 +97,7 @@ def build_generator(contents: dict[str, Any], weights: Weights, path: Path) -> G
         raise UserError(f"{path} has no weights={weights}: use weights={other}")
     with uninitialised():  # allocates nothing before the weights confirm the sizes
         settings = generator_settings(contents, path)
+        _check_depth(settings, len(saved), path)
         generator = trusted.build(settings, MODEL_PACKAGE, Generator, path)
     expected = generator.state_dict()
     state = {  # copies, which do not keep the file in use
@@ -114,6 +117,14 @@ def build_generator(contents: dict[str, Any], weights: Weights, path: Path) -> G
             "use an earlier epoch"
         )
     return generator.eval().requires_grad_(False)
+
+
+def _check_depth(settings: Any, weights: int, path: Path) -> None:
+    """Refuse settings of more layers than there are weights, which would take forever to build."""
+    for name in DEPTHS:
+        value = settings.get(name) if isinstance(settings, dict) else None
+        if isinstance(value, int | float) and not value <= weights:
+            raise UserError(f"{path} is refused: it has fewer weights than {name}={value} layers")
 
 
 def generator_state(contents: dict[str, Any], weights: Weights) -> dict[str, Tensor]:

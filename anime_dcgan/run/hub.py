@@ -5,13 +5,16 @@ files that are read are downloaded.
 """
 
 import re
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from anime_dcgan.run.exported import DESCRIPTION, MAX_WEIGHTS_BYTES, WEIGHTS
 from anime_dcgan.system.console import log
 from anime_dcgan.system.errors import UserError, first_line, needs_extra
+from anime_dcgan.system.files import atomic_write
 
 PREFIX = "hub:"
 REPOSITORY = re.compile(r"[\w.-]{1,96}/[\w.-]{1,96}", re.ASCII)
@@ -36,7 +39,22 @@ def fetch(run: str, setting: str) -> Path:
         from huggingface_hub import snapshot_download
 
         _check_sizes(repo, revision or None, setting)
-        return Path(snapshot_download(repo, revision=revision or None, allow_patterns=FILES))
+        options: Any = {"allow_patterns": FILES, "tqdm_class": _silent_bar()}
+        return Path(snapshot_download(repo, revision=revision or None, **options))
+
+
+def fetch_below(run: str, setting: str, outputs: Path) -> Path:
+    """Return the folder of an exported generator on the hub, copied below that of all runs.
+
+    The studio needs it there: the cache has links, and its folders are named by commits.
+    """
+    source = fetch(run, setting)
+    folder = outputs / "hub" / run.removeprefix(PREFIX).replace("@", "/")
+    with atomic_write(folder) as partial:
+        partial.mkdir()
+        for name in FILES:
+            shutil.copyfile(source / name, partial / name)
+    return folder
 
 
 def check_repository(repo: str, setting: str, example: str) -> None:
@@ -51,8 +69,9 @@ def _check_sizes(repo: str, revision: str | None, setting: str) -> None:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import DryRunError
 
+    options: Any = {"allow_patterns": FILES, "tqdm_class": _silent_bar()}
     try:
-        found = snapshot_download(repo, revision=revision, allow_patterns=FILES, dry_run=True)
+        found = snapshot_download(repo, revision=revision, dry_run=True, **options)
     except DryRunError:  # without a network, or without access: the copy in the cache is used
         return
     sizes = {file.filename: file.file_size or 0 for file in found}
@@ -65,6 +84,17 @@ def _check_sizes(repo: str, revision: str | None, setting: str) -> None:
         raise UserError(f"{setting} is refused: it has a file of more than {limit}")
     if any(file.will_download for file in found):
         log(f"downloading {repo} from the hub once, {sum(sizes.values()) / 1e6:.1f} MB")
+
+
+def _silent_bar() -> type:
+    """Return a class of progress bars that count files in silence; each download has its own."""
+    from huggingface_hub.utils import tqdm
+
+    class Silent(tqdm):
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(*arguments, **{**options, "disable": True})
+
+    return Silent
 
 
 @contextmanager

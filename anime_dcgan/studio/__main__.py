@@ -16,6 +16,7 @@ from omegaconf import DictConfig
 
 from anime_dcgan.cli.checks import RUN, Text, boolean, file_path, integer, optional
 from anime_dcgan.cli.command import command
+from anime_dcgan.run.hub import fetch_below, is_on_hub
 from anime_dcgan.run.runs import PACKAGED, find_run
 from anime_dcgan.system.console import log
 from anime_dcgan.system.errors import UserError, explain_os_error, reason_of
@@ -40,6 +41,8 @@ ORIGIN = re.compile(r"https?://[A-Za-z0-9.\-]+(:\d{1,5})?/?")
 def studio(config: DictConfig) -> None:
     """Serve the studio until Ctrl-C."""
     _check(config)
+    if config.run is not None and is_on_hub(config.run):
+        config.run = str(fetch_below(config.run, f"run={config.run}", Path(config.outputs)))
     outputs, only = _find_runs(config)
     folder = Path(config.folder) if config.folder is not None else outputs / ".studio"
     token = config.token

@@ -96,6 +96,12 @@ HOSTILE: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "huge": (lambda folder: with_target(folder, image_size=1 << 20), "images are larger than 1024"),
     "wide": (lambda folder: with_target(folder, width=1 << 16), "the weights do not fit"),
+    "deep network": (
+        lambda folder: with_target(
+            folder, _target_="anime_dcgan.model.r3gan.Generator", blocks=10**9
+        ),
+        "it has fewer weights than blocks=1000000000 layers",
+    ),
     "other weights": (larger, "does not have the digest in generator.json"),
     "cut": (lambda folder: with_weights(folder, lambda data: data[:-9]), "it is damaged"),
     "empty": (lambda folder: with_weights(folder, lambda _: b""), "ends before its header"),

@@ -9,7 +9,8 @@ import pytest
 from PIL import Image
 
 from anime_dcgan.run.exported import DESCRIPTION, WEIGHTS
-from anime_dcgan.run.hub import fetch
+from anime_dcgan.run.hub import fetch, fetch_below
+from anime_dcgan.run.runs import find_run
 from anime_dcgan.system.errors import UserError
 from tests.checkpoints import make_checkpoint
 from tests.processes import Result
@@ -80,6 +81,9 @@ def test_a_downloaded_generator_needs_no_network(
     folder = fetch(f"hub:{REPO}", "run=...")
     use(monkeypatch, "http://127.0.0.1:9")
     assert fetch(f"hub:{REPO}", "run=...") == folder
+    copied = fetch_below(f"hub:{REPO}", "run=...", user / "outputs")
+    assert copied == user / "outputs/hub" / REPO and not any(map(Path.is_symlink, copied.iterdir()))
+    assert find_run(f"hub/{REPO}", user / "outputs") == copied
     with pytest.raises(UserError, match="run=hub:a/b: http://127.0.0.1:9 cannot be reached"):
         fetch("hub:a/b", "run=hub:a/b")
 

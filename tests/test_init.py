@@ -32,6 +32,13 @@ def test_a_run_records_and_reports_what_it_began_from(call, folder: Path):
     assert "init.from" in compared and content["sha256"][:12] in compared
 
 
+def test_a_run_begins_with_an_exported_generator(call, folder: Path):
+    call("export", "run=a", "epoch=last", "out=mine", cwd=folder)
+    begun = ("init=mine", "run=c", "trainer.max_epochs=1")
+    result = call("train", *TINY, *begun, cwd=folder)
+    assert "epoch 3, 96 images: weights taken are 8 of 8 of the generator, 0 of" in result.stderr
+
+
 def test_the_run_resumes_by_its_command_without_the_other_one(call, folder: Path, tmp_path: Path):
     shutil.copytree(folder / "outputs/b", tmp_path / "outputs/b")
     again = ("init=run:a", "init.freeze=2", "loss=hinge", "run=b", "trainer.max_epochs=4")

@@ -72,13 +72,18 @@ def read_exported(path: Path) -> dict[str, Any]:
         raise NotFoundError(f"{error.filename} does not exist: export the run again") from None
     config = description["config"]
     contents = {
-        "state_dict": {f"generator_ema.{name}": tensor for name, tensor in state.items()},
+        "state_dict": {f"generator_ema.{name}": _widen(each) for name, each in state.items()},
         "config": config,
         **{key: description[name] for key, name in COUNTS.items()},
         "faces": description.get("fingerprint"),
     }
     _check_digest(path, description, state)
     return contents
+
+
+def _widen(tensor: Any) -> Any:
+    """Return weights of 16 bits in 32."""
+    return tensor.float() if tensor.is_floating_point() and tensor.element_size() == 2 else tensor
 
 
 def _read_weights(path: Path) -> dict[str, Any]:

@@ -59,6 +59,8 @@ def begin_from(module: GAN, init: DictConfig) -> None:
     before = _labels(contents["config"])
     saved = _by_class(contents["state_dict"], own, before, module.generator.labels)
     fitting = {name: _fitting(own[name], saved, name) for name in NETWORKS}
+    if not any(name.startswith("generator.") for name in saved):  # of an exported generator
+        fitting["generator"] = dict(fitting["generator_ema"])
     if not _has_same_discriminator(module, contents):
         fitting["discriminator"] = {}
     fitting["generator_ema"] = fitting["generator"] | fitting["generator_ema"]

@@ -33,7 +33,7 @@ def test_a_run_records_and_reports_what_it_began_from(call, folder: Path):
 
 
 def test_a_run_begins_with_an_exported_generator(call, folder: Path):
-    call("export", "run=a", "epoch=last", "out=mine", cwd=folder)
+    call("export", "run=a", "out=mine", cwd=folder)
     begun = ("init=mine", "run=c", "trainer.max_epochs=1")
     result = call("train", *TINY, *begun, cwd=folder)
     assert "epoch 3, 96 images: weights taken are 8 of 8 of the generator, 0 of" in result.stderr

@@ -19,7 +19,7 @@ COMMANDS = {
     "report": ("report", "run=a"),
     "compare": ("compare", "outputs"),
     "blind": ("blind", "runs=a,a", "n=2", "out=outputs/a"),
-    "export": ("export", "run=a", "epoch=last", "out=outputs/a/mine"),
+    "export": ("export", "run=a", "out=outputs/a/mine"),
     "evaluate": ("evaluate", "run=a", "count=12", "training=10"),
     "train": ("train", *TRAIN, "run=a"),
     "resume": ("train", *TRAIN, "run=a", "ckpt_path=last", "trainer.max_epochs=2"),

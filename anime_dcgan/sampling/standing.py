@@ -41,7 +41,7 @@ def with_standing_statistics(generator: G, truncation: float) -> G:
     for module in _normalisations(standing):
         module.reset_running_stats()
         module.momentum = None  # the mean of all passes
-        module.train()
+        module.training = True  # not its parts, whose spectral norms stay in evaluation mode
     weight = next(generator.parameters())
     random = torch.Generator().manual_seed(SEED)
     latents = torch.randn(PASSES, BATCH, generator.latent_dim, generator=random).to(weight)

@@ -102,5 +102,5 @@ def _write_program(
         storage = "float16" if network.is_half else "float32"
         wide = SharedGenerator(reference.generator)
         name, found = ONNX, export_onnx(wide, folder / ONNX, storage)
-    log(f"{name} draws the faces of generate, {found}")
+    log(f"{name} draws the faces of generate, off by {found}")
     return name

@@ -39,7 +39,9 @@ def export_torch(network: SharedGenerator, path: Path, reference: Reference) -> 
     allowed = MAX_GREY_LEVELS[network.is_half]
     if found.maximum > allowed:
         fix = "half=false" if network.is_half else "another epoch"
-        raise UserError(f"format=torch draws other faces ({found}; {allowed} allowed): use {fix}")
+        raise UserError(
+            f"format=torch draws other faces (off by {found}; {allowed} allowed): use {fix}"
+        )
     return found
 
 

@@ -30,7 +30,7 @@ class Difference:
     mean: float
 
     def __str__(self) -> str:
-        return f"off by at most {self.maximum} of 255 grey levels, {self.mean:.2g} on average"
+        return f"at most {self.maximum} of 255 grey levels, {self.mean:.2g} on average"
 
 
 class Reference:

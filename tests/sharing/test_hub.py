@@ -59,7 +59,9 @@ def user(tmp_path: Path) -> Path:
 def test_a_generator_is_uploaded_and_drawn_from_elsewhere(
     hub: ModelHub, address: str, user: Path, call: Call, tmp_path: Path
 ):
-    result = call("export", "run=first", "out=mine", f"push={REPO}", "private=true", cwd=user)
+    result = call(
+        "export", "run=first", "epoch=best", "out=mine", f"push={REPO}", "private=true", cwd=user
+    )
     assert REPO in result.stdout + result.stderr
     assert hub.repositories[REPO].keys() == {path.name for path in (user / "mine").iterdir()}
     assert f"run=hub:{REPO}".encode() in hub.repositories[REPO]["README.md"]
@@ -77,7 +79,7 @@ def test_a_generator_is_uploaded_and_drawn_from_elsewhere(
 def test_a_downloaded_generator_needs_no_network(
     hub: ModelHub, address: str, user: Path, call: Call, monkeypatch: pytest.MonkeyPatch
 ):
-    call("export", "run=first", "out=mine", f"push={REPO}", cwd=user)
+    call("export", "run=first", "epoch=best", "out=mine", f"push={REPO}", cwd=user)
     folder = fetch(f"hub:{REPO}", "run=...")
     use(monkeypatch, "http://127.0.0.1:9")
     assert fetch(f"hub:{REPO}", "run=...") == folder
@@ -140,6 +142,8 @@ def test_an_upload_that_fails_is_explained(
     if setting == "network":
         use(monkeypatch, "http://127.0.0.1:9")
     repo = "faces" if setting == "name" else REPO
-    result = call("export", "run=first", "out=mine", f"push={repo}", cwd=user, status=2)
+    result = call(
+        "export", "run=first", "epoch=best", "out=mine", f"push={repo}", cwd=user, status=2
+    )
     assert re.search(message, result.stderr) and "Traceback" not in result.stderr
     assert (user / "mine").exists() == (setting in ("refused", "network"))

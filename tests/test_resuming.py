@@ -87,7 +87,7 @@ def test_two_commands_do_not_train_in_one_folder(tmp_path: Path):
     first = start("train", *endless, cwd=tmp_path)
     try:
         last = tmp_path / "outputs/a/checkpoints/last.ckpt"
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while not last.exists():
             assert time.monotonic() < deadline
             time.sleep(0.1)

@@ -19,7 +19,7 @@ from urllib.parse import parse_qsl, urlencode
 from anime_dcgan.run.runs import WEIGHTS, Weights
 from anime_dcgan.sampling.layers import format_layers, parse_layers
 from anime_dcgan.sampling.seeds import MAX_SEED
-from anime_dcgan.system.errors import UserError
+from anime_dcgan.system.errors import NotFoundError, UserError
 
 MAX_NAME_BYTES = 255  # of a file or folder, on common file systems
 MAX_LATENT_DIM = 9216  # styles of 512 values for the 18 layers of StyleGAN2 at 1024 px
@@ -264,7 +264,10 @@ def _parse_int(text: str, name: str) -> int:
 
 
 def check_run(run: Any) -> None:
-    """Raise `UserError` unless `run` is a normalised relative path without `..`."""
+    """Raise `UserError` unless `run` is a normalised relative path without `..`.
+
+    A name that no folder can have is a `NotFoundError`.
+    """
     parts = PurePosixPath(run).parts if isinstance(run, str) else ()
     printable = isinstance(run, str) and run.isprintable() and "\\" not in run
     if not parts or not printable or len(run) > 500 or PurePosixPath(run).is_absolute():
@@ -272,7 +275,7 @@ def check_run(run: Any) -> None:
     if ".." in parts or "/".join(parts) != run:
         raise UserError(INVALID_RUN)
     if any(len(part.encode()) > MAX_NAME_BYTES for part in parts):
-        raise UserError(INVALID_RUN)
+        raise NotFoundError(f"there is no run {run:.40}…: no folder has so long a name")
 
 
 def check_epoch(epoch: Any) -> None:

@@ -5,13 +5,13 @@ import os
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from anime_dcgan.explore.face import check_run
 from anime_dcgan.run.exported import DESCRIPTION, is_exported, read_description
-from anime_dcgan.run.origin import ORIGIN, parse_origin
+from anime_dcgan.run.origin import ORIGIN, Origin, parse_origin
 from anime_dcgan.run.outcome import FINISHED
 from anime_dcgan.run.record import (
     EquilibriumRecord,
@@ -24,7 +24,7 @@ from anime_dcgan.run.record import (
 )
 from anime_dcgan.run.runs import PACKAGED, by_epoch, epoch_name, epoch_of, is_run, named_run
 from anime_dcgan.run.settings import CONFIG, flatten, read_settings
-from anime_dcgan.studio.listed_run import Best, Run, RunCache, Verdict
+from anime_dcgan.studio.listed_run import BeganFrom, Best, Run, RunCache, Verdict
 from anime_dcgan.system.errors import NotFoundError, RefusedFileError, UserError
 from anime_dcgan.system.reader import is_regular, modified
 
@@ -104,7 +104,7 @@ class Library:
             self._cache.put(name, state, run)
         is_finished = is_regular(folder / FINISHED) or is_exported(folder)
         running = not is_finished and time.time() - run.updated < RUNNING_SECONDS
-        return run if run.running == running else replace(run, running=running)
+        return run if run.running == running else run.model_copy(update={"running": running})
 
 
 def read_run(folder: Path, name: str, updated: float) -> Run:
@@ -129,7 +129,7 @@ def read_run(folder: Path, name: str, updated: float) -> Run:
         headline=quality.headline if quality else None,
         best=_best(quality) if quality else None,
         floor=quality.floor.get(quality.headline) if quality else None,
-        origin=read_json(folder / ORIGIN, parse_origin, notes),
+        origin=_began_from(read_json(folder / ORIGIN, parse_origin, notes)),
         packaged=folder in PACKAGED.values(),
         problem=problem,
     )
@@ -148,14 +148,21 @@ def _aliases(folder: Path) -> list[str]:
 
 def _verdict(equilibrium: EquilibriumRecord) -> Verdict:
     verdict, reasons = equilibrium.verdict, equilibrium.reasons
-    return Verdict(verdict, reasons, equilibrium.epoch, equilibrium.images)
+    epoch, images = equilibrium.epoch, equilibrium.images
+    return Verdict(name=verdict, reasons=reasons, epoch=epoch, images=images)
+
+
+def _began_from(origin: Origin | None) -> BeganFrom | None:
+    if origin is None:
+        return None
+    return BeganFrom(run=origin.run, epoch=epoch_name(origin.epoch), images=origin.images)
 
 
 def _best(quality: QualityRecord) -> Best | None:
     best = quality.best
     if best is None:
         return None
-    return Best(best.epoch, best.images, best.values[quality.headline])
+    return Best(epoch=best.epoch, images=best.images, value=best.values[quality.headline])
 
 
 def _run_folders(outputs: Path) -> Iterator[Path]:

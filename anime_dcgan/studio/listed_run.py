@@ -1,13 +1,11 @@
 """A run as the list shows it, and the file that remembers the list between two starts."""
 
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 import anime_dcgan
-from anime_dcgan.run.origin import Origin
 from anime_dcgan.system.errors import RefusedFileError
 from anime_dcgan.system.files import atomic_write
 from anime_dcgan.system.reader import read_bytes
@@ -17,8 +15,7 @@ FileState = tuple[int, ...]
 """Modification times of the files of a run."""
 
 
-@dataclass(frozen=True)
-class Verdict:
+class Verdict(BaseModel):
     """The verdict on the training, and the epoch that it names."""
 
     name: str
@@ -27,8 +24,7 @@ class Verdict:
     images: float | None
 
 
-@dataclass(frozen=True)
-class Best:
+class Best(BaseModel):
     """The lowest headline distance, and where it was measured."""
 
     epoch: float | None
@@ -36,20 +32,23 @@ class Best:
     value: float
 
 
-@dataclass(frozen=True)
-class Run:
+class BeganFrom(BaseModel):
+    """The checkpoint that a run began from, and the images that it had been trained on."""
+
+    run: str
+    epoch: str
+    images: int
+
+
+class Run(BaseModel):
     """A run as the list shows it.
 
-    Attributes:
-        epochs: epochs that have a checkpoint, earliest first, as `find_checkpoint` takes them.
-        aliases: "best" and "last", as far as their checkpoints exist.
-        updated: time of the latest write, in seconds since the Unix epoch.
-        images: training images at the last measurement of quality.
-        settings: class names and sizes that identify the recipe.
-        floor: headline distance between two sets of real faces.
-        origin: the checkpoint that it began from, or None.
-        packaged: True if it comes with the program.
-        problem: reason why config.yaml cannot be read, or None.
+    `epochs` lists the numbered checkpoints, earliest first, and `aliases` those called best or
+    last. `updated` is the time of the latest write, in seconds since the Unix epoch; `images` are
+    those of the training at the last measurement of quality. `settings` are class names and sizes
+    that identify the recipe, and `floor` is the headline distance between two sets of real faces.
+    A `packaged` run comes with the program and is listed only if there is no other; `problem`
+    explains an unreadable config.yaml.
     """
 
     name: str
@@ -66,7 +65,7 @@ class Run:
     headline: str | None
     best: Best | None
     floor: float | None
-    origin: Origin | None
+    origin: BeganFrom | None
     packaged: bool
     problem: str | None
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from anime_dcgan.explore.face import MAX_STEP, Face, check_run, decode_latent, encode_latent
 from anime_dcgan.sampling.seeds import MAX_SEED
-from anime_dcgan.system.errors import UserError
+from anime_dcgan.system.errors import NotFoundError, UserError
 
 GOOD = {"run": "sweep/loss=bce,seed=0", "epoch": "70", "seed": 5}
 
@@ -158,6 +158,6 @@ def test_an_invalid_link_raises_a_user_error(query: str):
 @pytest.mark.parametrize("run", ["a" * 256, "é" * 128, "a/" + "é" * 128 + "/b"])
 def test_names_longer_than_file_systems_allow_are_rejected(run: str):
     """A character may take several bytes, and the limit of 255 is in bytes."""
-    with pytest.raises(UserError, match="a run must be"):
+    with pytest.raises(NotFoundError, match="no folder has so long a name"):
         check_run(run)
     check_run("é" * 127)

@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 
 from anime_dcgan.explore import parts
+from tests.axe import problems
 from tests.checkpoints import make_style_checkpoint
 from tests.chromium import ENTER, ESCAPE, MISSING, RIGHT
 from tests.studio.addresses import A
@@ -36,12 +37,15 @@ def test_a_face_is_made_named_and_adopted(page: Window):
     page.focus(".sheet .tile")
     page.press(RIGHT, ENTER)
     page.until(".steps [aria-current]", "3 Details")
+    assert problems(page) == []
     choose(page, 7, "4 Name")
+    assert problems(page) == []
     page.open(page.run("location.hash"))  # survives a reload
     page.type(".adopt input", "Mio")
     page.type(".adopt textarea", "Keeper of the harbour.")
     page.press_button("Adopt")
     page.until("h1", "Mio is yours")
+    assert problems(page) == []
     page.press_button("Download the card")
     with Image.open(page.downloaded(".png")) as card:
         assert card.size == (1080, 1500)

@@ -13,7 +13,7 @@ from anime_dcgan.run.origin import Origin, write_origin
 from anime_dcgan.run.runs import epoch_name
 from anime_dcgan.studio import library as library_module
 from anime_dcgan.studio.library import RUNNING_SECONDS, Library
-from anime_dcgan.studio.run_schemas import OriginModel, RunModel
+from anime_dcgan.studio.listed_run import BeganFrom
 from anime_dcgan.system.paths import DEMO_DIR
 from tests.checkpoints import make_checkpoint
 from tests.studio.conftest import make_outputs
@@ -36,15 +36,16 @@ def test_run_details_contain_the_curves(client: TestClient):
     assert "python -m anime_dcgan.train" in run["command"]
     assert client.get("/api/run", params={"run": "b"}).status_code == 404
     assert client.get("/api/run", params={"run": "../a"}).status_code == 400
+    assert client.get("/api/run", params={"run": "sweep/" + 300 * "b"}).status_code == 404
 
 
 def test_a_run_names_the_checkpoint_that_it_began_from(tmp_path: Path):
     library = Library(make_outputs(tmp_path))
     (before,) = (run for run in library.runs() if run.name == "a")
-    assert RunModel.of(before).origin is None
+    assert before.origin is None
     write_origin(tmp_path / "a", Origin("first", 12.5, 9600, 64 * "0", {}))
     (run,) = (run for run in library.runs() if run.name == "a")
-    assert RunModel.of(run).origin == OriginModel(run="first", epoch="12.5", images=9600)
+    assert run.origin == BeganFrom(run="first", epoch="12.5", images=9600)
 
 
 def test_an_unchanged_list_returns_304(client: TestClient):

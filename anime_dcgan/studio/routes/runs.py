@@ -43,8 +43,7 @@ def list_runs(
     if_none_match: Annotated[str | None, Header(description="ETag of the list before")] = None,
 ) -> Response:
     """List all runs, most recently updated first; 304 if the ETag still matches."""
-    runs = [run_schemas.RunModel.of(run) for run in studio.library.runs()]
-    content = run_schemas.Runs(runs=runs).model_dump_json()
+    content = run_schemas.Runs(runs=studio.library.runs()).model_dump_json()
     tag = f'"{hashlib.sha256(content.encode()).hexdigest()[:20]}"'
     headers = {"etag": tag, "cache-control": "private, no-cache"}
     if if_none_match == tag:

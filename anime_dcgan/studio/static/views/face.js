@@ -97,6 +97,10 @@ export function faceView(container, params) {
 const wallOf = (face) => ({ ...generatorOf(face), label: face.label, seed: face.seed ?? 0 });
 
 /**
+ * @typedef {{ root: HTMLElement, leave: () => void }} Part
+ */
+
+/**
  * @param {HTMLElement} container
  * @param {Face} face
  * @param {() => void} openRandom
@@ -104,31 +108,37 @@ const wallOf = (face) => ({ ...generatorOf(face), label: face.label, seed: face.
  */
 function showFace(container, face, openRandom, back) {
   const picture = largePicture(face, openRandom);
-  const kin = relatives(face);
+  return showParts(container, face, back, picture, [faceActions(face, picture.root)], true);
+}
+
+/**
+ * Show a face with its name, story and relatives.
+ *
+ * @param {HTMLElement} container
+ * @param {Face} face
+ * @param {() => void} back
+ * @param {Part} picture
+ * @param {Part[]} parts between the name and the story
+ * @param {boolean} isDrawable
+ */
+function showParts(container, face, back, picture, parts, isDrawable) {
+  const kin = relatives(face, isDrawable);
   const title = titleOf(face, back);
   const story = storyBox(face, (saved) => {
     kin.showFamily(saved);
     title.setName(saved.name);
   });
-  const actions = faceActions(face, picture.root);
   const about = element(
     "aside.about",
     { "aria-label": "About this face" },
     title.root,
-    origin(face),
-    actions.root,
+    origin(face, isDrawable),
+    ...parts.map(({ root }) => root),
     story.root,
     kin.root,
   );
   container.replaceChildren(picture.root, about);
-  return {
-    leave() {
-      story.leave();
-      picture.leave();
-      actions.leave();
-      kin.leave();
-    },
-  };
+  return { leave: () => [story, picture, ...parts, kin].forEach((part) => part.leave()) };
 }
 
 /**
@@ -153,45 +163,16 @@ function titleOf(face, back) {
  * @param {() => void} back
  */
 function showStored(container, face, back) {
-  const kin = relatives(face, false);
-  const title = titleOf(face, back);
-  const story = storyBox(face, (saved) => {
-    kin.showFamily(saved);
-    title.setName(saved.name);
-  });
   const favourite = favouriteButton(face);
   const downloadUrl = pictureUrl(face, { scale: DOWNLOAD_SCALE, download: true });
-  const actions = element(
-    "div.actions",
-    {},
-    favourite.root,
-    linkButton("Download", downloadUrl, { download: "" }),
-    collectionMenu(face),
-  );
-  const picture = storedPicture(face);
-  const about = element(
-    "aside.about",
-    { "aria-label": "About this face" },
-    title.root,
-    origin(face, false),
-    element(
-      "p.calm",
-      {},
-      "This picture was stored when the face was kept. The run that drew it is gone.",
-    ),
-    actions,
-    story.root,
-    kin.root,
-  );
-  container.replaceChildren(picture.root, about);
-  return {
-    leave() {
-      story.leave();
-      picture.leave();
-      favourite.leave();
-      kin.leave();
-    },
-  };
+  const download = linkButton("Download", downloadUrl, { download: "" });
+  const actions = element("div.actions", {}, favourite.root, download, collectionMenu(face));
+  const text = "This picture was stored when the face was kept. The run that drew it is gone.";
+  const parts = [
+    { root: element("p.calm", {}, text), leave: () => {} },
+    { root: actions, leave: favourite.leave },
+  ];
+  return showParts(container, face, back, storedPicture(face), parts, false);
 }
 
 /** @param {Face} face */

@@ -70,12 +70,8 @@ NO_SETTING = re.compile(
 MEASURES = {
     **{"drawing": "alternate", "feeding": "alternate", "training": "alternate"},
     **{"duality_gap": "find_checkpoint", "extractors": "read"},
-    **{
-        "first_face": "open_site",
-        "large_training": "make",
-        "overhead": "fit",
-        "penalty": "seconds",
-    },
+    **{"first_face": "open_site", "large_training": "make", "notebook": "convert"},
+    **{"overhead": "fit", "penalty": "seconds"},
     **{"planted_faults": "prepare", "preparing": "make", "projecting": "load_generator"},
     **{"recompute": "Game", "scaling": "measure_all"},
     **{"starting": "run", "studio": "make_run", "threads": "in_new_process"},
@@ -105,7 +101,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory, call: Call) -> Path:
     for epoch in (6, 10, 70):
         shutil.copy(checkpoints / "last.ckpt", checkpoints / f"epoch={epoch:04d}.ckpt")
     shutil.copytree(user / "outputs/first", user / "outputs/losses/loss=bce")
-    shutil.copytree(user / "outputs/first", user / "outputs/second")
+    for name in ("second", "mine"):
+        shutil.copytree(user / "outputs/first", user / "outputs" / name)
     (user / "choices.json").write_text(json.dumps({"page": "a", "choices": ["left"]}))
     write_json(user / "by-eye/key.json", Key("a", ("first", "second"), (False,)).to_json())
     return user

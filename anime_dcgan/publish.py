@@ -47,7 +47,8 @@ MAX_SLIDERS = 32
 )
 def publish(config: DictConfig) -> None:
     """Write the site of a run."""
-    path = _find_checkpoint(config)
+    run = find_run(str(config.run), Path(config.outputs))
+    path = _checkpoint(run, str(config.epoch))
     out = Path(config.out)
     _check_out(out, config.overwrite)
     from anime_dcgan.run.checkpoint import read
@@ -62,13 +63,13 @@ def publish(config: DictConfig) -> None:
         atomic_write(out, replace=True) as partial,
     ):
         partial.mkdir()  # fails before anything slow
-        weights = _write(config, path, contents, runtime, partial)
+        weights = _write(config, run, contents, path, runtime, partial)
     size = sum(file.stat().st_size for file in out.rglob("*") if file.is_file())
     log(
         f"the site of {path} is {out}/ ({size / 1e6:.0f} MB): put it on any web server, or open "
         f"{out / 'index.html'}"
     )
-    log(f"its {weights.storage} faces differ from torch's by {weights.difference}")
+    log(f"its {weights.storage} faces, compared with torch's, are {weights.difference}")
 
 
 def _check_out(out: Path, overwrite: bool) -> None:
@@ -89,25 +90,29 @@ def _check_out(out: Path, overwrite: bool) -> None:
         raise UserError(f"out={out} exists: use another out=..., or overwrite=true")
 
 
-def _find_checkpoint(config: DictConfig) -> Path:
-    epoch = str(config.epoch)
-    if Path(epoch).suffix == ".ckpt":
-        return Path(epoch)
-    return find_checkpoint(find_run(str(config.run), Path(config.outputs)), epoch)
+def _checkpoint(run: Path, epoch: str) -> Path:
+    return Path(epoch) if Path(epoch).suffix == ".ckpt" else find_checkpoint(run, epoch)
 
 
 def _write(
-    config: DictConfig, path: Path, contents: dict[str, Any], runtime: Path, folder: Path
+    config: DictConfig,
+    run: Path,
+    contents: dict[str, Any],
+    path: Path,
+    runtime: Path,
+    folder: Path,
 ) -> Any:
     """Write the site into an empty folder, and return its weights."""
     from anime_dcgan.run.checkpoint import build_generator
+    from anime_dcgan.sharing.facts import facts_of
     from anime_dcgan.sharing.site import choose_weights, write_site
     from anime_dcgan.sharing.site_texts import describe_run
 
     generator = build_generator(contents, config.weights, path)
     storage = None if config.storage == "auto" else config.storage
     network, weights = choose_weights(generator, storage)
-    texts = describe_run(path, contents, generator)
+    facts = facts_of(run, run.name, contents, config.weights)
+    texts = describe_run(facts, contents, generator)
     chosen = {
         key: config[key] for key in ("title", "description", "link") if config[key] is not None
     }

@@ -1,13 +1,12 @@
 """What a site says about itself and its run."""
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from anime_dcgan.model.base import Generator
 from anime_dcgan.page import formatting
-from anime_dcgan.run.checkpoint import faces_of
-from anime_dcgan.run.record import read_equilibrium, read_quality
 
 
 @dataclass(frozen=True)
@@ -16,61 +15,68 @@ class Texts:
 
     Attributes:
         data: what the generator was trained on.
-        facts: names and values of the card.
+        card: names and values.
         link: address of this program; None for none.
     """
 
     title: str
     description: str
     data: str
-    facts: list[tuple[str, str]]
+    card: list[tuple[str, str]]
     link: str | None = None
 
 
-def describe_run(checkpoint: Path, contents: dict[str, Any], generator: Generator) -> Texts:
-    """Return the texts of a checkpoint's generator, with a title and a description for any run."""
-    count = _number(faces_of(contents).get("training", {}).get("count"))
+def describe_run(
+    facts: Mapping[str, Any], contents: Mapping[str, Any], generator: Generator
+) -> Texts:
+    """Return the texts of a generator, with a title and a description for any run.
+
+    Parameters:
+        facts: what `facts.facts_of` returned.
+        contents: what `run.checkpoint.read` returned.
+    """
+    parameters = sum(parameter.numel() for parameter in generator.parameters())
+    card = [
+        ("Network", f"{type(generator).__module__.rpartition('.')[2]}, {parameters:,} weights"),
+        ("Training", formatting.images(contents["images_seen"])),
+        ("Epoch", formatting.epoch(contents["epochs_done"])),
+    ]
     return Texts(
         title="These faces do not exist",
         description="Endless faces that nobody has, drawn by a neural network in your browser.",
-        data="pictures of faces" if count is None else f"{count:,.0f} pictures of faces",
-        facts=_facts(checkpoint.parent.parent, contents, generator),
+        data=_data(facts.get("data")),
+        card=[*card, *_quality(facts.get("quality")), *_verdict(facts.get("verdict"))],
     )
 
 
-def _facts(run: Path, contents: dict[str, Any], generator: Generator) -> list[tuple[str, str]]:
-    parameters = sum(parameter.numel() for parameter in generator.parameters())
-    facts = [
-        ("Network", f"{type(generator).__module__.rpartition('.')[2]}, {parameters:,} weights"),
-        ("Training", f"{formatting.images(contents['images_seen'])}"),
-        ("Epoch", formatting.epoch(contents["epochs_done"])),
-    ]
-    return [*facts, *_quality(run, contents["images_seen"]), *_verdict(run)]
+def _data(data: Any) -> str:
+    count = _number(_get(data, "count"))
+    return "pictures of faces" if count is None else f"{count:,.0f} pictures of faces"
 
 
-def _quality(run: Path, images: float) -> list[tuple[str, str]]:
-    """Return the distance measured on this generator, or on the nearest one before it."""
-    record = read_quality(run, [])
-    if record is None:
+def _quality(quality: Any) -> list[tuple[str, str]]:
+    """Return the distance of this generator, if it was measured."""
+    value, floor = (_number(_get(quality, key)) for key in ("value", "floor"))
+    if value is None:
         return []
-    measured = [
-        each
-        for each in record.measurements
-        if each.images <= images and record.headline in each.values
-    ]
-    if not measured:
-        return []
-    value = formatting.number(measured[-1].values[record.headline])
-    if record.headline in record.floor:
-        floor = formatting.number(record.floor[record.headline])
-        value += f" (real pictures compared with real ones: {floor})"
-    return [(f"Distance {record.headline}", value)]
+    compared = formatting.number(value)
+    if floor is not None:
+        compared += f" (real pictures compared with real ones: {formatting.number(floor)})"
+    return [(f"Distance {_get(quality, 'headline')}", compared)]
 
 
-def _verdict(run: Path) -> list[tuple[str, str]]:
-    record = read_equilibrium(run, [])
-    return [] if record is None else [("Verdict", formatting.verdict(record)[0])]
+def _verdict(verdict: Any) -> list[tuple[str, str]]:
+    name = _get(verdict, "verdict")
+    texts = [texts for known, texts in formatting.VERDICT_TEXTS.items() if known == name]
+    return [("Verdict", headline) for headline, _ in texts]
 
 
-def _number(value: object) -> float | None:
-    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+def _number(value: Any) -> float | None:
+    """Return a finite number; None for anything else that a stranger may have written."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return value if is_number and abs(value) < math.inf else None
+
+
+def _get(node: Any, key: str) -> Any:
+    """Return a value of an object; None if there is none."""
+    return node.get(key) if isinstance(node, dict) else None

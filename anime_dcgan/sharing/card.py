@@ -45,7 +45,7 @@ def write_card(
         *_without_package(network, tuple(files)),
         *_labels(description["labels"]),
         "## Recipe",
-        _table((f"`{key}`", f"`{value}`") for key, value in (description["recipe"] or {}).items()),
+        _table((_code(key), _code(value)) for key, value in (description["recipe"] or {}).items()),
         "## License",
         LICENSE.format(license=f"`{license}`" if license else "not stated"),
     ]
@@ -94,7 +94,7 @@ def _quality(quality: Mapping[str, Any] | None) -> str:
         return "not measured at this epoch"
     floor = quality.get("floor")
     beside = "" if floor is None else f"; that of other real faces, its floor, is {floor:.2f}"
-    return f"`{quality['headline']}` is {quality['value']:.2f} (lower is better){beside}"
+    return f"{_code(quality['headline'])} is {quality['value']:.2f} (lower is better){beside}"
 
 
 def _with_package(source: str) -> str:
@@ -172,6 +172,11 @@ def _labels(labels: list[str]) -> Iterable[str]:
 def _table(rows: Iterable[tuple[str, str]]) -> str:
     lines = [f"| {key} | {value} |" for key, value in rows]
     return "\n".join(["| | |", "| --- | --- |", *lines]) if lines else ""
+
+
+def _code(text: object) -> str:
+    """Return text as code, without signs that would end it or the cell of a table."""
+    return f"`{' '.join(str(text).replace('`', ' ').replace('|', ' ').split())}`"
 
 
 def _escape(text: object) -> str:

@@ -1,6 +1,7 @@
 """Facts about a generator for its readers: the run, the data by name and count, the quality."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,24 @@ from anime_dcgan.run.record import read_equilibrium, read_quality
 from anime_dcgan.run.runs import Weights
 from anime_dcgan.run.settings import distinguishing, format_setting
 
-NAMES = ("run", "data", "quality", "verdict", "recipe")
-"""Keys of the facts in the description of an exported generator."""
+VALID: dict[str, Callable[[Any], bool]] = {
+    "run": lambda fact: isinstance(fact, str),
+    "data": lambda fact: (
+        isinstance(fact.get("name"), str | None)
+        and isinstance(fact.get("count"), int | float | None)
+    ),
+    "quality": lambda fact: (
+        isinstance(fact["headline"], str)
+        and isinstance(fact["value"], int | float)
+        and isinstance(fact["floor"], int | float | None)
+    ),
+    "verdict": lambda fact: all(
+        isinstance(text, str) for text in (fact["verdict"], *fact["reasons"])
+    ),
+    "recipe": lambda fact: all(isinstance(value, str) for value in fact.values()),
+}
+"""Tests of the facts in the description of an exported generator, which may be a stranger's."""
+NAMES = tuple(VALID)
 PRIVATE = ("data.", "init.", "trainer.", "max_minutes")
 """Prefixes of settings that name files of this machine, or depend on it."""
 PUBLIC = ("data.image_size", "data.batch_size")
@@ -34,7 +51,7 @@ def facts_of(
     """
     if is_exported(run):
         description = read_description(run)
-        facts = {key: description.get(key) for key in NAMES}
+        facts = {key: _if_valid(description.get(key), VALID[key]) for key in NAMES}
         if data_name is not None:
             facts["data"] = {**_data(contents, data_name), **(facts["data"] or {})}
             facts["data"]["name"] = data_name
@@ -46,6 +63,14 @@ def facts_of(
         "verdict": _verdict(run),
         "recipe": _recipe(contents["config"]),
     }
+
+
+def _if_valid(fact: Any, is_valid: Callable[[Any], bool]) -> Any:
+    """Return a fact, or None if it has another form than this package writes."""
+    try:
+        return fact if is_valid(fact) else None
+    except (AttributeError, KeyError, TypeError):
+        return None
 
 
 def _data(contents: dict[str, Any], name: str | None) -> dict[str, Any]:

@@ -103,6 +103,18 @@ def test_an_export_is_exported_again_with_its_facts(user: Path, call: Call):
     assert after["digest"] == before["digest"]
 
 
+def test_facts_of_a_stranger_that_are_damaged_are_left_out(user: Path, call: Call):
+    shutil.copytree(user / "mine", user / "strange")
+    content = json.loads((user / "strange" / DESCRIPTION).read_text())
+    content |= {"run": "a`<b>|", "data": [], "quality": {"headline": 1}, "verdict": {"verdict": 1}}
+    content["recipe"] = {"`|": "`a`"}
+    (user / "strange" / DESCRIPTION).write_text(json.dumps(content))
+    call("export", "run=strange", "out=plain", cwd=user)
+    text = (user / "plain/README.md").read_text(encoding="utf-8")
+    assert "not measured at this epoch" in text and "| `` | `a` |" in text
+    assert "# a\\`\\<b\\>\\|" in text and "verdict" not in text
+
+
 @pytest.mark.parametrize("kind", ["exists", "foreign", "file", "outputs"])
 def test_nothing_else_is_overwritten(user: Path, call: Call, kind: str, tmp_path: Path):
     if kind == "exists":

@@ -52,10 +52,19 @@ export function faceAt(face, directions, axes, place) {
  *
  * @param {number} x
  */
-function fold(x) {
+export const fold = (x) => RANGE - Math.abs(phaseOf(x) - 2 * RANGE);
+
+/**
+ * Return true where `fold` goes back while `x` grows.
+ *
+ * @param {number} x
+ */
+export const isTurned = (x) => phaseOf(x) >= 2 * RANGE;
+
+/** @param {number} x */
+function phaseOf(x) {
   const period = 4 * RANGE;
-  const phase = (((x + RANGE) % period) + period) % period;
-  return RANGE - Math.abs(phase - 2 * RANGE);
+  return (((x + RANGE) % period) + period) % period;
 }
 
 /**

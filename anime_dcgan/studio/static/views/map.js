@@ -12,7 +12,7 @@ import { watchDirections } from "../ui/direction-names.js";
 import { button, element } from "../ui/dom.js";
 import { dropdown, labelled } from "../ui/fields.js";
 import { faceMap } from "../ui/face-map.js";
-import { faceAt, strongestFirst } from "../state/plane.js";
+import { faceAt, fold, isTurned, strongestFirst } from "../state/plane.js";
 
 /** @import { Direction, Face, Params, View } from "../state/types.d.ts" */
 
@@ -72,7 +72,7 @@ function startMap(container, face, params, signal) {
     choose: (at) => go("edit", toQuery(faceOf(at))),
     moved: (at) => {
       Object.assign(place, at);
-      showLegend();
+      showNames();
       save();
     },
     fail: (error) => {
@@ -93,20 +93,27 @@ function startMap(container, face, params, signal) {
   function showLegend() {
     const parts = ["x", "y"].map((axis) => {
       const direction = find(axes[/** @type {"x" | "y"} */ (axis)]);
-      const steps = place[/** @type {"x" | "y"} */ (axis)];
+      const steps = fold(place[/** @type {"x" | "y"} */ (axis)]);
       if (!direction || Math.abs(steps) < 0.05) return null;
       const text = steps > 0 ? direction.name : (direction.opposite ?? `less ${direction.name}`);
       return `${text} ${Math.abs(steps).toFixed(1)}`;
     });
-    legend.textContent = parts.filter(Boolean).join(", ") || "your face";
+    legend.textContent = parts.filter(Boolean).join(", ") || "as in the middle";
+  }
+  /**
+   * Return what changes to the right and to the left, or up and down.
+   *
+   * @param {"x" | "y"} axis
+   */
+  function ends(axis) {
+    const direction = find(axes[axis]);
+    const texts = [direction?.name, direction?.opposite];
+    return isTurned(place[axis]) ? texts.reverse() : texts;
   }
   function showNames() {
-    map.label({
-      right: find(axes.x)?.name,
-      left: find(axes.x)?.opposite,
-      up: find(axes.y)?.name,
-      down: find(axes.y)?.opposite,
-    });
+    const [right, left] = ends("x");
+    const [up, down] = ends("y");
+    map.label({ right, left, up, down });
     showLegend();
   }
   function showBar() {

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.notebook`: write docs/tutorial.ipynb from docs/tutorial.md.
+"""The notebook of the tutorial: python -m benchmarks.notebook writes it from docs/tutorial.md.
 
 Shell blocks become cells with `!` commands, and a picture whose title names a file becomes a cell
 that shows this file. Text between `<!-- page -->` and `<!-- end -->` is left out, and what a

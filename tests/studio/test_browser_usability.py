@@ -137,15 +137,18 @@ def test_a_lost_connection_is_shown_and_restored(page: Window):
     assert all("ERR_CONNECTION" in line for line in page.console())
 
 
-def test_an_empty_folder_explains_how_to_train(window: Window, tmp_path: Path):
+def test_an_empty_folder_shows_the_demo_and_explains_how_to_train(window: Window, tmp_path: Path):
     server = Server(tmp_path, tmp_path / "studio")
     try:
         window.load(server.address)
-        window.until("#view", "python -m anime_dcgan.train")
+        window.until("#notice", "python -m anime_dcgan.train")
+        window.at("#/make?", "run=demo")  # at the first visit
+        window.painted(16)
         make_checkpoint(tmp_path / "first" / "checkpoints" / "epoch=0001.ckpt")
         (tmp_path / "first" / "config.yaml").write_text("data: {image_size: 16}\n")
-        window.at("#/make?", "run=first")  # at the first visit
-        window.painted(16)
+        window.load("about:blank")
+        window.load(server.address)
+        window.at("#/", "run=first")
         window.load("about:blank")
     finally:
         server.stop()

@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Iterable, Sequence
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -11,7 +12,7 @@ from anime_dcgan.model.labels import EMBEDDING_DIM, LabelEmbedding, one_hot
 from anime_dcgan.system.errors import UserError
 
 NOISE_SEED = 0x40000000  # of noise and labels for images that have no seed
-LABEL_SEED = 1 << 40  # added to the seeds of labels, which are independent of those of latents
+LABEL_STREAM = 1  # mixed into the seeds of labels, which are independent of latents
 NAMED_LABELS = 8  # in a message
 
 
@@ -164,7 +165,7 @@ class Generator(nn.Module):
         self, seeds: Iterable[int], weights: Float[Tensor, " _"]
     ) -> Float[Tensor, "n classes"]:
         """Draw a class for each seed; the label is unknown for an index beyond the classes."""
-        randoms = (torch.Generator().manual_seed(LABEL_SEED + seed) for seed in seeds)
+        randoms = (_label_random(seed) for seed in seeds)
         drawn = [torch.multinomial(weights, 1, generator=random) for random in randoms]
         return one_hot(torch.cat(drawn), len(self.labels))
 
@@ -209,6 +210,12 @@ class Generator(nn.Module):
             for seed in seeds
         ]
         return torch.stack(noise)
+
+
+def _label_random(seed: int) -> torch.Generator:
+    """Return the random numbers of the label of a seed; torch uses 32 bits of a seed."""
+    (mixed,) = np.random.SeedSequence((LABEL_STREAM, seed)).generate_state(1, np.uint32)
+    return torch.Generator().manual_seed(int(mixed))
 
 
 class Discriminator(nn.Module):

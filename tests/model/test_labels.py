@@ -14,6 +14,7 @@ from anime_dcgan.model import biggan, dcgan, r3gan, radford, stylegan2
 from anime_dcgan.model.base import Generator
 from anime_dcgan.model.labels import EMBEDDING_DIM, one_hot
 from anime_dcgan.model.layers import ConditionalBatchNorm
+from anime_dcgan.sampling.latent import latent_of_seed
 from anime_dcgan.system.errors import UserError
 
 NAMES = ("blue", "green", "red")
@@ -158,6 +159,9 @@ def test_labels_of_seeds_are_as_frequent_as_in_the_training_and_always_the_same(
     again = generator.labels_of_seeds([399])
     assert again is not None
     assert torch.equal(again[0], labels[399])
+    firsts = torch.stack([latent_of_seed(seed, 2)[0] for seed in range(400)])
+    means = [firsts[labels[:, label] == 1].mean().item() for label in range(2)]
+    assert means == pytest.approx([0, 0], abs=0.25)  # the label does not depend on the latent
     red = generator.of_label("red").labels_of_seeds([5, 6])
     assert red is not None
     assert red.tolist() == [[0, 0, 1], [0, 0, 1]]

@@ -2,16 +2,15 @@
 ARG PYTHON=3.13
 
 FROM python:${PYTHON}-slim-bookworm AS build
-# cpu, or a version of CUDA for which there are wheels of PyTorch, such as cu130.
-ARG DEVICE=cpu
+# A further index of wheels, such as PyTorch's for CPUs, which are smaller; empty: pip's, with CUDA.
+ARG INDEX
 ARG EXTRAS=crop,hub,studio,video
 WORKDIR /source
 COPY pyproject.toml README.md LICENSE ./
 COPY conf conf
 COPY anime_dcgan anime_dcgan
 RUN python -m venv /opt/anime \
-    && /opt/anime/bin/pip install --no-cache-dir \
-    --extra-index-url "https://download.pytorch.org/whl/${DEVICE}" ".[${EXTRAS}]"
+    && /opt/anime/bin/pip install --no-cache-dir ${INDEX:+--extra-index-url "${INDEX}"} ".[${EXTRAS}]"
 
 FROM python:${PYTHON}-slim-bookworm
 COPY --from=build /opt/anime /opt/anime

@@ -7,7 +7,7 @@ import base64
 import hashlib
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -98,12 +98,14 @@ def write_site(
     _write_text(folder / "site.css", THEME.read_text(encoding="utf-8") + _source("site.css"))
     _write_text(folder / "engine.js", _concatenate("engine", ENGINE))
     _write_text(folder / "site.js", _concatenate("page", PAGE))
-    found = directions.find(generator, method, sliders)
-    version = _digest(folder)
-    _write_data(folder, generator, network, found, texts, version)
+    found = _named(generator, directions.find(generator, method, sliders))
+    version = ""
+    for _ in range(2):  # the version is a hash of all files, which they then hold
+        _write_data(folder, generator, network, found, texts, version)
+        _write_manifest(folder, texts)
+        _write_page(folder, texts, version, side)
+        version = version or _digest(folder)
     _write_disk_copies(folder)
-    _write_manifest(folder, texts)
-    _write_page(folder, texts, version, side)
     _write_worker(folder, version)
 
 
@@ -132,7 +134,7 @@ def _write_data(
     folder: Path,
     generator: Generator,
     network: SharedGenerator,
-    found: Sequence[Direction],
+    found: Sequence[Mapping[str, str]],
     texts: Texts,
     version: str,
 ) -> None:
@@ -151,7 +153,7 @@ def _write_data(
         "noiseDim": generator.noise_dim,
         "shiftDim": network.shift_dim,
         "labels": list(generator.labels),
-        "directions": _named(generator, found),
+        "directions": found,
     }
     _write_text(folder / DATA, f"{MARK}self.SITE = {json.dumps(data, ensure_ascii=False)};\n")
 
@@ -236,6 +238,6 @@ def _write_worker(folder: Path, version: str) -> None:
         for path in folder.rglob("*")
         if path.is_file() and path.parent.name != DISK and path.suffix != ".txt"
     )
-    files = ["./", *(f"{name}?{version}" for name in names if name != "index.html")]
+    files = [f"{name}?{version}" for name in names if name != "index.html"]
     text = _source("sw.js").replace("@VERSION@", version)
     _write_text(folder / "sw.js", text.replace('"@FILES@"', json.dumps(json.dumps(files))))

@@ -18,6 +18,10 @@ class Handler(http.server.SimpleHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:
         pass
 
+    def end_headers(self) -> None:
+        self.send_header("Cache-Control", "max-age=600")  # as on GitHub Pages
+        super().end_headers()
+
 
 class SiteServer:
     """Serves a folder, and can be stopped and started again on the same port."""

@@ -185,6 +185,29 @@ def test_the_site_works_without_a_network_after_the_first_visit(
     page.console()  # the failed request for the page itself
 
 
+def test_a_site_that_was_published_again_works_without_a_network(
+    page: SiteWindow, server: SiteServer, folder: Path
+):
+    page.open("#seed=3")
+    before = page.run("SITE.version")
+    for path in (folder / "web" / PATH).rglob("*.*"):
+        if path.suffix in (".html", ".js"):
+            path.write_text(path.read_text("utf-8").replace(before, "another"), "utf-8")
+    page.open("#seed=4")  # perhaps the page before, which the browser keeps for ten minutes
+    page.run(
+        "void (async () => { while (!(await caches.keys()).every(n => n.endsWith('another')))"
+        " await new Promise(r => setTimeout(r, 20)); window.kept = true })()"
+    )
+    page.wait("window.kept")
+    server.stop()
+    try:
+        page.open("#seed=5")
+        assert page.run("SITE.version") == "another"
+    finally:
+        server.start()
+    page.console()  # the failed request for the page itself
+
+
 def test_the_site_works_from_disk(
     page: SiteWindow, folder: Path, expected: Callable[..., np.ndarray]
 ):

@@ -13,8 +13,10 @@ worker.addEventListener("install", (/** @type {any} */ event) => {
   const files = FILES.filter(
     (name) => !name.startsWith("runtime/") || name.includes(`/${backend}.`),
   );
+  // The browser may have kept the page of the version before; all else has the version in its name.
+  const page = new Request("./", { cache: "no-cache" });
   worker.skipWaiting();
-  event.waitUntil(caches.open(NAME).then((cache) => cache.addAll(files)));
+  event.waitUntil(caches.open(NAME).then((cache) => cache.addAll([page, ...files])));
 });
 
 worker.addEventListener("activate", (/** @type {any} */ event) => {

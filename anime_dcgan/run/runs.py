@@ -101,11 +101,12 @@ def records_folder(run: Path, outputs: Path) -> Path:
     """Return the folder where results about a run are kept.
 
     It is that of the run, except for an exported generator, which others may own, and where no
-    picture of the data may be.
+    picture of the data may be: other generators in folders of the same name have other records.
     """
     if (run / "checkpoints").is_dir():
         return run
-    return outputs / "exported" / run.resolve().name
+    digest = re.sub(r"\W", "", str(read_description(run).get("digest")))
+    return outputs / "exported" / f"{run.resolve().name}-{digest[:20]}"
 
 
 def find_checkpoint(run: Path, epoch: str, setting: str = "epoch") -> Path:

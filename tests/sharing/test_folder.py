@@ -1,5 +1,6 @@
 import json
 import re
+import shutil
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,7 @@ import safetensors.torch
 from anime_dcgan.run import checkpoint
 from anime_dcgan.run.digest import digest_of
 from anime_dcgan.run.exported import DESCRIPTION, WEIGHTS
-from anime_dcgan.run.runs import find_checkpoint, find_run
+from anime_dcgan.run.runs import find_checkpoint, find_run, records_folder
 from anime_dcgan.sampling.sample import faces
 from anime_dcgan.sharing.folder import write_generator
 from anime_dcgan.system.errors import UserError
@@ -24,7 +25,8 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """Return a checkpoint and an export of it."""
     folder = tmp_path_factory.mktemp("exported")
     path = make_checkpoint(folder / "last.ckpt")
-    write_generator(folder / "mine", checkpoint.read(path), path, facts={"run": "first"})
+    contents, generator = checkpoint.read(path), checkpoint.load_generator(path)
+    write_generator(folder / "mine", generator, contents, path, facts={"run": "first"})
     return path, folder / "mine"
 
 
@@ -81,6 +83,16 @@ def larger(folder: Path) -> None:
     state = safetensors.torch.load_file(folder / WEIGHTS)
     name = next(iter(state))
     safetensors.torch.save_file({**state, name: state[name].repeat(2, 1)}, folder / WEIGHTS)
+
+
+def test_generators_in_folders_of_the_same_name_have_records_of_their_own(
+    exported: tuple[Path, Path], copy: Path, tmp_path: Path
+):
+    other = tmp_path / "other/copy"
+    shutil.copytree(copy, other)
+    assert records_folder(other, tmp_path) == records_folder(copy, tmp_path)
+    described(other, digest="../../other")
+    assert records_folder(other, tmp_path) == tmp_path / "exported/copy-other"
 
 
 HOSTILE: dict[str, tuple[Callable[[Path], object], str]] = {

@@ -35,6 +35,8 @@ def fetch(run: str, setting: str) -> Path:
     """
     repo, _, revision = run.removeprefix(PREFIX).partition("@")
     check_repository(repo, setting, f"{PREFIX}owner/name")
+    if ".." in revision:  # no revision of git has it, but a path does
+        raise UserError(f"{setting}: {repo} has no such commit, tag or branch: leave out @...")
     with hub_errors(setting, repo):
         from huggingface_hub import snapshot_download
 
@@ -49,7 +51,7 @@ def fetch_below(run: str, setting: str, outputs: Path) -> Path:
     The studio needs it there: the cache has links, and its folders are named by commits.
     """
     source = fetch(run, setting)
-    folder = outputs / "hub" / run.removeprefix(PREFIX).replace("@", "/")
+    folder = outputs / "hub" / run.removeprefix(PREFIX)
     with atomic_write(folder) as partial:
         partial.mkdir()
         for name in FILES:

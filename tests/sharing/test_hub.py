@@ -11,6 +11,7 @@ from PIL import Image
 from anime_dcgan.run.exported import DESCRIPTION, WEIGHTS
 from anime_dcgan.run.hub import fetch, fetch_below
 from anime_dcgan.run.runs import find_run
+from anime_dcgan.studio.library import Library
 from anime_dcgan.system.errors import UserError
 from tests.checkpoints import make_checkpoint
 from tests.processes import Result
@@ -86,6 +87,10 @@ def test_a_downloaded_generator_needs_no_network(
     copied = fetch_below(f"hub:{REPO}", "run=...", user / "outputs")
     assert copied == user / "outputs/hub" / REPO and not any(map(Path.is_symlink, copied.iterdir()))
     assert find_run(f"hub/{REPO}", user / "outputs") == copied
+    revision = fetch_below(f"hub:{REPO}@main", "run=...", user / "outputs")
+    fetch_below(f"hub:{REPO}", "run=...", user / "outputs")
+    names = {run.name for run in Library(user / "outputs").runs()}
+    assert names == {"first", f"hub/{REPO}", f"hub/{REPO}@main"} and revision.is_dir()
     with pytest.raises(UserError, match="run=hub:a/b: http://127.0.0.1:9 cannot be reached"):
         fetch("hub:a/b", "run=hub:a/b")
 
@@ -98,6 +103,7 @@ def test_a_downloaded_generator_needs_no_network(
         (f"hub:{REPO}", "has no generator.json: it is not a generator exported by"),
         ("hub:faces", "not a repository of the hub: use run=hub:owner/name"),
         ("hub:../..", "not a repository of the hub"),
+        (f"hub:{REPO}@../../../first", "has no such commit, tag or branch"),
     ],
 )
 def test_a_repository_that_cannot_be_used_is_refused(

@@ -16,13 +16,14 @@ from anime_dcgan.cli.checks import (
     boolean,
     epoch_name,
     file_path,
+    named_path,
     one_of,
     optional,
 )
 from anime_dcgan.cli.command import command
 from anime_dcgan.run.runs import WEIGHTS, find_checkpoint, find_run
 from anime_dcgan.system.console import log
-from anime_dcgan.system.errors import UserError, explain_os_error
+from anime_dcgan.system.errors import UserError
 
 FORMATS = ("safetensors", "torch", "onnx")
 LICENSE = re.compile(r"[a-z0-9][a-z0-9.+-]{0,63}")
@@ -42,7 +43,7 @@ def _license(key: str, value: Any) -> None:
     weights=one_of(*WEIGHTS),
     format=Several(one_of(*FORMATS), "torch"),
     half=optional(boolean()),
-    out=file_path("exported"),
+    out=named_path("exported"),
     overwrite=boolean(),
     license=optional(_license),
     data_name=optional(Text("the name of the data", "my drawings")),
@@ -76,8 +77,7 @@ def export(config: DictConfig) -> None:
         data_name=config.data_name,
         repo=config.push,
     )
-    with explain_os_error(f"out={out} cannot be written", "use another out=..."):
-        exporting.export(request, out, config.overwrite)
+    exporting.export(request, out, config.overwrite)
     log(f"the generator of {path} ({config.weights}) in {out}")
     if config.push is not None:
         from anime_dcgan.sharing.push import push

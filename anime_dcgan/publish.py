@@ -16,6 +16,7 @@ from anime_dcgan.cli.checks import (
     epoch_name,
     file_path,
     integer,
+    named_path,
     one_of,
     optional,
 )
@@ -35,7 +36,7 @@ MAX_SLIDERS = 32
     outputs=file_path("outputs"),
     epoch=epoch_name(),
     weights=one_of(*WEIGHTS),
-    out=file_path("site"),
+    out=named_path("site"),
     title=optional(Text("the title of the page", "Faces")),
     description=optional(Text("a sentence about the page", "Faces")),
     storage=one_of(*STORAGES),
@@ -51,19 +52,20 @@ def publish(config: DictConfig) -> None:
     path = _checkpoint(run, str(config.epoch))
     out = Path(config.out)
     _check_out(out, config.overwrite)
-    from anime_dcgan.run.checkpoint import read
+    from anime_dcgan.run.checkpoint import build_generator, read
     from anime_dcgan.sharing.onnx import check_packages
     from anime_dcgan.sharing.runtime import find_runtime
 
     check_packages("publish")
     contents = read(path)
+    generator = build_generator(contents, config.weights, path)
     with (
         find_runtime(None if config.runtime is None else Path(config.runtime)) as runtime,
         explain_os_error(f"out={out} cannot be written", "use another out=..."),
         atomic_write(out, replace=True) as partial,
     ):
         partial.mkdir()  # fails before anything slow
-        weights = _write(config, run, contents, path, runtime, partial)
+        weights = _write(config, run, contents, generator, runtime, partial)
     size = sum(file.stat().st_size for file in out.rglob("*") if file.is_file())
     log(
         f"the site of {path} is {out}/ ({size / 1e6:.0f} MB): put it on any web server, or open "
@@ -98,17 +100,15 @@ def _write(
     config: DictConfig,
     run: Path,
     contents: dict[str, Any],
-    path: Path,
+    generator: Any,
     runtime: Path,
     folder: Path,
 ) -> Any:
     """Write the site into an empty folder, and return its weights."""
-    from anime_dcgan.run.checkpoint import build_generator
     from anime_dcgan.sharing.facts import facts_of
     from anime_dcgan.sharing.site import choose_weights, write_site
     from anime_dcgan.sharing.site_texts import describe_run
 
-    generator = build_generator(contents, config.weights, path)
     storage = None if config.storage == "auto" else config.storage
     network, weights = choose_weights(generator, storage)
     facts = facts_of(run, run.name, contents, config.weights)

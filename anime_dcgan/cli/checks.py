@@ -130,6 +130,18 @@ def file_path(example: str) -> Check:
     return Text("a path", example, is_path=True)
 
 
+def named_path(example: str) -> Check:
+    """Accept the path of a folder to write, which is not the working directory."""
+    check_path = file_path(example)
+
+    def check(key: str, value: Any) -> None:
+        check_path(key, value)
+        if Path(value).name in ("", ".."):
+            raise UserError(f"{key}={value} has no name of its own: use {key}={example}")
+
+    return check
+
+
 def invalid_path(value: str) -> str | None:
     """Return why no file system takes a path; None if it may."""
     if any(ord(character) < 32 for character in value):

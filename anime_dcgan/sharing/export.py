@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from anime_dcgan.model.base import Generator
 from anime_dcgan.run import checkpoint
 from anime_dcgan.run.exported import DESCRIPTION, WEIGHTS, is_exported, read_description
 from anime_dcgan.run.runs import Weights
@@ -16,7 +17,7 @@ from anime_dcgan.sharing.network import SharedGenerator
 from anime_dcgan.sharing.program import PROGRAM, export_torch
 from anime_dcgan.sharing.verify import Reference
 from anime_dcgan.system.console import log
-from anime_dcgan.system.errors import UserError
+from anime_dcgan.system.errors import UserError, explain_os_error
 from anime_dcgan.system.files import atomic_write, write_text
 
 Format = Literal["safetensors", "torch", "onnx"]
@@ -64,18 +65,27 @@ def check_replaceable(out: Path) -> None:
 
 
 def export(request: Request, out: Path, replaces: bool = False) -> None:
-    """Write the folder atomically. Raises OSError, and `UserError` as its parts do."""
+    """Write the folder atomically, also where there is an empty one. Raises `UserError`."""
     contents = checkpoint.read(request.path)
+    generator = checkpoint.build_generator(contents, request.weights, request.path)
     facts = facts_of(request.run, request.name, contents, request.weights, request.data_name)
-    with atomic_write(out, replace=replaces) as folder:
-        _write(folder, request, contents, facts)
+    replaces = replaces or (out.is_dir() and not any(out.iterdir()))
+    with (
+        explain_os_error(f"out={out} cannot be written", "use another out=..."),
+        atomic_write(out, replace=replaces) as folder,
+    ):
+        _write(folder, request, generator, contents, facts)
         check_replaceable(out)
 
 
-def _write(folder: Path, request: Request, contents: dict[str, Any], facts: dict[str, Any]) -> None:
-    generator = write_generator(
-        folder, contents, request.path, request.weights, request.half, facts
-    )
+def _write(
+    folder: Path,
+    request: Request,
+    generator: Generator,
+    contents: dict[str, Any],
+    facts: dict[str, Any],
+) -> None:
+    write_generator(folder, generator, contents, request.path, request.weights, request.half, facts)
     description = read_description(folder)
     reference = Reference(generator)
     sheet = image.grid(reference.faces, scale=image.visible_scale(description["image_size"]))

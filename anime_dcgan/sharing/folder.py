@@ -9,7 +9,7 @@ from torch import Tensor
 
 from anime_dcgan import __version__
 from anime_dcgan.model.base import Generator
-from anime_dcgan.run.checkpoint import build_generator, generator_settings
+from anime_dcgan.run.checkpoint import generator_settings
 from anime_dcgan.run.digest import digest_of
 from anime_dcgan.run.exported import COUNTS, DESCRIPTION, FORMAT, VERSION, WEIGHTS
 from anime_dcgan.run.runs import Weights
@@ -24,22 +24,23 @@ KEPT_SETTINGS = {"data": ("image_size", "holdout", "labels"), "trainer": ("preci
 
 def write_generator(
     folder: Path,
+    generator: Generator,
     contents: Mapping[str, Any],
     path: Path,
     weights: Weights = "ema",
     half: bool | None = None,
     facts: Mapping[str, Any] | None = None,
-) -> Generator:
-    """Write the description and the weights of a checkpoint's generator; return the generator.
+) -> None:
+    """Write the description and the weights of a checkpoint's generator.
 
     Parameters:
+        generator: what `run.checkpoint.build_generator` returned for these weights.
         contents: what `run.checkpoint.read` returned for `path`.
         half: True stores 16 bits, False 32; None stores 16 if they draw the same faces.
         facts: entries of the description that only people read.
 
-    Raises OSError, and `UserError` for weights that do not fit or exceed 16 bits.
+    Raises OSError, and `UserError` for weights that exceed 16 bits.
     """
-    generator = build_generator(dict(contents), weights, path)
     state = _state(generator, half)
     settings = generator_settings(dict(contents), path)
     folder.mkdir(parents=True, exist_ok=True)
@@ -64,7 +65,6 @@ def write_generator(
         "config": _config(contents["config"], settings),
     }
     write_json(folder / DESCRIPTION, description)
-    return generator
 
 
 def is_narrow(state: Mapping[str, Tensor]) -> bool:

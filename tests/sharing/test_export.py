@@ -95,12 +95,28 @@ def test_a_program_draws_the_faces_of_generate(kind: str, labels: tuple[str, ...
 
 
 def test_an_export_is_exported_again_with_its_facts(user: Path, call: Call):
+    (user / "again").mkdir()
     call("export", "run=mine", "out=again", "half=false", cwd=user)
     before, after = (
         json.loads((user / name / DESCRIPTION).read_text()) for name in ("mine", "again")
     )
     assert after["bits"] == 32 and after["quality"] == before["quality"]
     assert after["digest"] == before["digest"]
+
+
+@pytest.mark.parametrize("command", ["export", "publish"])
+def test_a_damaged_run_is_not_blamed_on_out(user: Path, call: Call, command: str):
+    shutil.copytree(user / "mine", user / "damaged", dirs_exist_ok=True)
+    content = json.loads((user / "damaged" / DESCRIPTION).read_text())
+    (user / "damaged" / DESCRIPTION).write_text(json.dumps(content | {"digest": "other"}))
+    result = call(command, "run=damaged", "out=new", cwd=user, status=2)
+    assert result.stderr.startswith("error: damaged/generator.safetensors cannot be read: it does")
+
+
+@pytest.mark.parametrize("command", ["export", "publish"])
+def test_the_working_directory_is_not_replaced(call: Call, command: str, tmp_path: Path):
+    result = call(command, "run=demo", "out=.", cwd=tmp_path, status=2)
+    assert "out=. has no name of its own: use out=" in result.stderr
 
 
 def test_facts_of_a_stranger_that_are_damaged_are_left_out(user: Path, call: Call):
@@ -162,4 +178,4 @@ def test_an_export_is_measured_without_pictures_of_the_data_in_it(user: Path, ca
     manifest = "manifest=prepared/manifest.csv"
     call("evaluate", "run=mine", manifest, "count=20", "training=20", cwd=user)
     assert sorted((user / "mine").iterdir()) == before
-    assert (user / "outputs/exported/mine/evaluations.json").is_file()
+    assert [*(user / "outputs/exported").glob("mine-*/evaluations.json")]

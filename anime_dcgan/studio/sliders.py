@@ -57,13 +57,19 @@ class Sliders:
         return model.known_directions[key]
 
     def names(
-        self, model: Model, found: Sequence[Direction], layers: range | None
+        self, model: Model, found: Sequence[Direction], count: int, layers: range | None
     ) -> MeasuredNames:
-        """Return the names of directions, whose measuring begins unless it has.
+        """Return the names of the first directions, whose measuring begins unless it has.
 
-        Those of the first directions are the same, however many there are.
+        They are measured in groups that do not depend on `count`: a request for fewer directions
+        finds them measured, with the same names.
+
+        Parameters:
+            found: all directions of a method.
+            layers: the style layers that move; None for all.
         """
-        groups = [found[first : first + PER_FILE] for first in range(0, len(found), PER_FILE)]
+        count = min(count, len(found))
+        groups = [found[first : first + PER_FILE] for first in range(0, count, PER_FILE)]
         measured: list[torch.Tensor] = []
         progress = 0.0
         for number, group in enumerate(groups):
@@ -74,8 +80,8 @@ class Sliders:
             elif len(measured) == number:
                 measured.append(torch.from_numpy(result.result()))
                 progress += 1
-        names = naming.name_directions(torch.cat(measured)) if measured else []
-        rest = [Name(f"direction {number + 1}") for number in range(len(names), len(found))]
+        names = naming.name_directions(torch.cat(measured))[:count] if measured else []
+        rest = [Name(f"direction {number + 1}") for number in range(len(names), count)]
         is_whole = not rest
         return MeasuredNames(
             [*names, *rest], 1.0 if is_whole else min(0.99, progress / len(groups))

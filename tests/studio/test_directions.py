@@ -44,6 +44,9 @@ def test_directions_are_listed_with_measured_names(client: TestClient):
             is_measured = one["source"] == "measured"
             assert is_measured == (one["opposite"] is not None) == (one["effect"] > 0)
             assert is_measured or one["name"] == f"direction {number + 1}"
+        params = {**GENERATOR, "method": method, "count": 2}
+        fewer = client.get("/api/directions", params=params).json()
+        assert fewer["progress"] == 1 and fewer["directions"] == found[:2]  # known already
     refused = client.get("/api/directions", params={**GENERATOR, "layers": "3-4"})
     assert refused.status_code == 400
 

@@ -34,11 +34,12 @@ async def list_directions(
     this one began from, where the directions are similar.
     """
     model = await studio.render(lambda: studio.renderer.model(*generator))
-    found = (await studio.sliders.directions(model, method))[:count]
+    known = await studio.sliders.directions(model, method)
+    found = known[:count]
     moved = to_layers(layers)
     if moved is not None:
         check_layers("layers", moved, model.space.layers)
-    measured = studio.sliders.names(model, found, moved)
+    measured = studio.sliders.names(model, known, count, moved)
     own = {name.direction: name for name in _unpack(studio.store.direction_names(model.digest))}
     inherited = inherit(_names_of_relatives(studio, model, generator.run), found)
     models = []

@@ -35,7 +35,7 @@ export function latestOnly(send, show, fail) {
 
 /**
  * Return a function that calls `act` once no call has been made for `milliseconds`. Its method
- * `flush` calls `act` at once if a call is due.
+ * `flush` calls `act` at once if a call is due, and `cancel` drops that call.
  *
  * @template {unknown[]} Arguments
  * @param {(...args: Arguments) => unknown} act called without arguments unless flushed
@@ -44,15 +44,18 @@ export function latestOnly(send, show, fail) {
 export function debounced(act, milliseconds) {
   /** @type {ReturnType<typeof setTimeout> | null} */
   let timer = null;
+  const cancel = () => {
+    clearTimeout(timer ?? undefined);
+    timer = null;
+  };
   const flush = (/** @type {Arguments} */ ...args) => {
     if (timer === null) return;
-    clearTimeout(timer);
-    timer = null;
+    cancel();
     act(...args);
   };
   const call = () => {
     clearTimeout(timer ?? undefined);
     timer = setTimeout(flush, milliseconds);
   };
-  return Object.assign(call, { flush });
+  return Object.assign(call, { flush, cancel });
 }

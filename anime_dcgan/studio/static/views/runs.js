@@ -62,7 +62,7 @@ export function runsView(container, first) {
     render();
   };
   const controls = runControls(params, change);
-  container.append(element("h1", {}, "Runs"), controls, count, list);
+  container.append(element("h1", {}, "Runs"), controls.root, count, list);
 
   /** @param {Run} run */
   function rowOf(run) {
@@ -76,7 +76,7 @@ export function runsView(container, first) {
   function render() {
     const runs = allRuns();
     const shown = runs.length ? selectRuns(runs, params) : [];
-    controls.hidden = !runs.length;
+    controls.root.hidden = !runs.length;
     count.textContent = runs.length ? describeCount(shown.length, runs.length) : "";
     const placeholder = areRunsLoaded() ? noRuns() : loadingRuns();
     list.replaceChildren(...(runs.length ? shown.map(rowOf) : [element("li", {}, placeholder)]));
@@ -86,11 +86,12 @@ export function runsView(container, first) {
   return {
     title: "Runs",
     leave() {
+      controls.leave();
       unsubscribe();
       pictures.leave();
     },
     keys: {
-      "/": () => /** @type {HTMLElement | null} */ (controls.querySelector("input"))?.focus(),
+      "/": () => /** @type {HTMLElement | null} */ (controls.root.querySelector("input"))?.focus(),
     },
   };
 }
@@ -114,13 +115,14 @@ function runControls(params, change) {
   const order = dropdown(options(ORDERS), params.order ?? "newest", (value) =>
     change({ order: value === "newest" ? null : value }),
   );
-  return element(
+  const root = element(
     "div.bar",
     { role: "toolbar", "aria-label": "Runs to show" },
     search,
     labelled("Show", show),
     labelled("Order", order),
   );
+  return { root, leave: searchLater.cancel };
 }
 
 /**

@@ -80,7 +80,7 @@ export function savedView(container) {
     title: "Saved",
     update,
     leave() {
-      searchLater.flush();
+      searchLater.cancel(); // the address is already that of another view
       stopCounting();
       list?.leave();
     },

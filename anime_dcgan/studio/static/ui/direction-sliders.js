@@ -82,7 +82,12 @@ const PCA = `the directions in which a thousand drawn faces differ most (princip
 function directionList(method, styles, { generator, onMove, signal }, onMore) {
   const list = element("div.slider-list");
   const measuring = element("progress", { max: 1, "aria-label": "Measuring what changes" });
-  const status = element("p.quiet", { hidden: true }, "Finding out what each changes …", measuring);
+  const status = element(
+    "p.quiet",
+    { hidden: true },
+    "Measuring what each slider changes …",
+    measuring,
+  );
   const more = button("More", () => load());
   more.hidden = true;
   /** @type {Map<string, ReturnType<typeof directionSlider>>} */
@@ -161,7 +166,11 @@ function directionList(method, styles, { generator, onMove, signal }, onMore) {
     /** @param {Face} next */
     set(next) {
       face = next;
-      for (const slider of sliders.values()) slider.set(next.moves);
+      for (const slider of sliders.values()) {
+        const before = slider.layers;
+        slider.set(next.moves);
+        if (slider.layers !== before) watch(slider.layers).catch(fail);
+      }
     },
     leave: () => revokeLater(url),
   };

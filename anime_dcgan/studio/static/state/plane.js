@@ -6,6 +6,7 @@ import { withMoves } from "./face.js";
 /** @import { Direction, Face } from "./types.d.ts" */
 
 const RANGE = 3; // steps, after which a direction turns back
+const MAX_STEP = 10; // of a face
 const WANDER = 1.5; // steps of the directions that change slowly far from the middle
 const PERIODS = [31, 23];
 
@@ -38,7 +39,8 @@ export function faceAt(face, directions, axes, place) {
     const direction = directions.find((one) => one.id === id);
     if (!direction) return;
     const before = steps[direction.id] ?? face.moves[direction.id] ?? 0;
-    steps[direction.id] = Number((before + direction.sign * step).toFixed(2));
+    const after = Math.min(MAX_STEP, Math.max(-MAX_STEP, before + direction.sign * step));
+    steps[direction.id] = Number(after.toFixed(2));
   };
   add(axes.x, fold(place.x));
   add(axes.y, fold(place.y));

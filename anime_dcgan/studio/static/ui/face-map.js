@@ -4,6 +4,7 @@
 import { element, revokeLater } from "./dom.js";
 
 /** @typedef {{ x: number, y: number }} Place */
+/** @typedef {{ root: HTMLElement, url: string | null, state: "new" | "busy" | "done" }} Chunk */
 
 const CHUNK = 4; // faces per side of a picture
 const STEPS = [0.1, 0.25, 0.5, 1, 2];
@@ -11,6 +12,7 @@ const PARALLEL = 2;
 const KEPT = 80; // chunks
 const CLICK = 5; // px that a click may move
 const DRIFT = 0.35; // faces per second
+const RETRY_SECONDS = 1;
 const WHEEL = 60; // of its delta, per step of the zoom
 
 /**
@@ -20,17 +22,18 @@ const WHEEL = 60; // of its delta, per step of the zoom
  * @param {(places: Place[], columns: number) => Promise<Blob>} options.draw
  * @param {(place: Place) => void} options.choose
  * @param {(place: Place) => void} options.moved
- * @param {(error: unknown) => void} options.fail
+ * @param {(error: unknown) => void} options.fail called once, until drawing works again
  */
 export function faceMap({ place, step, draw, choose, moved, fail }) {
   let index = nearestStep(step);
   let centre = { ...place };
+  let reported = { ...place };
   let isStarted = false;
   let frame = 0;
-  /** @type {Map<string, { root: HTMLElement, url: string | null, state: "new" | "busy" | "done" }>} */
+  /** @type {Map<string, Chunk>} */
   const chunks = new Map();
   let busy = 0;
-  let generation = 0;
+  let isFailing = false;
   const world = element("div.world");
   const labels = {
     left: element("span.left"),
@@ -63,26 +66,30 @@ export function faceMap({ place, step, draw, choose, moved, fail }) {
     const y = (-centre.y / unit() + 0.5) * side();
     const left = root.clientWidth / 2 - x;
     const top = root.clientHeight / 2 - y;
+    const visible = new Set();
     for (let column = Math.floor(-left / size); column * size + left < root.clientWidth; column++)
       for (let row = Math.floor(-top / size); row * size + top < root.clientHeight; row++) {
         const key = `${column},${row}`;
+        visible.add(key);
         const chunk = chunks.get(key) ?? newChunk(key);
         chunks.delete(key);
         chunks.set(key, chunk); // the latest ones are last
       }
+    for (const [key, { state }] of chunks)
+      if (!visible.has(key) && (state === "new" || chunks.size > KEPT)) drop(key);
     for (const [key, chunk] of chunks) {
       const [column, row] = key.split(",").map(Number);
       chunk.root.style.width = chunk.root.style.height = `${size}px`;
       chunk.root.style.transform = `translate(${column * size + left}px, ${row * size + top}px)`;
     }
-    for (const key of chunks.keys()) if (chunks.size > KEPT) drop(key);
     request();
   }
   /** @param {string} key */
   function newChunk(key) {
     const root = element("div.chunk");
     world.append(root);
-    const chunk = { root, url: null, state: /** @type {"new"} */ ("new") };
+    /** @type {Chunk} */
+    const chunk = { root, url: null, state: "new" };
     chunks.set(key, chunk);
     return chunk;
   }
@@ -94,32 +101,39 @@ export function faceMap({ place, step, draw, choose, moved, fail }) {
     chunks.delete(key);
   }
   /** Draw the missing chunks, those in the middle first. */
-  async function request() {
+  function request() {
     const missing = [...chunks].filter(([, { state }]) => state === "new");
-    if (!missing.length || busy >= PARALLEL) return;
     const middle = { x: centre.x / unit() / CHUNK - 0.5, y: -centre.y / unit() / CHUNK - 0.5 };
     const distance = (/** @type {string} */ key) => {
       const [column, row] = key.split(",").map(Number);
       return Math.hypot(column - middle.x, row - middle.y);
     };
     missing.sort(([a], [b]) => distance(a) - distance(b));
-    const [key, chunk] = missing[0];
-    const mine = generation;
+    for (const [key, chunk] of missing.slice(0, PARALLEL - busy)) load(key, chunk);
+  }
+  /**
+   * @param {string} key
+   * @param {Chunk} chunk
+   */
+  async function load(key, chunk) {
     chunk.state = "busy";
     busy += 1;
     try {
       const blob = await draw(placesOf(key), CHUNK);
-      if (mine === generation) {
+      isFailing = false;
+      if (chunks.get(key) === chunk) {
         chunk.url = URL.createObjectURL(blob);
         chunk.root.style.backgroundImage = `url(${chunk.url})`;
         chunk.root.classList.add("painted");
         chunk.state = "done";
       }
     } catch (error) {
-      fail(error);
-    } finally {
-      busy -= 1;
+      if (!isFailing) fail(error);
+      isFailing = true;
+      await new Promise((done) => setTimeout(done, 1000 * RETRY_SECONDS));
+      chunk.state = "new";
     }
+    busy -= 1;
     if (root.isConnected) request();
   }
   /** @param {string} key */
@@ -134,7 +148,12 @@ export function faceMap({ place, step, draw, choose, moved, fail }) {
   function moveTo(next) {
     centre = next;
     update();
-    moved(nearest(centre));
+    const { x, y } = nearest(centre);
+    if (x !== reported.x || y !== reported.y) report();
+  }
+  function report() {
+    reported = nearest(centre);
+    moved(reported);
   }
   /** @param {Place} at */
   const nearest = (at) => ({
@@ -149,7 +168,6 @@ export function faceMap({ place, step, draw, choose, moved, fail }) {
     moveTo({ x: centre.x + columns * unit(), y: centre.y + rows * unit() });
 
   function clear() {
-    generation += 1;
     for (const key of [...chunks.keys()]) drop(key);
     update();
   }
@@ -159,7 +177,7 @@ export function faceMap({ place, step, draw, choose, moved, fail }) {
     if (next === index) return;
     index = next;
     clear();
-    moved(nearest(centre));
+    report();
   }
   function drift() {
     if (frame) {
@@ -210,7 +228,6 @@ export function faceMap({ place, step, draw, choose, moved, fail }) {
     leave() {
       stop();
       observer.disconnect();
-      generation += 1;
       for (const key of [...chunks.keys()]) drop(key);
     },
   };

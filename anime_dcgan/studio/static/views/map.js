@@ -6,7 +6,7 @@ import { fromQuery, generatorOf, toQuery } from "../state/face.js";
 import { resolveFace } from "../state/generators.js";
 import { isAbort } from "../state/errors.js";
 import { notifyError } from "../state/messages.js";
-import { go, goBack, link, updateAddress } from "../state/router.js";
+import { go, goBack, link, replace, updateAddress } from "../state/router.js";
 import { debounced } from "../state/scheduling.js";
 import { watchDirections } from "../ui/direction-names.js";
 import { button, element } from "../ui/dom.js";
@@ -17,7 +17,9 @@ import { faceAt, fold, isTurned, strongestFirst } from "../state/plane.js";
 /** @import { Direction, Face, Params, View } from "../state/types.d.ts" */
 
 const DIRECTIONS = 10;
+const MEASURING = "Measuring what each slider changes";
 const SAVE_PAUSE = 300; // ms
+const MAX_DISTANCE = 1e6; // from the face in the middle, in steps
 
 /**
  * @param {HTMLElement} container
@@ -35,8 +37,10 @@ export function mapView(container) {
       view.leave?.();
       controller = new AbortController();
       const { signal } = controller;
-      const face = await resolveFace(fromQuery(params), signal).catch(notifyError);
-      if (!face || signal.aborted) return;
+      const given = fromQuery(params);
+      const face = await resolveFace(given, signal).catch(notifyError);
+      if (signal.aborted || face === undefined) return;
+      if (!face) return replace("face", toQuery(given)); // which shows its stored picture
       map = startMap(container, face, params, signal);
       view.keys = { Escape: map.back };
     },
@@ -59,7 +63,7 @@ function startMap(container, face, params, signal) {
   /** @type {Direction[]} */
   let directions = [];
   const axes = { x: params.x ?? "", y: params.y ?? "" };
-  const place = { x: Number(params.px ?? 0), y: Number(params.py ?? 0) };
+  const place = { x: toCoordinate(params.px), y: toCoordinate(params.py) };
   const bar = element("div.bar", { role: "group", "aria-label": "Map" });
   const legend = element("p.legend", { role: "status" });
   /** @param {{ x: number, y: number }} at */
@@ -69,7 +73,7 @@ function startMap(container, face, params, signal) {
     place,
     step: Number(params.step ?? 1),
     draw: (places, columns) => getSketches(places.map(faceOf), columns, signal),
-    choose: (at) => go("edit", toQuery(faceOf(at))),
+    choose: edit,
     moved: (at) => {
       Object.assign(place, at);
       showNames();
@@ -79,17 +83,34 @@ function startMap(container, face, params, signal) {
       if (!isAbort(error)) notifyError(error);
     },
   });
-  const query = () => ({
-    ...Object.fromEntries(new URLSearchParams(toQuery(face))),
+  const position = () => ({
     ...axes,
     px: place.x.toFixed(2),
     py: place.y.toFixed(2),
-    step: map.step(),
+    step: String(map.step()),
   });
-  const back = () => goBack(link("edit", toQuery(face)));
+  const query = () => ({
+    ...Object.fromEntries(new URLSearchParams(toQuery(face))),
+    ...position(),
+  });
+  /** @param {{ x: number, y: number }} at */
+  function edit(at) {
+    save.flush();
+    go("edit", toQuery(faceOf(at)));
+  }
+  function back() {
+    save.flush();
+    goBack(link("edit", toQuery(face)));
+  }
 
   /** @param {string} id */
   const find = (id) => directions.find((one) => one.id === id);
+  /** Choose the strongest directions for axes that the address does not name. */
+  function chooseAxes() {
+    const ids = strongestFirst(directions).map(({ id }) => id);
+    if (!find(axes.x)) axes.x = ids.find((id) => id !== axes.y) ?? ids[0] ?? "";
+    if (!find(axes.y)) axes.y = ids.find((id) => id !== axes.x) ?? ids[0] ?? "";
+  }
   function showLegend() {
     const parts = ["x", "y"].map((axis) => {
       const direction = find(axes[/** @type {"x" | "y"} */ (axis)]);
@@ -98,7 +119,7 @@ function startMap(container, face, params, signal) {
       const text = steps > 0 ? direction.name : (direction.opposite ?? `less ${direction.name}`);
       return `${text} ${Math.abs(steps).toFixed(1)}`;
     });
-    legend.textContent = parts.filter(Boolean).join(", ") || "as in the middle";
+    legend.textContent = parts.filter(Boolean).join(", ") || "the face from which you started";
   }
   /**
    * Return what changes to the right and to the left, or up and down.
@@ -142,34 +163,50 @@ function startMap(container, face, params, signal) {
       labelled("Up", choice("y")),
       button("−", () => map.zoom(1), { "aria-label": "Larger steps between faces" }),
       button("+", () => map.zoom(-1), { "aria-label": "Smaller steps between faces" }),
-      button("Middle", () => map.moveTo({ x: 0, y: 0 })),
+      button("Start", () => map.moveTo({ x: 0, y: 0 }), {
+        title: "Back to the face from which you started",
+      }),
       ...(isStill ? [] : [drift]),
-      button("Edit this face", () => go("edit", toQuery(faceOf(place))), { class: "primary" }),
+      button("Edit this face", () => edit(place), { class: "primary" }),
     );
   }
   const request = { method: "sefa", count: DIRECTIONS };
   watchDirections(generatorOf(face), request, signal, (found) => {
+    legend.textContent = `${MEASURING}: ${Math.floor(100 * found.progress)} %`;
+    if (found.progress < 1) return;
     directions = found.directions;
-    const best = strongestFirst(directions);
-    const isChosen = axes.x && axes.y;
-    if (!isChosen)
-      Object.assign(axes, { x: best[0]?.id ?? "", y: best[1]?.id ?? best[0]?.id ?? "" });
-    if (!isChosen || found.progress === 1) {
-      map.clear();
-      updateAddress("map", query());
-    }
-    if (found.progress < 1 && !params.x) Object.assign(axes, { x: "", y: "" });
+    chooseAxes();
     showBar();
     showNames();
-    if (found.progress === 1) map.start();
-  }).catch((error) => !isAbort(error) && notifyError(error));
-  legend.textContent = "Finding out where what is …";
+    updateAddress("map", query());
+    map.start();
+  }).catch((error) => {
+    if (isAbort(error)) return;
+    legend.textContent = "";
+    notifyError(error);
+  });
+  legend.textContent = `${MEASURING} …`;
+  bar.append(button("Back", back));
   container.replaceChildren(element("h1.hidden-heading", {}, "Map"), bar, map.root, legend);
   return {
     back,
     /** @param {Params} other */
     isAt: (other) =>
-      toQuery(fromQuery(other)) === toQuery(face) && other.x === axes.x && other.y === axes.y,
-    leave: map.leave,
+      toQuery(fromQuery(other)) === toQuery(face) &&
+      Object.entries(position()).every(([name, value]) => other[name] === value),
+    leave() {
+      save.cancel(); // the address is already that of another view
+      map.leave();
+    },
   };
+}
+
+/**
+ * Return a coordinate from an address; 0 if it is not a number, or too far to be reached.
+ *
+ * @param {string | undefined} text
+ */
+function toCoordinate(text) {
+  const value = Number(text ?? 0);
+  return Math.abs(value) <= MAX_DISTANCE ? value : 0;
 }

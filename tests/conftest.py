@@ -38,6 +38,21 @@ NARROW = {
     "stylegan2": ("model.width=8", "model.channel_base=64", "model.style_dim=6"),
 }
 
+LONGEST_FIRST = (
+    *("training/test_strategy.py", "test_resuming.py", "test_docs.py", "test_search.py"),
+    *("training/test_sweep.py", "test_train.py", "studio/test_browser.py", "sharing/test_site.py"),
+    *("training/callbacks/test_position.py", "test_encodings.py", "sharing/test_export.py"),
+    *("test_learning.py", "metric/test_verdict.py", "test_tutorial.py", "test_container.py"),
+)
+"""Files that take long: workers that began with short ones would wait for the last of these."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Order the longest files first, for `--dist loadfile --no-loadscope-reorder`."""
+    folder = Path(__file__).parent
+    ranks = {folder / name: rank for rank, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: ranks.get(item.path, len(ranks)))
+
 
 def narrow(model: str) -> tuple[str, ...]:
     """Return overrides that choose a model and make it small."""

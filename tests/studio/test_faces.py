@@ -179,7 +179,7 @@ def test_styles_of_layers_are_mixed_saved_and_found(tmp_path: Path):
         ("/api/face.png", {**FACE, "truncation": "nan"}, 422),
         ("/api/wall.png", {**FACE, "count": 257}, 422),
         ("/api/directions", {"run": "a", "epoch": "1", "method": "ica"}, 422),
-        ("/api/run", {"run": "n" * 300}, 400),
+        ("/api/run", {"run": "n" * 300}, 404),
         ("/api/" + "n" * 300, {}, 404),
     ],
     ids=str,

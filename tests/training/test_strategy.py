@@ -56,9 +56,8 @@ def train_in_two_processes(model: str, *overrides: str, cwd: Path) -> list[dict[
     return [torch.load(cwd / f"{rank}-of-2.pt") for rank in range(2)]
 
 
-@pytest.mark.parametrize("model", ["stylegan2", "biggan", "r3gan"])
-def test_both_processes_of_a_recipe_have_the_same_weights(model: str, tmp_path: Path):
-    first, second = train_in_two_processes(model, cwd=tmp_path)
+def test_both_processes_of_a_recipe_have_the_same_weights(tmp_path: Path):
+    first, second = train_in_two_processes("biggan", cwd=tmp_path)
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
@@ -68,7 +67,8 @@ def test_two_processes_of_a_recipe_have_the_weights_of_one_with_the_whole_batch(
 ):
     """BigGAN cannot: each process normalises by the statistics of its own images."""
     settings = (*WITHOUT_CHANCE[model], *SGD)
-    two, _ = train_in_two_processes(model, *settings, cwd=tmp_path)
+    two, second = train_in_two_processes(model, *settings, cwd=tmp_path)
+    assert all(torch.equal(two[name], second[name]) for name in two)
     recipe = (f"experiment={model}", *narrow(model), *SHORT, *settings)
     train(*recipe, "data.batch_size=16", DUMP % tmp_path, model=model)
     one = torch.load(tmp_path / "0-of-1.pt")

@@ -37,7 +37,6 @@ for argv in %r:
 @pytest.mark.parametrize(
     "environment",
     [
-        {"PYTHONIOENCODING": "cp1252"},
         {"PYTHONIOENCODING": "ascii"},
         {"PYTHONUTF8": "0", "LC_ALL": "C"},
     ],

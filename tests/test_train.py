@@ -33,8 +33,13 @@ def optimizer_state(path: Path) -> list[torch.Tensor]:
     return [t for s in states for p in s["state"].values() for t in p.values()]
 
 
-@pytest.mark.parametrize("model", ["dcgan", "radford", "r3gan", "biggan"])
-@pytest.mark.parametrize("loss", ["bce", "wgan_gp"])
+@pytest.mark.parametrize(
+    ("loss", "model"),
+    [
+        *(("bce", model) for model in ("dcgan", "radford", "r3gan", "biggan")),
+        *(("wgan_gp", model) for model in ("dcgan", "radford")),
+    ],
+)
 def test_resuming_after_an_epoch_gives_the_same_weights(
     train: Train, tmp_path: Path, model: str, loss: str
 ):

@@ -38,7 +38,7 @@ for argv in %r:
     "environment",
     [
         {"PYTHONIOENCODING": "ascii"},
-        {"PYTHONUTF8": "0", "LC_ALL": "C"},
+        pytest.param({"PYTHONUTF8": "0", "LC_ALL": "C"}, marks=pytest.mark.slow),
     ],
     ids=lambda environment: "-".join(environment.values()),
 )

@@ -22,7 +22,9 @@ def has_last(checkpoint: Path) -> bool:
     return last.stat().st_mtime_ns >= checkpoint.stat().st_mtime_ns
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, pytest.param(signal.SIGKILL, marks=pytest.mark.slow)]
+)
 def test_stopped_and_killed_runs_resume_with_the_same_command(tmp_path: Path, number: int):
     settings = [*TINY, "trainer.max_epochs=400", "callbacks.checkpointer.every_epochs=5"]
     process = start("train", *settings, cwd=tmp_path)
@@ -51,6 +53,7 @@ def test_stopped_and_killed_runs_resume_with_the_same_command(tmp_path: Path, nu
     assert str(last.parent.parent) in again.stdout
 
 
+@pytest.mark.slow
 def test_a_run_with_damaged_settings_resumes_from_its_checkpoint(finished: Path, tmp_path: Path):
     outputs = shutil.copytree(finished / "outputs", tmp_path / "outputs")
     for damaged in ("", "loss:\n  _target_: anime_dcgan.game.loss.BCE\nse", "a: [1"):
@@ -60,6 +63,7 @@ def test_a_run_with_damaged_settings_resumes_from_its_checkpoint(finished: Path,
         assert "model" in yaml.safe_load((outputs / "a/config.yaml").read_text())
 
 
+@pytest.mark.slow
 def test_a_run_without_its_last_checkpoint_is_not_overwritten(finished: Path, tmp_path: Path):
     outputs = shutil.copytree(finished / "outputs", tmp_path / "outputs")
     (outputs / "a/checkpoints/last.ckpt").unlink()

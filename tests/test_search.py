@@ -97,6 +97,7 @@ def trials(folder: Path) -> list[Any]:
     return optuna.load_study(study_name="search", storage=storage).trials
 
 
+@pytest.mark.slow
 def test_a_resumed_search_proposes_the_same_parameters(call: Call, tmp_path: Path):
     space = ("optimizer.lr=tag(log,interval(1e-4,1e-3))", "augment=none,flip")
     (tmp_path / "whole").mkdir()
@@ -147,6 +148,7 @@ def test_an_interrupted_trial_resumes_with_its_parameters(call: Call, tmp_path: 
     assert list(trial.intermediate_values) == list(range(1, len(rows) + 1))
 
 
+@pytest.mark.slow
 def test_several_commands_share_the_trials_of_a_search(call: Call, tmp_path: Path, monkeypatch):
     from anime_dcgan import search
 

@@ -36,7 +36,8 @@ def optimizer_state(path: Path) -> list[torch.Tensor]:
 @pytest.mark.parametrize(
     ("loss", "model"),
     [
-        *(("bce", model) for model in ("dcgan", "radford", "r3gan", "biggan")),
+        *(("bce", model) for model in ("dcgan", "radford", "r3gan")),
+        pytest.param("bce", "biggan", marks=pytest.mark.slow),
         *(("wgan_gp", model) for model in ("dcgan", "radford")),
     ],
 )
@@ -351,7 +352,13 @@ def test_too_few_faces_for_a_batch(train: Train):
         train("gan.accumulate=40")
 
 
-@pytest.mark.parametrize("model", ["dcgan", "radford", "stylegan2", "biggan", "r3gan"])
+@pytest.mark.parametrize(
+    "model",
+    [
+        *("dcgan", "radford", "r3gan"),
+        *(pytest.param(model, marks=pytest.mark.slow) for model in ("stylegan2", "biggan")),
+    ],
+)
 def test_a_labelled_run_resumes_with_the_same_weights(train: Train, tmp_path: Path, model: str):
     """The duality gap is measured on the way; faces of a seed have a label of their own."""
     settings = ["data.labels=light_side", "data.balance=classes"]

@@ -89,7 +89,7 @@ def test_a_ramp_without_slope_equals_the_constant_setting(train: Train):
     assert_same_weights(ramps, train(*common, *constants, run="constants"))
 
 
-@pytest.mark.parametrize("images", [16, 40])
+@pytest.mark.parametrize("images", [16, pytest.param(40, marks=pytest.mark.slow)])
 def test_resuming_within_the_ramps_is_bit_equal(train: Train, tmp_path: Path, images: int):
     settings = (*R3GAN, "ramps.total_kimg=0.064", "schedule=cosine", "schedule.total_kimg=0.08")
     whole = train(*settings, run="whole")

@@ -61,6 +61,7 @@ def test_both_processes_of_a_recipe_have_the_same_weights(tmp_path: Path):
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", WITHOUT_CHANCE)
 def test_two_processes_of_a_recipe_have_the_weights_of_one_with_the_whole_batch(
     model: str, tmp_path: Path, train: Train
@@ -88,6 +89,7 @@ def test_two_processes_train_together(tmp_path: Path):
     assert contents["images_seen"] == 2 * 2 * 16  # 38 faces are 2 batches of 16 over both
 
 
+@pytest.mark.slow
 def test_two_processes_fail_together_if_nothing_can_be_saved(tmp_path: Path):
     (tmp_path / "outputs/two").mkdir(parents=True)
     (tmp_path / "outputs/two/checkpoints").symlink_to("/proc")  # where nobody can write

@@ -126,6 +126,7 @@ def test_the_same_command_trains_only_unfinished_jobs(call: Call, tmp_path: Path
     assert "2 trained" in raised.stdout
 
 
+@pytest.mark.slow
 def test_a_larger_budget_resumes_from_the_checkpoint(call: Call, tmp_path: Path):
     sweep = ("-m", "seed=0,1", "run=a", *ONE_EPOCH)
     call("train", *sweep, cwd=tmp_path)
@@ -191,7 +192,7 @@ def test_the_same_command_resumes_a_stopped_sweep(call: Call, tmp_path: Path):
     ("package", "launcher"),
     [
         ("hydra_joblib_launcher", ("joblib", "hydra.launcher.n_jobs=2")),
-        ("hydra_submitit_launcher", ("submitit_local",)),
+        pytest.param("hydra_submitit_launcher", ("submitit_local",), marks=pytest.mark.slow),
     ],
 )
 def test_launchers_run_skip_and_record_jobs(
@@ -211,6 +212,7 @@ def test_launchers_run_skip_and_record_jobs(
 DDP = ("trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2")
 
 
+@pytest.mark.slow
 def test_sweeps_run_jobs_of_two_processes(tmp_path: Path):
     result = run("train", "-m", "loss=bce", "run=a", *ONE_EPOCH, *DDP, cwd=tmp_path)
     assert "1 trained, 0 finished before, 0 failed" in result.stdout

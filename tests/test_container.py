@@ -53,6 +53,7 @@ def test_the_context_holds_only_files_that_are_copied():
     )
 
 
+@pytest.mark.slow
 def test_any_user_opens_the_studio_and_draws(image: Image):
     studio = image.start(image.command)
     try:

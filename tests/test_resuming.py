@@ -73,6 +73,7 @@ def test_a_run_without_its_last_checkpoint_is_not_overwritten(finished: Path, tm
     run("train", *TINY, "trainer.max_epochs=4", "run=a", *arguments, cwd=tmp_path)
 
 
+@pytest.mark.slow
 def test_damaged_records_of_a_run_do_not_stop_it(finished: Path, tmp_path: Path):
     outputs = shutil.copytree(finished / "outputs", tmp_path / "outputs")
     for verdict in ("{bro", '{"verdict": 1}'):  # the run is finished, so nothing is trained

@@ -174,6 +174,7 @@ needs_two_cores = pytest.mark.skipif(cores() < 2, reason="one core")
 
 
 @needs_two_cores
+@pytest.mark.slow
 def test_workers_share_the_trials_and_number_their_lines(tmp_path: Path):
     argv = (*SMALL, "optimizer.lr=interval(1e-4,1e-3)", "jobs=2")
     result = run("search", *argv, "trials=2", cwd=tmp_path)

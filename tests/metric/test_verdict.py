@@ -52,6 +52,7 @@ def test_the_dirac_gan_without_r1_never_reaches_an_equilibrium(games: Games):
     assert "equilibrium" not in verdicts
 
 
+@pytest.mark.slow
 def test_a_ring_of_gaussians_with_r1_reaches_an_equilibrium():
     history = list(play(*ring(R1(0.5)), steps=4800, interval=200, halflife=100))
     verdict = judge_training(history)

@@ -56,6 +56,7 @@ def train_in_two_processes(model: str, *overrides: str, cwd: Path) -> list[dict[
     return [torch.load(cwd / f"{rank}-of-2.pt") for rank in range(2)]
 
 
+@pytest.mark.slow
 def test_both_processes_of_a_recipe_have_the_same_weights(tmp_path: Path):
     first, second = train_in_two_processes("biggan", cwd=tmp_path)
     assert all(torch.equal(first[name], second[name]) for name in first)
@@ -76,6 +77,7 @@ def test_two_processes_of_a_recipe_have_the_weights_of_one_with_the_whole_batch(
     torch.testing.assert_close(two, one, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_two_processes_train_together(tmp_path: Path):
     """Train data-parallel over gloo: each process has its own batches of the same epoch."""
     result = run(

@@ -163,6 +163,7 @@ def test_any_exception_fails_only_its_job(call: Call, tmp_path: Path, monkeypatc
     assert "Traceback" in failure["traceback"]
 
 
+@pytest.mark.slow
 def test_the_same_command_resumes_a_stopped_sweep(call: Call, tmp_path: Path):
     argv = ["-m", "seed=0,1", "metric=none", *TINY, "callbacks.checkpointer.every_epochs=2"]
     command = [sys.executable, "-m", "anime_dcgan.train", *argv, "trainer.max_epochs=400"]
@@ -192,9 +193,10 @@ def test_the_same_command_resumes_a_stopped_sweep(call: Call, tmp_path: Path):
     ("package", "launcher"),
     [
         ("hydra_joblib_launcher", ("joblib", "hydra.launcher.n_jobs=2")),
-        pytest.param("hydra_submitit_launcher", ("submitit_local",), marks=pytest.mark.slow),
+        ("hydra_submitit_launcher", ("submitit_local",)),
     ],
 )
+@pytest.mark.slow
 def test_launchers_run_skip_and_record_jobs(
     call: Call, tmp_path: Path, package: str, launcher: tuple[str, ...]
 ):

@@ -21,7 +21,7 @@ from anime_dcgan.cli.checks import (
     optional,
 )
 from anime_dcgan.cli.command import command
-from anime_dcgan.run.runs import WEIGHTS, find_checkpoint, find_run
+from anime_dcgan.run.runs import WEIGHTS, checkpoint_path, find_run
 from anime_dcgan.system.console import log
 from anime_dcgan.system.errors import UserError
 
@@ -59,7 +59,7 @@ def export(config: DictConfig) -> None:
 
         check_push(config.push)
     run = find_run(str(config.run), outputs)
-    path = _checkpoint(run, str(config.epoch))
+    path = checkpoint_path(run, str(config.epoch))
     _check_out(out, config.overwrite)
     from anime_dcgan.sharing import export as exporting
     from anime_dcgan.sharing.onnx import check_packages
@@ -83,10 +83,6 @@ def export(config: DictConfig) -> None:
         from anime_dcgan.sharing.push import push
 
         log(f"uploaded: {push(out, config.push, config.private, exporting.FILES)}")
-
-
-def _checkpoint(run: Path, epoch: str) -> Path:
-    return Path(epoch) if Path(epoch).suffix == ".ckpt" else find_checkpoint(run, epoch)
 
 
 def _check_out(out: Path, overwrite: bool) -> None:

@@ -21,7 +21,7 @@ from anime_dcgan.cli.checks import (
     optional,
 )
 from anime_dcgan.cli.command import command
-from anime_dcgan.run.runs import WEIGHTS, find_checkpoint, find_run
+from anime_dcgan.run.runs import WEIGHTS, checkpoint_path, find_run
 from anime_dcgan.system.console import log
 from anime_dcgan.system.errors import UserError, explain_os_error
 from anime_dcgan.system.files import atomic_write
@@ -49,7 +49,7 @@ MAX_SLIDERS = 32
 def publish(config: DictConfig) -> None:
     """Write the site of a run."""
     run = find_run(str(config.run), Path(config.outputs))
-    path = _checkpoint(run, str(config.epoch))
+    path = checkpoint_path(run, str(config.epoch))
     out = Path(config.out)
     _check_out(out, config.overwrite)
     from anime_dcgan.run.checkpoint import build_generator, read
@@ -90,10 +90,6 @@ def _check_out(out: Path, overwrite: bool) -> None:
         )
     if not overwrite:
         raise UserError(f"out={out} exists: use another out=..., or overwrite=true")
-
-
-def _checkpoint(run: Path, epoch: str) -> Path:
-    return Path(epoch) if Path(epoch).suffix == ".ckpt" else find_checkpoint(run, epoch)
 
 
 def _write(

@@ -1,4 +1,4 @@
-"""What axe-core finds on a page."""
+"""Accessibility faults that axe-core finds on a page."""
 
 from pathlib import Path
 

@@ -136,6 +136,11 @@ def find_checkpoint(run: Path, epoch: str, setting: str = "epoch") -> Path:
     return path
 
 
+def checkpoint_path(run: Path, epoch: str) -> Path:
+    """Return the checkpoint of a run that a setting names: by its path, or as `find_checkpoint`."""
+    return Path(epoch) if Path(epoch).suffix == ".ckpt" else find_checkpoint(run, epoch)
+
+
 def _only_checkpoint(folder: Path, epoch: str, setting: str) -> Path:
     """Return the weights of an exported generator, whatever epoch of its run they are of."""
     own = epoch_name(read_description(folder)["epoch"])

@@ -29,7 +29,7 @@ FILES = frozenset({DESCRIPTION, WEIGHTS, CARD, FACES, PROGRAM, ONNX})
 
 @dataclass(frozen=True)
 class Request:
-    """What to export.
+    """The settings of an export.
 
     Attributes:
         run, name: folder and name of the run.

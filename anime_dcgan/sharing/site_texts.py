@@ -1,4 +1,4 @@
-"""What a site says about itself and its run."""
+"""The texts of a site: title, description, and facts about its run."""
 
 import math
 from collections.abc import Mapping

@@ -15,15 +15,15 @@ RUN python -m venv /opt/anime \
 FROM python:${PYTHON}-slim-bookworm
 COPY --from=build /opt/anime /opt/anime
 # Any user may write to these two folders and to no other one.
-RUN install -d -m 1777 /work/outputs /cache
+RUN install -d -m 1777 /srv/outputs /cache
 # The user has no entry in /etc/passwd: libraries take its name and its home from here.
 ENV PATH=/opt/anime/bin:${PATH} \
     HOME=/cache \
     USER=anime \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1
-WORKDIR /work
-VOLUME ["/work/outputs", "/cache"]
+WORKDIR /srv
+VOLUME ["/srv/outputs", "/cache"]
 USER 1000:1000
 EXPOSE 8765
 HEALTHCHECK --interval=30s --timeout=5s --start-period=60s CMD \

@@ -22,7 +22,7 @@ READ_ONLY = """
 while [ "$1" != -- ]; do mount --bind "$1" "$1" && shift; done
 shift && mount --bind / / && mount -o remount,bind,ro / && exec "$@"
 """
-ABSOLUTE = re.compile(r"(?<![\w.])/(?=(?:opt|work|cache|source|tmp)\b)")
+ABSOLUTE = re.compile(r"(?<![\w.])/(?=(?:opt|srv|cache|source|tmp)\b)")
 # The interpreter of a developer may lie in a private home, which another user cannot read.
 CAPABILITIES = ("--inh-caps=-all,+dac_read_search", "--ambient-caps=-all,+dac_read_search")
 

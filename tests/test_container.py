@@ -63,7 +63,7 @@ def test_any_user_opens_the_studio_and_draws(image: Image):
             time.sleep(0.2)
         status, printed = run(image, "anime-generate", "run=demo", "n=4", "out=outputs/faces.png")
         assert status == 0, printed
-        assert (image.folder / "work/outputs/faces.png").is_file()
+        assert (image.folder / "srv/outputs/faces.png").is_file()
     finally:
         studio.terminate()
         out = studio.communicate()[0]

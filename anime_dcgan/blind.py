@@ -26,7 +26,7 @@ from anime_dcgan.page.blind import write_blind_page
 from anime_dcgan.run.preference import CHOICES, KEY, Key, Preference, count, read_choices, read_key
 from anime_dcgan.run.runs import WEIGHTS, find_checkpoint, find_run
 from anime_dcgan.sampling.seeds import MAX_SEED
-from anime_dcgan.system.console import log
+from anime_dcgan.system.console import log, show
 from anime_dcgan.system.errors import UserError, explain_os_error
 from anime_dcgan.system.files import write_json
 from anime_dcgan.system.table import print_table
@@ -101,7 +101,6 @@ def _faces(path: Path, seeds: range, config: DictConfig) -> list[Any]:
 
 def _print_preference(preference: Preference) -> None:
     from rich.table import Table
-    from rich.text import Text as Cell
 
     table = Table(title=f"{preference.decided} of {preference.pairs} pairs were decided")
     table.add_column("run")
@@ -111,10 +110,10 @@ def _print_preference(preference: Preference) -> None:
         low, high = preference.interval(wins)
         share = f"{wins / preference.decided:.0%}" if preference.decided else "-"
         interval = f"{low:.0%} to {high:.0%}" if preference.decided else "-"
-        table.add_row(Cell(run), str(wins), share, interval)
+        table.add_row(run, str(wins), share, interval)
     print_table(table)
     chance = preference.probability
-    print(f"Coin tosses prefer one of them at least as clearly with probability {chance:.2g}.")
+    show(f"Coin tosses prefer one of them at least as clearly with probability {chance:.2g}.")
 
 
 main = blind

@@ -12,7 +12,7 @@ from omegaconf import DictConfig, ListConfig
 from anime_dcgan.cli.checks import Several, Text, extension, file_path, one_of, optional, positive
 from anime_dcgan.cli.command import command
 from anime_dcgan.cli.overrides import quote_value, split_options
-from anime_dcgan.system.console import log
+from anime_dcgan.system.console import log, show
 from anime_dcgan.system.errors import UserError
 from anime_dcgan.system.table import print_table
 
@@ -127,7 +127,6 @@ def _missing(entries: "list[Entry]", ranking: "Ranking") -> "list[Entry]":
 
 
 def _print_table(ranking: "Ranking", missing: "list[Entry]") -> None:
-    from rich.markup import escape
     from rich.table import Table
 
     from anime_dcgan.page import formatting
@@ -149,14 +148,14 @@ def _print_table(ranking: "Ranking", missing: "list[Entry]") -> None:
         values = (line.distance, line.above_floor, line.error, line.seeds, line.kimg)
         rest = (line.hours, line.precision, line.recall, line.verdict)
         style = "bold green" if line.is_as_good else None
-        table.add_row(line.rank, escape(line.label), *values, *rest, style=style)
+        table.add_row(line.rank, line.label, *values, *rest, style=style)
     floor = mean_floor(ranking)
     if floor is not None:
         table.add_section()
         table.add_row("", "real faces (floor)", formatting.number(floor))
     print_table(table)
     for entry in missing:
-        print(f"{entry.path.name}: {describe_state(entry, ranking)}")
+        show(f"{entry.path.name}: {describe_state(entry, ranking)}")
 
 
 def main() -> None:

@@ -223,7 +223,6 @@ def _print_table(rows: list[Row], floor: dict[str, float], headline: str, run: P
 def _print_labels(rows: list[Row], headline: str, run: Path) -> None:
     """Print a row for each class: generated faces, and next to them other real faces."""
     from rich.table import Table
-    from rich.text import Text
 
     names = (headline, "recall", "accuracy")
     shows_epoch = len({row["images"] for row in rows}) > 1
@@ -244,7 +243,7 @@ def _print_labels(rows: list[Row], headline: str, run: Path) -> None:
             f"{row['count']:,}",
             *("-" if each is None else _format_number(each) for each in values),
         ]
-        table.add_row(Text(row[LABEL]), *cells)
+        table.add_row(str(row[LABEL]), *cells)
     print_table(table)
     skipped = dict.fromkeys(row[LABEL] for row in rows if headline not in row["values"])
     if skipped:

@@ -55,7 +55,7 @@ from anime_dcgan.cli.search_space import (
 )
 from anime_dcgan.data.pool import cores
 from anime_dcgan.run.outcome import best_distance
-from anime_dcgan.system.console import log
+from anime_dcgan.system.console import log, show
 from anime_dcgan.system.errors import UserError, needs_extra
 from anime_dcgan.system.files import wait_for_lock, write_json
 from anime_dcgan.system.table import print_table
@@ -152,7 +152,7 @@ def _stop(folder: Path, argv: list[str]) -> NoReturn:
     """Print how to resume a search that a signal stopped, and exit."""
     if not is_worker():
         resume = command_line(_named(argv, folder), "search")
-        print(f"\nstopped, and saved in {folder}\n\nResume: {resume}")
+        show(f"\nstopped, and saved in {folder}\n\nResume: {resume}")
     raise SystemExit(INTERRUPTED) from None
 
 
@@ -347,13 +347,13 @@ def _print_table(study: "Study", folder: Path, fixed: list[str]) -> None:
     print_table(table)
     running = sum(trial.state == TrialState.RUNNING for trial in trials)
     if running:
-        print(f"still trained by other commands: {running}")
+        show(f"still trained by other commands: {running}")
     if best is None and running:
         return
     if best is None:
         raise UserError(f"no trial was completed: see {folder}/*/failure.json for the reasons")
     argv = [*config_dir_options(), *training_overrides(fixed), *to_overrides(best.params)]
-    print(f"\nbest   {_run_dir(folder, best.number)}\nTrain: {command_line(argv)}")
+    show(f"\nbest   {_run_dir(folder, best.number)}\nTrain: {command_line(argv)}")
 
 
 def _format_param(value: Any) -> str:

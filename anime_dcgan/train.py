@@ -37,7 +37,7 @@ from anime_dcgan.cli.overrides import (
 )
 from anime_dcgan.run.outcome import best_distance
 from anime_dcgan.run.runs import by_epoch
-from anime_dcgan.system.console import is_first_process, launched_processes, log
+from anime_dcgan.system.console import is_first_process, launched_processes, log, show
 from anime_dcgan.system.errors import UserError
 from anime_dcgan.system.reader import is_regular, modified, read_object
 from anime_dcgan.training.job import SWEEP_JOB, exclusive, last_checkpoint, train_in
@@ -126,12 +126,12 @@ def _preview(config: DictConfig, path: Path) -> None:
     from anime_dcgan.training.preview import write_preview
 
     columns = write_preview(config, path)
-    print(f"preview      {path}\ncolumns      {columns}")
+    show(f"preview      {path}\ncolumns      {columns}")
 
 
 def _print_once(message: str) -> None:
     if is_first_process():
-        print(message)
+        show(message)
 
 
 def _resume_command(run_dir: Path) -> str:

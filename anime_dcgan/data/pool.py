@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from anime_dcgan.system.console import printable
 from anime_dcgan.system.errors import UserError
 
 Item = TypeVar("Item")
@@ -166,7 +167,7 @@ def with_progress(
         TextColumn("{task.fields[rate]} pictures/s", markup=False),
         TimeRemainingColumn(),
     )
-    console.print(f"{label} {total:,} pictures of {name}")
+    console.print(f"{label} {total:,} pictures of {printable(name)}")
     start, done, unreadable, rate = time.perf_counter(), 0, 0, "-"
     with Progress(
         *columns, console=console, transient=True, disable=not console.is_terminal

@@ -19,7 +19,7 @@ from anime_dcgan.run.pickled import TensorStandIn, check_archive
 from anime_dcgan.run.runs import Weights
 from anime_dcgan.system.errors import NotFoundError, RefusedFileError, UserError, first_line
 from anime_dcgan.system.memory import check_memory
-from anime_dcgan.system.reader import check_plain, has_numbers, refuse_damage
+from anime_dcgan.system.reader import check_plain, is_number, refuse_damage
 
 MODEL_PACKAGE = "anime_dcgan.model"
 COUNTS = ("images_seen", "epochs_done")
@@ -64,7 +64,7 @@ def _check_types(path: Path, contents: dict[Any, Any]) -> None:
         )
     if not all(isinstance(k, str) and isinstance(v, TensorStandIn) for k, v in state.items()):
         raise RefusedFileError(path, "its weights are not tensors")
-    if not has_numbers(contents, COUNTS):
+    if not all(is_number(contents.get(name)) for name in COUNTS):
         raise RefusedFileError(path, f"it lacks {' or '.join(COUNTS)}")
     with refuse_damage(path):
         check_plain(config)

@@ -42,7 +42,7 @@ def read_description(folder: Path) -> dict[str, Any]:
     Raises `FileNotFoundError`, and `RefusedFileError` for anything that this package never writes.
     """
     path = folder / DESCRIPTION
-    content = read_json(path, MAX_DESCRIPTION_BYTES, parse_constant=_refuse_constant)
+    content = read_json(path, MAX_DESCRIPTION_BYTES, allow_nan=False)
     with refuse_damage(path):
         check_plain(content)
     if not isinstance(content, dict) or content.get("format") != FORMAT:
@@ -54,10 +54,6 @@ def read_description(folder: Path) -> dict[str, Any]:
     if not isinstance(content.get("config"), dict) or not has_numbers(content, COUNTS.values()):
         raise RefusedFileError(path, "it lacks config, images or epoch")
     return content
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not a number")
 
 
 def read_exported(path: Path) -> dict[str, Any]:

@@ -7,27 +7,32 @@ from typing import Any
 
 from anime_dcgan.run.checkpoint import faces_of
 from anime_dcgan.run.exported import is_exported, read_description
-from anime_dcgan.run.record import read_equilibrium, read_quality
+from anime_dcgan.run.record import VERDICTS, read_equilibrium, read_quality
 from anime_dcgan.run.runs import Weights
 from anime_dcgan.run.settings import distinguishing, format_setting
+from anime_dcgan.system.reader import MAX_INTEGER, is_number
+
+
+def _is_count(value: Any) -> bool:
+    """Return True for a number of pictures, or None if it is unknown."""
+    is_integer = isinstance(value, int) and not isinstance(value, bool)
+    return value is None or (is_integer and 0 <= value <= MAX_INTEGER)
+
 
 VALID: dict[str, Callable[[Any], bool]] = {
     "run": lambda fact: isinstance(fact, str),
-    "data": lambda fact: (
-        isinstance(fact.get("name"), str | None)
-        and isinstance(fact.get("count"), int | float | None)
-    ),
+    "data": lambda fact: isinstance(fact.get("name"), str | None) and _is_count(fact.get("count")),
     "quality": lambda fact: (
         isinstance(fact["headline"], str)
-        and isinstance(fact["value"], int | float)
-        and isinstance(fact["floor"], int | float | None)
+        and is_number(fact["value"])
+        and (fact["floor"] is None or is_number(fact["floor"]))
     ),
-    "verdict": lambda fact: all(
-        isinstance(text, str) for text in (fact["verdict"], *fact["reasons"])
+    "verdict": lambda fact: (
+        fact["verdict"] in VERDICTS and all(isinstance(text, str) for text in fact["reasons"])
     ),
     "recipe": lambda fact: all(isinstance(value, str) for value in fact.values()),
 }
-"""Tests of the facts in the description of an exported generator, which may be a stranger's."""
+"""Validators of the facts in the description of an exported generator, maybe a stranger's."""
 NAMES = tuple(VALID)
 PRIVATE = ("data.", "init.", "trainer.", "max_minutes")
 """Prefixes of settings that name files of this machine, or depend on it."""
@@ -76,9 +81,10 @@ def _if_valid(fact: Any, is_valid: Callable[[Any], bool]) -> Any:
 def _data(contents: dict[str, Any], name: str | None) -> dict[str, Any]:
     data = contents["config"].get("data")
     source = data.get("source") if isinstance(data, dict) else None
+    count = faces_of(contents).get("training", {}).get("count")
     return {
         "name": name or _name_of_source(source if isinstance(source, dict) else {}),
-        "count": faces_of(contents).get("training", {}).get("count"),
+        "count": count if _is_count(count) else None,
     }
 
 

@@ -1,6 +1,5 @@
 """The texts of a site: title, description, and facts about its run."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -44,39 +43,28 @@ def describe_run(
     return Texts(
         title="These faces do not exist",
         description="Endless faces that nobody has, drawn by a neural network in your browser.",
-        data=_data(facts.get("data")),
-        card=[*card, *_quality(facts.get("quality")), *_verdict(facts.get("verdict"))],
+        data=_data(facts["data"]),
+        card=[*card, *_quality(facts["quality"]), *_verdict(facts["verdict"])],
     )
 
 
-def _data(data: Any) -> str:
-    count = _number(_get(data, "count"))
-    return "pictures of faces" if count is None else f"{count:,.0f} pictures of faces"
+def _data(data: Mapping[str, Any] | None) -> str:
+    count = (data or {}).get("count")
+    return "pictures of faces" if count is None else f"{count:,} pictures of faces"
 
 
-def _quality(quality: Any) -> list[tuple[str, str]]:
+def _quality(quality: Mapping[str, Any] | None) -> list[tuple[str, str]]:
     """Return the distance of this generator, if it was measured."""
-    value, floor = (_number(_get(quality, key)) for key in ("value", "floor"))
-    if value is None:
+    if quality is None:
         return []
-    compared = formatting.number(value)
-    if floor is not None:
+    compared = formatting.number(quality["value"])
+    if (floor := quality.get("floor")) is not None:
         compared += f" (real pictures compared with real ones: {formatting.number(floor)})"
-    return [(f"Distance {_get(quality, 'headline')}", compared)]
+    return [(f"Distance {quality['headline']}", compared)]
 
 
-def _verdict(verdict: Any) -> list[tuple[str, str]]:
-    name = _get(verdict, "verdict")
-    texts = [texts for known, texts in formatting.VERDICT_TEXTS.items() if known == name]
-    return [("Verdict", headline) for headline, _ in texts]
-
-
-def _number(value: Any) -> float | None:
-    """Return a finite number; None for anything else that a stranger may have written."""
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return value if is_number and abs(value) < math.inf else None
-
-
-def _get(node: Any, key: str) -> Any:
-    """Return a value of an object; None if there is none."""
-    return node.get(key) if isinstance(node, dict) else None
+def _verdict(verdict: Mapping[str, Any] | None) -> list[tuple[str, str]]:
+    if verdict is None:
+        return []
+    headline, _ = formatting.VERDICT_TEXTS[verdict["verdict"]]
+    return [("Verdict", headline)]

@@ -8,6 +8,13 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+BIDIRECTIONAL = (*range(0x202A, 0x202F), *range(0x2066, 0x206A))
+ESCAPES = {
+    code: f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+    for code in (*range(0x20), *range(0x7F, 0xA0), *BIDIRECTIONAL)
+    if chr(code) not in "\t\n"
+}
+"""How control characters are shown, by code: a terminal would act on them, or reorder the line."""
 RANKS = ("RANK", "SLURM_PROCID", "LOCAL_RANK", "NODE_RANK", "GROUP_RANK")
 """Variables with the number of a process, set by torchrun, srun and Lightning."""
 
@@ -50,7 +57,23 @@ def launched_processes() -> int:
     return int(os.environ.get("SLURM_STEP_NUM_TASKS", "1"))
 
 
+def printable(text: str) -> str:
+    """Return text with its control characters escaped, except for tabs and line breaks.
+
+    All text that leaves for a terminal passes here, because names and files may be a stranger's.
+
+    >>> printable("red\\x1b[31m")
+    'red\\\\x1b[31m'
+    """
+    return text.translate(ESCAPES)
+
+
 def log(message: str) -> None:
-    """Print a line to standard error, from the first process of a distributed run only."""
+    """Print a message to standard error, from the first process of a distributed run only."""
     if is_first_process():
-        print(message, file=sys.stderr, flush=True)
+        print(printable(message), file=sys.stderr, flush=True)
+
+
+def show(result: str) -> None:
+    """Print a result to standard output."""
+    print(printable(result))

@@ -5,9 +5,11 @@ YAML only up to a depth and without aliases, a few lines of which expand to giga
 """
 
 import json
+import math
 import os
 import stat
-from collections.abc import Iterable, Iterator, Mapping
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -79,12 +81,46 @@ def read_text(path: Path, max_bytes: int = MAX_BYTES) -> str:
 
 
 def read_json(path: Path, max_bytes: int = MAX_BYTES, **options: Any) -> Any:
-    """Return the content of a JSON file; `options` are those of `json.loads`."""
+    """Return the content of a JSON file; `options` are those of `parse_json`."""
     text = read_text(path, max_bytes)
     try:
-        return json.loads(text, **options)
+        return parse_json(text, **options)
     except (ValueError, RecursionError) as error:
         raise RefusedFileError(path, f"it is not valid JSON ({first_line(error)})") from None
+
+
+def parse_json(
+    text: str | bytes, allow_nan: bool = True, parse_int: Callable[[str], float] | None = None
+) -> Any:
+    """Return the content of a JSON text.
+
+    Raises ValueError if it is invalid, or has numbers that this package never writes: integers of
+    more than 64 bits, and floats that overflow, such as 1e999.
+
+    Parameters:
+        allow_nan: accept NaN and Infinity, to which a measurement may come.
+        parse_int: conversion of integers, such as float.
+    """
+    return json.loads(
+        text,
+        parse_float=_parse_finite,
+        parse_int=parse_int or _parse_integer,
+        parse_constant=float if allow_nan else _parse_finite,
+    )
+
+
+def _parse_finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text:.20} is not a finite number")
+    return number
+
+
+def _parse_integer(text: str) -> int:
+    number = int(text)
+    if abs(number) > MAX_INTEGER:
+        raise ValueError("it has an integer of more than 64 bits")
+    return number
 
 
 def read_yaml(path: Path) -> Any:
@@ -169,7 +205,17 @@ def read_list(path: Path, name: str, numbers: Iterable[str] = ()) -> list[dict[s
     return [row for row in rows if isinstance(row, dict) and has_numbers(row, names)]
 
 
+def is_number(value: Any) -> bool:
+    """Return True for a finite integer or float, which a boolean is not.
+
+    >>> is_number(2), is_number(True), is_number(float("nan")), is_number(10**400)
+    (True, False, False, False)
+    """
+    is_numeric = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_numeric and abs(value) <= sys.float_info.max
+
+
 def has_numbers(row: Mapping[str, Any], names: Iterable[str]) -> bool:
-    """Return True if each of these keys is in `row`, with a number."""
+    """Return True if `row` has each of these keys, with a number, which may be NaN or infinite."""
     values = (row.get(name) for name in names)
     return all(isinstance(value, int | float) for value in values)

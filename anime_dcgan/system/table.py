@@ -4,6 +4,8 @@ import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from anime_dcgan.system.console import printable
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Column, Table
@@ -17,10 +19,12 @@ def print_table(table: "Table") -> None:
     """Print a table; columns that the terminal is too narrow for follow in further tables.
 
     All of them begin with the first column. A column wider than half of the terminal is folded.
+    Texts are shown as they are: they have no markup.
     """
     from rich.console import Console
 
-    console = Console(width=None if sys.stdout.isatty() else WIDTH)
+    width = None if sys.stdout.isatty() else WIDTH
+    console = Console(width=width, markup=False, emoji=False)
     for part in _parts(table, console):
         console.print(part)
 
@@ -49,7 +53,7 @@ def _width(column: "Column", console: "Console") -> int:
     """Return the width of a column with its border."""
     from rich.measure import Measurement
 
-    cells = [column.header, *column.cells]
+    cells = [_text(cell) for cell in (column.header, *column.cells)]
     longest = max(Measurement.get(console, console.options, cell).maximum for cell in cells)
     return longest + BORDER + PADDING
 
@@ -69,12 +73,18 @@ def _select(table: "Table", widths: dict[int, int], title: object) -> "Table":
     """Return a table of some columns, with their widths."""
     from rich.table import Table
 
-    part = Table(title=title)  # pyright: ignore[reportArgumentType]
+    part = Table(title=_text(title) if title else None)
     columns = [table.columns[index] for index in widths]
     for column, width in zip(columns, widths.values(), strict=True):
         inner = width - BORDER - PADDING
-        part.add_column(column.header, justify=column.justify, max_width=inner, overflow="fold")
+        part.add_column(
+            _text(column.header), justify=column.justify, max_width=inner, overflow="fold"
+        )
     lines = zip(*(column.cells for column in columns), strict=True)
     for row, cells in zip(table.rows, lines, strict=True):
-        part.add_row(*cells, style=row.style, end_section=row.end_section)
+        part.add_row(*map(_text, cells), style=row.style, end_section=row.end_section)
     return part
+
+
+def _text(cell: object) -> str:
+    return printable(str(cell))

@@ -13,6 +13,7 @@ from lightning.fabric.plugins import ClusterEnvironment
 from torch.distributed import Store  # pyright: ignore[reportPrivateImportUsage]
 
 from anime_dcgan.cli.command import user_message
+from anime_dcgan.system.console import printable
 from anime_dcgan.system.errors import ReportedError, UserError, describe, first_line
 
 PATIENCE_SECONDS = 20.0
@@ -76,7 +77,7 @@ def _connect(host: str, port: int, seconds: float) -> None:
 def _print(*messages: str) -> None:
     """Print to standard error, from any process."""
     for message in messages:
-        print(message, file=sys.stderr, flush=True)
+        print(printable(message), file=sys.stderr, flush=True)
 
 
 def report_once(error: Exception, store: Store, rank: int) -> UserError | None:

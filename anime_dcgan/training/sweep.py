@@ -37,7 +37,7 @@ from anime_dcgan.run.outcome import (
     read_missing,
 )
 from anime_dcgan.run.settings import CONFIG
-from anime_dcgan.system.console import log
+from anime_dcgan.system.console import log, show
 from anime_dcgan.system.errors import RefusedFileError, UserError
 from anime_dcgan.system.files import try_lock
 from anime_dcgan.system.reader import modified, read_text
@@ -220,21 +220,21 @@ def _print_summary(
     finished = [run for run in now if run not in failed]
     ends_before = {end for _, end in before.values()}
     skipped = [run for run in finished if now[run][1] in ends_before]
-    print(
+    show(
         f"\n{folder}: {len(finished) - len(skipped)} trained, "
         f"{len(skipped)} finished before, {len(failed)} failed"
     )
     for run in failed:
-        print(f"failed  {run.name}: {read_failure(run) or 'it was interrupted'}")
+        show(f"failed  {run.name}: {read_failure(run) or 'it was interrupted'}")
     incomplete = {
         run: missing for run in finished if run not in skipped and (missing := read_missing(run))
     }
     for run, missing in incomplete.items():
-        print(f"incomplete  {run.name}: {', '.join(missing)}")
+        show(f"incomplete  {run.name}: {', '.join(missing)}")
     best = min(finished, key=best_distance, default=None)
     if best is not None and math.isfinite(best_distance(best)):
-        print(f"lowest  {best.name}: distance {best_distance(best):.4g}")
+        show(f"lowest  {best.name}: distance {best_distance(best):.4g}")
     if failed:
-        print("\nRun the same command again to retry the failed jobs.")
+        show("\nRun the same command again to retry the failed jobs.")
         return SOME_FAILED
     return USER_ERROR if incomplete else 0

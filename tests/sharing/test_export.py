@@ -124,10 +124,12 @@ def test_facts_of_a_stranger_that_are_damaged_are_left_out(user: Path, call: Cal
     content = json.loads((user / "strange" / DESCRIPTION).read_text())
     content |= {"run": "a`<b>|", "data": [], "quality": {"headline": 1}, "verdict": {"verdict": 1}}
     content["recipe"] = {"`|": "`a`"}
+    content["fingerprint"] = {"training": {"count": "many"}}
     (user / "strange" / DESCRIPTION).write_text(json.dumps(content))
-    call("export", "run=strange", "out=plain", cwd=user)
+    call("export", "run=strange", "out=plain", "data_name=mine", cwd=user)
     text = (user / "plain/README.md").read_text(encoding="utf-8")
     assert "not measured at this epoch" in text and "| `` | `a` |" in text
+    assert "| pictures of mine;" in text
     assert "# a\\`\\<b\\>\\|" in text and "verdict" not in text
 
 

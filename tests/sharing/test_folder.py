@@ -101,7 +101,11 @@ HOSTILE: dict[str, tuple[Callable[[Path], object], str]] = {
     "foreign": (lambda folder: described(folder, format="x"), "does not describe an exported"),
     "newer": (lambda folder: described(folder, version=2), "its version is 2.*newer anime_dcgan"),
     "counts": (lambda folder: described(folder, images=None), "lacks config, images or epoch"),
-    "nan": (lambda folder: described(folder, epoch=float("nan")), "NaN is not a number"),
+    "nan": (lambda folder: described(folder, epoch=float("nan")), "NaN is not a finite number"),
+    "overflow": (
+        lambda folder: (folder / DESCRIPTION).write_text('{"images": 1e999}'),
+        "not valid JSON .1e999 is not a finite number",
+    ),
     "class": (
         lambda folder: with_target(folder, _target_="os.system"),
         "'os.system' is not a class of anime_dcgan.model",

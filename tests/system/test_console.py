@@ -28,6 +28,14 @@ def test_the_first_of_all_processes_prints(monkeypatch, capsys, variables, first
     assert bool(capsys.readouterr().err) == first
 
 
+def test_control_characters_are_shown_escaped(capsys):
+    console.log("a\x1b[2J\r\x9b\u202e\tb\nc")
+    console.show("d\x07é")
+    output = capsys.readouterr()
+    assert output.err == "a\\x1b[2J\\x0d\\x9b\\u202e\tb\nc\n"
+    assert output.out == "d\\x07é\n"
+
+
 def test_processes_of_one_training_are_recognised(monkeypatch):
     monkeypatch.delenv("SLURM_STEP_NUM_TASKS", raising=False)
     monkeypatch.setenv("WORLD_SIZE", "2")  # as Lightning sets it for the processes it starts

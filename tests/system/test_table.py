@@ -23,6 +23,15 @@ def make_table() -> Table:
     return table
 
 
+def test_texts_are_shown_as_they_are_without_control_characters(capsys):
+    table = Table(title="[red]\x1b[31m")
+    table.add_column("[/]\x07")
+    table.add_row(":smile: [b]\r")
+    print_table(table)
+    out = capsys.readouterr().out
+    assert all(text in out for text in ("[red]\\x1b[31m", "[/]\\x07", ":smile: [b]\\x0d"))
+
+
 @pytest.mark.parametrize(("width", "count"), [(60, 4), (80, 3), (120, 2), (160, 1)])
 def test_columns_that_do_not_fit_follow_in_further_tables(capsys, monkeypatch, width, count):
     monkeypatch.setattr(module, "WIDTH", width)

@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from anime_dcgan.studio.store.validation import MAX_THUMB_BYTES
-from anime_dcgan.system.errors import UserError
+from anime_dcgan.system.errors import UserError, first_line
 from anime_dcgan.system.files import atomic_write, sync
+from anime_dcgan.system.reader import parse_json
 
 MAX_FACES = 10_000  # including ancestors
 MAX_FILE_BYTES = 128 * 2**20  # a face of 64 px takes about 9000
@@ -113,10 +114,11 @@ class ArchiveReader:
 
     def contents(self) -> Any:
         """Return the parsed `collection.json`."""
+        text = self._read(CONTENTS, MAX_JSON_BYTES)
         try:
-            return json.loads(self._read(CONTENTS, MAX_JSON_BYTES), parse_constant=_reject_constant)
-        except RecursionError:
-            raise UserError(f"{CONTENTS} is nested too deeply") from None
+            return parse_json(text, allow_nan=False)
+        except (ValueError, RecursionError) as error:
+            raise UserError(f"{CONTENTS} is not valid JSON ({first_line(error)})") from None
 
     def picture(self, number: int) -> bytes:
         """Return the PNG of a face; numbers start at 1."""
@@ -159,7 +161,3 @@ def _check_directory(file: File) -> None:
     max_count = MAX_FACES + MAX_GENERATORS + 1
     if count > max_count or length > max_count * MAX_ENTRY_BYTES:
         raise UserError(f"this collection has more than {MAX_FACES} faces including ancestors")
-
-
-def _reject_constant(text: str) -> Any:
-    raise UserError(f"{text} is not a valid number in a collection")

@@ -54,6 +54,19 @@ def test_a_film_of_labels_begins_with_the_face_of_the_first(call, labelled: Path
     assert np.abs(first[::scale, ::scale] - expected).mean() < 8  # a GIF has 256 colours
 
 
+def test_classes_may_be_called_by_numbers(call, labelled: Path):
+    path = labelled / "outputs/numbers/checkpoints/last.ckpt"
+    make_checkpoint(path, labels=("0", "1", "true", "1e3"))
+    call("generate", "run=numbers", "labels=[1, true]", "n=2", "out=rows.png", cwd=labelled)
+    rows = faces(labelled / "rows.png", 2, 2)
+    for row, label in zip(rows, ("1", "true"), strict=True):
+        out = f"{label}.png"
+        call("generate", "run=numbers", f"label={label}", "n=2", f"out={out}", cwd=labelled)
+        assert np.array_equal(row, faces(labelled / out, 1, 2)[0])
+    stderr = call("generate", "run=numbers", "labels=2,1e3", cwd=labelled, status=2).stderr
+    assert "label=2 is not a label of this run: use one of 0, 1, true, 1e3" in stderr
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [

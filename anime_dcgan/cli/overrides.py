@@ -21,6 +21,7 @@ TEXT = frozenset(
     {
         *("run", "run_dir", "ckpt_path", "outputs", "folder", "out", "review", "manifest"),
         *("title", "description", "link", "runtime", "push", "license", "data_name"),
+        *("label", "labels", "runs", "distance"),
         *("source", "host", "token", "data.path", "data.manifest", "data.cache_dir", "data.repo"),
         *("data.revision", "data.file", "data.fetch_dir", "data.labels", "init.from"),
         *("metric.extractor.weights", "model.discriminator.weights"),
@@ -48,6 +49,8 @@ VALUE_OPTIONS = frozenset(
 """Options that are followed by a value."""
 LITERAL = re.compile(r"[^\s,\[\](){}'\"$\\](?:[^,\[\](){}'\"$\\]*[^\s,\[\](){}'\"$\\])?")
 """Text without any sign that has a meaning in Hydra's grammar, such as that of lists and sweeps."""
+LITERALS = re.compile(rf"\[\s*{LITERAL.pattern}(\s*,\s*{LITERAL.pattern})*\s*\]")
+"""A list of such text."""
 
 
 def training_overrides(argv: list[str]) -> list[str]:
@@ -81,30 +84,37 @@ def shows_info(argv: list[str]) -> bool:
 def add_brackets(argv: list[str], lists: Iterable[str]) -> list[str]:
     """Put several values of a setting in brackets, so that Hydra does not read them as a sweep.
 
-    Values that Hydra would not read are quoted, unless there are quotes already.
+    Values that Hydra would not read, or not as text where a setting is text, are quoted, unless
+    there are quotes already.
 
     >>> add_brackets(["epochs=10,best", "epochs=[1,2]", "n=4"], ["epochs"])
     ['epochs=[10,best]', 'epochs=[1,2]', 'n=4']
-    >>> print(*add_brackets(["runs=a,losses/loss=bce"], ["runs"]))
-    runs=[a,"losses/loss=bce"]
+    >>> print(*add_brackets(["runs=a,losses/loss=bce", "labels=0,[1]"], ["runs", "labels"]))
+    runs=[a,"losses/loss=bce"] labels=["0","[1]"]
     """
     several = re.compile(rf"({'|'.join(map(re.escape, lists)) or '(?!)'})=([^\[]*,.*)")
     return [
-        f"{match[1]}=[{quote_values(match[2])}]" if (match := several.fullmatch(each)) else each
+        f"{match[1]}=[{quote_values(match[2], match[1] in TEXT)}]"
+        if (match := several.fullmatch(each))
+        else each
         for each in argv
     ]
 
 
-def quote_values(values: str) -> str:
+def quote_values(values: str, are_text: bool = False) -> str:
     """Quote those of several values that Hydra's grammar does not accept as they are.
 
-    >>> print(quote_values("10,a=b"))
-    10,"a=b"
+    Parameters:
+        are_text: quote numbers, too.
+
+    >>> print(quote_values("10,a=b"), quote_values("10,a", are_text=True))
+    10,"a=b" "10",a
     """
     if re.search(r"[\"'\\]", values):
         return values
     return ",".join(
-        each if UNQUOTED.fullmatch(each) else quote_value(each) for each in values.split(",")
+        each if UNQUOTED.fullmatch(each) and not are_text else quote_value(each)
+        for each in values.split(",")
     )
 
 
@@ -125,19 +135,23 @@ def expand_short_forms(argv: list[str]) -> list[str]:
 def quote_text(argv: list[str]) -> list[str]:
     """Quote the values of text settings that Hydra would read as numbers, or not at all.
 
-    Lists, sweeps and quoted values stay as they are.
+    Sweeps and quoted values stay as they are.
 
     >>> quote_text(["run=3e8", "seed=3", "run=first", "ckpt_path=null"])
     ['run="3e8"', 'seed=3', 'run=first', 'ckpt_path=null']
-    >>> quote_text(["run=a&b", "run=a,b", "data.path=[a#b]"])
-    ['run="a&b"', 'run=a,b', 'data.path=[a#b]']
+    >>> quote_text(["run=a&b", "run=a,b", "labels=[0, b]"])
+    ['run="a&b"', 'run=a,b', 'labels=["0",b]']
     """
     quoted = []
     for argument in argv:
         key, equals, value = argument.partition("=")
         is_text = equals and key.lstrip("+") in TEXT and value != "null"
-        is_literal = is_text and LITERAL.fullmatch(value) is not None
-        quoted.append(f"{key}={quote_value(value)}" if is_literal else argument)
+        if is_text and LITERAL.fullmatch(value):
+            argument = f"{key}={quote_value(value)}"
+        elif is_text and LITERALS.fullmatch(value):
+            values = ",".join(each.strip() for each in value[1:-1].split(","))
+            argument = f"{key}=[{quote_values(values, are_text=True)}]"
+        quoted.append(argument)
     return quoted
 
 

@@ -29,7 +29,7 @@ from anime_dcgan.data.picture_files import (
     no_pictures,
 )
 from anime_dcgan.data.source import Unreadable
-from anime_dcgan.system.errors import UserError, explain_os_error
+from anime_dcgan.system.errors import UserError, explain_os_error, reason_of
 
 Result = TypeVar("Result")
 
@@ -192,7 +192,8 @@ def _walk(folder: Path) -> Iterator[tuple[str, tuple[int, int]]]:
     """Yield the relative name of each file below `folder`, its size in bytes and mtime in ns.
 
     Links are followed, but each real folder is entered once, so that loops of links end. Broken
-    links, pipes and devices are skipped. Raises `UserError` if a folder cannot be listed.
+    links, pipes and devices are skipped. Raises `UserError` for folders that cannot be listed or
+    entered.
     """
     entered: set[Path] = set()
     pending = [""]
@@ -208,6 +209,11 @@ def _walk(folder: Path) -> Iterator[tuple[str, tuple[int, int]]]:
         for child in children:
             try:
                 status = child.stat()
+            except PermissionError as error:
+                raise UserError(
+                    f"{folder / prefix / child.name} cannot be read ({reason_of(error)}): make it "
+                    "readable, or remove it"
+                ) from None
             except OSError:
                 continue
             if stat.S_ISREG(status.st_mode):

@@ -1,7 +1,9 @@
 """CSV files of labels next to pictures: `data.labels=labels.csv` or `data.labels=labels.csv:hair`.
 
-The first line has the names of the columns. File names, relative to `data.path`, are in the column
-`file_name` (as in image folders of Hugging Face's `datasets`) or else in the first one.
+The first line has the names of the columns, which commas separate, or else semicolons or tabs, as
+spreadsheets write them in countries where a comma is the decimal sign. File names, relative to
+`data.path`, are in the column `file_name` (as in image folders of Hugging Face's `datasets`) or
+else in the first one.
 """
 
 import csv
@@ -10,12 +12,14 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from anime_dcgan.data.labels import list_names
+from anime_dcgan.data.labels import list_names, normalise
 from anime_dcgan.system.errors import UserError, explain_os_error
 from anime_dcgan.system.reader import is_regular, open_regular
 
 SETTING = re.compile(r"(?P<file>.+?\.csv)(:(?P<column>.+))?", re.IGNORECASE | re.DOTALL)
 FILE_NAME = "file_name"
+SEPARATORS = ",;\t"
+MAX_HEADER = 100_000  # characters
 
 
 def names_file(labels: str) -> bool:
@@ -40,9 +44,12 @@ def read_label_file(labels: str, folder: Path, names: Sequence[str]) -> list[str
         io.TextIOWrapper(raw, "utf-8-sig", newline="") as text,
     ):
         try:
-            return _LabelFile(path, labels, names).read(csv.reader(text, strict=True))
+            separator = _separator(text.readline(MAX_HEADER), path)
+            text.seek(0)
+            rows = csv.reader(text, strict=True, delimiter=separator)
+            return _LabelFile(path, labels, names, separator).read(rows)
         except UnicodeDecodeError:
-            raise UserError(f"{path} is not in UTF-8: save it as CSV UTF-8") from None
+            raise _not_utf8(path) from None
         except csv.Error as error:
             raise UserError(
                 f"{path} is not a CSV file ({error}): put quotes around names with commas or "
@@ -50,17 +57,31 @@ def read_label_file(labels: str, folder: Path, names: Sequence[str]) -> list[str
             ) from None
 
 
+def _separator(header: str, path: Path) -> str:
+    """Return the sign that separates the columns. Raises `UserError` for text in UTF-16."""
+    if "\0" in header:
+        raise _not_utf8(path)
+    unquoted = re.sub(r'"[^"]*"', "", header)
+    return next((sign for sign in SEPARATORS if sign in unquoted), ",")
+
+
+def _not_utf8(path: Path) -> UserError:
+    return UserError(f"{path} is not in UTF-8: save it as CSV UTF-8")
+
+
 class _LabelFile:
     """A CSV file that assigns classes to pictures."""
 
-    def __init__(self, path: Path, labels: str, names: Sequence[str]) -> None:
+    def __init__(self, path: Path, labels: str, names: Sequence[str], separator: str) -> None:
         self.path = path
         self.labels = labels
         self.names = names
+        self.separator = separator
 
     def read(self, rows: Iterator[list[str]]) -> list[str]:
         header = [cell.strip() for cell in next(rows, [])]
-        indices = {name: index for index, name in enumerate(self.names)}
+        indices = {normalise(name): index for index, name in enumerate(self.names)}
+        indices |= {name: index for index, name in enumerate(self.names)}
         file, column = self._columns(header, indices)
         classes: dict[int, str] = {}
         missing: list[str] = []
@@ -68,7 +89,7 @@ class _LabelFile:
             if len(row) > len(header):
                 raise UserError(
                     f"{self.path} has {len(row)} cells in row {line}, but {len(header)} columns: "
-                    "put quotes around names with commas"
+                    f"put quotes around names with {self.separator!r}"
                 )
             name, label = ((row[i].strip() if i < len(row) else "") for i in (file, column))
             index = _find(name, indices)
@@ -96,15 +117,18 @@ class _LabelFile:
         setting = SETTING.fullmatch(self.labels)
         requested = setting and setting["column"]
         file = header.index(FILE_NAME) if FILE_NAME in header else 0
-        others = [name for index, name in enumerate(header) if index != file]
-        if requested is None and len(others) > 1:
+        others = [name for index, name in enumerate(header) if name and index != file]
+        if requested is None and len(set(others)) > 1:
             raise UserError(
                 f"data.labels={self.labels} has the columns {list_names(others)}: use one of them, "
                 f"data.labels={self.labels}:{others[0]}"
             )
-        if requested is not None and requested not in others:
-            raise no_column(self.labels, self.path, requested, others)
-        return file, header.index(requested or others[0], 0 if file else 1)
+        if not others or (requested is not None and requested not in others):
+            raise no_column(self.labels, self.path, requested or "of classes", others or header)
+        column = requested or others[0]
+        if others.count(column) > 1:
+            raise UserError(f"{self.path} has several columns {column}: rename all but one")
+        return file, header.index(column, 0 if file else 1)
 
     def _check_missing(self, missing: Sequence[str]) -> None:
         if missing:
@@ -125,7 +149,7 @@ def no_column(labels: str, path: Path, column: str, columns: Iterable[str]) -> U
 
 def _find(name: str, indices: Mapping[str, int]) -> int | None:
     """Return the index of a picture; names may begin with "./" or have a backslash."""
-    for spelling in (name, name.removeprefix("./"), name.replace("\\", "/").removeprefix("./")):
-        if spelling in indices:
-            return indices[spelling]
-    return None
+    normal = normalise(name)
+    spellings = (name, normal, normal.removeprefix("./"))
+    spellings += (normal.replace("\\", "/").removeprefix("./"),)
+    return next((indices[spelling] for spelling in spellings if spelling in indices), None)

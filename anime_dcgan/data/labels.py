@@ -5,6 +5,8 @@ checked here, whatever the source.
 """
 
 import re
+import unicodedata
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -23,6 +25,8 @@ UNKNOWN = -1
 MAX_CLASSES = 1000
 MAX_NAME_LENGTH = 100
 MAX_LISTED = 8  # names in a message
+INTERPOLATION, MISSING = "${", "???"
+"""Text that configurations, in which the names are kept, read as a reference and as no value."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +49,7 @@ def read_labels(source: Source, labels: str) -> Labels:
         kind = type(source).__name__
         raise UserError(f"data.labels={labels}: {kind} has no labels: remove data.labels")
     codes = {"": 0}
-    found = (codes.setdefault(name.strip(), len(codes)) for name in source.classes(labels))
+    found = (codes.setdefault(normalise(name), len(codes)) for name in source.classes(labels))
     of_pictures = np.fromiter(found, dtype=np.int64)
     _check_names(labels, [name for name in codes if name])
     counts = dict(zip(codes, np.bincount(of_pictures, minlength=len(codes)), strict=True))
@@ -54,6 +58,14 @@ def read_labels(source: Source, labels: str) -> Labels:
     numbers = {name: number for number, name in enumerate(names)}
     table = np.array([numbers.get(name, UNKNOWN) for name in codes], dtype=np.int64)
     return Labels(tuple(names), table[of_pictures])
+
+
+def normalise(name: str) -> str:
+    """Return a name without surrounding spaces, in the form in which equal text is equal (NFC).
+
+    File systems and spreadsheets differ in how they write an accent.
+    """
+    return unicodedata.normalize("NFC", name).strip()
 
 
 def natural_order(name: str) -> tuple[list[int | str], str]:
@@ -69,14 +81,26 @@ def natural_order(name: str) -> tuple[list[int | str], str]:
 def describe_labels(names: Sequence[str], labels: Int64[np.ndarray, " n"]) -> str:
     """Return the number of classes, of their faces, and of the faces without one.
 
+    Names that a person may have meant to be one are listed, too.
+
     >>> describe_labels(["blue", "red"], np.array([0, 0, 1, -1]))
     '2 classes of 1 to 2 faces: blue, red; 1 face of no class'
+    >>> describe_labels(["blue", "Red", "red"], np.array([0, 1, 2]))
+    '3 classes of 1 face: blue, Red, red; differing only in case: Red, red'
     """
     counts = np.bincount(labels[labels != UNKNOWN], minlength=len(names))
-    sizes = f"{counts.min():,} to {counts.max():,}"
+    least, most = f"{counts.min():,}", _count_faces(int(counts.max()))
+    sizes = most if counts.min() == counts.max() else f"{least} to {most}"
     unknown = int((labels == UNKNOWN).sum())
-    rest = f"; {unknown:,} {'face' if unknown == 1 else 'faces'} of no class" if unknown else ""
-    return f"{len(names):,} classes of {sizes} faces: {list_names(names)}{rest}"
+    rest = f"; {_count_faces(unknown)} of no class" if unknown else ""
+    spellings = Counter(map(str.casefold, names))
+    alike = [name for name in names if spellings[name.casefold()] > 1]
+    rest += f"; differing only in case: {list_names(alike)}" if alike else ""
+    return f"{len(names):,} classes of {sizes}: {list_names(names)}{rest}"
+
+
+def _count_faces(count: int) -> str:
+    return f"{count:,} {'face' if count == 1 else 'faces'}"
 
 
 def list_names(names: Sequence[str]) -> str:
@@ -112,6 +136,11 @@ def _check_names(labels: str, names: Sequence[str]) -> None:
             raise UserError(
                 f"data.labels={labels} finds the class {name!r:.40}: use names of at most "
                 f"{MAX_NAME_LENGTH} printable characters (in UTF-8)"
+            )
+        if INTERPOLATION in name or name == MISSING:
+            raise UserError(
+                f"data.labels={labels} finds the class {name!r:.40}: use a name other than "
+                f"{MISSING} and without {INTERPOLATION}"
             )
 
 

@@ -10,6 +10,7 @@ from anime_dcgan.data.folder import FolderFaces
 from anime_dcgan.data.source import Unreadable
 from anime_dcgan.system.errors import UserError
 from tests.data.pictures import ARCHIVES, COLOUR, encoded, make_archive, make_zip, plain
+from tests.privileges import unprivileged
 
 BITMAP = encoded(plain(), "BMP")
 
@@ -58,6 +59,17 @@ def test_symlinks_are_followed_and_loops_end(tmp_path: Path) -> None:
     faces = FolderFaces(str(root))
     assert [faces.name(index) for index in range(2)] == ["inner/face.png", "linked/face.png"]
     assert len(faces) == 2
+
+
+def test_folders_without_access_are_named(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    for folder in (tmp_path, tmp_path / "mine"):
+        (folder / "face.png").write_bytes(encoded(plain()))
+    for mode, problem in ((0o111, "mine cannot be listed"), (0o444, "face.png cannot be read")):
+        (tmp_path / "mine").chmod(mode)
+        with unprivileged(), pytest.raises(UserError, match=problem):
+            FolderFaces(str(tmp_path))
+        (tmp_path / "mine").chmod(0o755)
 
 
 def user_error(path: object) -> str:

@@ -83,12 +83,26 @@ def test_several_folders_are_classes_themselves(tmp_path: Path):
         ("labels.csv", "class,file_name\n" + "red,a.png\nred,b.png\nblue,c.png\nblue,./d.png\n"),
         ("labels.csv:hair", "file,eyes,hair\na.png,,red\nb.png,1,red\nc.png,,blue\nd.png,, blue\n"),
         ("labels.CSV", "file,class\n" + ROWS + "e.png,\nsub\\f.png\n" + 'a.png,"red"\n'),
+        ("labels.csv", '"file";"class, hair"\r\n' + ROWS.replace(",", ";")),
+        ("labels.csv", "file\tclass\n" + ROWS.replace(",", "\t")),
+        ("labels.csv", "file,class,\n" + ROWS.replace("\n", ",\n")),
+        ("labels.csv:class", "file,eyes,eyes,class\n" + ROWS.replace(",", ",1,2,")),
     ],
 )
 def test_a_csv_file_labels_pictures(faces: FolderFaces, labels: str, text: str):
     (faces.path / labels.partition(":")[0]).write_text(text, encoding="utf-8", newline="")
     expected = {**dict.fromkeys(NAMES[:2], "red"), **dict.fromkeys(NAMES[2:4], "blue")}
     assert by_name(faces, labels) == {**expected, **dict.fromkeys(NAMES[4:])}
+
+
+def test_names_are_equal_however_their_accents_are_stored(tmp_path: Path):
+    composed, decomposed = "\u00e9", "e\u0301"
+    names = [f"{decomposed}/a{composed}.png", f"{composed}/b.png", "c/1.png", "c/2.png"]
+    faces = fill(tmp_path / "faces", names)
+    assert read_labels(faces, "folders").names == ("c", composed)
+    rows = f"{composed}/a{decomposed}.png,1\n{decomposed}/b.png,1\nc/1.png,2\nc/2.png,2\n"
+    (faces.path / "labels.csv").write_text("file,class\n" + rows, encoding="utf-8")
+    assert by_name(faces, "labels.csv") == dict(zip(names, "1122", strict=True))
 
 
 def test_class_names_may_have_any_printable_characters(faces: FolderFaces):
@@ -115,13 +129,15 @@ def test_a_csv_file_may_lie_elsewhere(
     [
         (b"", "needs two columns, separated by commas"),
         (b"file\na.png\n", "needs two columns, separated by commas"),
-        (b"file;class\na.png;red\n", "needs two columns, separated by commas"),
+        (b"file,\na.png,red\n", "no column of classes: use one of file"),
+        (b"file,hair,hair\na.png,1,2\n", "has several columns hair: rename all but one"),
         (ROWS.encode(), "has no names of columns: add a first line such as file,class"),
         (
             b"file,hair,eyes\na.png,1,2\n",
             "has the columns hair, eyes: use one of them, data.labels=",
         ),
         (("file,class\n" + ROWS).encode("utf-16"), "is not in UTF-8: save it as CSV UTF-8"),
+        (("file,class\n" + ROWS).encode("utf-16-le"), "is not in UTF-8: save it as CSV UTF-8"),
         ("file,class\na.png,grün\n".encode("latin-1"), "is not in UTF-8"),
         (b"file,class\na.png,\0red\nb.png,red\n", "finds the class '\\x00red': use names of"),
         (b'file,class\na.png,"red\nb.png,red\n', "is not a CSV file"),
@@ -140,6 +156,8 @@ def test_a_csv_file_may_lie_elsewhere(
             "1 class has a single picture, such as",
         ),
         (b'file,class\na.png,"a\nb"\nb.png,red\n', "finds the class 'a\\nb': use names of at most"),
+        (b"file,class\na.png,${oc.env:HOME}\nb.png,a\n", "a name other than ??? and without ${"),
+        (b"file,class\na.png,???\nb.png,a\n", "finds the class '???': use a name other than"),
         (b"file,class\na.png," + b"1" * 5000 + b"\nb.png,red\n", "use names of at most 100"),
     ],
 )

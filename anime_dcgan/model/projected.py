@@ -136,6 +136,8 @@ class Discriminator(base.Discriminator):
             averaged down by a whole factor. A sequence gives several heads; 0 or an empty one omits
             them.
         pixel_width: channels of the first convolution of those heads.
+        pixel_weight: factor of the gradient that the generator receives through those heads; 1
+            treats them like the others.
         spectral_norm: True divides each trained weight by its largest singular value.
     """
 
@@ -152,6 +154,7 @@ class Discriminator(base.Discriminator):
         head_width: int = 128,
         pixels: int | Sequence[int] = 32,
         pixel_width: int = 32,
+        pixel_weight: float = 1.0,
         image_size: int = 64,
         spectral_norm: bool = True,
         labels: Sequence[str] = (),
@@ -161,6 +164,8 @@ class Discriminator(base.Discriminator):
         self.resize = image_size if resize is None else resize
         sides = _list_sides(pixels)
         _check_settings(self.resize, width, head_width, pixel_width, image_size)
+        _check_weight(pixel_weight)
+        self.pixel_weight = pixel_weight
         self.factors = [math.ceil(image_size / side) for side in sides]  # of the averages
         self.features = make_features(features, self.resize, scales, weights)
         shapes = self.features.shapes(self.resize)
@@ -186,7 +191,8 @@ class Discriminator(base.Discriminator):
     ) -> Float[Tensor, "n heads"]:
         """Return the raw logits of the scales, the finest first, and of the pixels."""
         inputs = self.mix(self.features(self._resize(images)))
-        inputs += [F.avg_pool2d(images, factor) for factor in self.factors]
+        weighted = scale_gradient(images, self.pixel_weight)
+        inputs += [F.avg_pool2d(weighted, factor) for factor in self.factors]
         logits = [head(maps, labels) for head, maps in zip(self.heads, inputs, strict=True)]
         return torch.stack(logits, dim=1)
 
@@ -194,6 +200,11 @@ class Discriminator(base.Discriminator):
         if images.shape[-1] == self.resize:
             return images
         return F.interpolate(images, size=self.resize, mode="bilinear", align_corners=False)
+
+
+def scale_gradient(x: Tensor, factor: float) -> Tensor:
+    """Return `x`; its gradient is multiplied by `factor`."""
+    return x if factor == 1 else x.detach().lerp(x, factor)
 
 
 def _list_sides(pixels: int | Sequence[int]) -> list[int]:
@@ -218,4 +229,12 @@ def _check_settings(
         raise UserError(
             f"{SETTING}.resize={resize} leaves nothing of an image: use {SETTING}.resize="
             f"{image_size}, or null"
+        )
+
+
+def _check_weight(weight: float) -> None:
+    if not 0 < weight < math.inf:
+        raise UserError(
+            f"{SETTING}.pixel_weight={weight} is not a positive factor: use 1, "
+            f"or {SETTING}.pixels=0 to omit the heads on pixels"
         )

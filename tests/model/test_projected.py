@@ -80,6 +80,26 @@ def test_the_gradient_of_each_head_reaches_the_image_and_no_fixed_weight(head: i
     assert trained and all(trained)
 
 
+def test_the_weight_of_the_heads_on_pixels_scales_what_the_generator_receives_through_them():
+    gradients, logits = [], []
+    for weight in (1.0, 0.25):
+        discriminator, batch = make(pixels=[32, 8], pixel_weight=weight), images()
+        batch.requires_grad_(True)
+        logits.append(discriminator(batch))
+        gradients.append(
+            [torch.autograd.grad(head.sum(), batch, retain_graph=True)[0] for head in logits[-1].T]
+        )
+    assert torch.equal(*logits)
+    for head, (full, weighted) in enumerate(zip(*gradients, strict=True)):
+        torch.testing.assert_close(weighted, full * (0.25 if head >= 4 else 1.0))
+
+
+@pytest.mark.parametrize("weight", [0.0, -1.0, float("inf"), float("nan")])
+def test_other_weights_of_the_heads_on_pixels_are_refused(weight: float):
+    with pytest.raises(UserError, match="pixel_weight"):
+        make(pixel_weight=weight)
+
+
 def test_a_head_on_pixels_sees_brightness_and_contrast():
     """It has no normalisation, and averages pixels: noise of mean 0 within blocks is invisible."""
     discriminator = make(pixels=[32, 8]).eval()

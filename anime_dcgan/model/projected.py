@@ -199,7 +199,10 @@ class Discriminator(base.Discriminator):
     def _resize(self, images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n 3 _ _"]:
         if images.shape[-1] == self.resize:
             return images
-        return F.interpolate(images, size=self.resize, mode="bilinear", align_corners=False)
+        resized = F.interpolate(  # antialias: every pixel counts; not implemented for bfloat16
+            images.float(), self.resize, mode="bilinear", align_corners=False, antialias=True
+        )
+        return resized.to(images.dtype)
 
 
 def scale_gradient(x: Tensor, factor: float) -> Tensor:

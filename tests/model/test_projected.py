@@ -114,6 +114,15 @@ def test_a_head_on_pixels_sees_brightness_and_contrast():
     assert min(brighter, paler) > 1e-3 > 1e-5 > checkered
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_every_pixel_of_a_larger_image_reaches_the_features(dtype: torch.dtype):
+    discriminator = make(image_size=128, resize=32, pixels=0)
+    batch = images(size=128).to(dtype).requires_grad_(True)
+    with torch.autocast("cpu", torch.bfloat16, enabled=dtype == torch.bfloat16):
+        discriminator(batch)[:, 0].sum().backward()
+    assert batch.grad is not None and (batch.grad != 0).float().mean() > 0.99
+
+
 def test_labels_change_the_logit_of_every_head():
     discriminator = make(labels=("dark", "fair")).eval()
     batch = images(1).expand(3, -1, -1, -1)

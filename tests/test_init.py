@@ -37,6 +37,8 @@ def test_a_run_begins_with_an_exported_generator(call, folder: Path):
     begun = ("init=mine", "run=c", "trainer.max_epochs=1")
     result = call("train", *TINY, *begun, cwd=folder)
     assert "epoch 3, 96 images: weights taken are 8 of 8 of the generator, 0 of" in result.stderr
+    assert "begins from nothing: an exported generator comes without one" in result.stderr
+    assert "new weights" not in result.stderr
 
 
 def test_the_run_resumes_by_its_command_without_the_other_one(call, folder: Path, tmp_path: Path):

@@ -25,6 +25,7 @@ from anime_dcgan.system.console import log
 from anime_dcgan.system.errors import UserError
 from anime_dcgan.system.reader import refuse_damage
 from anime_dcgan.training.gan import GAN
+from anime_dcgan.training.resume import name_weights
 
 NETWORKS = {"generator": "generator", "discriminator": "discriminator", "generator_ema": "average"}
 """The networks in a checkpoint, and their names in messages."""
@@ -61,7 +62,8 @@ def begin_from(module: GAN, init: DictConfig) -> None:
     fitting = {name: _fitting(own[name], saved, name) for name in NETWORKS}
     if not any(name.startswith("generator.") for name in saved):  # of an exported generator
         fitting["generator"] = dict(fitting["generator_ema"])
-    if not _has_same_discriminator(module, contents):
+    obstacle = _obstacle_to_discriminator(module, contents)
+    if obstacle is not None:
         fitting["discriminator"] = {}
     fitting["generator_ema"] = fitting["generator"] | fitting["generator_ema"]
     _check_fitting(fitting, setting, path)
@@ -73,7 +75,7 @@ def begin_from(module: GAN, init: DictConfig) -> None:
         for name, state in fitting.items():
             for key, tensor in state.items():
                 own[name][key].copy_(tensor)
-    _log(module.origin, saved, own, fitting)
+    _log(module.origin, saved, own, fitting, obstacle)
     _log_labels(before, module.generator.labels)
 
 
@@ -166,10 +168,20 @@ def _check_model(module: GAN, config: dict[str, Any]) -> None:
         )
 
 
-def _has_same_discriminator(module: GAN, contents: dict[str, Any]) -> bool:
-    """Return True if the discriminators are of one kind, and look through the same weights."""
+def _obstacle_to_discriminator(module: GAN, contents: dict[str, Any]) -> str | None:
+    """Return why the discriminator can take no weights; None if it can take those that fit."""
+    if not any(name.startswith("discriminator.") for name in contents["state_dict"]):
+        return "an exported generator comes without one"
     there, here = _kinds(module, contents["config"], "discriminator")
-    return there == here and contents.get("pretrained", {}) == module.discriminator.pretrained
+    if there != here:
+        return f"that of the other run is of model/discriminator={there}, not {here}"
+    saved, current = contents.get("pretrained"), module.discriminator.pretrained
+    if (saved or {}) != current:
+        return (
+            f"its pretrained weights are {name_weights(current)}, and those of the other run "
+            f"{name_weights(saved)}"
+        )
+    return None
 
 
 def _kinds(module: GAN, config: dict[str, Any], player: str) -> tuple[str, str]:
@@ -237,8 +249,17 @@ def _name(path: Path) -> str:
     return str(run.relative_to(OUTPUTS) if run.is_relative_to(OUTPUTS) else run)
 
 
-def _log(origin: Origin, saved: State, own: dict[str, State], fitting: dict[str, State]) -> None:
-    """Log how many weights were taken, and name some of those that were not."""
+def _log(
+    origin: Origin,
+    saved: State,
+    own: dict[str, State],
+    fitting: dict[str, State],
+    obstacle: str | None,
+) -> None:
+    """Log how many weights were taken, and name some of those that were not.
+
+    `obstacle` is why the discriminator took none; None if it could.
+    """
     counts = [
         f"{taken} of {total} of the {NETWORKS[name]}"
         for name, (taken, total) in origin.taken.items()
@@ -247,9 +268,11 @@ def _log(origin: Origin, saved: State, own: dict[str, State], fitting: dict[str,
         f"begun from {origin.run}, epoch {origin.epoch:g}, {origin.images:,} images: weights taken "
         f"are {', '.join(counts)}"
     )
+    if obstacle is not None:
+        log(f"the discriminator begins from nothing: {obstacle}")
     missing = [
         _explain(f"{name}.{key}", tensor, saved)
-        for name in ("generator", "discriminator")
+        for name in ("generator", *(("discriminator",) if obstacle is None else ()))
         for key, tensor in own[name].items()
         if key not in fitting[name]
     ]

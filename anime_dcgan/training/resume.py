@@ -89,16 +89,19 @@ def _check_pretrained(saved: Any, current: dict[str, str]) -> None:
     """Raise `UserError` if the discriminator looks through other weights than it was trained on."""
     if saved != current:
         raise UserError(
-            f"the checkpoint was trained with the pretrained weights {_name_weights(saved)}, not "
-            f"{_name_weights(current)}: resume with those of that run, or start a new run: another "
+            f"the checkpoint was trained with the pretrained weights {name_weights(saved)}, not "
+            f"{name_weights(current)}: resume with those of that run, or start a new run: another "
             "run=..., without ckpt_path"
         )
 
 
-def _name_weights(pretrained: Any) -> str:
-    """Return networks and the beginnings of the SHA-256 of their weights."""
+def name_weights(pretrained: Any) -> str:
+    """Return networks and the beginnings of the SHA-256 of their weights, as a checkpoint has them.
+
+    Without a record, or with one of another kind, they are unknown.
+    """
     if not isinstance(pretrained, dict):
-        return "of an unknown network"
+        return "unknown"
     return ", ".join(f"{name!s:.40} {digest!s:.8}" for name, digest in pretrained.items()) or "none"
 
 

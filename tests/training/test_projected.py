@@ -10,6 +10,7 @@ import torch
 from anime_dcgan.model import features
 from anime_dcgan.run.checkpoint import load_generator, read
 from anime_dcgan.system.errors import UserError
+from anime_dcgan.training import origin
 from tests.conftest import Train, assert_same_weights
 from tests.features import SHA256, random_features
 
@@ -66,7 +67,16 @@ def test_a_trained_generator_begins_against_a_new_projected_discriminator(
         run="new",
         model="radford",
     )
-    assert "0 of " in capsys.readouterr().err  # of the discriminator
+    errors = capsys.readouterr().err
+    reason = "that of the other run is of model/discriminator=radford, not projected"
+    assert f"the discriminator begins from nothing: {reason}" in errors
+    assert "new weights" not in errors
+    contents = read(tmp_path / "new/checkpoints/last.ckpt")
+    assert origin._obstacle_to_discriminator(begun, contents) is None
+    (name,) = contents.pop("pretrained")
+    obstacle = origin._obstacle_to_discriminator(begun, contents)
+    assert obstacle is not None and obstacle.startswith(f"its pretrained weights are {name} ")
+    assert obstacle.endswith("and those of the other run unknown")
     for one, other in zip(source.generator.parameters(), begun.generator.parameters(), strict=True):
         assert torch.equal(one, other)
 

@@ -198,15 +198,19 @@ class Several:
 
 
 def extension(*extensions: str, folder: bool = False, example: str) -> Check:
-    """Accept a path with one of these extensions in either case or, with `folder`, with none."""
+    """Accept a path with one of these extensions in either case.
+
+    With `folder` accept one without extension too, and any that ends with a slash.
+    """
     expected = f"the path of {'a file or folder' if folder else 'a file'}"
     check_path = Text(expected, example, is_path=True)
 
     def check(key: str, value: Any) -> None:
         check_path(key, value)
+        suffix = Path(value).suffix.lower()
         if not Path(value).name:
             problem = f"must be {expected}"
-        elif Path(value).suffix.lower() in (*extensions, *([""] if folder else [])):
+        elif suffix in extensions or (folder and (not suffix or value.endswith("/"))):
             return
         else:
             problem = f"must end in {join_or(extensions)}{', or be a folder' if folder else ''}"

@@ -30,6 +30,7 @@ from torch import Tensor, nn, optim
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from anime_dcgan.game.step import DrawLatents, Game, Labels, label_parts, microbatches
+from anime_dcgan.model.growth import Growth
 from anime_dcgan.model.labels import with_labels
 from anime_dcgan.system.memory import scaled_batch
 
@@ -151,8 +152,9 @@ def _responding(game: Game) -> Game:
 
 
 def _evaluation_mode(network: nn.Module) -> None:
-    """Disable dropout; batch normalisation uses the statistics of the batch, as in training."""
+    """Disable dropout; as in training, batch normalisation uses the statistics of the batch, and
+    images have the size to which the networks have grown."""
     network.eval()
     for module in network.modules():
-        if isinstance(module, _BatchNorm):
+        if isinstance(module, _BatchNorm | Growth):
             module.train()

@@ -1,9 +1,9 @@
 """Networks that begin with small images and grow: Karras et al. 2018, arXiv 1710.10196, section 2.
 
-A network that can grow has an attribute `growth`. In training mode its generator makes images of
-`growth.size` px and its discriminator takes them; a larger image is averaged down. In evaluation
-mode the generator's images are scaled up to the final size, so that whoever draws or measures faces
-need not know about it.
+A network that can grow has an attribute `growth`. While that is in training mode, the generator
+makes images of `growth.size` px and the discriminator takes them; a larger image is averaged down.
+In evaluation mode the generator's images are scaled up to the final size, so that whoever draws or
+measures faces need not know about it.
 """
 
 from typing import Any
@@ -46,7 +46,8 @@ class Growth(nn.Module):
     def set(self, size: int, fade: float) -> None:
         """Work at a size, with the newest layers at a weight in [0, 1]."""
         self.size, self.is_fading = size, fade < 1
-        self.state.copy_(torch.tensor([size, round(fade * FADE_UNIT)]))
+        self.state[0].fill_(size)  # a tensor from the CPU would wait for the GPU in each step
+        self.state[1].fill_(round(fade * FADE_UNIT))
 
     def shrink(self, images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c _ _"]:
         """Average larger images down to the present size."""
@@ -61,8 +62,8 @@ class Growth(nn.Module):
         return torch.lerp(double(avg_pool2d(images, 2)), images, self.fade.to(images.dtype))
 
     def enlarge(self, images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c _ _"]:
-        """Repeat pixels up to the final size."""
-        factor = self.final_size // images.shape[-1]
+        """Repeat pixels up to the final size, in evaluation mode."""
+        factor = 1 if self.training else self.final_size // images.shape[-1]
         return interpolate(images, scale_factor=factor) if factor > 1 else images
 
 

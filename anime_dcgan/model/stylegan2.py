@@ -210,7 +210,7 @@ class Generator(base.Generator):
                 image = self.to_rgb[layer // 2](maps, styles[:, layer + 1])
                 images = image if images is None else self._add(images, image)
         assert images is not None
-        return images if self.training else self.growth.enlarge(images)
+        return self.growth.enlarge(images)
 
     def _add(
         self, coarse: Float[Tensor, "n 3 _ _"], image: Float[Tensor, "n 3 h w"]

@@ -31,8 +31,8 @@ def check_layers(key: str, layers: range, count: int) -> None:
     """Raise `UserError` unless a generator of `count` style layers has these, and others."""
     if count == 1:
         raise UserError(
-            f"{key}={format_layers(layers)} needs a generator with several style layers: use a run "
-            "of model=stylegan2 or model=biggan"
+            "mixing or moving layers needs a generator with several style layers: use a run of "
+            "model=stylegan2 or model=biggan"
         )
     if layers.stop > count:
         raise UserError(

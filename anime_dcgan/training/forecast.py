@@ -52,7 +52,8 @@ def log_forecast(trainer: Trainer, module: GAN, data: FacesDataModule) -> None:
         for each in callbacks_of(trainer, Checkpointer)
     )
     raised = trainer.max_epochs if epochs.is_raised(trainer) else None
-    log(describe(images, hours, needed, raised, trainer.strategy.root_device.type == "cuda", cost))
+    is_bound = module.growing is not None or trainer.strategy.root_device.type == "cuda"
+    log(describe(images, hours, needed, raised, is_bound, cost))
 
 
 def _at_most(images: int | None, limit: int) -> int:
@@ -71,7 +72,8 @@ def describe(
 
     Parameters:
         raised_epochs: the number of epochs if it was chosen because there are few faces.
-        is_bound: the training may be faster, because it launches its steps as CUDA graphs.
+        is_bound: the training may be faster, because it launches its steps as CUDA graphs or begins
+            with small images.
 
     >>> describe(9_600, 0.2, 2_000_000_000, step=StepCost(2.4, 900_000_000))
     '9,600 images take about 12 minutes and 2.0 GB of checkpoints, at 2.4 s a step and 0.9 GB of \

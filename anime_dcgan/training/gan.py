@@ -154,14 +154,16 @@ class GAN(lightning.LightningModule):
     def _steps(
         self, images: UInt8[Tensor, "n h w 3"], classes: Int64[Tensor, " n"] | None = None
     ) -> Metrics:
-        real = to_float(images)
+        real = self.at_present_size(to_float(images))
         labels = self.labels_of(classes)
-        if self.growing is not None:
-            real = self.growths[0].fade_real(real)
         metrics = self.discriminator_step(real, labels)
         if self._updates_generator:
             metrics |= self.generator_step(real, labels)
         return metrics
+
+    def at_present_size(self, real: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n 3 _ _"]:
+        """Return real images as the players see them at this stage of growing."""
+        return self.growths[0].fade_real(real) if self.growths else real
 
     def labels_of(self, classes: Int64[Tensor, " n"] | None) -> Labels:
         """Return the labels of these classes, on the device of the players; None without any."""

@@ -28,7 +28,7 @@ FACES = extension(".png", ".zip", folder=True, example="faces.png")
         *((integer(1), 1), (integer(0, 3), 3), (integer(-2), -2)),
         *((positive(100), 0.5), (positive(100), 3), (fraction(0.05), 0), (fraction(0.05), 0.99)),
         *((boolean(), False), (one_of("ema", "raw"), "raw")),
-        *((PAGE, "a/b.HTML"), (FACES, "faces/"), (FACES, "faces.zip")),
+        *((PAGE, "a/b.HTML"), (FACES, "faces/"), (FACES, "faces_0.7/"), (FACES, "faces.zip")),
         *((optional(integer(1)), None), (optional(integer(1)), 2)),
     ],
 )

@@ -10,6 +10,8 @@ from anime_dcgan.model import dcgan
 from anime_dcgan.run.checkpoint import load_generator
 from anime_dcgan.sampling.sample import sample_images
 from anime_dcgan.system.errors import UserError
+from anime_dcgan.system.reader import read_list
+from anime_dcgan.training.callbacks.threads import trial_steps
 from anime_dcgan.training.growing import Growing, Stage, growths
 from tests.conftest import Train, assert_same_weights
 
@@ -47,17 +49,24 @@ def test_resuming_while_a_size_fades_in_gives_the_same_weights(train: Train, tmp
     settings = (
         *("optimizer=adam_stylegan2", "regularizer=r1", "generator_regularizer=path_length"),
         *("growing=progressive", "model.start_size=8"),
-        *("growing.stable_kimg=0.02", "growing.fade_kimg=0.08"),
+        *("growing.stable_kimg=0.04", "growing.fade_kimg=0.08"),
+        *("callbacks.quality.every_kimg=0.032", "callbacks.quality.count=12"),
+        *("equilibrium.steps=1", "equilibrium.count=2"),
     )
     whole = train(*settings, "trainer.max_epochs=4", run="whole", model="stylegan2")
-    parts = train(*settings, "trainer.max_epochs=1", run="parts", model="stylegan2")
+    gaps = read_list(tmp_path / "whole/equilibrium.json", "history", ("images", "gap"))
+    assert [row["images"] for row in gaps] == [32, 64, 96, 128]  # at 8 px, twice fading, at 16 px
+    parts = train(*settings, "trainer.max_epochs=2", run="parts", model="stylegan2")
     assert parts.growing is not None
     growth = growths(parts.generator)[0]
     assert parts.growing.stage(parts.images_seen) != (16, 1)
     assert (growth.size, growth.is_fading) == (16, True)
+    parts.images_seen = 0
+    parts.grow()
+    assert next(trial_steps(parts.trainer, parts, torch.zeros(8, 3, 16, 16))) > 0  # at 8 px
     last = tmp_path / "parts/checkpoints/last.ckpt"
     generator = load_generator(last)
-    assert growths(generator)[0].state.equal(growth.state)
+    assert growths(generator)[0].is_fading
     assert sample_images(generator, torch.randn(2, generator.latent_dim)).shape == (2, 16, 16, 3)
     longer = (*settings, "trainer.max_epochs=4")
     for name, other in (

@@ -140,7 +140,7 @@ class Equilibrium(Callback):
             chosen = random.choice(rows, count, len(rows) < count)
             pixels = torch.from_numpy(read_rows(faces.images, chosen)).to(module.device)
             classes = None if faces.labels is None else torch.from_numpy(faces.labels[chosen])
-            return to_float(pixels), module.labels_of(classes)
+            return module.at_present_size(to_float(pixels)), module.labels_of(classes)
 
         def latents(count: int) -> Float[Tensor, "n latent_dim"]:
             return torch.randn(count, module.generator.latent_dim, device=module.device)

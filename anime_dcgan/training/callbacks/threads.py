@@ -188,8 +188,11 @@ def trial_steps(trainer: Trainer, module: GAN, real: Tensor) -> Iterator[float]:
 
     The training stays as it is. In an average step, penalties and the generator step are due as
     often as in the training.
+
+    Parameters:
+        real: images of the final size.
     """
-    device = real.device
+    device, real = real.device, module.at_present_size(real)
     game = copy_game(module.plain_game(trainer))
     game = dataclasses.replace(game, **{name: copy.deepcopy(getattr(game, name)) for name in RULES})
     for part in vars(game).values():

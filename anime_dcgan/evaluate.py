@@ -88,7 +88,7 @@ def _checkpoints(run: Path, epochs: Any) -> list[Path]:
     if epochs == "all":
         paths = by_epoch(run / "checkpoints", ".ckpt")
         return paths or [find_checkpoint(run, "last")]
-    return [find_checkpoint(run, str(epoch)) for epoch in _as_list(epochs)]
+    return [find_checkpoint(run, str(epoch), "epochs") for epoch in _as_list(epochs)]
 
 
 def _as_list(value: Any) -> list[Any]:

@@ -21,7 +21,7 @@ from anime_dcgan.cli.checks import (
     optional,
 )
 from anime_dcgan.cli.command import command
-from anime_dcgan.run.runs import WEIGHTS, checkpoint_path, find_run
+from anime_dcgan.run.runs import WEIGHTS, resolve_checkpoint
 from anime_dcgan.system.console import log
 from anime_dcgan.system.errors import UserError
 
@@ -58,8 +58,7 @@ def export(config: DictConfig) -> None:
         from anime_dcgan.sharing.push import check_push
 
         check_push(config.push)
-    run = find_run(str(config.run), outputs)
-    path = checkpoint_path(run, str(config.epoch))
+    run, path = resolve_checkpoint(str(config.run), outputs, str(config.epoch))
     _check_out(out, config.overwrite)
     from anime_dcgan.sharing import export as exporting
     from anime_dcgan.sharing.onnx import check_packages
@@ -68,7 +67,7 @@ def export(config: DictConfig) -> None:
         check_packages("format=onnx")
     request = exporting.Request(
         run=run,
-        name=_name(run, outputs),
+        name=None if run is None else _name(run, outputs),
         path=path,
         weights=config.weights,
         formats=formats,

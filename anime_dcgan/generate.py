@@ -25,7 +25,7 @@ from anime_dcgan.cli.checks import (
     optional,
 )
 from anime_dcgan.cli.command import command
-from anime_dcgan.run.runs import WEIGHTS, find_checkpoint, find_run
+from anime_dcgan.run.runs import WEIGHTS, resolve_checkpoint
 from anime_dcgan.sampling.layers import parse_layers
 from anime_dcgan.sampling.seeds import MAX_SEED
 from anime_dcgan.system.console import log
@@ -68,7 +68,7 @@ METHODS = ("auto", "realcugan", "lanczos")  # of upscaling
 def generate(config: DictConfig) -> None:
     """Write the faces of `n` consecutive seeds."""
     _check(config)
-    path = _find_checkpoint(config)
+    _, path = resolve_checkpoint(str(config.run), Path(config.outputs), str(config.epoch))
     out = Path(config.out)
     if out.exists() and not config.overwrite:
         raise UserError(f"out={out} exists: use another out=..., or overwrite=true")
@@ -151,13 +151,6 @@ def _check_replaceable(out: Path) -> None:
                 f"out={out} has files other than faces ({foreign[0]}), which overwrite=true would "
                 "delete: use another out=..."
             )
-
-
-def _find_checkpoint(config: DictConfig) -> Path:
-    epoch = str(config.epoch)
-    if Path(epoch).suffix == ".ckpt":
-        return Path(epoch)
-    return find_checkpoint(find_run(str(config.run), Path(config.outputs)), epoch)
 
 
 def _write(config: DictConfig, generator: Any, upscaler: Any, out: Path) -> None:

@@ -3,6 +3,7 @@
 Torch is imported after the settings are checked.
 """
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,9 +20,11 @@ from anime_dcgan.cli.checks import (
     named_path,
     one_of,
     optional,
+    web_address,
 )
 from anime_dcgan.cli.command import command
-from anime_dcgan.run.runs import WEIGHTS, checkpoint_path, find_run
+from anime_dcgan.run.runs import WEIGHTS, resolve_checkpoint
+from anime_dcgan.sharing.site_files import foreign_files, kept_files
 from anime_dcgan.system.console import log
 from anime_dcgan.system.errors import UserError, explain_os_error
 from anime_dcgan.system.files import atomic_write
@@ -43,13 +46,12 @@ MAX_SLIDERS = 32
     directions=one_of("sefa", "pca"),
     sliders=integer(0, MAX_SLIDERS, example=8),
     runtime=optional(file_path("node_modules/onnxruntime-web")),
-    link=optional(Text("the address of a page", "https://example.org")),
+    link=optional(web_address("https://example.org")),
     overwrite=boolean(),
 )
 def publish(config: DictConfig) -> None:
     """Write the site of a run."""
-    run = find_run(str(config.run), Path(config.outputs))
-    path = checkpoint_path(run, str(config.epoch))
+    run, path = resolve_checkpoint(str(config.run), Path(config.outputs), str(config.epoch))
     out = Path(config.out)
     _check_out(out, config.overwrite)
     from anime_dcgan.run.checkpoint import build_generator, read
@@ -66,18 +68,18 @@ def publish(config: DictConfig) -> None:
     ):
         partial.mkdir()  # fails before anything slow
         weights = _write(config, run, contents, generator, runtime, partial)
+        for path in kept_files(out):
+            shutil.copy2(path, partial)
     size = sum(file.stat().st_size for file in out.rglob("*") if file.is_file())
     log(
         f"the site of {path} is {out}/ ({size / 1e6:.0f} MB): put it on any web server, or open "
         f"{out / 'index.html'}"
     )
-    log(f"its {weights.storage} faces, compared with torch's, are {weights.difference}")
+    log(f"its {weights.storage} faces are those of generate, off by {weights.difference}")
 
 
 def _check_out(out: Path, overwrite: bool) -> None:
     """Raise `UserError` unless the folder is free, or a site that may be replaced."""
-    from anime_dcgan.sharing.site_files import foreign_files
-
     if out.is_symlink() or out.is_file():
         raise UserError(f"out={out} is not a folder: use another out=...")
     if not out.is_dir() or not any(out.iterdir()):
@@ -94,7 +96,7 @@ def _check_out(out: Path, overwrite: bool) -> None:
 
 def _write(
     config: DictConfig,
-    run: Path,
+    run: Path | None,
     contents: dict[str, Any],
     generator: Any,
     runtime: Path,
@@ -107,7 +109,7 @@ def _write(
 
     storage = None if config.storage == "auto" else config.storage
     network, weights = choose_weights(generator, storage)
-    facts = facts_of(run, run.name, contents, config.weights)
+    facts = facts_of(run, contents, config.weights)
     texts = describe_run(facts, contents, generator)
     chosen = {
         key: config[key] for key in ("title", "description", "link") if config[key] is not None

@@ -74,7 +74,7 @@ def test_starts_can_be_swept(call, folder: Path):
         (["init=a/b.ckpt", "init.epoch=3"], "remove init.epoch=3"),
         (["init=run:a", "init.freeze=4"], "init.freeze=4: this discriminator has 3 layers"),
         (["init=[a,b]"], "init.from=[a,b] must be run:NAME, or a path: use init.from=run:first"),
-        (["init.epoch=x", "init=run:a"], "init.epoch=x is neither `last`, `best`, a number nor"),
+        (["init.epoch=x", "init=run:a"], "init.epoch=x is not an epoch: use init.epoch=last"),
     ],
 )
 def test_mistakes_are_explained_and_change_nothing(call, folder: Path, overrides, message):

@@ -1,12 +1,15 @@
 """The command `publish`: what it refuses, and what it replaces. `tests/sharing/test_site.py` opens
 a site in a browser."""
 
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from anime_dcgan.cli.checks import web_address
 from anime_dcgan.sharing import onnx, runtime, site_files
 from anime_dcgan.system.errors import UserError
 from tests.checkpoints import make_checkpoint
@@ -32,11 +35,35 @@ def test_a_folder_that_is_not_a_site_is_never_replaced(refuse: Callable[..., str
     error = refuse("overwrite=true")
     assert "out=site has files other than a site (letter.txt)" in error
     (tmp_path / "site" / site_files.DATA).write_text(site_files.MARK)
+    (tmp_path / "site/README.md").write_text("of the host")
     assert "letter.txt" in refuse("overwrite=true")
     (tmp_path / "site/letter.txt").unlink()
     assert "out=site exists: use another out=..., or overwrite=true" in refuse()
     (tmp_path / "file").touch()
     assert "out=file is not a folder" in refuse("out=file")
+
+
+def test_files_for_the_host_stay_when_a_site_is_replaced(
+    call: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    for name, content in (("README.md", "of the host"), (site_files.DATA, site_files.MARK)):
+        (tmp_path / "site" / name).parent.mkdir(exist_ok=True)
+        (tmp_path / "site" / name).write_text(content)
+    weights = SimpleNamespace(storage="float16", difference="nothing")
+    monkeypatch.setattr("anime_dcgan.publish._write", lambda *_: weights)
+    monkeypatch.setattr(runtime, "find_runtime", contextlib.nullcontext)
+    monkeypatch.setattr(onnx, "PACKAGES", ())
+    call("publish", "run=demo", "overwrite=true", cwd=tmp_path)
+    assert [path.name for path in (tmp_path / "site").iterdir()] == ["README.md"]
+    assert (tmp_path / "site/README.md").read_text() == "of the host"
+
+
+@pytest.mark.parametrize("link", ["javascript:alert(1)", "data:text/html,a", "//a.b", "https:", ""])
+def test_a_link_that_is_not_an_address_of_the_web_is_refused(link: str):
+    check = web_address("https://example.org")
+    with pytest.raises(UserError, match="is not an address of the web: use link=https://example"):
+        check("link", link)
+    check("link", "https://example.org/a?b=c#d")
 
 
 def test_settings_and_missing_packages_are_refused_with_the_fix(

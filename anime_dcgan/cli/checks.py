@@ -6,6 +6,7 @@ override that fixes it.
 
 import math
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from anime_dcgan.system.errors import UserError
 Check = Callable[[str, Any], object]
 MAX_NAME_BYTES, MAX_PATH_BYTES = 255, 4096
 """Limits of common file systems."""
+WEB_ADDRESS = re.compile(r"https?://[^\s/?#]+(?:[/?#]\S*)?", re.IGNORECASE)
 MAX_SHOWN = 40  # characters of a long value in a message
 
 
@@ -123,6 +125,18 @@ class Text:
             )
         if self.is_path and (problem := invalid_path(value)):
             raise UserError(f"{key}={shorten(value)} {problem}: use {key}={self.example}")
+
+
+def web_address(example: str) -> Check:
+    """Accept the address of a page on the web, which a link opens and which runs no script."""
+
+    def check(key: str, value: Any) -> None:
+        is_text = isinstance(value, str) and value.isprintable()
+        if not (is_text and WEB_ADDRESS.fullmatch(value)):
+            received = shorten(format_value(value))
+            raise UserError(f"{key}={received} is not an address of the web: use {key}={example}")
+
+    return check
 
 
 def file_path(example: str) -> Check:

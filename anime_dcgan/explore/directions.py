@@ -10,7 +10,7 @@ label.
 """
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -22,6 +22,7 @@ from torch.nn.functional import adaptive_avg_pool2d
 from anime_dcgan.explore.styles import StyleSpace
 from anime_dcgan.model.base import Generator
 from anime_dcgan.model.labels import one_hot
+from anime_dcgan.model.layers import ConditionalBatchNorm
 from anime_dcgan.system.errors import UserError, first_line
 
 Method = Literal["sefa", "pca"]
@@ -29,6 +30,7 @@ Method = Literal["sefa", "pca"]
 MAX_DIRECTIONS = 64  # per method
 PCA_SAMPLES = 1024  # latents
 PCA_SEED = 0xD1
+ROUNDING = 1e-12  # of float32 values, squared
 POOLED_SIZE = 4  # px; finer detail of the feature maps is not an attribute of a face
 
 Layer = nn.Linear | nn.Conv2d | nn.ConvTranspose2d
@@ -51,13 +53,18 @@ def method_of(id: str) -> Method:
     return "sefa" if id.startswith("sefa.") else "pca"
 
 
-def find(generator: Generator, method: Method, count: int = 10) -> list[Direction]:
-    """Return up to `count` directions, strongest first; never more than the latent has axes."""
+def find(
+    generator: Generator, method: Method, count: int = 10, fix: str = "use another epoch"
+) -> list[Direction]:
+    """Return up to `count` directions, strongest first; never more than the latent has axes.
+
+    Raises `UserError`, which ends in `fix`, for a generator that has none.
+    """
     try:
         vectors, strengths = FINDERS[method](generator)
     except RuntimeError as error:
         raise UserError(
-            f"this generator has no {method} directions ({first_line(error)}): use another epoch"
+            f"this generator has no {method} directions ({first_line(error)}): {fix}"
         ) from None
     return [
         Direction(f"{method}.{number}", vectors[number], float(strengths[number]))
@@ -81,7 +88,7 @@ def sefa(generator: Generator) -> tuple[Float[Tensor, "k d"], Float[Tensor, " k"
     """
     weight = _weight_of_latents(generator).double()
     values, vectors = torch.linalg.eigh(weight.T @ weight)  # ascending
-    axes, strengths = _fix_signs(vectors.T.flip(0)), (values.flip(0) / values.sum()).float()
+    axes, strengths = _fix_signs(vectors.T.flip(0)), _fractions(values.flip(0))
     if StyleSpace.of(generator).has_mapping:
         axes = axes * (_random_styles(generator) @ axes.T).std(dim=0)[:, None]
     return axes.float(), strengths
@@ -107,14 +114,16 @@ def pca(generator: Generator) -> tuple[Float[Tensor, "k d"], Float[Tensor, " k"]
             for some in torch.arange(len(latents)).split(64)
         ]
     )
+    scale = features.double().square().sum()
     features = _within_classes(features.double(), labels)
     features = features - features.mean(dim=0)
     values, vectors = torch.linalg.eigh(features @ features.T)  # one per sample, ascending
+    strengths = _fractions(values.flip(0), scale)
     count = min(MAX_DIRECTIONS, generator.latent_dim)
     coordinates = vectors.flip(1)[:, :count]
     solution = torch.linalg.lstsq(coordinates, latents.double()).solution
     unit = solution / solution.norm(dim=1, keepdim=True)
-    return _fix_signs(unit).float(), (values.flip(0)[:count] / values.sum()).float()
+    return _fix_signs(unit).float(), strengths[:count]
 
 
 def _random_styles(generator: Generator) -> Float[Tensor, "n d"]:
@@ -129,7 +138,21 @@ def _components_of_styles(
     """Return the principal components, each as long as the standard deviation along it."""
     values, vectors = torch.linalg.eigh(styles.T.cov())  # ascending
     values, axes = values.clamp(min=0).flip(0), _fix_signs(vectors.T.flip(0))
-    return (axes * values.sqrt()[:, None]).float(), (values / values.sum()).float()
+    strengths = _fractions(values, styles.square().mean(0).sum())
+    return (axes * values.sqrt()[:, None]).float(), strengths
+
+
+def _fractions(
+    variances: Float[Tensor, " k"], scale: Float[Tensor, ""] | float = 0.0
+) -> Float[Tensor, " k"]:
+    """Return fractions of the explained variance.
+
+    Raises RuntimeError if there is none, but for the rounding of values whose squares are `scale`.
+    """
+    total = variances.sum()
+    if total <= ROUNDING * scale:
+        raise RuntimeError("its faces do not depend on the latent")
+    return (variances / total).float()
 
 
 def _balanced_labels(generator: Generator) -> Float[Tensor, "n classes"] | None:
@@ -178,6 +201,13 @@ def _layers(generator: Generator) -> list[Layer]:
             "this generator has fewer than two weighted layers, so it has no directions"
         )
     return layers
+
+
+def _layers_of_labels(generator: Generator) -> Iterator[nn.Module]:
+    """Yield the layers whose inputs are conditions of normalisations, such as labels."""
+    for module in generator.modules():
+        if isinstance(module, ConditionalBatchNorm):
+            yield from module.children()
 
 
 def _weight_of_latents(generator: Generator) -> Float[Tensor, "features d"]:
@@ -234,7 +264,9 @@ def _early_features(
     def capture(layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
         raise _Captured(inputs[0])
 
-    hook = _layers(generator)[1].register_forward_pre_hook(capture)
+    of_labels = set(_layers_of_labels(generator))
+    second = [layer for layer in _layers(generator) if layer not in of_labels][1]
+    hook = second.register_forward_pre_hook(capture)
     try:
         generator(latents, labels=labels)
     except _Captured as captured:

@@ -1,5 +1,6 @@
 """Find runs and their files by name."""
 
+import difflib
 import re
 from pathlib import Path
 from typing import Literal, get_args
@@ -73,10 +74,23 @@ def find_run(run: str, outputs: Path, override: str | None = None) -> Path:
     for folder in (outputs / run, Path(run), PACKAGED.get(run)):
         if folder is not None and is_run(folder):
             return folder
+    override = override or f"run={run}"
+    setting = override.partition("=")[0]
     raise UserError(
-        f"{override or f'run={run}'} is not a run: neither {outputs / run} nor {run} has a folder "
-        "`checkpoints`"
+        f"{override} is not a run: neither {outputs / run} nor {run} has a folder `checkpoints`; "
+        f"use {setting}={_similar(run, outputs)}"
     )
+
+
+def _similar(run: str, outputs: Path) -> str:
+    """Return the name of the run below `outputs` that is most like `run`, or else a packaged one.
+
+    It is matched by its last part, too, because runs of a sweep are in a folder of their own.
+    """
+    paths = (path.parent.relative_to(outputs) for path in outputs.glob("**/checkpoints"))
+    names = {name: path.as_posix() for path in sorted(paths) for name in (path.name, str(path))}
+    found = difflib.get_close_matches(run, names, n=1)
+    return names[found[0]] if found else "latest" if names else next(iter(PACKAGED))
 
 
 def named_run(name: str, outputs: Path) -> Path:
@@ -124,8 +138,7 @@ def find_checkpoint(run: Path, epoch: str, setting: str = "epoch") -> Path:
             path = folder / f"{file_stem(float(epoch))}.ckpt"
         except (ValueError, OverflowError):
             raise UserError(
-                f"{setting}={epoch} is neither `last`, `best`, a number nor the path of a .ckpt "
-                "file"
+                f"{setting}={epoch} is not an epoch: use {setting}=last, {setting}=best or a number"
             ) from None
     if not path.is_file():
         kept = [f"{epoch_of(kept):g}" for kept in by_epoch(folder, ".ckpt")]
@@ -136,9 +149,16 @@ def find_checkpoint(run: Path, epoch: str, setting: str = "epoch") -> Path:
     return path
 
 
-def checkpoint_path(run: Path, epoch: str) -> Path:
-    """Return the checkpoint of a run that a setting names: by its path, or as `find_checkpoint`."""
-    return Path(epoch) if Path(epoch).suffix == ".ckpt" else find_checkpoint(run, epoch)
+def resolve_checkpoint(run: str, outputs: Path, epoch: str) -> tuple[Path | None, Path]:
+    """Return a run and its checkpoint, as `find_run` and `find_checkpoint` do.
+
+    A path of a checkpoint as `epoch` names the run, too: the one in whose folder it is, if any.
+    """
+    if Path(epoch).suffix != ".ckpt":
+        found = find_run(run, outputs)
+        return found, find_checkpoint(found, epoch)
+    folder = Path(epoch).absolute().parent
+    return (folder.parent if folder.name == "checkpoints" else None), Path(epoch)
 
 
 def _only_checkpoint(folder: Path, epoch: str, setting: str) -> Path:

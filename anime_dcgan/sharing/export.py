@@ -32,14 +32,14 @@ class Request:
     """The settings of an export.
 
     Attributes:
-        run, name: folder and name of the run.
+        run, name: folder and name of the run; None if they are unknown.
         path: its checkpoint.
         half: weights of 16 bits; None decides by the faces.
         repo: owner/name on the hub, for the card.
     """
 
-    run: Path
-    name: str
+    run: Path | None
+    name: str | None
     path: Path
     weights: Weights
     formats: Sequence[Format]
@@ -68,7 +68,7 @@ def export(request: Request, out: Path, replaces: bool = False) -> None:
     """Write the folder atomically, also where there is an empty one. Raises `UserError`."""
     contents = checkpoint.read(request.path)
     generator = checkpoint.build_generator(contents, request.weights, request.path)
-    facts = facts_of(request.run, request.name, contents, request.weights, request.data_name)
+    facts = facts_of(request.run, contents, request.weights, request.name, request.data_name)
     replaces = replaces or (out.is_dir() and not any(out.iterdir()))
     with (
         explain_os_error(f"out={out} cannot be written", "use another out=..."),
@@ -88,7 +88,7 @@ def _write(
     write_generator(folder, generator, contents, request.path, request.weights, request.half, facts)
     description = read_description(folder)
     reference = Reference(generator)
-    sheet = image.grid(reference.faces, scale=image.visible_scale(description["image_size"]))
+    sheet = image.grid(reference.faces(), scale=image.visible_scale(description["image_size"]))
     sheet.save(folder / FACES)
     network = SharedGenerator(generator, half=description["bits"] == 16)
     programs = [
@@ -109,8 +109,6 @@ def _write_program(
     else:
         from anime_dcgan.sharing.onnx import export_onnx
 
-        storage = "float16" if network.is_half else "float32"
-        wide = SharedGenerator(reference.generator)
-        name, found = ONNX, export_onnx(wide, folder / ONNX, storage)
+        name, found = ONNX, export_onnx(network, folder / ONNX, reference)
     log(f"{name} draws the faces of generate, off by {found}")
     return name

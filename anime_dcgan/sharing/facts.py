@@ -45,16 +45,21 @@ DRAWN = "the faces that anime_dcgan draws"
 
 
 def facts_of(
-    run: Path, name: str, contents: dict[str, Any], weights: Weights, data_name: str | None = None
+    run: Path | None,
+    contents: dict[str, Any],
+    weights: Weights,
+    name: str | None = None,
+    data_name: str | None = None,
 ) -> dict[str, Any]:
     """Return the facts about a checkpoint of a run, by `NAMES`.
 
     Parameters:
-        name: name of the run.
+        run: folder of the run; None if it is unknown, as are its name and quality then.
         contents: what `run.checkpoint.read` returned.
+        name: name of the run.
         data_name: name of the data; None finds one in the settings.
     """
-    if is_exported(run):
+    if run is not None and is_exported(run):
         description = read_description(run)
         facts = {key: _if_valid(description.get(key), VALID[key]) for key in NAMES}
         if data_name is not None:
@@ -64,8 +69,8 @@ def facts_of(
     return {
         "run": name,
         "data": _data(contents, data_name),
-        "quality": _quality(run, contents["images_seen"], weights),
-        "verdict": _verdict(run),
+        "quality": run and _quality(run, contents["images_seen"], weights),
+        "verdict": run and _verdict(run),
         "recipe": _recipe(contents["config"]),
     }
 

@@ -1,31 +1,24 @@
-"""ONNX files of a generator, checked against torch by onnxruntime."""
+"""ONNX files of a generator, which onnxruntime draws with."""
 
 import importlib.util
-import logging
-import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float
 from torch import Tensor
 
-from anime_dcgan.sampling.image import to_uint8
 from anime_dcgan.sharing.network import SharedGenerator
-from anime_dcgan.sharing.verify import Difference
+from anime_dcgan.sharing.verify import Difference, Draw, Reference
+from anime_dcgan.system.console import quiet
 from anime_dcgan.system.errors import UserError, describe, needs_extra
 
 OPSET = 20
 PACKAGES = ("onnx", "onnxscript", "onnxruntime")
-CHECKED_FACES = 64
-CHECKED_BATCH = 16
 MAX_BATCH = 4096  # images
 MIN_ROUNDED = 1024  # values of a weight that is stored in fewer bits; smaller ones stay as they are
-TOLERANCES = {"float32": 1, "float16": 2, "int8": 64}
-"""Largest difference of any pixel of the checked faces from torch's, in grey levels of 255."""
 
 Storage = Literal["float32", "float16", "int8"]
 
@@ -41,36 +34,32 @@ def check_packages(subject: str) -> None:
         raise needs_extra(subject, "export")
 
 
-def export_onnx(network: SharedGenerator, path: Path, storage: Storage = "float32") -> Difference:
-    """Write an ONNX file, and return how far its faces are from torch's.
+def export_onnx(network: SharedGenerator, path: Path, reference: Reference) -> Difference:
+    """Write an ONNX file with a dynamic number of images; return how far its faces are off.
 
-    All inputs and outputs are float32, and all computations too. The number of images is dynamic.
+    All inputs and outputs are float32, and all computations too. Where the network has weights of
+    16 bits, so has the file; they are widened when it is loaded.
 
-    Parameters:
-        storage: type in which large weights are stored. They are widened to float32 when the file
-            is loaded: "float16" halves the file, and "int8", with a scale for each channel,
-            quarters it.
-
-    Raises `UserError` if a face differs by more than the tolerance, and OSError.
+    Raises OSError, and `UserError` if the faces are not the same.
     """
-    content = store(convert(network), storage)
-    found = difference(network, content)
-    if found.maximum > TOLERANCES[storage]:
-        raise UserError(
-            f"the {storage} faces differ from torch's by {found}, more than the tolerance of "
-            f"{TOLERANCES[storage]}: export as float32, or use another epoch"
-        )
+    model = convert(SharedGenerator(reference.generator), "use format=torch")
+    content = store(model, "float16" if network.is_half else "float32")
+    found = reference.compare(network, drawing(content))
+    found.check("onnx", network.is_half)
     path.write_bytes(content.SerializeToString())
     return found
 
 
-def convert(network: SharedGenerator) -> Any:
-    """Return the ONNX model of a network, in float32, with a dynamic number of images."""
+def convert(network: SharedGenerator, fix: str) -> Any:
+    """Return the ONNX model of a network, in float32, with a dynamic number of images.
+
+    Raises `UserError`, which ends in `fix`, if torch cannot write it.
+    """
     import onnx.checker
 
     batch = torch.export.Dim("n", min=1, max=MAX_BATCH)
     example = network.inputs_of_seeds(range(2))
-    with _quiet():
+    with quiet("torch.onnx"):
         try:
             program = torch.onnx.export(
                 network,
@@ -84,7 +73,7 @@ def convert(network: SharedGenerator) -> Any:
             )
         except torch.onnx.errors.OnnxExporterError as error:
             raise UserError(
-                f"this generator cannot be written as ONNX ({describe(error)}): use another format"
+                f"this generator cannot be written as ONNX ({describe(error)}): {fix}"
             ) from error
     assert program is not None
     model = program.model_proto
@@ -92,21 +81,12 @@ def convert(network: SharedGenerator) -> Any:
     return model
 
 
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Silence what torch's exporter warns and logs about itself."""
-    logger = logging.getLogger("torch.onnx")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings(action="ignore"):
-            yield
-    finally:
-        logger.setLevel(level)
-
-
 def store(model: Any, storage: Storage) -> Any:
-    """Return a copy of a model whose large weights are stored in another type."""
+    """Return a copy of a model whose large weights are stored in another type.
+
+    They are widened to float32 when the file is loaded: "float16" halves it, and "int8", with a
+    scale for each channel, quarters it.
+    """
     import onnx.checker
     import onnx.numpy_helper
 
@@ -153,37 +133,18 @@ def _quantise(name: str, values: np.ndarray) -> tuple[list[Any], Any]:
     return [small, scale], node
 
 
-def difference(network: SharedGenerator, model: Any, faces: int = CHECKED_FACES) -> Difference:
-    """Draw the faces of the first seeds with torch and with onnxruntime, and compare them."""
-    session = open_session(model)
-    differences = []
-    for first in range(0, faces, CHECKED_BATCH):
-        inputs = network.inputs_of_seeds(range(first, min(first + CHECKED_BATCH, faces)))
-        with torch.no_grad():
-            expected = _pixels(network(**inputs))
-        drawn = draw(session, inputs)
-        differences.append(np.abs(drawn.astype(int) - expected.astype(int)))
-    pixels = np.concatenate(differences)
-    return Difference(int(pixels.max()), float(pixels.mean()))
-
-
-def open_session(model: Any) -> Any:
-    """Return a session of onnxruntime, on the CPU, for a model."""
+def drawing(model: Any) -> Draw:
+    """Return a function that draws images in [0, 1] with onnxruntime, on the CPU."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3  # errors
     options.intra_op_num_threads = torch.get_num_threads()
     content = model.SerializeToString()
-    return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
 
+    def draw(inputs: Mapping[str, Tensor]) -> Float[Tensor, "n 3 h w"]:
+        given = {name: tensor.numpy() for name, tensor in inputs.items()}
+        return torch.from_numpy(session.run(["images"], given)[0])
 
-def draw(session: Any, inputs: Mapping[str, Tensor]) -> UInt8[np.ndarray, "n h w 3"]:
-    """Return the faces of these inputs as pixels."""
-    given = {name: tensor.numpy() for name, tensor in inputs.items()}
-    return _pixels(torch.from_numpy(session.run(["images"], given)[0]))
-
-
-def _pixels(images: Float[Tensor, "n 3 h w"]) -> UInt8[np.ndarray, "n h w 3"]:
-    """Return images in [0, 1] as pixels."""
-    return to_uint8(2 * images - 1)
+    return draw

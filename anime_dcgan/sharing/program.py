@@ -1,20 +1,14 @@
 """Programs of `torch.export`, which torch alone can run: `generator.pt2`."""
 
-import contextlib
-import logging
-import warnings
-from collections.abc import Iterator
 from pathlib import Path
 
 import torch
 
 from anime_dcgan.sharing.network import SharedGenerator
 from anime_dcgan.sharing.verify import Difference, Reference
-from anime_dcgan.system.errors import UserError
+from anime_dcgan.system.console import quiet
 
 PROGRAM = "generator.pt2"
-MAX_GREY_LEVELS = {False: 1, True: 2}
-"""Largest difference from the faces of `generate`, with weights of 32 and of 16 bits."""
 SOURCES = ("stack_trace", "nn_module_stack", "source_fn_stack", "from_node", "torch_fn")
 """Facts about a node that name files of this machine, or make up most of a small file."""
 
@@ -26,7 +20,7 @@ def export_torch(network: SharedGenerator, path: Path, reference: Reference) -> 
     """
     batch = torch.export.Dim("batch", min=1)
     example = network.inputs_of_seeds(range(2))
-    with _quiet():
+    with quiet("torch.export"):
         program = torch.export.export(
             network, (), example, dynamic_shapes=network.dynamic_shapes(batch)
         )
@@ -36,23 +30,5 @@ def export_torch(network: SharedGenerator, path: Path, reference: Reference) -> 
         torch.export.save(program, path)
         loaded = torch.export.load(path).module()
     found = reference.compare(network, lambda inputs: loaded(**inputs))
-    allowed = MAX_GREY_LEVELS[network.is_half]
-    if found.maximum > allowed:
-        fix = "half=false" if network.is_half else "another epoch"
-        raise UserError(
-            f"format=torch draws other faces (off by {found}; {allowed} allowed): use {fix}"
-        )
+    found.check("torch", network.is_half)
     return found
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Silence what torch's exporter warns and logs about itself."""
-    logger = logging.getLogger("torch.export")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings(action="ignore"):
-            yield
-    finally:
-        logger.setLevel(level)

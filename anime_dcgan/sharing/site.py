@@ -10,7 +10,6 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from PIL import Image
 
@@ -22,10 +21,11 @@ from anime_dcgan.page.render import THEME
 from anime_dcgan.sampling import image
 from anime_dcgan.sampling.sample import faces
 from anime_dcgan.sharing.network import SharedGenerator
-from anime_dcgan.sharing.onnx import Difference, Storage, convert, difference, store
+from anime_dcgan.sharing.onnx import Storage, convert, drawing, store
 from anime_dcgan.sharing.runtime import BUILDS, copy_runtime
 from anime_dcgan.sharing.site_files import DATA, DISK, GENERATOR, MARK
 from anime_dcgan.sharing.site_texts import Texts
+from anime_dcgan.sharing.verify import Difference, Reference
 
 SOURCE = Path(__file__).parent / "site"
 ENGINE = ("random", "model", "worker")
@@ -48,7 +48,7 @@ class Weights:
     """The generator as ONNX.
 
     Attributes:
-        difference: distance of its faces from those of torch.
+        difference: distance of its faces from those of `generate`.
     """
 
     content: bytes = field(repr=False)
@@ -61,18 +61,20 @@ def choose_weights(
 ) -> tuple[SharedGenerator, Weights]:
     """Return the network of a site and its ONNX file; None stores 16 bits if they are enough."""
     network = SharedGenerator(generator, with_shift=True)
-    model = convert(network)
+    model = convert(network, "use another run=...")
+    reference = Reference(generator)
+
+    def stored_as(storage: Storage) -> Weights:
+        stored = store(model, storage)
+        difference = reference.compare(network, drawing(stored))
+        return Weights(stored.SerializeToString(), storage, difference)
+
     if storage is not None:
-        return network, _store(network, model, storage)
-    weights = _store(network, model, "float16")
+        return network, stored_as(storage)
+    weights = stored_as("float16")
     if weights.difference.maximum > MAX_DIFFERENCE:
-        weights = _store(network, model, "float32")
+        weights = stored_as("float32")
     return network, weights
-
-
-def _store(network: SharedGenerator, model: Any, storage: Storage) -> Weights:
-    stored = store(model, storage)
-    return Weights(stored.SerializeToString(), storage, difference(network, stored))
 
 
 def write_site(
@@ -98,7 +100,7 @@ def write_site(
     _write_text(folder / "site.css", THEME.read_text(encoding="utf-8") + _source("site.css"))
     _write_text(folder / "engine.js", _concatenate("engine", ENGINE))
     _write_text(folder / "site.js", _concatenate("page", PAGE))
-    found = _named(generator, directions.find(generator, method, sliders))
+    found = _named(generator, _find_directions(generator, method, sliders))
     version = ""
     for _ in range(2):  # the version is a hash of all files, which they then hold
         _write_data(folder, generator, network, found, texts, version)
@@ -156,6 +158,10 @@ def _write_data(
         "directions": found,
     }
     _write_text(folder / DATA, f"{MARK}self.SITE = {json.dumps(data, ensure_ascii=False)};\n")
+
+
+def _find_directions(generator: Generator, method: Method, sliders: int) -> list[Direction]:
+    return directions.find(generator, method, sliders, "use sliders=0") if sliders else []
 
 
 def _named(generator: Generator, found: Sequence[Direction]) -> list[dict[str, str]]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 import torch
@@ -14,10 +13,13 @@ from anime_dcgan.sampling.image import to_uint8
 from anime_dcgan.sampling.sample import faces
 from anime_dcgan.sampling.standing import with_standing_statistics
 from anime_dcgan.sharing.network import SharedGenerator
+from anime_dcgan.system.errors import UserError
 
 FACES = 64
 BATCH = 16
 TRUNCATIONS = (1.0, 0.7)
+MAX_GREY_LEVELS = {False: 1, True: 2}
+"""Largest difference from the faces of `generate`, with weights of 32 and of 16 bits."""
 
 Draw = Callable[[Mapping[str, Tensor]], Float[Tensor, "n 3 h w"]]
 
@@ -29,6 +31,15 @@ class Difference:
     maximum: int
     mean: float
 
+    def check(self, format: str, is_half: bool) -> None:
+        """Raise `UserError` if the faces of a program with such weights are others."""
+        allowed = MAX_GREY_LEVELS[is_half]
+        if self.maximum > allowed:
+            fix = "half=false" if is_half else "another epoch=..."
+            raise UserError(
+                f"format={format} draws other faces (off by {self}; {allowed} allowed): use {fix}"
+            )
+
     def __str__(self) -> str:
         return f"at most {self.maximum} of 255 grey levels, {self.mean:.2g} on average"
 
@@ -38,22 +49,22 @@ class Reference:
 
     def __init__(self, generator: Generator) -> None:
         self.generator = generator
+        self._faces: dict[float, UInt8[np.ndarray, "n h w 3"]] = {}
 
-    @cached_property
-    def faces(self) -> UInt8[np.ndarray, "n h w 3"]:
-        """The faces without truncation."""
-        return self._draw(1.0)
-
-    def _draw(self, truncation: float) -> UInt8[np.ndarray, "n h w 3"]:
-        standing = with_standing_statistics(self.generator, truncation)
-        return np.stack(list(faces(standing, range(FACES), truncation)))
+    def faces(self, truncation: float = 1.0) -> UInt8[np.ndarray, "n h w 3"]:
+        """Return the faces, which are drawn once."""
+        if truncation not in self._faces:
+            standing = with_standing_statistics(self.generator, truncation)
+            drawn = list(faces(standing, range(FACES), truncation))
+            self._faces[truncation] = np.stack(drawn)
+        return self._faces[truncation]
 
     def compare(self, network: SharedGenerator, draw: Draw) -> Difference:
         """Return how far the faces that `draw` makes of the network's inputs are from these."""
         found = []
         for truncation in TRUNCATIONS:
-            expected = self.faces if truncation == 1 else self._draw(truncation)
-            found.append(np.abs(_drawn(network, draw, truncation).astype(int) - expected))
+            drawn = _drawn(network, draw, truncation).astype(int)
+            found.append(np.abs(drawn - self.faces(truncation)))
         differences = np.concatenate(found)
         return Difference(int(differences.max()), float(differences.mean()))
 

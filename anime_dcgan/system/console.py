@@ -2,10 +2,12 @@
 
 import contextlib
 import io
+import logging
 import os
 import stat
 import sys
-from collections.abc import Iterable
+import warnings
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 BIDIRECTIONAL = (*range(0x202A, 0x202F), *range(0x2066, 0x206A))
@@ -72,6 +74,19 @@ def log(message: str) -> None:
     """Print a message to standard error, from the first process of a distributed run only."""
     if is_first_process():
         print(printable(message), file=sys.stderr, flush=True)
+
+
+@contextlib.contextmanager
+def quiet(logger: str) -> Iterator[None]:
+    """Silence Python's warnings and what a library logs below an error, in the block."""
+    silenced = logging.getLogger(logger)
+    level = silenced.level
+    silenced.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            yield
+    finally:
+        silenced.setLevel(level)
 
 
 def show(result: str) -> None:

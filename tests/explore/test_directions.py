@@ -1,5 +1,6 @@
 """Directions agree with known properties of the generator."""
 
+import itertools
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from torch import Tensor, nn
 from anime_dcgan.explore import directions
 from anime_dcgan.model import base, biggan, dcgan, radford, stylegan2
 from anime_dcgan.system.errors import UserError
+from tests.sharing.generators import small_generator
 
 
 class Convolutional(base.Generator):
@@ -145,6 +147,17 @@ def test_pca_does_not_hook_the_shared_generator(
     )
     directions.pca(generator)
     assert hooked and not set(hooked) & set(generator.modules())
+
+
+@pytest.mark.parametrize("method", ["sefa", "pca"])
+def test_a_generator_with_conditional_normalisation_has_directions(method: directions.Method):
+    generator = small_generator("radford", ("a", "b"))
+    found = directions.find(generator, method, 12)
+    assert 0.5 < sum(each.strength for each in found) <= 1 + 1e-5
+    for weights in itertools.islice(generator.parameters(), 3):
+        nn.init.zeros_(weights)
+    with pytest.raises(UserError, match=f"no {method} directions .its faces do not depend"):
+        directions.find(generator, method)
 
 
 def test_there_are_no_more_directions_than_latent_axes(generator: base.Generator):

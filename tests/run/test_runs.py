@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from anime_dcgan.run.runs import epoch_of, file_stem, find_checkpoint, find_run
+from anime_dcgan.run.runs import epoch_of, file_stem, find_checkpoint, find_run, resolve_checkpoint
 from anime_dcgan.system.errors import UserError
 
 
@@ -29,8 +29,13 @@ def test_runs_are_found_by_name_path_and_age(tmp_path: Path):
     new = make_run(tmp_path, "sweep/1_loss=bce", [1], age=0)
     assert find_run("old", tmp_path) == find_run(str(old), tmp_path / "elsewhere") == old
     assert find_run("latest", tmp_path) == new
-    with pytest.raises(UserError, match="run=other is not a run"):
-        find_run("other", tmp_path)
+    for mistake, override in (("odl", "run=old"), ("loss=bcee", "run=sweep/1_loss=bce")):
+        with pytest.raises(UserError, match=f"^run={mistake} is not a run: .*; use {override}$"):
+            find_run(mistake, tmp_path)
+    with pytest.raises(UserError, match="^init=x is not a run: .*; use init=latest$"):
+        find_run("x", tmp_path, "init=x")
+    with pytest.raises(UserError, match="; use run=demo$"):
+        find_run("x", tmp_path / "elsewhere")
     with pytest.raises(UserError, match="contains no run with a checkpoint"):
         find_run("latest", tmp_path / "elsewhere")
 
@@ -41,5 +46,14 @@ def test_checkpoints_are_found_by_epoch(tmp_path: Path):
     assert find_checkpoint(run, "last").name == find_checkpoint(run, "latest").name == "last.ckpt"
     with pytest.raises(UserError, match="no checkpoint epoch=71; it has: 1, 2, 70"):
         find_checkpoint(run, "71")
-    with pytest.raises(UserError, match="neither"):
-        find_checkpoint(run, "seventy")
+    with pytest.raises(UserError, match="epochs=seventy is not an epoch: use epochs=last"):
+        find_checkpoint(run, "seventy", "epochs")
+
+
+def test_the_path_of_a_checkpoint_names_its_run(tmp_path: Path):
+    run = make_run(tmp_path, "a", [1], age=0)
+    other = make_run(tmp_path, "b", [1], age=1)
+    path = other / "checkpoints/epoch=0001.ckpt"
+    assert resolve_checkpoint("a", tmp_path, "1") == (run, run / "checkpoints/epoch=0001.ckpt")
+    assert resolve_checkpoint("a", tmp_path, str(path)) == (other, path)
+    assert resolve_checkpoint("none", tmp_path, "b.ckpt") == (None, Path("b.ckpt"))

@@ -12,6 +12,7 @@ from PIL import Image
 from anime_dcgan.data.drawn import DrawnFaces
 from anime_dcgan.run.exported import DESCRIPTION, WEIGHTS
 from anime_dcgan.sharing.export import FILES
+from anime_dcgan.sharing.facts import facts_of
 from anime_dcgan.sharing.network import SharedGenerator
 from anime_dcgan.sharing.program import export_torch
 from anime_dcgan.sharing.verify import Reference
@@ -102,6 +103,16 @@ def test_an_export_is_exported_again_with_its_facts(user: Path, call: Call):
     )
     assert after["bits"] == 32 and after["quality"] == before["quality"]
     assert after["digest"] == before["digest"]
+
+
+def test_the_facts_are_those_of_the_run_of_a_checkpoint_that_is_named_by_its_path(user: Path):
+    path = user / "outputs/first/checkpoints/best.ckpt"
+    contents = torch.load(path)
+    facts = facts_of(path.parent.parent, contents, "ema")
+    assert facts["quality"]["value"] == 30.0 and facts["verdict"]
+    facts = facts_of(None, contents, "ema")
+    assert (facts["run"], facts["quality"], facts["verdict"]) == (None, None, None)
+    assert facts["recipe"]
 
 
 @pytest.mark.parametrize("command", ["export", "publish"])

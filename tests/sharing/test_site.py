@@ -102,6 +102,12 @@ def test_latents_and_noise_are_those_of_torch(page: SiteWindow):
             assert torch.tensor(noise).sub(own).abs().max() < 1e-5
 
 
+def test_a_label_keeps_its_spaces(page: SiteWindow):
+    page.open()
+    script = "(SITE.labels = [' a  b '], new Editor(() => {}).labels.value)"
+    assert page.run(script) == " a  b "
+
+
 def test_a_child_of_two_faces_has_a_link_of_its_own(page: SiteWindow):
     page.open("#seed=5")
     page.wait(f"{TILES}.length >= 48")

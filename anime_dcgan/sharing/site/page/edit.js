@@ -45,7 +45,7 @@ class Editor {
   }
 
   addLabels() {
-    const select = make("select", {}, ...SITE.labels.map((name) => make("option", {}, name)));
+    const select = make("select", {}, ...SITE.labels.map((name) => make("option", { value: name }, name)));
     select.addEventListener("change", () => this.change({ label: select.value }));
     byId("sliders").prepend(
       make("label", { className: "slider" }, make("span", { className: "ends" }, "kind"), select),

@@ -187,7 +187,7 @@ function startMap(container, face, params, signal) {
   });
   legend.textContent = `${MEASURING} …`;
   bar.append(button("Back", back));
-  container.replaceChildren(element("h1.hidden-heading", {}, "Map"), bar, map.root, legend);
+  container.replaceChildren(element("h1.hidden-heading", {}, "Map"), bar, legend, map.root);
   return {
     back,
     /** @param {Params} other */

@@ -42,6 +42,12 @@ class Growing:
         self.stable_images = round(1000 * stable_kimg)
         self.fade_images = round(1000 * fade_kimg)
 
+    @property
+    def images(self) -> int:
+        """Number of real images after which nothing grows any more."""
+        doublings = (self.final_size // self.start_size).bit_length() - 1
+        return doublings * (self.stable_images + self.fade_images)
+
     def stage(self, images_seen: int) -> Stage:
         """Return the stage after `images_seen` real images."""
         size, images = self.start_size, images_seen

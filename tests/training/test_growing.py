@@ -10,7 +10,7 @@ from anime_dcgan.model import dcgan
 from anime_dcgan.run.checkpoint import load_generator
 from anime_dcgan.sampling.sample import sample_images
 from anime_dcgan.system.errors import UserError
-from anime_dcgan.system.reader import read_list
+from anime_dcgan.system.reader import read_list, read_object
 from anime_dcgan.training.callbacks.threads import trial_steps
 from anime_dcgan.training.growing import Growing, Stage, growths
 from tests.conftest import Train, assert_same_weights
@@ -25,11 +25,13 @@ def test_each_size_is_stable_for_a_while_and_the_next_one_fades_in():
     }
     for images, stage in expected.items():
         assert growing.stage(images) == pytest.approx(Stage(*stage))
+    assert growing.images == 6000
 
 
 def test_sizes_may_follow_each_other_without_fading():
     growing = Growing(8, 32, stable_kimg=1, fade_kimg=0)
     assert [growing.stage(n) for n in (0, 1000, 2000)] == [(8, 1), (16, 1), (32, 1)]
+    assert (growing.images, Growing(64, 64).images) == (2000, 0)
     assert Growing(64, 64).stage(0) == (64, 1)
 
 
@@ -51,9 +53,11 @@ def test_resuming_while_a_size_fades_in_gives_the_same_weights(train: Train, tmp
         *("growing=progressive", "model.start_size=8"),
         *("growing.stable_kimg=0.04", "growing.fade_kimg=0.08"),
         *("callbacks.quality.every_kimg=0.032", "callbacks.quality.count=12"),
-        *("equilibrium.steps=1", "equilibrium.count=2"),
+        *("equilibrium.steps=1", "equilibrium.count=2", "equilibrium.rules.patience=2"),
     )
     whole = train(*settings, "trainer.max_epochs=4", run="whole", model="stylegan2")
+    verdict = read_object(tmp_path / "whole/equilibrium.json")
+    assert verdict["reasons"] == ["only 1 of 2 observations were made so far"]  # at 16 px
     gaps = read_list(tmp_path / "whole/equilibrium.json", "history", ("images", "gap"))
     assert [row["images"] for row in gaps] == [32, 64, 96, 128]  # at 8 px, twice fading, at 16 px
     parts = train(*settings, "trainer.max_epochs=2", run="parts", model="stylegan2")

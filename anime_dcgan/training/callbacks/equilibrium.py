@@ -32,6 +32,9 @@ from anime_dcgan.training.outputs import Outputs, outputs_of
 class Equilibrium(Callback):
     """Measure the approximate duality gap after each quality measurement; update the verdict.
 
+    A verdict on networks that grow begins with their final size: the game of a smaller size is
+    another one, and its plateau is no end.
+
     Parameters:
         file: JSON file of the verdict, its reasons and the measurements that support it.
         stop: end the training when an equilibrium is reached.
@@ -60,6 +63,7 @@ class Equilibrium(Callback):
         self.count = count
         self.rules = rules or Rules()
         self.history: list[Row] = []
+        self._first_images = 0  # of the measurements that the verdict is about
         self.verdict = judge_training([], self.rules)
 
     @property
@@ -80,6 +84,7 @@ class Equilibrium(Callback):
         numbers = [field.name for field in dataclasses.fields(Observation)]
         history = read_list(self.file, "history", numbers)  # of a resumed run
         self.history = [row for row in history if row["images"] in measured]
+        self._first_images = 0 if pl_module.growing is None else pl_module.growing.images
         self._update_verdict()
 
     def on_train_batch_end(
@@ -126,9 +131,8 @@ class Equilibrium(Callback):
         self._log(trainer, changed=before != self.verdict.name or len(self.history) == 1)
 
     def _update_verdict(self) -> None:
-        self.verdict = judge_training(
-            [Observation.from_row(row) for row in self.history], self.rules
-        )
+        rows = (row for row in self.history if row["images"] >= self._first_images)
+        self.verdict = judge_training([Observation.from_row(row) for row in rows], self.rules)
 
     def _gap(self, trainer: Trainer, module: GAN) -> DualityGap:
         faces: Faces = trainer.datamodule.faces  # pyright: ignore[reportAttributeAccessIssue]

@@ -73,7 +73,7 @@ MEASURES = {
     **{"first_face": "open_site", "large_training": "make", "notebook": "convert"},
     **{"overhead": "fit", "penalty": "seconds"},
     **{"planted_faults": "prepare", "preparing": "make", "projecting": "load_generator"},
-    **{"recompute": "Game", "scaling": "measure_all"},
+    **{"recompute": "Game", "scaling": "measure_all", "sizes": "in_new_process"},
     **{"starting": "run", "studio": "make_run", "threads": "in_new_process"},
     **{"usual_loop": "instantiate"},
 }

@@ -33,12 +33,18 @@ def stage_channels(image_size: int, width: int, narrow_above: int, group_size: i
         if value < 1:
             raise UserError(f"model.{name}={value} must be at least 1: use model.{name}=16")
     halvings = [max(0, size.bit_length() - narrow_above.bit_length()) for size in sizes]
-    smallest = group_size if group_size % 2 else group_size // 2  # a block doubles its channels
-    step = smallest << halvings[-1]
-    if width < 1 or width % step:
+
+    def step(group: int) -> int:
+        smallest = group if group % 2 else group // 2  # a block doubles its channels
+        return smallest << halvings[-1]
+
+    if width < 1 or width % step(group_size):
+        fix = f"use model.width={max(1, -(-width // step(group_size))) * step(group_size)}"
+        smaller = (group for group in range(group_size, 0, -1) if width % step(group) == 0)
+        group = next(smaller, None) if width > 0 else None
         raise UserError(
             f"model.width={width} leaves no whole groups of model.group_size={group_size} channels "
-            f"at {image_size} px: use a multiple of {step}, or a smaller model.group_size"
+            f"at {image_size} px: {fix}" + (f", or model.group_size={group}" if group else "")
         )
     return [width >> halving for halving in halvings]
 

@@ -66,7 +66,7 @@ def begin_from(module: GAN, init: DictConfig) -> None:
     if obstacle is not None:
         fitting["discriminator"] = {}
     fitting["generator_ema"] = fitting["generator"] | fitting["generator_ema"]
-    _check_fitting(fitting, setting, path)
+    _check_fitting(fitting, setting, path, _sizes(contents["config"]))
     _check_frozen(module, own["discriminator"], fitting["discriminator"], init.freeze)
     with _named(setting), refuse_damage(path):
         new_labels = [name for name in module.generator.labels if name not in before]
@@ -196,13 +196,25 @@ def _kinds(module: GAN, config: dict[str, Any], player: str) -> tuple[str, str]:
     return there, here
 
 
-def _check_fitting(fitting: dict[str, State], setting: str, path: Path) -> None:
-    """Raise `UserError` unless some kernels or matrices fit, and all that fits is finite."""
+def _sizes(config: dict[str, Any]) -> str:
+    """Return the sizes of the generator of a checkpoint's run, for a message."""
+    model = config.get("model")
+    settings = model.get("generator") if isinstance(model, dict) else None
+    sizes = settings.items() if isinstance(settings, dict) else ()
+    named = [f"{name!s:.40}={value}" for name, value in sizes if type(value) is int]
+    return f"the sizes of that generator ({', '.join(named)})" if named else "its sizes"
+
+
+def _check_fitting(fitting: dict[str, State], setting: str, path: Path, sizes: str) -> None:
+    """Raise `UserError` unless some kernels or matrices fit, and all that fits is finite.
+
+    `sizes` are those of the other run.
+    """
     tensors = [tensor for state in fitting.values() for tensor in state.values()]
     if not any(tensor.ndim > 1 for tensor in tensors):
         raise UserError(
-            f"{setting}: no weights of {path} fit the networks of this run: use the model=... "
-            "and the widths of that run, or init=null"
+            f"{setting}: no weights of {path} fit the networks of this run: use {sizes}, or "
+            "init=null"
         )
     if not all(tensor.isfinite().all() for tensor in tensors):
         raise UserError(

@@ -181,9 +181,9 @@ def assert_std(weight: Tensor, expected: float, rel: float = 0.05) -> None:
         ({"image_size": 48}, "data.image_size=48 .*data.image_size=64"),
         ({"image_size": 4}, "data.image_size=64"),
         ({"image_size": 2048}, "data.image_size=64"),
-        ({"width": 24}, "model.width=24 .* multiple of 16"),
-        ({"width": 0}, "model.width=0 .* multiple of 16"),
-        ({"width": 48, "narrow_above": 8}, "multiple of 64"),
+        ({"width": 24}, "model.width=24 .* use model.width=32, or model.group_size=12$"),
+        ({"width": 0}, "model.width=0 .* use model.width=16$"),
+        ({"width": 48, "narrow_above": 8}, "use model.width=64, or model.group_size=12$"),
         ({"group_size": 0}, "model.group_size=0"),
         ({"narrow_above": 0}, "model.narrow_above=0"),
         ({"blocks": 0}, "model.blocks=2"),
@@ -193,3 +193,4 @@ def test_sizes_that_do_not_fit_are_refused_with_some_that_do(settings: dict, mes
     for player in (Generator, Discriminator):
         with pytest.raises(UserError, match=message):
             player(**{"width": 128, **settings})
+    Generator(width=128, narrow_above=8, image_size=256, group_size=8)  # as a message suggests

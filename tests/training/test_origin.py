@@ -163,7 +163,7 @@ def test_a_larger_run_takes_the_layers_of_a_smaller_one(
         (("init.from={run}", "model=radford"), "that run are of model=dcgan, .* use model=dcgan"),
         (
             ("init.from={run}", "model.generator.width=5", "model.discriminator.width=5"),
-            "no weights of .* fit the networks of this run",
+            r"fit the networks of this run: use the sizes of that generator \(.*width=\d+, image_",
         ),
         (("init.from={run}", "init.freeze=4"), "init.freeze=4: this discriminator has 3 layers"),
         (

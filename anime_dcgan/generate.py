@@ -91,7 +91,19 @@ def generate(config: DictConfig) -> None:
         _write_atomically(
             out, config.overwrite, lambda partial: _write(config, generator, upscaler, partial)
         )
-    log(f"{config.n} faces of {path} ({config.weights}) in {out}{upscaler}")
+    drawn = _describe(config, generator)
+    log(f"{drawn} of {path} ({config.weights}) in {out}{upscaler}")
+
+
+def _describe(config: DictConfig, generator: Any) -> str:
+    """Return what was drawn, for the log."""
+    faces = f"{config.n} {'face' if config.n == 1 else 'faces'}"
+    if config.labels is None:
+        return faces
+    count = len(_labels(config, generator))
+    if Path(config.out).suffix.lower() in FILMS:
+        return f"a face through {count} labels"
+    return f"{faces} of each of {count} labels"
 
 
 def _check(config: DictConfig) -> None:

@@ -35,7 +35,8 @@ def faces(path: Path, rows: int, columns: int) -> np.ndarray:
 
 
 def test_a_sheet_of_all_labels_has_a_row_for_each(call, labelled: Path):
-    call("generate", "run=a", "labels=all", "n=3", "out=all.png", cwd=labelled)
+    log = call("generate", "run=a", "labels=all", "n=3", "out=all.png", cwd=labelled).stderr
+    assert log.startswith("3 faces of each of 2 labels of outputs/a/checkpoints/last.ckpt")
     call("generate", "run=a", "label=red", "n=3", "columns=3", "out=red.png", cwd=labelled)
     blue, red = faces(labelled / "all.png", 2, 3)
     assert np.array_equal(red, faces(labelled / "red.png", 1, 3)[0])
@@ -44,7 +45,8 @@ def test_a_sheet_of_all_labels_has_a_row_for_each(call, labelled: Path):
 
 def test_a_film_of_labels_begins_with_the_face_of_the_first(call, labelled: Path):
     film = ("labels=red,blue", "frames_per_face=4", "seed=3", "out=film.gif")
-    call("generate", "run=a", *film, cwd=labelled)
+    log = call("generate", "run=a", *film, cwd=labelled).stderr
+    assert log.startswith("a face through 2 labels of outputs/a/checkpoints/last.ckpt")
     call("generate", "run=a", "label=red", "n=1", "seed=3", "out=red.png", cwd=labelled)
     with Image.open(labelled / "film.gif") as frames:
         assert frames.n_frames == 8  # type: ignore[attr-defined]

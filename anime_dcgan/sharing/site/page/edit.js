@@ -45,7 +45,8 @@ class Editor {
   }
 
   addLabels() {
-    const select = make("select", {}, ...SITE.labels.map((name) => make("option", { value: name }, name)));
+    const options = SITE.labels.map((name) => make("option", { value: name }, name));
+    const select = make("select", {}, ...options);
     select.addEventListener("change", () => this.change({ label: select.value }));
     byId("sliders").prepend(
       make("label", { className: "slider" }, make("span", { className: "ends" }, "kind"), select),

@@ -68,8 +68,8 @@ def publish(config: DictConfig) -> None:
     ):
         partial.mkdir()  # fails before anything slow
         weights = _write(config, run, contents, generator, runtime, partial)
-        for path in kept_files(out):
-            shutil.copy2(path, partial)
+        for kept in kept_files(out):
+            shutil.copy2(kept, partial)
     size = sum(file.stat().st_size for file in out.rglob("*") if file.is_file())
     log(
         f"the site of {path} is {out}/ ({size / 1e6:.0f} MB): put it on any web server, or open "

@@ -53,7 +53,8 @@ def test_files_for_the_host_stay_when_a_site_is_replaced(
     monkeypatch.setattr("anime_dcgan.publish._write", lambda *_: weights)
     monkeypatch.setattr(runtime, "find_runtime", contextlib.nullcontext)
     monkeypatch.setattr(onnx, "PACKAGES", ())
-    call("publish", "run=demo", "overwrite=true", cwd=tmp_path)
+    result = call("publish", "run=demo", "overwrite=true", cwd=tmp_path)
+    assert "generator.safetensors is site/" in result.stderr
     assert [path.name for path in (tmp_path / "site").iterdir()] == ["README.md"]
     assert (tmp_path / "site/README.md").read_text() == "of the host"
 

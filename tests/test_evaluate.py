@@ -184,7 +184,7 @@ def test_epochs_that_the_training_deletes_meanwhile_are_left_out(
     [
         (["run=b"], "run=b is not a run"),
         (["run=a", "epochs=9"], "it has: 1, 2, 3, best, last"),
-        (["run=a", "epochs=1,many"], "epoch=many is neither"),
+        (["run=a", "epochs=1,many"], "epochs=many is not an epoch"),
         (["run=a", "metric=none"], "use metric=fd, fd_efficientnet, fid, pixels or swd"),
         (["run=a", "metric=[swd,fd]"], "metric=[swd,fd] is not an option: use one of fd, "),
         (["run=a", "weights=best"], "weights=ema or weights=raw"),

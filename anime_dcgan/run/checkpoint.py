@@ -65,7 +65,7 @@ def _check_types(path: Path, contents: dict[Any, Any]) -> None:
     if not all(isinstance(k, str) and isinstance(v, TensorStandIn) for k, v in state.items()):
         raise RefusedFileError(path, "its weights are not tensors")
     if not all(is_number(contents.get(name)) for name in COUNTS):
-        raise RefusedFileError(path, f"it lacks {' or '.join(COUNTS)}")
+        raise RefusedFileError(path, f"its {' or '.join(COUNTS)} is not a number")
     with refuse_damage(path):
         check_plain(config)
 

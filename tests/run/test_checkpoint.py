@@ -209,8 +209,8 @@ def test_a_storage_larger_than_its_file_is_refused(tmp_path: Path):
         ({"config": 7}, "lacks weights or configuration"),
         ({"config": None}, "lacks weights or configuration"),
         ({"state_dict": {"a": 1}}, "not tensors"),
-        ({"images_seen": "many"}, "lacks images_seen"),
-        ({"epochs_done": None}, "lacks images_seen or epochs_done"),
+        ({"images_seen": "many"}, "its images_seen"),
+        ({"epochs_done": None}, "images_seen or epochs_done is not a number"),
     ],
 )
 def test_parts_of_other_types_are_refused(tmp_path: Path, changes, message: str):

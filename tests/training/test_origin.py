@@ -157,7 +157,7 @@ def test_a_larger_run_takes_the_layers_of_a_smaller_one(
             ("init.from={run}", "init.epoch=7"),
             "no checkpoint init.epoch=7; it has: 1",
         ),
-        (("init.from={run}", "init.epoch=seven"), "init.epoch=seven is neither"),
+        (("init.from={run}", "init.epoch=seven"), "init.epoch=seven is not an epoch"),
         (("init.from={run}/nosuch.ckpt",), "init=.*: the checkpoint .* does not exist"),
         (("init.from={run}/config.yaml",), "init=.*: .*config.yaml cannot be read: it is not a"),
         (("init.from={run}", "model=radford"), "that run are of model=dcgan, .* use model=dcgan"),

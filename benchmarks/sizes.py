@@ -5,9 +5,9 @@
     sizes=64,128,256   sides of the images, px
     steps=4            steps that count: a multiple of the intervals of the penalties
 
-All other arguments are overrides of `train`. Each size has a process of its own, one thread, and
-noise for images; one step comes first, in which kernels are chosen. The time is CPU time, so that
-other work on the machine counts little, and the memory is the peak of the whole process.
+All other arguments are overrides of `train`. Each size runs in a separate process with one thread,
+on images of noise, after one step in which kernels are chosen. The time is CPU time, so that other
+work on the machine counts little, and the memory is the peak of the whole process.
 """
 
 import sys

@@ -151,7 +151,9 @@ def named_path(example: str) -> Check:
     def check(key: str, value: Any) -> None:
         check_path(key, value)
         if Path(value).name in ("", ".."):
-            raise UserError(f"{key}={value} has no name of its own: use {key}={example}")
+            raise UserError(
+                f"{key}={value} does not end in the name of a folder: use {key}={example}"
+            )
 
     return check
 

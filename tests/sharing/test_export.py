@@ -127,7 +127,7 @@ def test_a_damaged_run_is_not_blamed_on_out(user: Path, call: Call, command: str
 @pytest.mark.parametrize("command", ["export", "publish"])
 def test_the_working_directory_is_not_replaced(call: Call, command: str, tmp_path: Path):
     result = call(command, "run=demo", "out=.", cwd=tmp_path, status=2)
-    assert "out=. has no name of its own: use out=" in result.stderr
+    assert "out=. does not end in the name of a folder: use out=" in result.stderr
 
 
 def test_facts_of_a_stranger_that_are_damaged_are_left_out(user: Path, call: Call):

@@ -32,8 +32,8 @@ from anime_dcgan.training.outputs import Outputs, outputs_of
 class Equilibrium(Callback):
     """Measure the approximate duality gap after each quality measurement; update the verdict.
 
-    A verdict on networks that grow begins with their final size: the game of a smaller size is
-    another one, and its plateau is no end.
+    A verdict on networks that grow begins with their final size: a plateau at a smaller size does
+    not mean that the training has ended.
 
     Parameters:
         file: JSON file of the verdict, its reasons and the measurements that support it.

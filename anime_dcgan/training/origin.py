@@ -1,12 +1,14 @@
 """The start of a new run from the weights of another: networks and moving average only.
 
 Weights and statistics are taken by name, where shape and type agree, and those of a class by the
-name of the class. Integers of the state are not: they count batches, or hold the size to which
-networks have grown.
+name of the class. Layers of a discriminator are counted from the image on, or from the logit back
+if more fits then, as it does with images of another size. Integers of the state are not taken: they
+count batches, or hold the size to which networks have grown.
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -39,6 +41,7 @@ AXES_OF_CLASSES = {
 }
 """Weights that belong to classes, by the end of their names, and the axis of the classes."""
 NORM_OF_CLASSES = "label_vectors.parametrizations.weight.0."
+LAYER = re.compile(r"discriminator\.layers\.(\d+)\.")
 
 State = dict[str, Tensor]
 
@@ -59,6 +62,7 @@ def begin_from(module: GAN, init: DictConfig) -> None:
     own = {name: _floats(getattr(module, name)) for name in NETWORKS}
     before = _labels(contents["config"])
     saved = _by_class(contents["state_dict"], own, before, module.generator.labels)
+    saved = _by_depth(saved, own["discriminator"])
     fitting = {name: _fitting(own[name], saved, name) for name in NETWORKS}
     if not any(name.startswith("generator.") for name in saved):  # of an exported generator
         fitting["generator"] = dict(fitting["generator_ema"])
@@ -146,6 +150,33 @@ def _arrange(
     there, here = ([names.index(name) for name in shared] for names in (before, list(now)))
     rows = saved.index_select(axis, torch.tensor(there, device=saved.device))
     return own.index_copy(axis, torch.tensor(here, device=own.device), rows.to(own.device))
+
+
+def _by_depth(saved: State, own: State) -> State:
+    """Return the saved state with the layers of its discriminator numbered as those that they fit.
+
+    A discriminator of larger images begins with more layers, and ends with the same ones.
+    """
+    deeper = _last_layer(f"discriminator.{name}" for name in own) - _last_layer(saved)
+    renumbered = {_renumber(name, deeper): tensor for name, tensor in saved.items()}
+    return max(saved, renumbered, key=lambda state: _weights_that_fit(own, state))
+
+
+def _last_layer(names: Iterable[str]) -> int:
+    return max((int(match[1]) for name in names if (match := LAYER.match(name))), default=0)
+
+
+def _renumber(name: str, deeper: int) -> str:
+    """Return the name of a tensor with the number of its layer increased.
+
+    >>> _renumber("discriminator.layers.5.weight", 3)
+    'discriminator.layers.8.weight'
+    """
+    return LAYER.sub(lambda match: f"discriminator.layers.{int(match[1]) + deeper}.", name)
+
+
+def _weights_that_fit(own: State, saved: State) -> int:
+    return sum(tensor.numel() for tensor in _fitting(own, saved, "discriminator").values())
 
 
 def _fitting(own: State, saved: State, network: str) -> State:

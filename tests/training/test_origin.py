@@ -149,6 +149,24 @@ def test_a_larger_run_takes_the_layers_of_a_smaller_one(
         )
 
 
+def test_a_discriminator_of_larger_images_takes_the_layers_next_to_the_logit(
+    train: Train, tmp_path: Path, monkeypatch
+):
+    source = train(*QUICK, "model.width=4", model="radford")
+    begun = begin(
+        monkeypatch,
+        train,
+        *(f"init.from={tmp_path / 'run'}", "data.image_size=32", "model.width=2"),
+        model="radford",
+        run="new",
+    )
+    deepest = [list(each.discriminator.layers.parameters())[-3:] for each in (source, begun)]
+    assert [parameter.ndim for parameter in deepest[0]] == [4, 1, 1]  # convolution, normalisation
+    for saved, own in zip(*deepest, strict=True):
+        assert torch.equal(saved, own)
+    assert torch.equal(source.discriminator.to_logit.weight, begun.discriminator.to_logit.weight)
+
+
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [

@@ -46,13 +46,14 @@ def log_forecast(trainer: Trainer, module: GAN, data: FacesDataModule) -> None:
         images = _at_most(images, round(60 * minutes / cost.seconds) * step_images)
     if images is None:
         return
-    hours = None if cost is None else images / step_images * cost.seconds / 3600
+    large = images if module.growing is None else module.growing.cost(images)
+    hours = None if cost is None else large / step_images * cost.seconds / 3600
     needed = sum(
         each.disk_bytes(module, images, epoch_images, images)
         for each in callbacks_of(trainer, Checkpointer)
     )
     raised = trainer.max_epochs if epochs.is_raised(trainer) else None
-    is_bound = module.growing is not None or trainer.strategy.root_device.type == "cuda"
+    is_bound = trainer.strategy.root_device.type == "cuda"
     log(describe(images, hours, needed, raised, is_bound, cost))
 
 
@@ -72,8 +73,7 @@ def describe(
 
     Parameters:
         raised_epochs: the number of epochs if it was chosen because there are few faces.
-        is_bound: the training may be faster, because it launches its steps as CUDA graphs or begins
-            with small images.
+        is_bound: the training may be faster, because it launches its steps as CUDA graphs.
 
     >>> describe(9_600, 0.2, 2_000_000_000, step=StepCost(2.4, 900_000_000))
     '9,600 images take about 12 minutes and 2.0 GB of checkpoints, at 2.4 s a step and 0.9 GB of \

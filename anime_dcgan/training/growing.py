@@ -48,6 +48,20 @@ class Growing:
         doublings = (self.final_size // self.start_size).bit_length() - 1
         return doublings * (self.stable_images + self.fade_images)
 
+    def cost(self, images: int) -> float:
+        """Return the cost of the first `images` in images of the final size, for times left.
+
+        An image costs in proportion to its side: each larger map has half the channels, roughly.
+        """
+        size, cost = self.start_size, 0.0
+        count = self.stable_images
+        while size < self.final_size and images > count:
+            cost += count * size / self.final_size
+            images -= count
+            size *= 2
+            count = self.fade_images + self.stable_images
+        return cost + images * size / self.final_size
+
     def stage(self, images_seen: int) -> Stage:
         """Return the stage after `images_seen` real images."""
         size, images = self.start_size, images_seen

@@ -56,11 +56,15 @@ def max_minutes(trainer: Trainer) -> float | None:
 
 
 def fraction_done(trainer: Trainer, module: GAN) -> float | None:
-    """Return the fraction of the training that is done, in [0, 1]; None if nothing limits it."""
+    """Return the fraction of the training that is done, in [0, 1]; None if nothing limits it.
+
+    It is a fraction of the time: small images of a training that grows count less.
+    """
     images, budgets = total_images(trainer), callbacks_of(trainer, Budget)
     done = [budget.spent(trainer, module) for budget in budgets if budget.is_limited]
     if images:
-        done.append(module.images_seen / images)
+        cost = float if module.growing is None else module.growing.cost
+        done.append(cost(module.images_seen) / cost(images))
     return min(1.0, max(done)) if done else None
 
 

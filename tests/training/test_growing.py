@@ -28,6 +28,13 @@ def test_each_size_is_stable_for_a_while_and_the_next_one_fades_in():
     assert growing.images == 6000
 
 
+def test_small_images_cost_less_of_the_time():
+    growing = Growing(16, 64, stable_kimg=2, fade_kimg=1)
+    costs = {0: 0, 1000: 250, 2000: 500, 3000: 1000, 5000: 2000, 6000: 3000, 9000: 6000}
+    assert {images: growing.cost(images) for images in costs} == costs
+    assert Growing(64, 64).cost(1000) == 1000
+
+
 def test_sizes_may_follow_each_other_without_fading():
     growing = Growing(8, 32, stable_kimg=1, fade_kimg=0)
     assert [growing.stage(n) for n in (0, 1000, 2000)] == [(8, 1), (16, 1), (32, 1)]

@@ -33,6 +33,12 @@ EXECUTION_ONLY = (
 The path of pretrained weights is one of them: the checkpoint has their SHA-256.
 """
 
+ADDED = {"discriminator.pixel_weight": 1.0}
+"""Suffixes of settings that older checkpoints lack, with the value that trains as these were.
+
+A setting that is new and null by default needs no entry.
+"""
+
 FOUND_IN_DATA = ("model.labels", "generator.labels", "discriminator.labels")
 """Suffixes of settings that repeat what the data are; `check_same_faces` compares these."""
 
@@ -47,12 +53,19 @@ def check_resumable(saved: dict[str, Any], current: dict[str, Any]) -> None:
         if _is_below(key, prefix) and not key.endswith((*EXECUTION_ONLY, *FOUND_IN_DATA))
     ]
     for key in critical:
-        if old.get(key) != new.get(key):
+        if old.get(key, _before(key)) != new.get(key):
             raise UserError(
                 f"the checkpoint was trained with {key}={old.get(key, 'unset')}, not "
                 f"{new.get(key, 'unset')}: resume with the overrides of that run (see its "
                 "command.txt), or start a new run: another run=..., without ckpt_path"
             )
+
+
+def _before(key: str) -> Any:
+    """Return the value under which runs trained before there was the setting."""
+    return next(
+        (value for suffix, value in ADDED.items() if f".{key}".endswith(f".{suffix}")), None
+    )
 
 
 def check_same_faces(saved: Fingerprint, current: Fingerprint) -> None:

@@ -25,6 +25,15 @@ def test_a_setting_that_only_one_of_two_configurations_has_differs():
         check_resumable(before, {"model": {"discriminator": {"width": 64, "minibatch_std": 4}}})
 
 
+def test_a_run_from_before_a_setting_resumes_with_the_value_that_trains_as_before():
+    before = {"gan": {"discriminator": {"pixels": 32}}}
+    new = {"gan": {"discriminator": {"pixels": 32, "pixel_weight": 1.0}}}
+    check_resumable(before, new)
+    new["gan"]["discriminator"]["pixel_weight"] = 0.5
+    with pytest.raises(UserError, match=r"pixel_weight=unset, not 0\.5"):
+        check_resumable(before, new)
+
+
 def test_other_labels_are_other_data():
     plain = {"training": {"count": 4000, "pixels": "a", "order": "b"}}
     labelled = {"training": {**plain["training"], "labels": "c"}}

@@ -120,11 +120,11 @@ class Model:
     def directions(self, method: directions.Method) -> list[Direction]:
         """Return all directions of a method, strongest first."""
         key = (self.digest, method)
-        if key not in self.known_directions:
-            self.known_directions[key] = directions.find(
-                self.generator, method, directions.MAX_DIRECTIONS
-            )
-        return self.known_directions[key]
+        found = self.known_directions.get(key)
+        if found is None:
+            found = directions.find(self.generator, method, directions.MAX_DIRECTIONS)
+            self.known_directions[key] = found
+        return found
 
     @cached_property
     def space(self) -> StyleSpace:

@@ -20,7 +20,7 @@ from anime_dcgan.studio import openapi, schemas
 from anime_dcgan.studio.context import Studio
 from anime_dcgan.studio.jobs import JobQueue, JobQueueFullError
 from anime_dcgan.studio.library import Library
-from anime_dcgan.studio.measurements import Measurements
+from anime_dcgan.studio.measurements import Measurements, MeasurementsFullError
 from anime_dcgan.studio.picture_cache import PictureCache
 from anime_dcgan.studio.problems import describe_validation
 from anime_dcgan.studio.render_queue import RenderQueue, RenderQueueFullError
@@ -150,6 +150,10 @@ def _add_error_handlers(app: FastAPI) -> None:
     @app.exception_handler(RenderQueueFullError)
     async def render_queue_full(_: Request, error: RenderQueueFullError) -> JSONResponse:
         return problem(503, "too many faces are waiting to be rendered: try again later", 2)
+
+    @app.exception_handler(MeasurementsFullError)
+    async def measurements_full(_: Request, error: MeasurementsFullError) -> JSONResponse:
+        return problem(503, "too many generators are being measured: try again later", 10)
 
     @app.exception_handler(VisitorGoneError)
     async def visitor_gone(_: Request, error: VisitorGoneError) -> Response:

@@ -108,7 +108,7 @@ class Studio:
     def colours(self, model: Model) -> "Future[np.ndarray] | None":
         """Return the directions of a generator's colours, which are found in the background.
 
-        None where its style layers tell colours from shapes.
+        None where its style layers tell colours from shapes. Raises `MeasurementsFullError`.
         """
         if not parts.needs_colours(model.space):
             return None

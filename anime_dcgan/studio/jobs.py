@@ -9,7 +9,6 @@ import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from queue import Queue
 from typing import Literal
 
 from anime_dcgan.explore.face import Face
@@ -92,8 +91,9 @@ class JobQueue:
         scratch.remove_abandoned(parent, SCRATCH_KIND)
         self.folder = parent / scratch.owned_name(SCRATCH_KIND)
         self._jobs: dict[str, Job] = {}
-        self._queue: Queue[Job | None] = Queue()
+        self._is_closed = False
         self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
         self._thread = threading.Thread(target=self._run_all, name="jobs", daemon=True)
         self._thread.start()
 
@@ -114,7 +114,7 @@ class JobQueue:
             job = Job(id, kind, work, self.folder / id, target=target)
             job.found = dict.fromkeys(variables)
             self._jobs[id] = job
-        self._queue.put(job)
+            self._changed.notify()
         return job
 
     def get(self, id: str) -> Job | None:
@@ -131,9 +131,11 @@ class JobQueue:
 
     def close(self) -> None:
         """Cancel all jobs and delete their files."""
-        for job in list(self._jobs.values()):
-            job.cancelled.set()
-        self._queue.put(None)
+        with self._lock:
+            self._is_closed = True
+            for job in self._jobs.values():
+                job.cancelled.set()
+            self._changed.notify()
         self._thread.join(timeout=10)
         shutil.rmtree(self.folder, ignore_errors=True)
         with contextlib.suppress(OSError):  # not empty while other studios have jobs
@@ -149,12 +151,19 @@ class JobQueue:
         shutil.rmtree(job.folder, ignore_errors=True)
 
     def _run_all(self) -> None:
-        while (job := self._queue.get()) is not None:
-            with self._lock:
-                if job.state == "cancelled":
-                    continue
-                job.state, job.started = "running", time.monotonic()
+        while (job := self._start_next()) is not None:
             job.state = self._run(job)
+
+    def _start_next(self) -> Job | None:
+        """Return the oldest waiting job once there is one; None when the queue is closed."""
+        with self._changed:
+            while not self._is_closed:
+                for job in self._jobs.values():
+                    if job.state == "waiting":
+                        job.state, job.started = "running", time.monotonic()
+                        return job
+                self._changed.wait()
+        return None
 
     def _run(self, job: Job) -> JobState:
         try:

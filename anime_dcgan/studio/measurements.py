@@ -15,6 +15,7 @@ from anime_dcgan.system.errors import UserError
 from anime_dcgan.system.files import write_atomically, write_or_warn
 
 MAX_RESULTS = 64  # in memory
+MAX_UNFINISHED = 16  # each holds its generator in memory
 PAUSE_SECONDS = 0.005
 MAX_PAUSES_SECONDS = 1.0
 """Longest wait for faces between two steps, so that even a studio that always draws gets done."""
@@ -23,6 +24,10 @@ NICENESS = 10  # of the background thread, which draws faces too
 Compute = Callable[[Callable[[float], None]], np.ndarray]
 """Called with a function that takes the fraction done, and must be called every few moments."""
 IsValid = Callable[[np.ndarray], bool]
+
+
+class MeasurementsFullError(Exception):
+    """Too many measurements are unfinished."""
 
 
 class Measurements:
@@ -50,17 +55,19 @@ class Measurements:
         """Return the result of that name, which is computed unless it is known.
 
         A stored result that is damaged or not valid is computed again. One that failed is returned
-        once, and computed again the next time.
+        once, and computed again the next time. Raises `MeasurementsFullError` if the result must be
+        computed and too many others are waiting.
         """
         with self._lock:
             found = self._results.get(name)
             if found is not None and found.done() and found.exception() is not None:
                 return self._results.pop(name)
             if found is None:
+                unfinished = {key: one for key, one in self._results.items() if not one.done()}
+                if len(unfinished) >= MAX_UNFINISHED:
+                    raise MeasurementsFullError
                 if len(self._results) >= MAX_RESULTS:
-                    self._results = {
-                        key: one for key, one in self._results.items() if not one.done()
-                    }
+                    self._results = unfinished
                 found = self._executor.submit(self._measure, name, compute, is_valid)
                 self._results[name] = found
             return found
@@ -78,10 +85,12 @@ class Measurements:
         path = self._folder / f"{name}.npy"
         result = _read(path)
         if result is None or not is_valid(result):
-            result = compute(partial(self._report, name))
+            try:
+                result = compute(partial(self._report, name))
+            finally:
+                self._progress.pop(name, None)
             write = partial(write_atomically, path, partial(_write, result))
             write_or_warn(write, path, "it is computed again at the next start")
-        self._progress.pop(name, None)
         return result
 
     def _report(self, name: str, fraction: float) -> None:

@@ -1,13 +1,14 @@
 """A bounded queue in front of one rendering thread, so that memory stays bounded under load."""
 
 import asyncio
+import contextlib
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from anime_dcgan.studio.visitors import Visitor, VisitorGoneError, current_visitor
+from anime_dcgan.studio.visitors import Visitor, VisitorGoneError, current_visitor, unless_gone
 
 MAX_WAITING = 512
 
@@ -35,18 +36,28 @@ class _Turns:
         connections.setdefault(visitor.connection, deque()).append(entry)
 
     def pop(self) -> _Entry | None:
-        """Return the next entry whose visitor still waits, or None."""
-        while self._machines:
-            machine, connections = self._machines.popitem(last=False)
-            connection, entries = connections.popitem(last=False)
-            entry = entries.popleft()
-            if entries:
-                connections[connection] = entries
-            if connections:
-                self._machines[machine] = connections
-            if not entry.result.done():
-                return entry
-        return None
+        """Return the next entry, or None."""
+        if not self._machines:
+            return None
+        machine, connections = self._machines.popitem(last=False)
+        connection, entries = connections.popitem(last=False)
+        entry = entries.popleft()
+        if entries:
+            connections[connection] = entries
+        if connections:
+            self._machines[machine] = connections
+        return entry
+
+    def discard(self, visitor: Visitor, entry: _Entry) -> None:
+        """Remove an entry if it still waits."""
+        connections = self._machines.get(visitor.machine, OrderedDict())
+        entries = connections.get(visitor.connection, deque())
+        with contextlib.suppress(ValueError):
+            entries.remove(entry)
+            if not entries:
+                del connections[visitor.connection]
+            if not connections:
+                del self._machines[visitor.machine]
 
 
 class RenderQueue:
@@ -80,13 +91,16 @@ class RenderQueue:
         if visitor.gone.is_set() and not always:
             raise VisitorGoneError
         entry = _Entry(work, asyncio.get_running_loop().create_future())
+        turns = self._turns[visitor.is_urgent and is_urgent]
         self._waiting += 1
         try:
-            self._turns[visitor.is_urgent and is_urgent].add(visitor, entry)
+            turns.add(visitor, entry)
             self._start_next()
-            return await (entry.result if always else _unless_gone(entry.result, visitor))
+            return await (entry.result if always else unless_gone(entry.result))
         finally:
             self._waiting -= 1
+            turns.discard(visitor, entry)
+            entry.result.cancel()
 
     def _start_next(self) -> None:
         if self._is_busy:
@@ -112,16 +126,3 @@ class RenderQueue:
 
     def close(self) -> None:
         self._executor.shutdown(cancel_futures=True)
-
-
-async def _unless_gone(result: asyncio.Future[T], visitor: Visitor) -> T:
-    """Return the result; cancel it and raise `VisitorGoneError` when the visitor leaves."""
-    gone = asyncio.ensure_future(visitor.gone.wait())
-    try:
-        await asyncio.wait({result, gone}, return_when=asyncio.FIRST_COMPLETED)
-        if not result.done():
-            raise VisitorGoneError
-        return result.result()
-    finally:
-        gone.cancel()
-        result.cancel()

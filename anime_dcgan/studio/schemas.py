@@ -288,5 +288,5 @@ PROBLEMS = {
     421: "the Host header is not a name of this studio",
     422: "a value has the wrong type or is out of range",
     429: "too many jobs are waiting",
-    503: "too many faces are waiting to be rendered",
+    503: "too many faces are waiting to be rendered, or too many generators to be measured",
 }

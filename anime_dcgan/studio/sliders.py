@@ -1,6 +1,7 @@
 """Directions of generators and their measured names, found in the background and kept on disk."""
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -14,10 +15,12 @@ from anime_dcgan.explore.model import Model
 from anime_dcgan.explore.naming import Name
 from anime_dcgan.explore.pixel_measures import MEASURES
 from anime_dcgan.sampling.layers import format_layers
-from anime_dcgan.studio.measurements import Measurements
+from anime_dcgan.studio.measurements import Measurements, MeasurementsFullError
+from anime_dcgan.studio.visitors import unless_gone
 
 VERSION = 1  # of the files; other directions, measures or steps need a new one
 PER_FILE = 10  # directions whose effects are measured together
+MAX_KNOWN = 64  # lists of directions in memory, of 130 kB at 512 values per style
 
 
 @dataclass(frozen=True)
@@ -45,21 +48,31 @@ class Sliders:
         self._fast = fast
 
     async def directions(self, model: Model, method: Method) -> list[Direction]:
-        """Return all directions of a method, strongest first, without using the drawing thread."""
-        key = (model.digest, method)
-        if key not in model.known_directions:
-            found = self._measurements.get(
+        """Return all directions of a method, strongest first, without using the drawing thread.
+
+        Raises `MeasurementsFullError`, and `VisitorGoneError` if the visitor leaves before they
+        are found.
+        """
+        known, key = model.known_directions, (model.digest, method)
+        found = known.get(key)
+        if found is None:
+            computed = self._measurements.get(
                 f"directions-{VERSION}-{method}-{model.digest}",
                 lambda report: _to_array(model.directions(method)),
                 lambda stored: stored.ndim == 2 and stored.shape[1] > 1,
             )
-            model.known_directions[key] = _from_array(method, await asyncio.wrap_future(found))
-        return model.known_directions[key]
+            found = _from_array(method, await unless_gone(asyncio.wrap_future(computed)))
+            known[key] = found
+            for oldest in list(known)[:-MAX_KNOWN]:
+                known.pop(oldest, None)
+        return found
 
     def names(
         self, model: Model, found: Sequence[Direction], count: int, layers: range | None
     ) -> MeasuredNames:
         """Return the names of the first directions, whose measuring begins unless it has.
+
+        While too many others are waiting, it begins at a later call.
 
         They are measured in groups that do not depend on `count`: a request for fewer directions
         finds them measured, with the same names.
@@ -75,7 +88,7 @@ class Sliders:
         for number, group in enumerate(groups):
             name = _file_of_effects(model, group, layers)
             result = self._effects(model, name, group, layers)
-            if not result.done():
+            if result is None or not result.done():
                 progress += self._measurements.progress(name)
             elif len(measured) == number:
                 measured.append(torch.from_numpy(result.result()))
@@ -89,15 +102,17 @@ class Sliders:
 
     def _effects(
         self, model: Model, name: str, group: Sequence[Direction], layers: range | None
-    ) -> "Future[np.ndarray]":
+    ) -> "Future[np.ndarray] | None":
         generator, shape = model.generator, (len(group), 2, len(MEASURES))
-        return self._measurements.get(
-            name,
-            lambda report: naming.measure_effects(
-                generator, group, report, self._fast, layers
-            ).numpy(),
-            lambda stored: stored.shape == shape,
-        )
+        with contextlib.suppress(MeasurementsFullError):
+            return self._measurements.get(
+                name,
+                lambda report: naming.measure_effects(
+                    generator, group, report, self._fast, layers
+                ).numpy(),
+                lambda stored: stored.shape == shape,
+            )
+        return None
 
 
 def _file_of_effects(model: Model, group: Sequence[Direction], layers: range | None) -> str:

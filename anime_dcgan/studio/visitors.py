@@ -5,12 +5,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 BODILESS_METHODS = ("GET", "HEAD", "DELETE", "OPTIONS")
 BACKGROUND_URGENCY = 6
+
+T = TypeVar("T")
 
 
 class VisitorGoneError(Exception):
@@ -39,6 +42,25 @@ _current: ContextVar[Visitor | None] = ContextVar("visitor", default=None)
 def current_visitor() -> Visitor:
     """Return the visitor of the request that this task answers."""
     return _current.get() or Visitor()
+
+
+async def unless_gone(result: asyncio.Future[T]) -> T:
+    """Return the result; raise `VisitorGoneError` when the visitor leaves before."""
+    gone = asyncio.ensure_future(current_visitor().gone.wait())
+    try:
+        await asyncio.wait({result, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if not result.done():
+            result.add_done_callback(_ignore_error)
+            raise VisitorGoneError
+        return result.result()
+    finally:
+        gone.cancel()
+
+
+def _ignore_error(result: asyncio.Future[T]) -> None:
+    """Retrieve the error of a result that nobody waits for, which asyncio would log."""
+    if not result.cancelled():
+        result.exception()
 
 
 class VisitorMiddleware:

@@ -17,7 +17,11 @@ from anime_dcgan.explore import directions
 from anime_dcgan.explore.directions import Direction
 from anime_dcgan.explore.given_names import GivenName, inherit, with_given_name
 from anime_dcgan.explore.naming import Name
-from anime_dcgan.studio.measurements import Measurements
+from anime_dcgan.studio.measurements import (
+    MAX_UNFINISHED,
+    Measurements,
+    MeasurementsFullError,
+)
 from anime_dcgan.system.errors import UserError
 from tests.studio.conftest import CHANGE
 
@@ -146,6 +150,31 @@ def test_a_failure_is_reported_once_and_tried_again(measurements: Measurements):
         measurements.get("x", fail).result(5)
     assert measurements.get("x", fail).exception(5) is not None
     assert measurements.get("x", lambda _: np.ones(1)).result(5) == 1
+
+
+def test_waiting_measurements_are_bounded_and_begin_later(client: TestClient):
+    before = listed(client, epoch="1")
+    release = threading.Event()
+    measurements = client.app.state.studio.measurements  # type: ignore[attr-defined]
+    measurements._results.clear()
+
+    def wait(_: object) -> np.ndarray:
+        release.wait(20)
+        return np.ones(1)
+
+    waiting = [measurements.get(f"x{number}", wait) for number in range(MAX_UNFINISHED)]
+    with pytest.raises(MeasurementsFullError):
+        measurements.get("one too many", wait)
+    assert measurements.get("x0", wait) is waiting[0]
+    unknown = client.get("/api/directions", params=GENERATOR)
+    assert unknown.status_code == 503 and "try again" in unknown.json()["detail"]
+    assert unknown.headers["retry-after"]
+    unnamed = client.get("/api/directions", params={**GENERATOR, "epoch": "1", "count": 4}).json()
+    assert unnamed["progress"] == 0 and unnamed["directions"][3]["name"] == "direction 4"
+    assert client.get("/api/parts", params=GENERATOR).json() == {"ready": False, "progress": 0}
+    release.set()
+    waiting[-1].result(20)
+    assert listed(client, epoch="1") == before
 
 
 def test_sketches_are_the_faces(client: TestClient):

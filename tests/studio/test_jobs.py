@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -193,6 +194,30 @@ def test_jobs_run_one_at_a_time_and_the_queue_is_bounded(jobs: JobQueue):
     go.set()
     for job in others[1:]:
         wait(job, "done")
+
+
+def test_a_cancelled_job_leaves_the_queue(jobs: JobQueue):
+    class Work:
+        def __call__(self, job: Job) -> None: ...
+
+    go = threading.Event()
+
+    def wait_for_it(job: Job) -> None:
+        go.wait()
+
+    running = jobs.submit("zip", wait_for_it)
+    wait(running, "running")
+    abandoned: list[weakref.ref[Work]] = []
+
+    def abandon(work: Work) -> None:
+        abandoned.append(weakref.ref(work))
+        jobs.cancel(jobs.submit("zip", work))
+
+    for _ in range(MAX_UNFINISHED + MAX_FINISHED):
+        abandon(Work())
+    assert sum(work() is not None for work in abandoned) <= MAX_FINISHED
+    go.set()
+    wait(running, "done")
 
 
 def test_a_failed_job_reports_one_line_and_the_next_job_runs(

@@ -33,6 +33,7 @@ def run_while_busy(requests: list[tuple[Visitor, str]], leave: Visitor | None = 
         if leave is not None:
             leave.gone.set()
             await asyncio.sleep(0.01)
+            assert leave.connection not in queue._turns[True]._machines[leave.machine]
         is_free.set()
         results = await asyncio.gather(*tasks, return_exceptions=True)
         await busy

@@ -11,6 +11,8 @@ from anime_dcgan.explore.parts import vary
 from anime_dcgan.sampling.layers import format_layers
 from anime_dcgan.studio import schemas
 from anime_dcgan.studio.context import GeneratorDep, StudioDep, same_generator, to_layers
+from anime_dcgan.studio.measurements import MeasurementsFullError
+from anime_dcgan.studio.visitors import unless_gone
 from anime_dcgan.system.errors import NotFoundError
 
 router = APIRouter(tags=["mixing"], responses=schemas.problems(400, 404, 503))
@@ -86,7 +88,10 @@ async def get_parts(studio: StudioDep, generator: GeneratorDep) -> schemas.Parts
     If it cannot yet, it begins to find out in the background, once for each generator.
     """
     model = await studio.render(lambda: studio.renderer.model(*generator))
-    found = await studio.render(lambda: studio.colours(model))
+    try:
+        found = await studio.render(lambda: studio.colours(model))
+    except MeasurementsFullError:  # it begins at a later call
+        return schemas.PartsModel(ready=False, progress=0.0)
     if found is None or found.done():
         return schemas.PartsModel(ready=True, progress=1.0)
     return schemas.PartsModel(ready=False, progress=studio.colours_progress(model))
@@ -102,7 +107,9 @@ async def vary_face(studio: StudioDep, body: schemas.VariationsRequest) -> schem
     (face,) = await same_generator(studio, [body.face])
     model = await studio.render(lambda: studio.renderer.model(*face.generator))
     found = await studio.render(lambda: studio.colours(model))
-    colours = None if found is None else torch.from_numpy(await asyncio.wrap_future(found))
+    colours = None
+    if found is not None:
+        colours = torch.from_numpy(await unless_gone(asyncio.wrap_future(found)))
     seeds = range(body.seed, body.seed + body.count)
     varied = await studio.render(lambda: vary(model, colours, face, body.part, seeds))
     return schemas.Variations.of(varied)

@@ -23,6 +23,13 @@ export class OfflineError extends Error {
 }
 
 /**
+ * Return true if the server has too much to do, and may answer the same request later.
+ *
+ * @param {unknown} error
+ */
+export const isBusy = (error) => error instanceof RequestError && error.status === 503;
+
+/**
  * Return true if a request was cancelled by the page itself.
  *
  * @param {unknown} error

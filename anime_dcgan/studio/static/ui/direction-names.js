@@ -2,15 +2,19 @@
 /** Names of directions, which are measured while the page waits, and which users can change. */
 
 import { getDirections, nameDirection } from "../state/api.js";
+import { isBusy } from "../state/errors.js";
 import { announce, notifyError } from "../state/messages.js";
 import { button, element } from "./dom.js";
 
 /** @import { Direction, Directions, Generator } from "../state/types.d.ts" */
 
 const POLL_SECONDS = 0.8;
+/** @type {Directions} */
+const UNKNOWN = { directions: [], range: 0, progress: 0 };
 
 /**
- * Call `show` with the directions, again and again until their names are measured.
+ * Call `show` with the directions, again and again until their names are measured. While the server
+ * is busy, there are none.
  *
  * @param {Generator} generator
  * @param {{ method: string, count: number, layers?: string }} request
@@ -19,7 +23,10 @@ const POLL_SECONDS = 0.8;
  */
 export async function watchDirections(generator, request, signal, show) {
   while (!signal.aborted) {
-    const found = await getDirections(generator, request, signal);
+    const found = await getDirections(generator, request, signal).catch((error) => {
+      if (isBusy(error)) return UNKNOWN;
+      throw error;
+    });
     show(found);
     if (found.progress === 1) return;
     await new Promise((done) => setTimeout(done, 1000 * POLL_SECONDS));

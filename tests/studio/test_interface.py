@@ -1,12 +1,16 @@
-"""The HTTP API conforms to its own OpenAPI schema under generated requests."""
+"""The HTTP API conforms to its own OpenAPI schema, and answers others during generated requests."""
 
+import asyncio
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import schemathesis
 from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, given, settings
+from PIL import Image
 from schemathesis import Case
 from schemathesis.checks import not_a_server_error
 from schemathesis.core.result import Ok
@@ -17,7 +21,13 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from anime_dcgan.explore.renderer import Renderer
+from anime_dcgan.studio import context
 from anime_dcgan.studio.app import Settings, create_app
+from anime_dcgan.studio.jobs import JobQueue
+from anime_dcgan.studio.library import Library
+from anime_dcgan.studio.routes import directions, faces
+from anime_dcgan.studio.store.database import Database
 from tests.studio.conftest import CHANGE, make_outputs
 
 HEADERS = {**CHANGE, "host": "127.0.0.1"}
@@ -29,9 +39,32 @@ CHECKS = [
 ]
 
 
+SLOW: list[tuple[Any, str]] = [
+    *((Database, "read"), (Database, "write"), (Image.Image, "save")),
+    *((Renderer, "_version"), (Renderer, "_load"), (JobQueue, "submit"), (Library, "origins")),
+    *((directions, "inherit"), (faces, "same_size"), (faces, "to_faces"), (context, "to_faces")),
+]
+"""Functions that read files, wait for others or compute: none may run on the event loop."""
+
+
+def refuse_on_the_loop(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str) -> None:
+    """Let a function raise where it would hold up the answers to all other requests."""
+    function = getattr(owner, name)
+
+    def checked(*args: Any, **options: Any) -> Any:
+        with contextlib.suppress(RuntimeError):
+            asyncio.get_running_loop()
+            raise AssertionError(f"{name} holds up the event loop")
+        return function(*args, **options)
+
+    monkeypatch.setattr(owner, name, checked)
+
+
 @pytest.fixture
-def operations(tmp_path: Path) -> Iterator[list[APIOperation]]:
+def operations(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[APIOperation]]:
     """The documented operations of a studio that requests may change."""
+    for owner, name in SLOW:
+        refuse_on_the_loop(monkeypatch, owner, name)
     app = create_app(Settings(make_outputs(tmp_path / "outputs"), tmp_path / "studio"))
     with TestClient(app, base_url="http://127.0.0.1", headers=CHANGE) as client:
         client.post("/api/saved", json={"face": {"run": "a", "epoch": "10", "seed": 1}})

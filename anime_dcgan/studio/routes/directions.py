@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Query
+from starlette.concurrency import run_in_threadpool
 
 from anime_dcgan.explore.directions import MAX_DIRECTIONS, Direction, Method, method_of
 from anime_dcgan.explore.face import GeneratorId
@@ -35,13 +36,26 @@ async def list_directions(
     """
     model = await studio.render(lambda: studio.renderer.model(*generator))
     known = await studio.sliders.directions(model, method)
-    found = known[:count]
     moved = to_layers(layers)
     if moved is not None:
-        check_layers("layers", moved, model.space.layers)
-    measured = studio.sliders.names(model, known, count, moved)
+        space = await studio.render(lambda: model.space)
+        check_layers("layers", moved, space.layers)
+    return await run_in_threadpool(_named, studio, model, generator.run, known, count, moved)
+
+
+def _named(
+    studio: Studio,
+    model: Model,
+    run: str,
+    known: list[Direction],
+    count: int,
+    layers: range | None,
+) -> direction_schemas.Directions:
+    """Return the first of the known directions with the names that users gave, or measured ones."""
+    found = known[:count]
+    measured = studio.sliders.names(model, known, count, layers)
     own = {name.direction: name for name in _unpack(studio.store.direction_names(model.digest))}
-    inherited = inherit(_names_of_relatives(studio, model, generator.run), found)
+    inherited = inherit(_names_of_relatives(studio, model, run), found)
     models = []
     for direction, name in zip(found, measured.names, strict=True):
         given = own.get(direction.id, inherited.get(direction.id))
@@ -65,7 +79,7 @@ async def name_direction(studio: StudioDep, body: direction_schemas.NameRequest)
     direction = _find(await studio.sliders.directions(model, method_of(body.id)), body.id)
     given = GivenName(body.id, body.name or "", body.sign * direction.vector)
     stored = DirectionName(given.direction, given.text, given.pack())
-    studio.store.name_direction(model.digest, body.run, stored)
+    await run_in_threadpool(studio.store.name_direction, model.digest, body.run, stored)
 
 
 def _find(found: list[Direction], id: str) -> Direction:

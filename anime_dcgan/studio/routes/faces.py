@@ -41,7 +41,7 @@ async def draw_wall(
             await studio.render(partial(studio.renderer.wall, template, first, number))
             for first, number in _blocks(seed, count)
         ]
-        return await run_in_threadpool(pictures.sprite, np.concatenate(faces), columns)
+        return await run_in_threadpool(lambda: pictures.sprite(np.concatenate(faces), columns))
 
     return await face_picture(studio, request, template, render)
 
@@ -95,15 +95,16 @@ async def draw_face(
 )
 async def draw_sheet(studio: StudioDep, body: schemas.SheetRequest) -> Response:
     """Render any faces of equal size on one sheet."""
-    faces = to_faces(body.faces)
+    faces = await run_in_threadpool(to_faces, body.faces)
     await studio.prepare(faces)
     draw = studio.sketch if body.fast else studio.draw
     batches = [faces[first : first + BLOCK] for first in range(0, len(faces), BLOCK)]
     drawn = [await studio.render(partial(draw, batch)) for batch in batches]
-    pixels = same_size(drawn)
-    return Png(
-        await run_in_threadpool(pictures.grid, pixels, body.columns, body.scale, body.padding)
-    )
+
+    def arrange() -> bytes:
+        return pictures.grid(same_size(drawn), body.columns, body.scale, body.padding)
+
+    return Png(await run_in_threadpool(arrange))
 
 
 def _blocks(seed: int, count: int) -> Iterator[tuple[int, int]]:

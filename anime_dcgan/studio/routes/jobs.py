@@ -57,7 +57,7 @@ async def create_film(studio: StudioDep, body: schemas.FilmRequest) -> JobModel:
         write_film(frames, path, body.frames_per_second)
         job.file = path
 
-    return JobModel.of(studio.jobs.submit("film", work))
+    return JobModel.of(await run_in_threadpool(studio.jobs.submit, "film", work))
 
 
 @router.post("/zip", status_code=202)
@@ -101,7 +101,7 @@ async def create_projection(
         studio.renderer.resolve, Face(run, epoch, weights, digest, seed=0, label=label)
     )
     size = await studio.render(lambda: studio.renderer.render([template]).shape[1])
-    picture = await studio.read_upload(lambda: _decode(file.file, size))
+    picture, png = await studio.read_upload(lambda: _decode(file.file, size))
     space = await studio.render(lambda: studio.renderer.model(*template.generator).space)
     kinds: list[Variables] = variables or ["style" if space.has_mapping else "latent"]
     for each in kinds:
@@ -119,8 +119,7 @@ async def create_projection(
                 job.found = {**job.found, each: Found(face, best.distance)}
                 job.detail = f"distance {best.distance:.3f}"
 
-    job = studio.jobs.submit("projection", work, image.to_png(picture), kinds)
-    return JobModel.of(job)
+    return JobModel.of(await run_in_threadpool(studio.jobs.submit, "projection", work, png, kinds))
 
 
 @router.get("/{job_id}")
@@ -164,13 +163,15 @@ def _find_job(studio: Studio, job_id: JobId) -> Job:
     return job
 
 
-def _decode(file: BinaryIO, size: int) -> Image.Image:
+def _decode(file: BinaryIO, size: int) -> tuple[Image.Image, bytes]:
+    """Return a picture at the size of the generator's images, and as a PNG."""
     try:
-        return decode(io.BytesIO(file.read()), size)
+        picture = decode(io.BytesIO(file.read()), size)
     except (Unreadable, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise UserError(f"this picture cannot be read: {first_line(error)}") from None
     except Exception:  # Pillow may raise anything, with texts about its own objects
         raise UserError("this file is damaged, or not a picture in a common format") from None
+    return picture, image.to_png(picture)
 
 
 def _requested_faces(body: schemas.ZipRequest) -> list[Face]:

@@ -61,7 +61,7 @@ async def draw_preview(
 ) -> Response:
     """Return the first faces of a run as one picture, kept on disk; all other work goes first."""
     template = Face(run, epoch, "ema", seed=0)
-    state = studio.renderer.state(template)
+    state = await run_in_threadpool(studio.renderer.state, template)
 
     async def render() -> bytes:
         picture = await run_in_threadpool(studio.previews.get, state)

@@ -146,6 +146,12 @@ def test_an_empty_folder_shows_the_demo_and_explains_how_to_train(window: Window
         window.painted(16)
         make_checkpoint(tmp_path / "first" / "checkpoints" / "epoch=0001.ckpt")
         (tmp_path / "first" / "config.yaml").write_text("data: {image_size: 16}\n")
+        window.until("#notice", "first has its first faces")
+        assert "run=demo" in window.hash
+        assert "run=" not in window.attribute("#navigation [data-view=wall]", "href")
+        window.press_button("Show them", "#notice")
+        window.at("#/epochs?", "run=first")
+        window.painted(32)
         window.load("about:blank")
         window.load(server.address)
         window.at("#/", "run=first")

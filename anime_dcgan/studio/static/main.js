@@ -7,7 +7,7 @@ import { loadFavourites } from "./state/favourites.js";
 import { onConnection } from "./state/http.js";
 import { notify, notifyError } from "./state/messages.js";
 import { randomWallSeed } from "./state/prefetch.js";
-import { link, reload, startRouter } from "./state/router.js";
+import { go, link, reload, startRouter } from "./state/router.js";
 import {
   areRunsLoaded,
   defaultEpoch,
@@ -61,6 +61,7 @@ const GENERATOR_VIEWS = new Set(["make", "wall", "epochs", "projection"]);
 /** @type {Record<string, string>} */
 const PARENTS = { face: "wall", edit: "wall", map: "wall", film: "mix", family: "saved" };
 const RELOAD_SECONDS = 3;
+const OFFER_SECONDS = 60;
 
 /** Generator and seed of the view that was shown last. @type {Params} */
 let current = {};
@@ -98,10 +99,9 @@ function updateNavigation({ name, params }) {
     current = { run, epoch, weights, seed };
   }
   if (navigation.some(({ dataset }) => dataset.view === name)) useSelectionOf(name);
+  linkNavigation();
   for (const anchor of navigation) {
     const view = anchor.dataset.view ?? "";
-    const seed = view === "projection" ? undefined : current.seed;
-    anchor.href = link(view, GENERATOR_VIEWS.has(view) ? { ...current, seed } : {});
     if (view === (PARENTS[name] ?? name)) {
       anchor.setAttribute("aria-current", "page");
       anchor.scrollIntoView({ block: "nearest", inline: "nearest" }); // in a narrow window
@@ -109,6 +109,17 @@ function updateNavigation({ name, params }) {
   }
   const isOther = byId("other-views").querySelector("[aria-current]") !== null;
   byId("more-views").classList.toggle("current", isOther);
+}
+
+/** Lead from the navigation to the generator that was shown last, as long as its run is listed. */
+function linkNavigation() {
+  const isListed = findRun(current.run) || !areRunsLoaded();
+  const generator = isListed ? current : {};
+  for (const anchor of navigation) {
+    const view = anchor.dataset.view ?? "";
+    const seed = view === "projection" ? undefined : current.seed;
+    anchor.href = link(view, GENERATOR_VIEWS.has(view) ? { ...generator, seed } : {});
+  }
 }
 
 /** Show in the navigation how many faces are selected in each view. */
@@ -169,11 +180,24 @@ function connectMoreViews() {
   });
 }
 
+/** Offer the user's first run once it has faces; what the page shows meanwhile stays. */
+function offerFirstRun() {
+  const leave = onRuns(() => {
+    const run = usableRuns().at(0);
+    if (!run || run.packaged) return;
+    leave();
+    const params = { run: run.name, epoch: defaultEpoch(run), weights: "ema", seed: 0 };
+    const action = { text: "Show them", run: () => go("epochs", params) };
+    notify(`${run.name} has its first faces.`, { action, seconds: OFFER_SECONDS });
+  });
+}
+
 async function start() {
   applySettings();
   watchPictures();
   showMessages();
   showSelectionBar();
+  onRuns(linkNavigation);
   onSelection(showCounts);
   showCounts();
   connectThemeButton();
@@ -188,8 +212,10 @@ async function start() {
     const [state] = await Promise.all([getServerState(), watchRuns()]);
     if (state.mp4) offerMp4();
     if (state.upscaler) offerUpscaler(state.upscaler);
-    if (usableRuns().some((run) => run.packaged))
+    if (usableRuns().some((run) => run.packaged)) {
       notify(`These faces come with the program. To train a model of your own: ${TRAIN}`);
+      offerFirstRun();
+    }
     byId("unsaved").hidden = state.unsaved === null;
     byId("unsaved").textContent = state.unsaved;
   } catch (error) {

@@ -1,9 +1,8 @@
 """CSV files of labels next to pictures: `data.labels=labels.csv` or `data.labels=labels.csv:hair`.
 
-The first line has the names of the columns, which commas separate, or else semicolons or tabs, as
-spreadsheets write them in countries where a comma is the decimal sign. File names, relative to
-`data.path`, are in the column `file_name` (as in image folders of Hugging Face's `datasets`) or
-else in the first one.
+The first line has the names of the columns, which are separated as in `csv_file`. File names,
+relative to `data.path`, are in the column `file_name` (as in image folders of Hugging Face's
+`datasets`) or else in the first one.
 """
 
 import csv
@@ -12,14 +11,13 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from anime_dcgan.data.csv_file import find_separator
 from anime_dcgan.data.labels import list_names, normalise
 from anime_dcgan.system.errors import UserError, explain_os_error
 from anime_dcgan.system.reader import is_regular, open_regular
 
 SETTING = re.compile(r"(?P<file>.+?\.csv)(:(?P<column>.+))?", re.IGNORECASE | re.DOTALL)
 FILE_NAME = "file_name"
-SEPARATORS = ",;\t"
-MAX_HEADER = 100_000  # characters
 
 
 def names_file(labels: str) -> bool:
@@ -44,8 +42,7 @@ def read_label_file(labels: str, folder: Path, names: Sequence[str]) -> list[str
         io.TextIOWrapper(raw, "utf-8-sig", newline="") as text,
     ):
         try:
-            separator = _separator(text.readline(MAX_HEADER), path)
-            text.seek(0)
+            separator = find_separator(text)
             rows = csv.reader(text, strict=True, delimiter=separator)
             return _LabelFile(path, labels, names, separator).read(rows)
         except UnicodeDecodeError:
@@ -55,14 +52,6 @@ def read_label_file(labels: str, folder: Path, names: Sequence[str]) -> list[str
                 f"{path} is not a CSV file ({error}): put quotes around names with commas or "
                 'quotes, and double the quotes in them: "a ""b"", c.png"'
             ) from None
-
-
-def _separator(header: str, path: Path) -> str:
-    """Return the sign that separates the columns. Raises `UserError` for text in UTF-16."""
-    if "\0" in header:
-        raise _not_utf8(path)
-    unquoted = re.sub(r'"[^"]*"', "", header)
-    return next((sign for sign in SEPARATORS if sign in unquoted), ",")
 
 
 def _not_utf8(path: Path) -> UserError:
@@ -80,6 +69,8 @@ class _LabelFile:
 
     def read(self, rows: Iterator[list[str]]) -> list[str]:
         header = [cell.strip() for cell in next(rows, [])]
+        if any("\0" in cell for cell in header):
+            raise _not_utf8(self.path)
         indices = {normalise(name): index for index, name in enumerate(self.names)}
         indices |= {name: index for index, name in enumerate(self.names)}
         file, column = self._columns(header, indices)

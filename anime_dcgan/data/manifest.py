@@ -2,8 +2,8 @@
 
 A manifest is a CSV file in UTF-8 with one row per picture (per face, if faces were cropped): its
 location, the measurements, the verdict with its reasons, and the side of the split. It opens in a
-spreadsheet; the training reads `source`, `name`, `region`, `verdict`, `split` and the column of
-`data.labels`, which may be edited.
+spreadsheet, which may save it with other separators; the training reads `source`, `name`, `region`,
+`verdict`, `split` and the column of `data.labels`, which may be edited.
 """
 
 import csv
@@ -21,6 +21,7 @@ import numpy as np
 from PIL import Image
 
 from anime_dcgan.data.concat import ConcatPictures, concat_folders
+from anime_dcgan.data.csv_file import find_separator
 from anime_dcgan.data.label_file import no_column
 from anime_dcgan.data.labels import CLUSTERS, FOLDERS
 from anime_dcgan.data.region import Region
@@ -74,13 +75,13 @@ def read_manifest(path: Path) -> Iterator[Row]:
         open_regular(path) as raw,
         io.TextIOWrapper(raw, "utf-8-sig", "surrogateescape", newline="") as file,
     ):
-        reader = csv.DictReader(file)
+        reader = csv.DictReader(file, delimiter=find_separator(file))
         try:
             missing = [name for name in REQUIRED if name not in (reader.fieldnames or ())]
             if missing:
                 raise UserError(
                     f"{path} is not a manifest: it has no column {missing[0]} "
-                    f"(columns are separated by commas); {writes_one}"
+                    f"(commas, semicolons or tabs separate columns); {writes_one}"
                 )
             for row in reader:
                 names = {key: row.get(key) or "" for key in NAMES}

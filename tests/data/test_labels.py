@@ -85,6 +85,7 @@ def test_several_folders_are_classes_themselves(tmp_path: Path):
         ("labels.CSV", "file,class\n" + ROWS + "e.png,\nsub\\f.png\n" + 'a.png,"red"\n'),
         ("labels.csv", '"file";"class, hair"\r\n' + ROWS.replace(",", ";")),
         ("labels.csv", "file\tclass\n" + ROWS.replace(",", "\t")),
+        ("labels.csv", "\ufeffsep=;\r\nfile;class, hair\r\n" + ROWS.replace(",", ";")),
         ("labels.csv", "file,class,\n" + ROWS.replace("\n", ",\n")),
         ("labels.csv:class", "file,eyes,eyes,class\n" + ROWS.replace(",", ",1,2,")),
     ],

@@ -158,10 +158,13 @@ def test_a_picture_of_any_name_is_found_again(tmp_path: Path, kind: str):
         assert shade(faces, index) == names.index(name)
 
 
-def test_a_manifest_saved_by_excel_is_the_same(folder: Path):
+@pytest.mark.parametrize(
+    ("first", "separator"), [("", ","), ("", ";"), ("", "\t"), ("sep=;\r\n", ";")]
+)
+def test_a_manifest_saved_by_excel_is_the_same(folder: Path, first: str, separator: str):
     path = manifest(folder, "@,a.png,,keep,train\n@,b.png,,keep,holdout\n@,c.png,,drop,\n")
     rows = list(read_manifest(path))
-    text = path.read_text().replace("\n", "\r\n")
+    text = first + path.read_text().replace("\n", "\r\n").replace(",", separator)
     path.write_bytes(text.encode("utf-8-sig"))
     assert list(read_manifest(path)) == rows
     faces = ManifestFaces(path)
@@ -206,7 +209,7 @@ def test_a_missing_column_is_named(folder: Path, column: str):
 
 
 NOT_A_MANIFEST = {
-    "semicolons": b"source;name;verdict;split\n/faces;a.png;keep;train\n",
+    "spaces": b"source name verdict split\n/faces a.png keep train\n",
     "nothing": b"",
     "text": b"These are my faces.\n",
     "a picture": encoded(plain()),

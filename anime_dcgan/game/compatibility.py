@@ -1,5 +1,7 @@
 """Combinations of networks, loss, regularizers and augmentation that cannot work together."""
 
+import re
+
 from torch import nn
 
 from anime_dcgan.game.augment import Augment
@@ -29,7 +31,7 @@ def check_compatibility(
             f"gan.fakes_per_real={fakes_per_real} does not allow: use gan.fakes_per_real=1"
         )
     if augment.uses_logit_signs and not loss.separates_at_zero:
-        name = "a relativistic loss" if loss.relativistic else type(loss).__name__
+        name = "a relativistic loss" if loss.relativistic else _setting("loss", loss)
         raise UserError(
             "augment=ada measures overfitting by the signs of the logits of real images, but "
             f"{name} depends on differences of logits only: use augment=ada_fixed"
@@ -40,8 +42,8 @@ def check_generator(generator: nn.Module, regularizer: GeneratorRegularizer) -> 
     """Raise `UserError` if the generator and its regularizer contradict each other."""
     if regularizer.per_image_gradients and has_batch_norm(generator):
         raise UserError(
-            f"{type(regularizer).__name__} needs the gradient of each image on its own, but this "
-            "generator has batch normalisation, which mixes the images: use "
+            f"{_setting('generator_regularizer', regularizer)} needs the gradient of each image on "
+            "its own, but this generator has batch normalisation, which mixes the images: use "
             "generator_regularizer=none, or model=stylegan2"
         )
     if isinstance(regularizer, Orthogonal) and has_equalised_rates(generator):
@@ -49,6 +51,17 @@ def check_generator(generator: nn.Module, regularizer: GeneratorRegularizer) -> 
             "generator_regularizer=orthogonal penalises the stored weights, which this generator "
             "scales when it uses them: use generator_regularizer=path_length or none"
         )
+
+
+def _setting(group: str, part: object) -> str:
+    """Return the override that chooses a part of the game, as configurations spell its class.
+
+    >>> class PathLength: ...
+    >>> _setting("generator_regularizer", PathLength())
+    'generator_regularizer=path_length'
+    """
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", type(part).__name__)
+    return f"{group}={words.lower()}"
 
 
 def _check_clipped(discriminator: nn.Module) -> None:
@@ -67,13 +80,13 @@ def _check_clipped(discriminator: nn.Module) -> None:
 def _check_gradient_per_sample(discriminator: nn.Module, regularizer: Regularizer) -> None:
     if regularizer.per_sample_gradients and getattr(discriminator, "has_heads", False):
         raise UserError(
-            f"{type(regularizer).__name__} penalises the gradient of one logit, and this "
+            f"{_setting('regularizer', regularizer)} penalises the gradient of one logit, and this "
             "discriminator has a logit for each of its heads: use regularizer=none with loss=hinge"
         )
     if regularizer.per_sample_gradients and has_batch_norm(discriminator):
         raise UserError(
-            f"{type(regularizer).__name__} needs the gradient of each sample on its own, but this "
-            "discriminator has batch normalisation, which mixes the samples: use "
+            f"{_setting('regularizer', regularizer)} needs the gradient of each sample on its "
+            "own, but this discriminator has batch normalisation, which mixes the samples: use "
             "model.discriminator.batch_norm=false (or model=dcgan, or regularizer=none)"
         )
 
@@ -84,7 +97,7 @@ def _check_bounded(
     lipschitz = has_spectral_norm(discriminator) and not has_batch_norm(discriminator)
     if not (loss.bounded or regularizer.bounds or lipschitz):
         raise UserError(
-            f"{type(loss).__name__} rewards ever larger logits, and nothing bounds this "
+            f"{_setting('loss', loss)} rewards ever larger logits, and nothing bounds this "
             "discriminator: use regularizer=weight_clip or gradient_penalty, or "
             "model.discriminator.spectral_norm=true without batch normalisation"
         )

@@ -179,7 +179,8 @@ def test_path_lengths_have_the_gradients_of_torch_in_every_weight():
 
 
 def test_path_length_refuses_batch_normalisation_with_a_fix():
-    with pytest.raises(UserError, match="use generator_regularizer=none, or model=stylegan2"):
+    message = "^generator_regularizer=path_length needs .*use generator_regularizer=none, or model="
+    with pytest.raises(UserError, match=message):
         check_generator(radford.Generator(width=2, image_size=16), PathLength())
     check_generator(radford.Generator(width=2, image_size=16), GeneratorRegularizer())
     check_generator(dcgan.Generator(width=2, image_size=16), PathLength())

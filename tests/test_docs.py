@@ -61,7 +61,7 @@ NOT_TRAINED = re.compile(
     r"trainer=(ddp|gpu|profile)|trainer\.devices=2|launcher=|push=|(data|crop)=(anime_faces|cascade)"
 )
 """Commands that are tested elsewhere, or need a GPU, a network or a file from elsewhere."""
-RECORDED_RUNS = re.compile(r"run[=:](?!first|latest|two)|outputs/(?!first|losses)")
+RECORDED_RUNS = re.compile(r"run=(?!first|latest|two)|outputs/(?!first|losses)")
 """Commands about runs that took hours."""
 NO_SETTING = re.compile(
     r"\.(json|csv|html|png|jpg|gif|ckpt|yaml|txt|safetensors|onnx|pt2)$|^torch\."

@@ -14,7 +14,7 @@ from anime_dcgan.training.callbacks.checkpointer import Checkpointer
 from anime_dcgan.training.callbacks.epochs import Epochs
 from anime_dcgan.training.callbacks.threads import Threads, trial_steps
 from anime_dcgan.training.gan import GAN
-from anime_dcgan.training.length import images_per_epoch, max_minutes, total_images
+from anime_dcgan.training.length import cost, images_per_epoch, max_minutes, total_images
 
 LONG_HOURS = 2.0
 MUCH_DISK = 5e9
@@ -40,21 +40,20 @@ def log_forecast(trainer: Trainer, module: GAN, data: FacesDataModule) -> None:
     minutes = max_minutes(trainer)
     if not (images or minutes) or not epoch_images or not trainer.is_global_zero:
         return
-    cost = _measure_step(trainer, module, data)
+    step = _measure_step(trainer, module, data)
     step_images = data.step_size * trainer.world_size
-    if cost is not None and minutes is not None:
-        images = _at_most(images, round(60 * minutes / cost.seconds) * step_images)
+    if step is not None and minutes is not None:
+        images = _at_most(images, round(60 * minutes / step.seconds) * step_images)
     if images is None:
         return
-    large = images if module.growing is None else module.growing.cost(images)
-    hours = None if cost is None else large / step_images * cost.seconds / 3600
+    hours = None if step is None else cost(module, images) / step_images * step.seconds / 3600
     needed = sum(
         each.disk_bytes(module, images, epoch_images, images)
         for each in callbacks_of(trainer, Checkpointer)
     )
     raised = trainer.max_epochs if epochs.is_raised(trainer) else None
     is_bound = trainer.strategy.root_device.type == "cuda"
-    log(describe(images, hours, needed, raised, is_bound, cost))
+    log(describe(images, hours, needed, raised, is_bound, step))
 
 
 def _at_most(images: int | None, limit: int) -> int:

@@ -45,33 +45,35 @@ class Growing:
     @property
     def images(self) -> int:
         """Number of real images after which nothing grows any more."""
-        doublings = (self.final_size // self.start_size).bit_length() - 1
-        return doublings * (self.stable_images + self.fade_images)
+        *_, (size, start) = self._starts()
+        return start + self.fade_images if size > self.start_size else start
+
+    def stage(self, images_seen: int) -> Stage:
+        """Return the stage after `images_seen` real images."""
+        size, start = next(each for each in reversed(self._starts()) if each[1] <= images_seen)
+        faded = images_seen - start
+        is_whole = size == self.start_size or faded >= self.fade_images
+        return Stage(size, 1.0 if is_whole else faded / self.fade_images)
 
     def cost(self, images: int) -> float:
         """Return the cost of the first `images` in images of the final size, for times left.
 
         An image costs in proportion to its side: each larger map has half the channels, roughly.
         """
-        size, cost = self.start_size, 0.0
-        count = self.stable_images
-        while size < self.final_size and images > count:
-            cost += count * size / self.final_size
-            images -= count
-            size *= 2
-            count = self.fade_images + self.stable_images
-        return cost + images * size / self.final_size
+        starts = self._starts()
+        ends = [start for _, start in starts[1:]] + [images]
+        spans = zip(starts, ends, strict=True)
+        counts = ((size, max(0, min(end, images) - start)) for (size, start), end in spans)
+        return sum(size * count for size, count in counts) / self.final_size
 
-    def stage(self, images_seen: int) -> Stage:
-        """Return the stage after `images_seen` real images."""
-        size, images = self.start_size, images_seen
-        while size < self.final_size and images >= self.stable_images:
-            size *= 2
-            images -= self.stable_images
-            if images < self.fade_images:
-                return Stage(size, images / self.fade_images)
-            images -= self.fade_images
-        return Stage(size, 1.0)
+    def _starts(self) -> list[tuple[int, int]]:
+        """Return each size, and the number of images after which it begins to fade in."""
+        doublings = (self.final_size // self.start_size).bit_length() - 1
+        later = [
+            (self.start_size * 2**n, n * self.stable_images + (n - 1) * self.fade_images)
+            for n in range(1, doublings + 1)
+        ]
+        return [(self.start_size, 0), *later]
 
 
 def growths(*networks: nn.Module) -> list[Growth]:

@@ -55,6 +55,11 @@ def max_minutes(trainer: Trainer) -> float | None:
     return min((each for each in minutes if each is not None), default=None)
 
 
+def cost(module: GAN, images: int) -> float:
+    """Return the cost of the first `images`, in images of the final size."""
+    return images if module.growing is None else module.growing.cost(images)
+
+
 def fraction_done(trainer: Trainer, module: GAN) -> float | None:
     """Return the fraction of the training that is done, in [0, 1]; None if nothing limits it.
 
@@ -63,8 +68,7 @@ def fraction_done(trainer: Trainer, module: GAN) -> float | None:
     images, budgets = total_images(trainer), callbacks_of(trainer, Budget)
     done = [budget.spent(trainer, module) for budget in budgets if budget.is_limited]
     if images:
-        cost = float if module.growing is None else module.growing.cost
-        done.append(cost(module.images_seen) / cost(images))
+        done.append(cost(module, module.images_seen) / cost(module, images))
     return min(1.0, max(done)) if done else None
 
 

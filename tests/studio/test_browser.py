@@ -115,6 +115,28 @@ def test_the_wall_is_endless_and_navigated_by_keys(page: Window):
     page.wait("document.activeElement.getAttribute('aria-label') == 'seed 0'")
 
 
+def test_a_key_goes_to_the_view_that_the_key_before_it_opened(page: Window):
+    page.open(WALL)
+    page.painted(128)
+    escape = "new KeyboardEvent('keydown', {key: 'Escape', bubbles: true})"
+    steps = ("document.querySelector('.tile').click()", f"document.body.dispatchEvent({escape})")
+    _, opened, _, left = page.run(f"[{', '.join(f'{step}, location.hash' for step in steps)}]")
+    assert opened.startswith("#/face?") and left.startswith("#/wall?")
+
+
+def test_a_late_answer_leaves_the_address_of_the_next_view_alone(page: Window):
+    page.open(f"#/face?{face(7)}")
+    page.has(".big")
+    late = "updateAddress('face', {seed: 9})"
+    page.run(
+        "void import('/static/state/router.js').then(({updateAddress}) => "
+        f"{{ location.hash = '#/runs'; {late}; window.answered = true; }})"
+    )
+    page.wait("window.answered")
+    page.has(".run")
+    page.at("#/runs")
+
+
 def test_seed_truncation_and_count_of_the_wall(page: Window):
     page.open(WALL)
     page.choose("input[type=number]", "77")

@@ -48,7 +48,18 @@ export function link(name, params = {}) {
  * @param {ParamValues | string} [params]
  */
 export function go(name, params) {
-  location.hash = link(name, params);
+  open(link(name, params));
+}
+
+/**
+ * Open an address at once: until `hashchange` is fired, the next key would still go to the view that is left, and
+ * what that view writes to the address would take the place of the new one.
+ *
+ * @param {string} hash
+ */
+export function open(hash) {
+  location.hash = hash;
+  showChanged();
 }
 
 /**
@@ -70,14 +81,14 @@ export function reload() {
 }
 
 /**
- * Update the address to the parameters that the view already shows.
+ * Update the address to the parameters that the view already shows, unless it has been left by a link.
  *
  * @param {string} name
  * @param {ParamValues | string} params
  */
 export function updateAddress(name, params) {
+  if (!shown || shown.hash !== location.hash) return;
   history.replaceState(null, "", link(name, params));
-  if (!shown) return;
   shown.params = parse(location.hash).params;
   shown.hash = location.hash;
   onChange(shown);
@@ -89,7 +100,7 @@ export function updateAddress(name, params) {
  * @param {string} fallback address
  */
 export function goBack(fallback) {
-  location.hash = origins.at(-1) ?? fallback;
+  open(origins.at(-1) ?? fallback);
 }
 
 /** Return the actions of the shown view by key. */
@@ -106,8 +117,12 @@ export const currentKeys = () => shown?.view.keys ?? {};
 export function startRouter(factories, hooks) {
   views = factories;
   ({ onChange, complete } = hooks);
-  addEventListener("hashchange", show);
+  addEventListener("hashchange", showChanged);
   show();
+}
+
+function showChanged() {
+  if (shown?.hash !== location.hash) show();
 }
 
 function show() {

@@ -1,7 +1,7 @@
 // @ts-check
 /** Keyboard shortcuts, and the dialog that lists them. */
 
-import { currentKeys } from "../state/router.js";
+import { currentKeys, open } from "../state/router.js";
 import { toggleRendering } from "../state/settings.js";
 import { button, byId, element } from "./dom.js";
 
@@ -109,7 +109,7 @@ function handleEverywhere(key, links) {
   const digit = /^[1-9]$/.test(key) ? Number(key) : 0;
   if (key === "?") showShortcuts();
   else if (key === "s") toggleRendering();
-  else if (links[digit - 1]) location.hash = links[digit - 1].hash;
+  else if (links[digit - 1]) open(links[digit - 1].hash);
   else return false;
   return true;
 }

@@ -97,7 +97,7 @@ def _check_bounded(
     lipschitz = has_spectral_norm(discriminator) and not has_batch_norm(discriminator)
     if not (loss.bounded or regularizer.bounds or lipschitz):
         raise UserError(
-            f"{_setting('loss', loss)} rewards ever larger logits, and nothing bounds this "
+            "a Wasserstein loss rewards ever larger logits, and nothing bounds this "
             "discriminator: use regularizer=weight_clip or gradient_penalty, or "
             "model.discriminator.spectral_norm=true without batch normalisation"
         )

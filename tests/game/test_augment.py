@@ -321,7 +321,7 @@ def test_the_discriminator_sees_only_augmented_images_in_both_steps(train: Train
     monkeypatch.setattr(
         Augment, "forward", lambda self, x: calls.append(len(x)) or forward(self, x)
     )
-    train("gan.fakes_per_real=2", "trainer.max_epochs=1", "callbacks=none")
+    train("gan.fakes_per_real=2", "trainer.max_epochs=1", "trainer.threads=1", "callbacks=none")
     assert calls == [8, 8, 16] * 4
 
 

@@ -55,7 +55,7 @@ def values(group: Any) -> dict[str, tuple[float, int]]:
 
 
 def wait_for_the_next_second() -> None:
-    """Wait until new event files sort after those written: within a second, number 10 comes before 9."""
+    """Wait until new event files sort after the earlier ones: in a second, 10 is before 9."""
     start = int(time.time())
     while int(time.time()) == start:
         time.sleep(0.01)

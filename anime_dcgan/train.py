@@ -37,10 +37,17 @@ from anime_dcgan.cli.overrides import (
 )
 from anime_dcgan.run.outcome import best_distance
 from anime_dcgan.run.runs import by_epoch
+from anime_dcgan.run.settings import CONFIG
 from anime_dcgan.system.console import is_first_process, launched_processes, log, show
 from anime_dcgan.system.errors import UserError
 from anime_dcgan.system.reader import is_regular, modified, read_object
-from anime_dcgan.training.job import SWEEP_JOB, exclusive, last_checkpoint, train_in
+from anime_dcgan.training.job import (
+    SWEEP_JOB,
+    check_same_run,
+    exclusive,
+    last_checkpoint,
+    train_in,
+)
 from anime_dcgan.training.outputs import Incomplete
 from anime_dcgan.training.schema import CHECKS, check_combinations
 from anime_dcgan.training.sweep import train_job
@@ -94,12 +101,21 @@ def _choose_checkpoint(run_dir: Path, config: DictConfig) -> Path | str | None:
     if config.ckpt_path == "":
         raise UserError("ckpt_path= is empty: use ckpt_path=last or the path of a checkpoint")
     if config.ckpt_path == "last" and last is None:
-        fix = (
-            _resume_newest_epoch(run_dir)
-            or "remove ckpt_path=last to start it, or use another run=..."
-        )
-        raise UserError(f"ckpt_path=last: {run_dir} has no last.ckpt: {fix}")
+        _check_can_begin_again(run_dir, config)
+        return None
     return last if config.ckpt_path == "last" else config.ckpt_path
+
+
+def _check_can_begin_again(run_dir: Path, config: DictConfig) -> None:
+    """Raise `UserError` unless the folder's run has these settings and never had a checkpoint."""
+    fix = _resume_newest_epoch(run_dir)
+    if fix is None and not is_regular(run_dir / CONFIG):
+        fix = "remove ckpt_path=last to start it, or use another run=..."
+    if fix is not None:
+        raise UserError(f"ckpt_path=last: {run_dir} has no last.ckpt: {fix}")
+    check_same_run(run_dir, config)
+    if is_first_process():
+        log(f"{run_dir} was stopped before its first checkpoint: the training begins again")
 
 
 def _check_unused(run_dir: Path) -> None:
@@ -225,8 +241,8 @@ def _resume_run(argv: list[str]) -> None:
     run = find_last_run(argv)
     if run is None:
         fail(
-            f"ckpt_path=last: this command started no run in {OUTPUTS}/ that has a checkpoint: "
-            "use run=... with the name of one"
+            f"ckpt_path=last: this command started no run in {OUTPUTS}/: use run=... with the "
+            "name of one"
         )
     sys.argv.append(f"run={quote_value(run)}")
 

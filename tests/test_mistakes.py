@@ -20,7 +20,7 @@ MODELS = ", ".join(sorted(path.stem for path in (CONF_DIR / "model").glob("*.yam
         (["data.count=20", "data.holdout=2"], "data.holdout=2"),
         (["data.batch_size=few"], "data.batch_size=few must be an integer"),
         (["data.count=20", "ckpt_path=nothing.ckpt"], "nothing.ckpt"),
-        (["ckpt_path=last"], "this command started no run in outputs/ that has a checkpoint"),
+        (["ckpt_path=last"], "this command started no run in outputs/: use run=..."),
         (["data.count=0"], "data.count=0"),
         (["model.latent_dim=0"], "model.latent_dim=0"),
         (["model.discriminator.width=0"], "model.discriminator.width=0 leaves no channels"),

@@ -1,5 +1,6 @@
 """Trainings that were stopped, killed or damaged, resumed by their command."""
 
+import json
 import shlex
 import shutil
 import signal
@@ -51,6 +52,35 @@ def test_stopped_and_killed_runs_resume_with_the_same_command(tmp_path: Path, nu
     assert f"{(images_seen // 32 + 2) * 32}/" in result.stderr
     again = run("train", *settings, "ckpt_path=last", cwd=tmp_path)
     assert str(last.parent.parent) in again.stdout
+
+
+def test_a_run_that_was_killed_before_its_first_checkpoint_begins_again(tmp_path: Path):
+    often = ("callbacks.scalars.every_kimg=0.016", "callbacks.samples.every_epochs=1")
+    rarely = "callbacks.checkpointer.every_epochs=1000"
+    settings = [*TINY, "trainer.max_epochs=30", rarely, *often]
+    process = start("train", *settings, cwd=tmp_path)
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.glob("outputs/*/samples/ema/epoch=0002.png")):
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.02)
+    process.kill()
+    process.communicate()
+    (folder,) = (path.parent for path in tmp_path.glob("outputs/*/config.yaml"))
+    assert not list(folder.glob("checkpoints/*"))
+    stderr = run("train", *settings, "ckpt_path=last", "seed=3", cwd=tmp_path, status=2).stderr
+    assert "this command started no run" in stderr
+    named = f"run={folder.name}"
+    stderr = run(
+        "train", *settings, "ckpt_path=last", "seed=3", named, cwd=tmp_path, status=2
+    ).stderr
+    assert "seed" in stderr and "another run=..." in stderr
+    result = run("train", *settings, "ckpt_path=last", cwd=tmp_path)
+    assert "stopped before its first checkpoint: the training begins again" in result.stderr
+    assert str(folder) in result.stdout and (folder / "checkpoints/last.ckpt").exists()
+    lines = (folder / "scalars.jsonl").read_text().splitlines()
+    images = [json.loads(line)["images"] for line in lines]
+    assert images == sorted(images) and images.count(16) == 1 and images[-1] == 960
+    assert len(list(folder.glob("samples/ema/*.png"))) == 30
 
 
 @pytest.mark.slow

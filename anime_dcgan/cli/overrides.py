@@ -202,14 +202,15 @@ def find_invalid_run(argv: list[str]) -> str | None:
 
 
 def find_last_run(argv: list[str]) -> str | None:
-    """Return the newest run below `outputs` that these arguments started and has a checkpoint."""
-    started = OUTPUTS.glob(f"*/{RECORD}")
-    found = {file.parent.parent / "checkpoints" / "last.ckpt": file for file in started}
-    return _newest(
-        checkpoint
-        for checkpoint, file in found.items()
-        if is_regular(checkpoint) and is_same_training(read_overrides(file), argv)
-    )
+    """Return the newest run below `outputs` that these arguments started, by its checkpoint.
+
+    Only if none has a checkpoint, one that was stopped before its first is returned.
+    """
+    records = [
+        file for file in OUTPUTS.glob(f"*/{RECORD}") if is_same_training(read_overrides(file), argv)
+    ]
+    checkpoints = [file.parent.parent / "checkpoints" / "last.ckpt" for file in records]
+    return _newest(filter(is_regular, checkpoints)) or _newest(records)
 
 
 def find_last_sweep(argv: list[str]) -> str | None:

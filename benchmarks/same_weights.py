@@ -24,7 +24,7 @@ RECIPES: dict[str, tuple[str, ...]] = {
     "quickstart": ("experiment=quickstart",),
     "original": ("experiment=original", "data.image_size=32"),
     "best_small": ("experiment=best_small", "data.image_size=32"),
-    "best": ("experiment=best", "model.width=16", "data.image_size=32"),
+    "best": ("experiment=best", "model.width=4", "data.image_size=32"),
     "wgan": ("loss=wgan", "trainer.devices=1", "data.image_size=32"),
     "wgan_gp": ("loss=wgan_gp", "data.image_size=32", "trainer.precision=32-true"),
     "r1": ("regularizer=r1", "regularizer.interval=2", "gan.accumulate=2", "data.image_size=32"),

@@ -5,7 +5,7 @@ Lightning is not imported at all.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -145,11 +145,11 @@ def _check_size(config: DictConfig, generator: Any, side: int) -> None:
         if suffix == ".png":
             limits.check_grid("n", config.n * count, side, config.n, config.scale)
         else:
-            limits.check_film(count, config.frames_per_face, side, suffix == ".gif")
+            limits.check_film(count, config.frames_per_face, config.scale * side, suffix == ".gif")
     elif suffix == ".png":
         limits.check_grid("n", config.n, side, config.columns, config.scale)
     elif suffix in FILMS:
-        limits.check_film(config.n, config.frames_per_face, side, suffix == ".gif")
+        limits.check_film(config.n, config.frames_per_face, config.scale * side, suffix == ".gif")
 
 
 def _check_replaceable(out: Path) -> None:
@@ -172,15 +172,23 @@ def _write(config: DictConfig, generator: Any, upscaler: Any, out: Path) -> None
 
     suffix = Path(config.out).suffix.lower()
     if suffix in FILMS:
-        film.write_film(upscaler(_frames(config, generator)), out, config.frames_per_second)
+        frames = _scaled(upscaler(_frames(config, generator)), config.scale)
+        film.write_film(frames, out, config.frames_per_second)
     elif suffix == ".png":
         faces, columns = _sheet(config, generator)
         image.grid(np.stack(list(upscaler(faces))), columns, config.scale).save(out)
     else:
         names = (f"seed={seed:06d}.png" for seed in _seeds(config))
         faces = upscaler(sample.faces(generator, _seeds(config), config.truncation))
+        faces = _scaled(faces, config.scale)
         write = sample.write_zip if suffix == ".zip" else sample.write_folder
         write(faces, names, out)
+
+
+def _scaled(faces: Iterable[Any], scale: int) -> Iterator[Any]:
+    from anime_dcgan.sampling.image import repeat_pixels
+
+    return (repeat_pixels(face, scale) for face in faces)
 
 
 def _seeds(config: DictConfig) -> range:

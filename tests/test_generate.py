@@ -136,6 +136,15 @@ def test_generate_names_the_override_that_fixes_a_setting(
     assert not (finished / "never.png").exists()
 
 
+def test_scale_repeats_the_pixels_of_faces_sheets_and_films(call, finished: Path):
+    for out, size in (("s3/", (48, 48)), ("s3.png", (102, 102)), ("s3.gif", (48, 48))):
+        options = ("n=4", "frames_per_face=2", "scale=3", "columns=2", f"out={out}")
+        call("generate", "run=a", *options, cwd=finished)
+        path = finished / out
+        with Image.open(next(path.iterdir()) if path.is_dir() else path) as picture:
+            assert picture.size == size
+
+
 def test_upscaling_enlarges_faces_sheets_and_films(call, finished: Path):
     """The method is named in the output."""
     for out, size in (("x4/", (64, 64)), ("x4.png", (134, 134)), ("x4.gif", (64, 64))):

@@ -38,7 +38,7 @@ def grid(
 
     Each pixel of a face becomes `scale` x `scale` pixels of the picture.
     """
-    pixels = pixels.repeat(scale, axis=1).repeat(scale, axis=2)
+    pixels = repeat_pixels(pixels, scale)
     count, height, width, _ = pixels.shape
     across, down = _cells(count, columns)
     cell = np.array([height + GRID_PADDING, width + GRID_PADDING])
@@ -48,6 +48,11 @@ def grid(
         top, left = cell * divmod(index, across) + GRID_PADDING
         sheet[top : top + height, left : left + width] = face
     return Image.fromarray(sheet)
+
+
+def repeat_pixels(pixels: UInt8[np.ndarray, "*n h w 3"], scale: int) -> np.ndarray:
+    """Return each pixel as `scale` x `scale` equal ones: (*n, scale * h, scale * w, 3)."""
+    return pixels.repeat(scale, axis=-3).repeat(scale, axis=-2)
 
 
 def grid_size(count: int, side: int, columns: int | None, scale: int = 1) -> tuple[int, int]:

@@ -4,6 +4,7 @@ The protocol (W3C WebDriver) is a few JSON requests to loopback and needs no pac
 """
 
 import base64
+import contextlib
 import http.client
 import json
 import re
@@ -25,6 +26,7 @@ LEFT, UP, RIGHT, DOWN, ENTER, ESCAPE, CONTROL = "\ue012\ue013\ue014\ue015\ue007\
 DELETE = "\ue017"
 SHIFT = "\ue008"
 TIMEOUT = 20  # seconds
+STOP_TIMEOUT = 10
 
 
 class Chromium:
@@ -145,10 +147,15 @@ def chromedriver() -> Iterator[int]:
     command = [str(DRIVER), "--port=0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
-        port = next(
-            int(found[1])
-            for line in process.stdout
-            if (found := re.search(r"started successfully on port (\d+)", line))
-        )
-        yield port
-        process.terminate()
+        try:
+            port = next(
+                int(found[1])
+                for line in process.stdout
+                if (found := re.search(r"started successfully on port (\d+)", line))
+            )
+            yield port
+        finally:  # or else a failed test would wait for chromedriver forever
+            process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(STOP_TIMEOUT)
+            process.kill()

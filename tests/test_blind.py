@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from PIL import Image
 
 from anime_dcgan.page.blind import write_blind_page
 from anime_dcgan.run.preference import Choices, Key, Preference, count
-from tests.chromium import DOWN, LEFT, MISSING, RIGHT, Chromium, chromedriver
+from tests.chromium import DOWN, LEFT, MISSING, RIGHT, TIMEOUT, Chromium, chromedriver
 from tests.html import Page, assert_only_its_own_script_may_run, assert_self_contained
 
 
@@ -89,10 +90,13 @@ def test_keys_and_clicks_choose_and_the_browser_remembers_them(tmp_path: Path):
         window.press(RIGHT, LEFT)
         window.click("[data-choice=same]")
         window.press("\ue003", DOWN)  # back, and the same again
+        decided = "document.querySelector('#position').textContent == 'Pair 4 of 4, 3 decided'"
+        window.wait(decided)
         window.load(page)
-        assert window.run("document.querySelector('#position').textContent") == (
-            "Pair 4 of 4, 3 decided"
-        )
+        until = time.monotonic() + TIMEOUT
+        while not window.run(decided):  # another process of the browser may not see them yet
+            assert time.monotonic() < until
+            window.load(page)
         window.click("[data-choice=right]")
         assert "all decided" in window.run("document.querySelector('#position').textContent")
         window.emulate(320)

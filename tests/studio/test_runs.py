@@ -69,7 +69,7 @@ def test_an_exported_generator_is_listed_as_a_run(tmp_path: Path):
     make_checkpoint(tmp_path / "other/checkpoints/last.ckpt")
     shutil.copytree(DEMO_DIR, tmp_path / "shared")
     shared = next(run for run in Library(tmp_path).runs() if run.name == "shared")
-    assert (shared.model, shared.image_size, shared.packaged) == ("radford", 64, False)
+    assert (shared.model, shared.image_size, shared.packaged) == ("biggan", 64, False)
     assert Renderer(tmp_path).checkpoint("shared", "last").parent == tmp_path / "shared"
 
 

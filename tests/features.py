@@ -19,7 +19,7 @@ def random_features(
         torch.manual_seed(0)
         stages = [nn.Sequential(_layer(before, after)) for before, after in pairwise(CHANNELS)]
         stages[0].append(_layer(CHANNELS[1], CHANNELS[1]))
-    return Features("random", sha256, stages[:scales], [0.0] * 3, [1.0] * 3)
+    return Features("random", sha256, stages[:scales], [0.0] * 3, [1.0] * 3, map_scale=0.5)
 
 
 def _layer(in_channels: int, out_channels: int) -> FixedConv:

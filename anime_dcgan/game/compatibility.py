@@ -78,10 +78,11 @@ def _check_clipped(discriminator: nn.Module) -> None:
 
 
 def _check_gradient_per_sample(discriminator: nn.Module, regularizer: Regularizer) -> None:
-    if regularizer.per_sample_gradients and getattr(discriminator, "has_heads", False):
+    if not regularizer.adds_over_heads and getattr(discriminator, "has_heads", False):
         raise UserError(
             f"{_setting('regularizer', regularizer)} penalises the gradient of one logit, and this "
-            "discriminator has a logit for each of its heads: use regularizer=none with loss=hinge"
+            "discriminator has a logit for each of its heads: use regularizer=r1, r1_r2 or none, "
+            "or loss=hinge"
         )
     if regularizer.per_sample_gradients and has_batch_norm(discriminator):
         raise UserError(

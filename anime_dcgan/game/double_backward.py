@@ -27,7 +27,7 @@ from torch.nn import functional as F
 from anime_dcgan.model.recompute import RepeatedMode
 
 Network = Callable[[Tensor], Tensor]
-"""Maps inputs to one number each; a module, or a function of one."""
+"""Maps inputs to one number each, or one a head; a module, or a function of one."""
 
 
 def input_gradient(network: Network, inputs: Float[Tensor, "n ..."]) -> Float[Tensor, "n ..."]:
@@ -37,7 +37,7 @@ def input_gradient(network: Network, inputs: Float[Tensor, "n ..."]) -> Float[Te
 
 def outputs_and_input_gradient(
     network: Network, inputs: Float[Tensor, "n ..."]
-) -> tuple[Float[Tensor, " n"], Float[Tensor, "n ..."]]:
+) -> tuple[Float[Tensor, " n *heads"], Float[Tensor, "n ..."]]:
     """Return network(x) and d sum(network(x)) / dx at `inputs`.
 
     Both are differentiable with respect to the network's weights, and with respect to whatever

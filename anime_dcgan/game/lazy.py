@@ -34,6 +34,11 @@ def check_lazy(group: str, weight: float, interval: int, example: float) -> None
         raise UserError(
             f"{group}.weight={weight} is negative: use {group}.weight={example:g}, or 0"
         )
+    check_interval(group, interval)
+
+
+def check_interval(group: str, interval: int) -> None:
+    """Raise `UserError` if an interval is not a number of steps."""
     if interval < 1:
         raise UserError(
             f"{group}.interval={interval} is not a number of steps: use {group}.interval=1 or more"

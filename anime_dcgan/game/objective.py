@@ -2,7 +2,8 @@
 
 Both players' costs are computed on augmented images: the discriminator sees real and fake images
 through independent draws of the augmentation, and the generator's gradient flows back through it.
-Penalties are evaluated at the augmented images, where the discriminator is used.
+Penalties are evaluated at the augmented images, where the discriminator is used, or, if it begins
+with layers that are not trained, at what these return.
 """
 
 from typing import NamedTuple
@@ -14,6 +15,8 @@ from torch import Tensor, nn
 from anime_dcgan.game.augment import Augment
 from anime_dcgan.game.loss import AdversarialLoss
 from anime_dcgan.game.regularizer import Regularizer
+from anime_dcgan.model.base import Discriminator, TrainedPart
+from anime_dcgan.model.coupling import apply_to_both
 from anime_dcgan.model.labels import with_labels
 
 
@@ -39,9 +42,13 @@ def discriminator_cost(
     labels: Float[Tensor, "n classes"] | None = None,
 ) -> DiscriminatorCost:
     """Return the discriminator's cost on equally many real and fake samples of the same labels."""
-    discriminator = with_labels(discriminator, labels)
     real, fake = augment(real), augment(fake)
-    evaluated = regularizer.logits_and_penalty(discriminator, real, fake)
+    trained = discriminator
+    begins_fixed = isinstance(discriminator, Discriminator) and discriminator.has_fixed_layers
+    if regularizer.per_sample_gradients and begins_fixed:
+        real, fake = apply_to_both(discriminator.encode, discriminator, real, fake)
+        trained = TrainedPart(discriminator)
+    evaluated = regularizer.logits_and_penalty(with_labels(trained, labels), real, fake)
     real_logits, fake_logits = evaluated.real_logits.float(), evaluated.fake_logits.float()
     mean_loss = loss.discriminator(real_logits, fake_logits).mean()
     penalty = evaluated.penalty

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from anime_dcgan.game.double_backward import input_gradient, outputs_and_input_gradient
-from anime_dcgan.game.lazy import check_lazy, due
+from anime_dcgan.game.lazy import check_interval, check_lazy, due
 from anime_dcgan.model.coupling import apply_to_both
 from anime_dcgan.system.errors import UserError
 
@@ -21,16 +21,25 @@ class Evaluation(NamedTuple):
 
 
 class Regularizer:
-    """Base class of all regularizers; by itself it does nothing."""
+    """Base class of all regularizers; by itself it does nothing.
+
+    Parameters:
+        interval: number of steps from one penalty to the next; of no effect where there is none, so
+            that an experiment can set it for any regularizer.
+    """
 
     per_sample_gradients: ClassVar[bool] = False
     """True if the gradient of a sample must not depend on the others, as batch norm makes it do."""
 
+    adds_over_heads: ClassVar[bool] = True
+    """True if a discriminator with several heads has the sum of its heads' penalties."""
+
     bounds: ClassVar[bool] = False
     """True if it bounds a discriminator whose loss rewards ever larger logits."""
 
-    interval: int = 1
-    """Number of steps from one penalty to the next."""
+    def __init__(self, interval: int = 1) -> None:
+        check_interval("regularizer", interval)
+        self.interval = interval
 
     def at(self, step: int) -> "Regularizer":
         """Return the regularizer for the discriminator's step of this index, from 0."""
@@ -67,7 +76,8 @@ class WeightClip(Regularizer):
 
     bounds = True
 
-    def __init__(self, limit: float = 0.01) -> None:
+    def __init__(self, limit: float = 0.01, interval: int = 1) -> None:
+        super().__init__(interval)
         if limit <= 0:
             raise UserError(
                 f"regularizer.limit={limit} must be positive: use regularizer.limit=0.01"
@@ -98,8 +108,8 @@ class WeightedPenalty(Regularizer):
 
     def __init__(self, weight: float = 10.0, interval: int = 1) -> None:
         check_lazy("regularizer", weight, interval, example=10)
+        super().__init__(interval)
         self.weight = weight
-        self.interval = interval
 
     def at(self, step: int) -> Regularizer:
         return due(self, step) or Regularizer()
@@ -110,6 +120,8 @@ class GradientPenalty(WeightedPenalty):
 
     It is computed in float32, whatever the precision of the training.
     """
+
+    adds_over_heads = False  # the norm is that of all heads' gradient
 
     def penalty(
         self,
@@ -153,13 +165,14 @@ class R1R2(WeightedPenalty):
         if torch.is_autocast_enabled(real.device.type) or real.dtype != torch.float32:
             return super().logits_and_penalty(discriminator, real, fake)
 
-        def logits_and_squared_norm(images: Float[Tensor, "_ ..."]) -> Float[Tensor, "_ 2"]:
+        def squared_norm_and_logits(images: Float[Tensor, "_ ..."]) -> Float[Tensor, "_ _"]:
             logits, gradient = outputs_and_input_gradient(discriminator, images)
-            return torch.stack([logits, _squared_norm(gradient)], dim=1)
+            return torch.column_stack([_squared_norm(gradient), logits])
 
-        at_real, at_fake = apply_to_both(logits_and_squared_norm, discriminator, real, fake)
-        penalty = self.weight / 2 * (at_real[:, 1] + at_fake[:, 1])
-        return Evaluation(at_real[:, 0], at_fake[:, 0], penalty)
+        at_real, at_fake = apply_to_both(squared_norm_and_logits, discriminator, real, fake)
+        penalty = self.weight / 2 * (at_real[:, 0] + at_fake[:, 0])
+        logits = slice(1, None) if at_real.shape[1] > 2 else 1
+        return Evaluation(at_real[:, logits], at_fake[:, logits], penalty)
 
     def penalty(
         self,

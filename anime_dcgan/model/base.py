@@ -231,11 +231,13 @@ class Discriminator(nn.Module):
 
     Attributes:
         has_heads: True if the logits have an axis of heads.
+        has_fixed_layers: True if it begins with layers that are not trained.
         pretrained: SHA-256 of the weights of each network that it looks through, by name; these
             weights are not a part of its state.
     """
 
     has_heads: bool = False
+    has_fixed_layers: bool = False
 
     @property
     def pretrained(self) -> dict[str, str]:
@@ -258,6 +260,19 @@ class Discriminator(nn.Module):
         """Return raw logits; without labels they are those of unknown ones."""
         raise NotImplementedError
 
+    def encode(self, images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n ..."]:
+        """Return what the first trained layers receive: the images, or outputs of fixed layers.
+
+        For every image and label, `judge(encode(images), labels)` is `forward(images, labels)`.
+        """
+        return images
+
+    def judge(
+        self, encoded: Float[Tensor, "n ..."], labels: Float[Tensor, "n classes"] | None = None
+    ) -> Float[Tensor, " n *heads"]:
+        """Return the raw logits of encoded images."""
+        return self(encoded, labels)
+
     def add_label_logits(
         self,
         logits: Float[Tensor, " n"],
@@ -266,6 +281,19 @@ class Discriminator(nn.Module):
     ) -> Float[Tensor, " n"]:
         """Add the products of the features with the vectors of their labels."""
         return add_label_logits(logits, features, labels, self.label_vectors)
+
+
+class TrainedPart(nn.Module):
+    """The part of a discriminator that is trained: encoded images (see `encode`) to logits."""
+
+    def __init__(self, discriminator: Discriminator) -> None:
+        super().__init__()
+        self.discriminator = discriminator
+
+    def forward(
+        self, encoded: Float[Tensor, "n ..."], labels: Float[Tensor, "n classes"] | None = None
+    ) -> Float[Tensor, " n *heads"]:
+        return self.discriminator.judge(encoded, labels)
 
 
 def add_label_logits(

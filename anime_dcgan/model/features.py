@@ -33,6 +33,7 @@ class Features(nn.Module):
         sha256: of the file of weights.
         stages: layers from one map to the next; the first ones receive the image.
         mean, std: of the channels of images in [-1, 1] in the network's training.
+        map_scale: the standard deviation of the maps of pictures, roughly.
     """
 
     mean: Tensor
@@ -45,10 +46,12 @@ class Features(nn.Module):
         stages: Iterable[nn.Module],
         mean: Sequence[float],
         std: Sequence[float],
+        map_scale: float,
     ) -> None:
         super().__init__()
         self.name = name
         self.sha256 = sha256
+        self.map_scale = map_scale
         self.stages = nn.ModuleList(stages)
         for key, values in (("mean", mean), ("std", std)):
             self.register_buffer(key, torch.tensor(values).view(1, -1, 1, 1), persistent=False)
@@ -261,6 +264,7 @@ def _efficientnet_lite0(image_size: int, scales: int, weights: str | None) -> Fe
         _stages(blocks, (4, 6, 12, 17)[:scales]),
         [pretrained.EFFICIENTNET_LITE0_MEAN / 127.5 - 1] * 3,
         [pretrained.EFFICIENTNET_LITE0_STD / 127.5] * 3,
+        map_scale=10.0,
     )
 
 
@@ -282,6 +286,7 @@ def _mobilenet_v2(image_size: int, scales: int, weights: str | None) -> Features
         _stages(blocks, (4, 7, 14, 18)[:scales]),
         [2 * mean - 1 for mean in pretrained.IMAGENET_MEAN],
         [2 * std for std in pretrained.IMAGENET_STD],
+        map_scale=1.0,
     )
 
 

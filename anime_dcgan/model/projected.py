@@ -142,6 +142,7 @@ class Discriminator(base.Discriminator):
     """
 
     has_heads = True
+    has_fixed_layers = True
     features: Features
 
     def __init__(
@@ -175,9 +176,13 @@ class Discriminator(base.Discriminator):
             Head(channels, size, 2 * channels, head_width, True, len(labels))
             for channels, (_, size) in zip(widths, shapes, strict=True)
         ]
-        for factor in self.factors:
-            size = image_size // factor
-            heads.append(Head(3, size, pixel_width, head_width, False, len(labels)))
+        sizes = [image_size // factor for factor in self.factors]
+        heads += [Head(3, size, pixel_width, head_width, False, len(labels)) for size in sizes]
+        self._shapes = [
+            *((channels, size, size) for channels, (_, size) in zip(widths, shapes, strict=True)),
+            *((3, size, size) for size in sizes),
+        ]
+        self._scales = [self.features.map_scale] * len(shapes) + [1.0] * len(sizes)
         self.heads = nn.ModuleList(heads)
         if spectral_norm:
             normalise_spectrally(self)
@@ -190,10 +195,38 @@ class Discriminator(base.Discriminator):
         self, images: Float[Tensor, "n 3 h w"], labels: Float[Tensor, "n classes"] | None = None
     ) -> Float[Tensor, "n heads"]:
         """Return the raw logits of the scales, the finest first, and of the pixels."""
-        inputs = self.mix(self.features(self._resize(images)))
+        return self._judge(self._maps(images), labels)
+
+    def encode(self, images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n d"]:
+        """Return the mixed maps of the scales and the pixels, flattened.
+
+        The maps are scaled to a standard deviation near 1, so that penalties on the gradient weigh
+        about the same for heads on features as for those on pixels.
+        """
+        maps = self._maps(images)
+        scaled = [each.flatten(1) / scale for each, scale in zip(maps, self._scales, strict=True)]
+        return torch.cat(scaled, dim=1)
+
+    def judge(
+        self, encoded: Float[Tensor, "n d"], labels: Float[Tensor, "n classes"] | None = None
+    ) -> Float[Tensor, "n heads"]:
+        sizes = [math.prod(shape) for shape in self._shapes]
+        parts = zip(encoded.split(sizes, dim=1), self._shapes, self._scales, strict=True)
+        maps = [each.unflatten(1, shape) * scale for each, shape, scale in parts]
+        return self._judge(maps, labels)
+
+    def _maps(self, images: Float[Tensor, "n 3 h w"]) -> list[Float[Tensor, "n _ _ _"]]:
+        """Return what each head receives."""
+        maps = self.mix(self.features(self._resize(images)))
         weighted = scale_gradient(images, self.pixel_weight)
-        inputs += [F.avg_pool2d(weighted, factor) for factor in self.factors]
-        logits = [head(maps, labels) for head, maps in zip(self.heads, inputs, strict=True)]
+        return maps + [F.avg_pool2d(weighted, factor) for factor in self.factors]
+
+    def _judge(
+        self,
+        maps: Sequence[Float[Tensor, "n _ _ _"]],
+        labels: Float[Tensor, "n classes"] | None,
+    ) -> Float[Tensor, "n heads"]:
+        logits = [head(each, labels) for head, each in zip(self.heads, maps, strict=True)]
         return torch.stack(logits, dim=1)
 
     def _resize(self, images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n 3 _ _"]:

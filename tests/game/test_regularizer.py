@@ -118,8 +118,9 @@ def test_invalid_settings_are_refused():
         WeightClip(limit=0.0)
     with pytest.raises(UserError, match=r"regularizer\.weight=10"):
         GradientPenalty(weight=-1.0)
-    with pytest.raises(UserError, match=r"regularizer\.interval=1"):
-        R1(interval=0)
+    for regularizer in (Regularizer, WeightClip, R1):
+        with pytest.raises(UserError, match=r"regularizer\.interval=1"):
+            regularizer(interval=0)
 
 
 class Counted(radford.Discriminator):

@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 import torch
 
-from anime_dcgan.game.augment import Adaptive
-from anime_dcgan.game.loss import Hinge
-from anime_dcgan.game.regularizer import Regularizer
+from anime_dcgan.game.augment import Adaptive, Augment
+from anime_dcgan.game.loss import BCE, Hinge
+from anime_dcgan.game.objective import discriminator_cost
+from anime_dcgan.game.regularizer import R1, R1R2, Regularizer
 from anime_dcgan.game.step import Game
 from anime_dcgan.model import features, radford
 from anime_dcgan.model.labels import one_hot
@@ -167,6 +168,70 @@ def test_a_step_returns_one_logit_per_image_for_adaptive_augmentation():
     adaptive = Adaptive(every=1)
     adaptive.observe(logits)
     assert abs(int(adaptive.level)) in (0, 4)  # the images, not the heads
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_judging_encoded_images_gives_the_logits(dtype: torch.dtype):
+    discriminator = make(labels=("dark", "fair"), pixels=[32, 8]).eval()
+    labels = one_hot(torch.tensor([0, 1, -1, 0]), 2)
+    with torch.autocast("cpu", torch.bfloat16, enabled=dtype == torch.bfloat16):
+        judged = discriminator.judge(discriminator.encode(images()), labels)
+        torch.testing.assert_close(judged, discriminator(images(), labels))
+
+
+def penalty_of_each_head(discriminator: Discriminator, batch: torch.Tensor) -> torch.Tensor:
+    """Return the squared gradient of each head with respect to its own, scaled maps."""
+    penalties = []
+    maps = discriminator._maps(batch)
+    for head, inputs, scale in zip(
+        discriminator.heads, maps, [0.5, 0.5, 0.5, 0.5, 1.0], strict=True
+    ):
+        inputs = inputs.detach().requires_grad_(True)
+        (gradient,) = torch.autograd.grad(head(inputs, None).sum(), inputs, create_graph=True)
+        penalties.append((scale * gradient).square().sum((1, 2, 3)))
+    return torch.stack(penalties, dim=1)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("relativistic", [False, True])
+def test_penalties_are_the_sum_over_the_heads_of_the_gradient_at_their_maps(
+    precision: str, relativistic: bool
+):
+    """The expected gradients are torch's own, head by head."""
+    discriminator = make(spectral_norm=False)
+    real, fake = images(), images().flip(0) * 0.5
+    loss = BCE(relativistic=relativistic)
+    with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16"):
+        cost = discriminator_cost(discriminator, loss, R1R2(weight=3.0), Augment(), real, fake)
+        logits = discriminator(real).float(), discriminator(fake).float()
+        expected = loss.discriminator(*logits).mean()
+    penalty = sum(penalty_of_each_head(discriminator, batch).sum(1) for batch in (real, fake))
+    rounding = {} if precision == "float32" else {"rtol": 2e-2, "atol": 1e-4}
+    torch.testing.assert_close(cost.penalty, 1.5 * penalty.mean(), **rounding)
+    torch.testing.assert_close(cost.loss, expected, **rounding)
+    weights = list(discriminator.parameters())
+    found = torch.autograd.grad(cost.loss + cost.penalty, weights)
+    wanted = torch.autograd.grad(expected + 1.5 * penalty.mean(), weights)
+    largest = max(gradient.norm() for gradient in wanted)
+    for one, other in zip(found, wanted, strict=True):  # that of some biases is 0
+        assert (one - other).norm() < largest * (1e-5 if precision == "float32" else 3e-2)
+
+
+def test_r1_of_the_heads_depends_on_real_images_only():
+    discriminator, real = make(spectral_norm=False), images()
+    for fake in (real.flip(0), -real):
+        cost = discriminator_cost(discriminator, Hinge(), R1(weight=2.0), Augment(), real, fake)
+        expected = penalty_of_each_head(discriminator, real).sum(1).mean()
+        torch.testing.assert_close(cost.penalty, expected)
+
+
+def test_a_step_with_a_penalty_computes_the_fixed_features_once():
+    discriminator, calls = make(spectral_norm=False), []
+    discriminator.features.register_forward_hook(lambda *_: calls.append(1))
+    loss = BCE(relativistic=True)
+    with torch.autocast("cpu", torch.bfloat16):
+        discriminator_cost(discriminator, loss, R1R2(), Augment(), images(), images().flip(0))
+    assert len(calls) == 1
 
 
 @pytest.mark.parametrize(

@@ -26,8 +26,17 @@ def without_pretrained_weights(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(features.NETWORKS, "efficientnet_lite0", random_features)
 
 
-def test_a_resumed_run_has_the_weights_of_an_uninterrupted_one(train: Train, tmp_path: Path):
-    settings = (*PROJECTED, "augment=ada", "metric=none", "callbacks.samples=null")
+PENALISED = (
+    *("loss=relativistic", "regularizer.interval=2", "model.discriminator.spectral_norm=false"),
+    *("augment=diffaugment", "ramps=cosine", "ramps.penalty_weight=[1,0.1]", "ramps.total_kimg=1"),
+)
+
+
+@pytest.mark.parametrize("game", [("augment=ada",), PENALISED])
+def test_a_resumed_run_has_the_weights_of_an_uninterrupted_one(
+    train: Train, tmp_path: Path, game: tuple[str, ...]
+):
+    settings = (*PROJECTED, *game, "metric=none", "callbacks.samples=null")
     straight = train(*settings, "trainer.max_epochs=2", run="straight", model="radford")
     train(*settings, "trainer.max_epochs=1", run="parts", model="radford")
     last = tmp_path / "parts/checkpoints/last.ckpt"
@@ -84,8 +93,8 @@ def test_a_trained_generator_begins_against_a_new_projected_discriminator(
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        (("regularizer=r1",), "logit for each of its heads: use regularizer=none"),
-        (("loss=wgan_gp",), "logit for each of its heads: use regularizer=none"),
+        (("regularizer=gradient_penalty",), "each of its heads: use regularizer=r1, r1_r2 or none"),
+        (("loss=wgan_gp",), "logit for each of its heads: use regularizer=r1, r1_r2 or none"),
         (("regularizer=weight_clip",), "use model.discriminator.spectral_norm=false"),
         (("growing=progressive", "growing.start_size=8"), "growing=none"),
         (("init.freeze=1", "init.from=nothing"), "use init.freeze=0"),

@@ -43,18 +43,26 @@ def discriminator_cost(
 ) -> DiscriminatorCost:
     """Return the discriminator's cost on equally many real and fake samples of the same labels."""
     real, fake = augment(real), augment(fake)
-    trained = discriminator
-    begins_fixed = isinstance(discriminator, Discriminator) and discriminator.has_fixed_layers
-    if regularizer.per_sample_gradients and begins_fixed:
-        real, fake = apply_to_both(discriminator.encode, discriminator, real, fake)
-        trained = TrainedPart(discriminator)
-    evaluated = regularizer.logits_and_penalty(with_labels(trained, labels), real, fake)
+    if regularizer.per_sample_gradients:
+        discriminator, real, fake = _skip_fixed_layers(discriminator, real, fake)
+    discriminator = with_labels(discriminator, labels)
+    evaluated = regularizer.logits_and_penalty(discriminator, real, fake)
     real_logits, fake_logits = evaluated.real_logits.float(), evaluated.fake_logits.float()
     mean_loss = loss.discriminator(real_logits, fake_logits).mean()
     penalty = evaluated.penalty
     if not isinstance(penalty, Tensor):
         penalty = mean_loss.new_full((), penalty)  # as_tensor would wait for a copy to the GPU
     return DiscriminatorCost(mean_loss, penalty.mean(), real_logits, fake_logits)
+
+
+def _skip_fixed_layers(
+    discriminator: nn.Module, real: Float[Tensor, "n ..."], fake: Float[Tensor, "n ..."]
+) -> tuple[nn.Module, Float[Tensor, "n ..."], Float[Tensor, "n ..."]]:
+    """Return the trained part of a discriminator and what it receives of real and fake images."""
+    if not (isinstance(discriminator, Discriminator) and discriminator.has_fixed_layers):
+        return discriminator, real, fake
+    real, fake = apply_to_both(discriminator.encode, discriminator, real, fake)
+    return TrainedPart(discriminator), real, fake
 
 
 def generator_cost(

@@ -25,7 +25,7 @@ ELEMENT = "element-6066-11e4-a52e-4f735466cecf"  # WebDriver's key of an element
 LEFT, UP, RIGHT, DOWN, ENTER, ESCAPE, CONTROL = "\ue012\ue013\ue014\ue015\ue007\ue00c\ue009"
 DELETE = "\ue017"
 SHIFT = "\ue008"
-TIMEOUT = 20  # seconds
+TIMEOUT = 60  # seconds, which a slow machine with other work needs
 STOP_TIMEOUT = 10
 
 

@@ -4,6 +4,7 @@ import contextlib
 import importlib
 import io
 import os
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -45,6 +46,12 @@ LONGEST_FIRST = (
     *("test_learning.py", "metric/test_verdict.py", "test_tutorial.py", "test_container.py"),
 )
 """Files that take long: workers that began with short ones would wait for the last of these."""
+
+
+def pytest_configure() -> None:
+    """Let the processes that tests start take Ctrl-C, which a shell's background ignores."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

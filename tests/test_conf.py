@@ -202,6 +202,7 @@ def test_one_override_selects_wgan_as_in_the_paper():
     assert config.regularizer == {
         "_target_": "anime_dcgan.game.regularizer.WeightClip",
         "limit": 0.01,
+        "interval": 1,
     }
     assert config.gan.critic_steps == 5
     for player in ("generator", "discriminator"):

@@ -21,13 +21,11 @@ from tests.prepare.pile import (
 )
 
 SLOW_SCAN = """
-import signal
 import time
 from anime_dcgan.cleaning import outliers
 from anime_dcgan.cleaning import scan
 from anime_dcgan.system import files
 
-signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in a shell's background
 scan.CHUNK = 8
 outliers.features = lambda faces: outliers._shape(outliers.luminance(faces))
 measure_pictures = scan.measure_pictures

@@ -10,7 +10,7 @@ from torch.nn.modules.conv import _ConvTransposeNd
 from torch.nn.utils.parametrize import is_parametrized
 
 from anime_dcgan.game.double_backward import input_gradient
-from anime_dcgan.game.lazy import check_lazy, due
+from anime_dcgan.game.lazy import check_interval, check_weight, due
 from anime_dcgan.model.base import Generator
 from anime_dcgan.model.labels import LabelEmbedding
 from anime_dcgan.system.errors import UserError
@@ -55,7 +55,8 @@ class LazyPenalty(GeneratorRegularizer):
 
     def __init__(self, weight: float, interval: int = 1) -> None:
         super().__init__()
-        check_lazy("generator_regularizer", weight, interval, example=1)
+        check_weight("generator_regularizer", weight, example=1)
+        check_interval("generator_regularizer", interval)
         self.weight = weight
         self.interval = interval
 

@@ -23,8 +23,8 @@ class Penalty(Protocol):
 P = TypeVar("P", bound=Penalty)
 
 
-def check_lazy(group: str, weight: float, interval: int, example: float) -> None:
-    """Raise `UserError` for a weight or interval that no penalty can have.
+def check_weight(group: str, weight: float, example: float) -> None:
+    """Raise `UserError` for a weight that no penalty can have.
 
     Parameters:
         group: config group of the penalty.
@@ -34,7 +34,6 @@ def check_lazy(group: str, weight: float, interval: int, example: float) -> None
         raise UserError(
             f"{group}.weight={weight} is negative: use {group}.weight={example:g}, or 0"
         )
-    check_interval(group, interval)
 
 
 def check_interval(group: str, interval: int) -> None:

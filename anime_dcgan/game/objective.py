@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from anime_dcgan.game.augment import Augment
 from anime_dcgan.game.loss import AdversarialLoss
 from anime_dcgan.game.regularizer import Regularizer
-from anime_dcgan.model.base import Discriminator, TrainedPart
+from anime_dcgan.model.base import FixedFirst, TrainedPart
 from anime_dcgan.model.coupling import apply_to_both
 from anime_dcgan.model.labels import with_labels
 
@@ -59,7 +59,7 @@ def _skip_fixed_layers(
     discriminator: nn.Module, real: Float[Tensor, "n ..."], fake: Float[Tensor, "n ..."]
 ) -> tuple[nn.Module, Float[Tensor, "n ..."], Float[Tensor, "n ..."]]:
     """Return the trained part of a discriminator and what it receives of real and fake images."""
-    if not (isinstance(discriminator, Discriminator) and discriminator.has_fixed_layers):
+    if not isinstance(discriminator, FixedFirst):
         return discriminator, real, fake
     real, fake = apply_to_both(discriminator.encode, discriminator, real, fake)
     return TrainedPart(discriminator), real, fake

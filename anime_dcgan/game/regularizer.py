@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from anime_dcgan.game.double_backward import input_gradient, outputs_and_input_gradient
-from anime_dcgan.game.lazy import check_interval, check_lazy, due
+from anime_dcgan.game.lazy import check_interval, check_weight, due
 from anime_dcgan.model.coupling import apply_to_both
 from anime_dcgan.system.errors import UserError
 
@@ -107,7 +107,7 @@ class WeightedPenalty(Regularizer):
     """A ramp replaces the number by a tensor (training/ramps.py)."""
 
     def __init__(self, weight: float = 10.0, interval: int = 1) -> None:
-        check_lazy("regularizer", weight, interval, example=10)
+        check_weight("regularizer", weight, example=10)
         super().__init__(interval)
         self.weight = weight
 
@@ -171,8 +171,7 @@ class R1R2(WeightedPenalty):
 
         at_real, at_fake = apply_to_both(squared_norm_and_logits, discriminator, real, fake)
         penalty = self.weight / 2 * (at_real[:, 0] + at_fake[:, 0])
-        logits = slice(1, None) if at_real.shape[1] > 2 else 1
-        return Evaluation(at_real[:, logits], at_fake[:, logits], penalty)
+        return Evaluation(at_real[:, 1:].squeeze(1), at_fake[:, 1:].squeeze(1), penalty)
 
     def penalty(
         self,

@@ -231,13 +231,11 @@ class Discriminator(nn.Module):
 
     Attributes:
         has_heads: True if the logits have an axis of heads.
-        has_fixed_layers: True if it begins with layers that are not trained.
         pretrained: SHA-256 of the weights of each network that it looks through, by name; these
             weights are not a part of its state.
     """
 
     has_heads: bool = False
-    has_fixed_layers: bool = False
 
     @property
     def pretrained(self) -> dict[str, str]:
@@ -260,19 +258,6 @@ class Discriminator(nn.Module):
         """Return raw logits; without labels they are those of unknown ones."""
         raise NotImplementedError
 
-    def encode(self, images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n ..."]:
-        """Return what the first trained layers receive: the images, or outputs of fixed layers.
-
-        For every image and label, `judge(encode(images), labels)` is `forward(images, labels)`.
-        """
-        return images
-
-    def judge(
-        self, encoded: Float[Tensor, "n ..."], labels: Float[Tensor, "n classes"] | None = None
-    ) -> Float[Tensor, " n *heads"]:
-        """Return the raw logits of encoded images."""
-        return self(encoded, labels)
-
     def add_label_logits(
         self,
         logits: Float[Tensor, " n"],
@@ -283,15 +268,29 @@ class Discriminator(nn.Module):
         return add_label_logits(logits, features, labels, self.label_vectors)
 
 
-class TrainedPart(nn.Module):
-    """The part of a discriminator that is trained: encoded images (see `encode`) to logits."""
+class FixedFirst(Discriminator):
+    """A discriminator that begins with layers that are not trained."""
 
-    def __init__(self, discriminator: Discriminator) -> None:
+    def encode(self, images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n d"]:
+        """Return what the trained layers receive of each image."""
+        raise NotImplementedError
+
+    def judge(
+        self, encoded: Float[Tensor, "n d"], labels: Float[Tensor, "n classes"] | None = None
+    ) -> Float[Tensor, " n *heads"]:
+        """Return the raw logits of encoded images, which are those of the images."""
+        raise NotImplementedError
+
+
+class TrainedPart(nn.Module):
+    """The trained layers of a `FixedFirst` discriminator, which map encoded images to logits."""
+
+    def __init__(self, discriminator: FixedFirst) -> None:
         super().__init__()
         self.discriminator = discriminator
 
     def forward(
-        self, encoded: Float[Tensor, "n ..."], labels: Float[Tensor, "n classes"] | None = None
+        self, encoded: Float[Tensor, "n d"], labels: Float[Tensor, "n classes"] | None = None
     ) -> Float[Tensor, " n *heads"]:
         return self.discriminator.judge(encoded, labels)
 

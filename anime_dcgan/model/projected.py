@@ -121,7 +121,7 @@ class Head(nn.Module):
         return base.add_label_logits(logits, maps.flatten(1), labels, self.label_vectors)
 
 
-class Discriminator(base.Discriminator):
+class Discriminator(base.FixedFirst):
     """Heads on the mixed maps of a fixed network, and on the pixels.
 
     Parameters:
@@ -142,7 +142,6 @@ class Discriminator(base.Discriminator):
     """
 
     has_heads = True
-    has_fixed_layers = True
     features: Features
 
     def __init__(

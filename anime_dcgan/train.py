@@ -24,6 +24,7 @@ from anime_dcgan.cli.command import (
 from anime_dcgan.cli.new_run import new_run
 from anime_dcgan.cli.overrides import (
     OUTPUTS,
+    RECORD,
     command_line,
     find_last_run,
     find_last_sweep,
@@ -46,6 +47,7 @@ from anime_dcgan.training.job import (
     check_same_run,
     exclusive,
     last_checkpoint,
+    record_overrides,
     train_in,
 )
 from anime_dcgan.training.outputs import Incomplete
@@ -88,6 +90,8 @@ def train(config: DictConfig) -> float:
 def _train_alone(run_dir: Path, config: DictConfig) -> float:
     with exclusive(run_dir):
         ckpt_path = _choose_checkpoint(run_dir, config)
+        if is_first_process() and not is_regular(run_dir / CONFIG):
+            record_overrides(run_dir, sys.argv[1:])  # for a run that is killed before it trains
         distance = train_in(run_dir, config, sys.argv[1:], ckpt_path)
     _print_once(_summarise(run_dir))
     return distance
@@ -109,7 +113,7 @@ def _choose_checkpoint(run_dir: Path, config: DictConfig) -> Path | str | None:
 def _check_can_begin_again(run_dir: Path, config: DictConfig) -> None:
     """Raise `UserError` unless the folder's run has these settings and never had a checkpoint."""
     fix = _resume_newest_epoch(run_dir)
-    if fix is None and not is_regular(run_dir / CONFIG):
+    if fix is None and not any(is_regular(run_dir / each) for each in (CONFIG, RECORD)):
         fix = "remove ckpt_path=last to start it, or use another run=..."
     if fix is not None:
         raise UserError(f"ckpt_path=last: {run_dir} has no last.ckpt: {fix}")

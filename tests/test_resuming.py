@@ -83,6 +83,32 @@ def test_a_run_that_was_killed_before_its_first_checkpoint_begins_again(tmp_path
     assert len(list(folder.glob("samples/ema/*.png"))) == 30
 
 
+@pytest.mark.parametrize("named", [(), ("run=a",)])
+def test_a_run_that_was_killed_before_its_first_step_begins_again(
+    named: tuple[str, ...], tmp_path: Path
+):
+    settings = (*TINY, "trainer.max_epochs=1", *named)
+    process = start("train", *settings, cwd=tmp_path)
+    deadline = time.monotonic() + 60
+    while not (records := list(tmp_path.glob("outputs/*/.hydra/overrides.yaml"))):
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.02)
+    process.kill()
+    process.communicate()
+    folder = records[0].parent.parent
+    assert not (folder / "config.yaml").exists()
+    result = run("train", *settings, "ckpt_path=last", cwd=tmp_path)
+    assert "stopped before its first checkpoint: the training begins again" in result.stderr
+    assert str(folder) in result.stdout and (folder / "checkpoints/last.ckpt").exists()
+
+
+def test_a_refused_command_leaves_no_folder(tmp_path: Path):
+    for last in ((), ("ckpt_path=last",)):
+        missing = ("data=folder", "data.path=missing", "run=a", *last)
+        run("train", *missing, cwd=tmp_path, status=2)
+        assert not (tmp_path / "outputs/a").exists()
+
+
 @pytest.mark.slow
 def test_a_run_with_damaged_settings_resumes_from_its_checkpoint(finished: Path, tmp_path: Path):
     outputs = shutil.copytree(finished / "outputs", tmp_path / "outputs")

@@ -123,8 +123,12 @@ def mark_start(run_dir: Path) -> None:
 
 
 def _remove_unused(run_dir: Path) -> None:
+    record = run_dir / RECORD
     with suppress(OSError):  # another command has begun, or the folder was deleted meanwhile
-        if [path.name for path in run_dir.iterdir()] == [LOCK]:
+        if {path.name for path in run_dir.iterdir()} <= {LOCK, record.parent.name}:
+            record.unlink(missing_ok=True)
+            if record.parent.exists():
+                record.parent.rmdir()
             (run_dir / LOCK).unlink(missing_ok=True)
             run_dir.rmdir()
 
@@ -174,9 +178,15 @@ def _record_start(
 
 
 def record_settings(run_dir: Path, config: DictConfig, argv: list[str]) -> None:
-    """Write the resolved configuration, and the overrides by which `ckpt_path=last` finds it."""
+    """Write the resolved configuration and the overrides."""
     with writing_to(run_dir):
         write_text(run_dir / CONFIG, OmegaConf.to_yaml(config, resolve=True))
+    record_overrides(run_dir, argv)
+
+
+def record_overrides(run_dir: Path, argv: list[str]) -> None:
+    """Write the overrides, by which `ckpt_path=last` finds the run."""
+    with writing_to(run_dir):
         write_text(run_dir / RECORD, OmegaConf.to_yaml(split_options(argv)[1]))
 
 

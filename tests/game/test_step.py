@@ -19,7 +19,7 @@ from tests.features import random_features
 RECIPES = sorted(path.stem for path in (CONF_DIR / "experiment").glob("*.yaml"))
 RIVALS = ("biggan", "r3gan", "stylegan2")
 MODELS = {"original": "dcgan", **dict(zip(RIVALS, RIVALS, strict=True))}
-MODELS |= {"best": "biggan", "demo": "biggan"}
+MODELS |= {"best": "biggan", "best_projected": "biggan", "demo": "biggan"}
 OTHERS = {
     "accumulate": ("gan.accumulate=2", "gan.fakes_per_real=2", "gan.clip_gradient_norm=0.5"),
     "wgan": ("loss=wgan",),

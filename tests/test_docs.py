@@ -231,7 +231,7 @@ def train(name: str, argv: list[str], call: Call, folder: Path, run: str) -> Non
         short = [argument for argument in short if not argument.startswith("data.count")]
     if "loss=wgan_gp" in given and "model=radford" in given:
         short.append("gan.critic_steps=1")
-    if {"experiment=biggan", "experiment=best"} & set(given):
+    if {"experiment=biggan", "experiment=best", "experiment=best_projected"} & set(given):
         short.append("model.attention=8")
     if names == ["run=first"] and "ckpt_path=last" in argv:
         call(name, *argv, *FIRST, cwd=folder)

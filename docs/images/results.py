@@ -60,8 +60,7 @@ def main() -> None:
     by_images.plot(list(BEST), list(BEST.values()), "o-", **best)
     by_images.plot(list(BIGGAN), list(BIGGAN.values()), "o-", **biggan)
     by_images.plot(list(PROJECTED), list(PROJECTED.values()), "o-", **projected)
-    course = BEST_PROJECTED
-    by_images.plot(list(course), list(course.values()), "o-", **best_projected)
+    by_images.plot(list(BEST_PROJECTED), list(BEST_PROJECTED.values()), "o-", **best_projected)
     by_images.set(xscale="log", yscale="log", xlabel="thousands of images", ylabel="fd")
     by_hours.plot(HOURS, list(USUAL_LOOP.values()), "o-", **usual)
     by_hours.plot(hours_at(33, ORIGINAL), list(ORIGINAL.values()), "o-", **original)

@@ -107,7 +107,6 @@ def test_distances_are_relative_to_those_between_training_images():
     assert nearest.tolist() == [[1, 0, 2]]
 
 
-@pytest.mark.slow
 def test_recall_falls_when_a_hair_colour_is_withheld(cache_dir):
     """Real faces of a hair colour that is withheld from synthetic faces are no longer covered."""
     source = DrawnFaces(900)

@@ -61,7 +61,6 @@ def test_a_ring_of_gaussians_with_r1_reaches_an_equilibrium():
     assert verdict.since.distance < 1.5 * min(each.distance for each in history)
 
 
-@pytest.mark.slow
 def test_a_ring_of_gaussians_without_r1_collapses():
     history = list(play(*ring(Regularizer()), steps=2000, interval=200))
     verdicts = [judge_training(history[:end]).name for end in range(1, len(history) + 1)]

@@ -54,7 +54,7 @@ def _has_gpu() -> bool:
         (["loss=wgann"], "loss=wgann is not an option: use one of bce, hinge, lsgan"),
         (
             ["experiment=orginal"],
-            "experiment=orginal is not an option: use one of best, best_small",
+            "experiment=orginal is not an option: use one of best, best_projected, best_small",
         ),
         (["-m", "loss=bce,wgann"], "loss=wgann is not an option: use one of bce, hinge, lsgan"),
         (["loss=bce,wgan"], "loss=bce,wgan has several values: add -m to run them all"),
@@ -77,7 +77,10 @@ def _has_gpu() -> bool:
             ["metric=[swd,fd]"],
             "metric=[swd,fd] is not an option: use one of fd, fd_efficientnet, fid, none, pixels,",
         ),
-        (["experiment=[best]"], "experiment=[best] is not an option: use one of best, best_small"),
+        (
+            ["experiment=[best]"],
+            "experiment=[best] is not an option: use one of best, best_projected",
+        ),
         (["-m", "loss=bce,[bce,wgan]"], "loss=bce,[bce,wgan] is not an option: use one of bce"),
         (
             ["hydra/launcher=[basic,joblib]"],

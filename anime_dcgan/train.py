@@ -85,6 +85,11 @@ def train(config: DictConfig) -> float:
         if end.missing:
             log(str(Incomplete(end.missing)))
         raise SystemExit(INTERRUPTED) from None
+    except KeyboardInterrupt:  # while the faces were decoded, for instance
+        if in_sweep() or not is_regular(run_dir / RECORD):
+            raise
+        _print_once(f"\nstopped before the first step\n\nResume: {_resume_command(run_dir)}")
+        raise SystemExit(INTERRUPTED) from None
 
 
 def _train_alone(run_dir: Path, config: DictConfig) -> float:

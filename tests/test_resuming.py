@@ -4,6 +4,7 @@ import json
 import shlex
 import shutil
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from anime_dcgan.cli.overrides import RECORD
 from anime_dcgan.run.checkpoint import read
 from tests.processes import TINY, run, start
 
@@ -83,20 +85,33 @@ def test_a_run_that_was_killed_before_its_first_checkpoint_begins_again(tmp_path
     assert len(list(folder.glob("samples/ema/*.png"))) == 30
 
 
-def test_a_run_that_was_killed_before_its_first_step_begins_again(tmp_path: Path):
-    settings = (*TINY, "trainer.max_epochs=1")
-    process = start("train", *settings, cwd=tmp_path)
-    deadline = time.monotonic() + 60
-    while not (records := list(tmp_path.glob("outputs/*/.hydra/overrides.yaml"))):
-        assert process.poll() is None and time.monotonic() < deadline
-        time.sleep(0.02)
-    process.kill()
-    process.communicate()
-    folder = records[0].parent.parent
+def test_a_run_that_ended_before_its_first_step_begins_again(tmp_path: Path):
+    """Ctrl-C while its pictures are drawn, and a kill as soon as its folder exists."""
+    settings = (*TINY, "data.count=400", "trainer.max_epochs=1", "trainer.limit_train_batches=2")
+    stopped = start("train", *settings, cwd=tmp_path)
+    _wait_for("outputs/cache/.*/faces.npy", tmp_path, stopped)
+    stopped.send_signal(signal.SIGINT)
+    out, err = stopped.communicate(timeout=60)
+    assert stopped.returncode == 130, err
+    assert "stopped before the first step" in out and "ckpt_path=last" in out
+    (folder,) = (path.parent for path in tmp_path.glob("outputs/*/.hydra"))
+    (folder / RECORD).unlink()
+    killed = start("train", *settings, f"run={folder.name}", cwd=tmp_path)
+    _wait_for(f"outputs/*/{RECORD}", tmp_path, killed)
+    killed.kill()
+    killed.communicate()
     assert not (folder / "config.yaml").exists()
     result = run("train", *settings, "ckpt_path=last", cwd=tmp_path)
     assert "stopped before its first checkpoint: the training begins again" in result.stderr
     assert str(folder) in result.stdout and (folder / "checkpoints/last.ckpt").exists()
+
+
+def _wait_for(pattern: str, folder: Path, process: subprocess.Popen[str]) -> None:
+    """Wait until a file of this pattern exists, while the process is running."""
+    deadline = time.monotonic() + 60
+    while not list(folder.glob(pattern)):
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def test_a_refused_command_leaves_no_folder(tmp_path: Path):

@@ -20,6 +20,7 @@ from anime_dcgan.run.settings import CONFIG, check_resumable, check_same_faces, 
 from anime_dcgan.system.console import is_first_process
 from anime_dcgan.system.errors import RefusedFileError, UserError, describe, explain_os_error
 from anime_dcgan.system.files import open_to_append, remove_abandoned_partials, try_lock, write_text
+from anime_dcgan.system.reader import is_regular
 from anime_dcgan.training.outputs import Incomplete, Outputs
 
 if TYPE_CHECKING:
@@ -94,7 +95,8 @@ def train_in(
 def exclusive(run_dir: Path) -> Iterator[None]:
     """Lock the folder; raise `FolderInUseError` if another command is training in it.
 
-    If nothing was written there in the end, the folder is deleted.
+    If nothing was written there in the end, the folder is deleted, unless Ctrl-C ended a command
+    whose overrides are recorded: `ckpt_path=last` begins that one again.
     """
     if not is_first_process():
         yield
@@ -109,10 +111,15 @@ def exclusive(run_dir: Path) -> Iterator[None]:
                 "run=..."
             )
         remove_abandoned_partials(run_dir)
+        interrupted = False
         try:
             yield
+        except KeyboardInterrupt:
+            interrupted = True
+            raise
         finally:
-            _remove_unused(run_dir)
+            if not (interrupted and is_regular(run_dir / RECORD)):
+                _remove_unused(run_dir)
 
 
 def mark_start(run_dir: Path) -> None:

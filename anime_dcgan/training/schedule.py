@@ -34,15 +34,21 @@ class Schedule:
 
 
 class Decay(Schedule):
-    """Base of schedules that decay from 1, when the warm-up ends, to `final`, and stay there.
+    """Base of schedules that decay from 1 to `final`, and stay there.
 
     Parameters:
         total_kimg: end of the decay, in thousands of images from the start of the training.
         final: learning-rate multiplier in [0, 1] at the end of the decay.
+        hold: fraction in [0, 1) of the images between the warm-up and the end that are seen before
+            the decay begins.
     """
 
     def __init__(
-        self, total_kimg: float | None, final: float = 0.0, warmup_kimg: float = 0.0
+        self,
+        total_kimg: float | None,
+        final: float = 0.0,
+        warmup_kimg: float = 0.0,
+        hold: float = 0.0,
     ) -> None:
         super().__init__(warmup_kimg)
         if total_kimg is None:
@@ -57,11 +63,15 @@ class Decay(Schedule):
             )
         if not 0 <= final <= 1:
             raise UserError(f"schedule.final={final} is outside [0, 1]: use schedule.final=0")
-        self.decay_images = 1000 * (total_kimg - warmup_kimg)
+        if not 0 <= hold < 1:
+            raise UserError(f"schedule.hold={hold} is outside [0, 1): use schedule.hold=0.5")
+        images = 1000 * (total_kimg - warmup_kimg)
+        self.hold_images, self.decay_images = hold * images, (1 - hold) * images
         self.final = final
 
     def after_warmup(self, images: float) -> float:
-        remaining = self.remaining(min(1.0, images / self.decay_images))
+        progress = (images - self.hold_images) / self.decay_images
+        remaining = self.remaining(min(1.0, max(0.0, progress)))
         return self.final + (1 - self.final) * remaining
 
     def remaining(self, progress: float) -> float:

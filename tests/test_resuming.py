@@ -28,7 +28,7 @@ def has_last(checkpoint: Path) -> bool:
 @pytest.mark.parametrize(
     "number", [signal.SIGINT, pytest.param(signal.SIGKILL, marks=pytest.mark.slow)]
 )
-def test_stopped_and_killed_runs_resume_with_the_same_command(tmp_path: Path, number: int):
+def test_stopped_and_killed_runs_resume_with_the_same_command(call, tmp_path: Path, number: int):
     settings = [*TINY, "trainer.max_epochs=400", "callbacks.checkpointer.every_epochs=5"]
     process = start("train", *settings, cwd=tmp_path)
     deadline = time.monotonic() + 60
@@ -52,11 +52,11 @@ def test_stopped_and_killed_runs_resume_with_the_same_command(tmp_path: Path, nu
         "train", *settings, f"run={last.parent.parent.name}", "ckpt_path=last", cwd=tmp_path
     )
     assert f"{(images_seen // 32 + 2) * 32}/" in result.stderr
-    again = run("train", *settings, "ckpt_path=last", cwd=tmp_path)
+    again = call("train", *settings, "ckpt_path=last", cwd=tmp_path)
     assert str(last.parent.parent) in again.stdout
 
 
-def test_a_run_that_was_killed_before_its_first_checkpoint_begins_again(tmp_path: Path):
+def test_a_run_that_was_killed_before_its_first_checkpoint_begins_again(call, tmp_path: Path):
     often = ("callbacks.scalars.every_kimg=0.016", "callbacks.samples.every_epochs=1")
     rarely = "callbacks.checkpointer.every_epochs=1000"
     settings = [*TINY, "trainer.max_epochs=30", rarely, *often]
@@ -69,14 +69,14 @@ def test_a_run_that_was_killed_before_its_first_checkpoint_begins_again(tmp_path
     process.communicate()
     (folder,) = (path.parent for path in tmp_path.glob("outputs/*/config.yaml"))
     assert not list(folder.glob("checkpoints/*"))
-    stderr = run("train", *settings, "ckpt_path=last", "seed=3", cwd=tmp_path, status=2).stderr
+    stderr = call("train", *settings, "ckpt_path=last", "seed=3", cwd=tmp_path, status=2).stderr
     assert "this command started no run" in stderr
     named = f"run={folder.name}"
-    stderr = run(
+    stderr = call(
         "train", *settings, "ckpt_path=last", "seed=3", named, cwd=tmp_path, status=2
     ).stderr
     assert "seed" in stderr and "another run=..." in stderr
-    result = run("train", *settings, "ckpt_path=last", cwd=tmp_path)
+    result = call("train", *settings, "ckpt_path=last", cwd=tmp_path)
     assert "stopped before its first checkpoint: the training begins again" in result.stderr
     assert str(folder) in result.stdout and (folder / "checkpoints/last.ckpt").exists()
     lines = (folder / "scalars.jsonl").read_text().splitlines()
@@ -85,7 +85,7 @@ def test_a_run_that_was_killed_before_its_first_checkpoint_begins_again(tmp_path
     assert len(list(folder.glob("samples/ema/*.png"))) == 30
 
 
-def test_a_run_that_ended_before_its_first_step_begins_again(tmp_path: Path):
+def test_a_run_that_ended_before_its_first_step_begins_again(call, tmp_path: Path):
     """Ctrl-C while its pictures are drawn, and a kill as soon as its folder exists."""
     settings = (*TINY, "data.count=400", "trainer.max_epochs=1", "trainer.limit_train_batches=2")
     stopped = start("train", *settings, cwd=tmp_path)
@@ -101,7 +101,7 @@ def test_a_run_that_ended_before_its_first_step_begins_again(tmp_path: Path):
     killed.kill()
     killed.communicate()
     assert not (folder / "config.yaml").exists()
-    result = run("train", *settings, "ckpt_path=last", cwd=tmp_path)
+    result = call("train", *settings, "ckpt_path=last", cwd=tmp_path)
     assert "stopped before its first checkpoint: the training begins again" in result.stderr
     assert str(folder) in result.stdout and (folder / "checkpoints/last.ckpt").exists()
 
@@ -114,8 +114,8 @@ def _wait_for(pattern: str, folder: Path, process: subprocess.Popen[str]) -> Non
         time.sleep(0.02)
 
 
-def test_a_refused_command_leaves_no_folder(tmp_path: Path):
-    run("train", "data=folder", "data.path=missing", "run=a", cwd=tmp_path, status=2)
+def test_a_refused_command_leaves_no_folder(call, tmp_path: Path):
+    call("train", "data=folder", "data.path=missing", "run=a", cwd=tmp_path, status=2)
     assert not (tmp_path / "outputs/a").exists()
 
 
@@ -153,8 +153,9 @@ def test_damaged_records_of_a_run_do_not_stop_it(finished: Path, tmp_path: Path)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no file locks")
-def test_two_commands_do_not_train_in_one_folder(tmp_path: Path):
+def test_two_commands_do_not_train_in_one_folder(call, tmp_path: Path):
     endless = (*TINY, "run=a", "trainer.max_epochs=-1", "metric=none", "callbacks.samples=null")
+    endless += ("callbacks.checkpointer.every_epochs=1",)
     first = start("train", *endless, cwd=tmp_path)
     try:
         last = tmp_path / "outputs/a/checkpoints/last.ckpt"
@@ -162,13 +163,13 @@ def test_two_commands_do_not_train_in_one_folder(tmp_path: Path):
         while not last.exists():
             assert time.monotonic() < deadline
             time.sleep(0.1)
-        stderr = run("train", *endless, "ckpt_path=last", cwd=tmp_path, status=2).stderr
+        stderr = call("train", *endless, "ckpt_path=last", cwd=tmp_path, status=2).stderr
         assert "is being trained by another command" in stderr
     finally:
         first.kill()
         first.communicate()
     budget = f"max_kimg={read(last)['images_seen'] / 1000 + 0.01}"
-    run("train", *endless, "ckpt_path=last", budget, cwd=tmp_path)
+    call("train", *endless, "ckpt_path=last", budget, cwd=tmp_path)
 
 
 def test_a_damaged_last_checkpoint_is_explained_with_the_remaining_ones(

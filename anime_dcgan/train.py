@@ -88,7 +88,7 @@ def train(config: DictConfig) -> float:
     except KeyboardInterrupt:  # while the faces were decoded, for instance
         if in_sweep() or not is_regular(run_dir / RECORD):
             raise
-        _print_once(f"\nstopped before the first step\n\nResume: {_resume_command(run_dir)}")
+        _print_once(f"\nstopped before the training began\n\nResume: {_resume_command(run_dir)}")
         raise SystemExit(INTERRUPTED) from None
 
 

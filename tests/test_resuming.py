@@ -93,7 +93,7 @@ def test_a_run_that_ended_before_its_first_step_begins_again(call, tmp_path: Pat
     stopped.send_signal(signal.SIGINT)
     out, err = stopped.communicate(timeout=60)
     assert stopped.returncode == 130, err
-    assert "stopped before the first step" in out and "ckpt_path=last" in out
+    assert "stopped before the training began" in out and "ckpt_path=last" in out
     (folder,) = (path.parent for path in tmp_path.glob("outputs/*/.hydra"))
     (folder / RECORD).unlink()
     killed = start("train", *settings, f"run={folder.name}", cwd=tmp_path)

@@ -133,8 +133,9 @@ class Discriminator(base.FixedFirst):
         width: channels of the finest mixed map, doubled at each coarser one.
         head_width: maximum number of channels of a head.
         pixels: maximum side of the images that a head on pixels receives, px; larger ones are
-            averaged down by a whole factor. A sequence gives several heads; 0 or an empty one omits
-            them.
+            reduced by a whole factor. A sequence gives several heads; 0 or an empty one omits them.
+        unshuffle: True moves the pixels of each block into channels (arXiv 1609.05158, section 2.2,
+            inverted), so that those heads see every detail; False averages them.
         pixel_width: channels of the first convolution of those heads.
         pixel_weight: factor of the gradient that the generator receives through those heads; 1
             treats them like the others.
@@ -153,6 +154,7 @@ class Discriminator(base.FixedFirst):
         width: int = 32,
         head_width: int = 128,
         pixels: int | Sequence[int] = 32,
+        unshuffle: bool = False,
         pixel_width: int = 32,
         pixel_weight: float = 1.0,
         image_size: int = 64,
@@ -166,7 +168,10 @@ class Discriminator(base.FixedFirst):
         _check_settings(self.resize, width, head_width, pixel_width, image_size)
         _check_weight(pixel_weight)
         self.pixel_weight = pixel_weight
-        self.factors = [math.ceil(image_size / side) for side in sides]  # of the averages
+        self.factors = [math.ceil(image_size / side) for side in sides]
+        self.unshuffle = unshuffle
+        if unshuffle:
+            _check_blocks(image_size, sides, self.factors)
         self.features = make_features(features, self.resize, scales, weights)
         shapes = self.features.shapes(self.resize)
         widths = [width * 2**scale for scale in range(len(shapes))]
@@ -175,13 +180,18 @@ class Discriminator(base.FixedFirst):
             Head(channels, size, 2 * channels, head_width, True, len(labels))
             for channels, (_, size) in zip(widths, shapes, strict=True)
         ]
-        sizes = [image_size // factor for factor in self.factors]
-        heads += [Head(3, size, pixel_width, head_width, False, len(labels)) for size in sizes]
+        pixel_shapes = [
+            (3 * factor**2 if unshuffle else 3, image_size // factor) for factor in self.factors
+        ]
+        heads += [
+            Head(channels, size, pixel_width, head_width, False, len(labels))
+            for channels, size in pixel_shapes
+        ]
         self._shapes = [
             *((channels, size, size) for channels, (_, size) in zip(widths, shapes, strict=True)),
-            *((3, size, size) for size in sizes),
+            *((channels, size, size) for channels, size in pixel_shapes),
         ]
-        self._scales = [self.features.map_scale] * len(shapes) + [1.0] * len(sizes)
+        self._scales = [self.features.map_scale] * len(shapes) + [1.0] * len(pixel_shapes)
         self.heads = nn.ModuleList(heads)
         if spectral_norm:
             normalise_spectrally(self)
@@ -218,7 +228,8 @@ class Discriminator(base.FixedFirst):
         """Return what each head receives."""
         maps = self.mix(self.features(self._resize(images)))
         weighted = scale_gradient(images, self.pixel_weight)
-        return maps + [F.avg_pool2d(weighted, factor) for factor in self.factors]
+        reduce = F.pixel_unshuffle if self.unshuffle else F.avg_pool2d
+        return maps + [reduce(weighted, factor) for factor in self.factors]
 
     def _judge(
         self,
@@ -252,6 +263,15 @@ def _list_sides(pixels: int | Sequence[int]) -> list[int]:
                 "a list such as [64,32], or 0 to omit the heads on pixels"
             )
     return sides
+
+
+def _check_blocks(image_size: int, sides: Sequence[int], factors: Sequence[int]) -> None:
+    for side, factor in zip(sides, factors, strict=True):
+        if image_size % factor:
+            raise UserError(
+                f"{SETTING}.unshuffle=true: images of {image_size} px have no whole blocks of "
+                f"{factor} px for {SETTING}.pixels={side}: use another data.image_size, or false"
+            )
 
 
 def _check_settings(

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 import torch
+from torch import nn
 
 from anime_dcgan.game.augment import Adaptive, Augment
 from anime_dcgan.game.loss import BCE, Hinge
@@ -113,6 +114,21 @@ def test_a_head_on_pixels_sees_brightness_and_contrast():
         (discriminator(each)[:, -1] - before).abs().max().item() for each in changed
     )
     assert min(brighter, paler) > 1e-3 > 1e-5 > checkered
+
+
+def test_an_unshuffled_head_on_pixels_sees_every_detail():
+    """It receives each pixel of a block as channels: the values of torch.nn.PixelUnshuffle."""
+    discriminator, batch = make(pixels=[16, 8], unshuffle=True).eval(), images()
+    maps = discriminator._maps(batch)[-2:]
+    assert [tuple(each.shape[1:]) for each in maps] == [(12, 16, 16), (48, 8, 8)]
+    for each, factor in zip(maps, (2, 4), strict=True):
+        assert torch.equal(nn.PixelShuffle(factor)(each), batch)
+    checkers = torch.ones(32, 32)
+    checkers[::2, ::2] = checkers[1::2, 1::2] = -1
+    difference = discriminator(batch + checkers)[:, -2:] - discriminator(batch)[:, -2:]
+    assert difference.abs().amax(0).min() > 1e-3, difference
+    judged = discriminator.judge(discriminator.encode(batch))
+    torch.testing.assert_close(judged, discriminator(batch))
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
@@ -250,6 +266,10 @@ def test_a_step_with_a_penalty_computes_the_fixed_features_once():
         ),
         ({"resize": 4}, r"resize=4 .* use model\.discriminator\.resize=32, or null"),
         ({"head_width": 0}, r"head_width=0 leaves no channels"),
+        (
+            {"image_size": 50, "pixels": [25, 20], "unshuffle": True},
+            r"unshuffle=true: images of 50 px have no whole blocks of 3 px for model\.disc.*=20",
+        ),
     ],
 )
 def test_settings_that_leave_nothing_are_refused(settings: dict[str, Any], message: str):

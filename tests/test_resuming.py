@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 import yaml
 
-from anime_dcgan.cli.overrides import RECORD
 from anime_dcgan.run.checkpoint import read
 from tests.processes import TINY, run, start
 
@@ -23,6 +22,14 @@ def has_last(checkpoint: Path) -> bool:
     """Return True if last.ckpt has been written after the epoch's checkpoint."""
     last = checkpoint.with_name("last.ckpt")
     return last.stat().st_mtime_ns >= checkpoint.stat().st_mtime_ns
+
+
+def wait_for(pattern: str, folder: Path, process: subprocess.Popen[str]) -> None:
+    """Wait until a file of this pattern exists, while the process is running."""
+    deadline = time.monotonic() + 120
+    while not list(folder.glob(pattern)):
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 @pytest.mark.parametrize(
@@ -61,10 +68,7 @@ def test_a_run_that_was_killed_before_its_first_checkpoint_begins_again(call, tm
     rarely = "callbacks.checkpointer.every_epochs=1000"
     settings = [*TINY, "trainer.max_epochs=30", rarely, *often]
     process = start("train", *settings, cwd=tmp_path)
-    deadline = time.monotonic() + 60
-    while not list(tmp_path.glob("outputs/*/samples/ema/epoch=0002.png")):
-        assert process.poll() is None and time.monotonic() < deadline
-        time.sleep(0.02)
+    wait_for("outputs/*/samples/ema/epoch=0002.png", tmp_path, process)
     process.kill()
     process.communicate()
     (folder,) = (path.parent for path in tmp_path.glob("outputs/*/config.yaml"))
@@ -86,37 +90,31 @@ def test_a_run_that_was_killed_before_its_first_checkpoint_begins_again(call, tm
 
 
 def test_a_run_that_ended_before_its_first_step_begins_again(call, tmp_path: Path):
-    """Ctrl-C while its pictures are drawn, and a kill as soon as its folder exists."""
+    """Ctrl-C while its pictures are drawn; named, and killed then; and by the same command."""
     settings = (*TINY, "data.count=400", "trainer.max_epochs=1", "trainer.limit_train_batches=2")
+    begins_again = "stopped before its first checkpoint: the training begins again"
     stopped = start("train", *settings, cwd=tmp_path)
-    _wait_for("outputs/cache/.*/faces.npy", tmp_path, stopped)
+    wait_for("outputs/cache/.building-*/faces.npy", tmp_path, stopped)
     stopped.send_signal(signal.SIGINT)
     out, err = stopped.communicate(timeout=60)
     assert stopped.returncode == 130, err
     assert "stopped before the training began" in out and "ckpt_path=last" in out
     (folder,) = (path.parent for path in tmp_path.glob("outputs/*/.hydra"))
-    (folder / RECORD).unlink()
-    killed = start("train", *settings, f"run={folder.name}", cwd=tmp_path)
-    _wait_for(f"outputs/*/{RECORD}", tmp_path, killed)
+    killed = start("train", *settings, f"run={folder.name}", "ckpt_path=last", cwd=tmp_path)
+    wait_for("outputs/cache/.building-*/faces.npy", tmp_path, killed)
     killed.kill()
-    killed.communicate()
+    assert begins_again in killed.communicate()[1]
     assert not (folder / "config.yaml").exists()
     result = call("train", *settings, "ckpt_path=last", cwd=tmp_path)
-    assert "stopped before its first checkpoint: the training begins again" in result.stderr
+    assert begins_again in result.stderr
     assert str(folder) in result.stdout and (folder / "checkpoints/last.ckpt").exists()
 
 
-def _wait_for(pattern: str, folder: Path, process: subprocess.Popen[str]) -> None:
-    """Wait until a file of this pattern exists, while the process is running."""
-    deadline = time.monotonic() + 60
-    while not list(folder.glob(pattern)):
-        assert process.poll() is None and time.monotonic() < deadline
-        time.sleep(0.02)
-
-
 def test_a_refused_command_leaves_no_folder(call, tmp_path: Path):
-    call("train", "data=folder", "data.path=missing", "run=a", cwd=tmp_path, status=2)
-    assert not (tmp_path / "outputs/a").exists()
+    for last in ((), ("ckpt_path=last",)):
+        missing = ("data=folder", "data.path=missing", "run=a", *last)
+        call("train", *missing, cwd=tmp_path, status=2)
+        assert not (tmp_path / "outputs/a").exists()
 
 
 @pytest.mark.slow
@@ -158,16 +156,13 @@ def test_two_commands_do_not_train_in_one_folder(call, tmp_path: Path):
     endless += ("callbacks.checkpointer.every_epochs=1",)
     first = start("train", *endless, cwd=tmp_path)
     try:
-        last = tmp_path / "outputs/a/checkpoints/last.ckpt"
-        deadline = time.monotonic() + 120
-        while not last.exists():
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
+        wait_for("outputs/a/checkpoints/last.ckpt", tmp_path, first)
         stderr = call("train", *endless, "ckpt_path=last", cwd=tmp_path, status=2).stderr
         assert "is being trained by another command" in stderr
     finally:
         first.kill()
         first.communicate()
+    last = tmp_path / "outputs/a/checkpoints/last.ckpt"
     budget = f"max_kimg={read(last)['images_seen'] / 1000 + 0.01}"
     call("train", *endless, "ckpt_path=last", budget, cwd=tmp_path)
 

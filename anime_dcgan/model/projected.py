@@ -176,22 +176,20 @@ class Discriminator(base.FixedFirst):
         shapes = self.features.shapes(self.resize)
         widths = [width * 2**scale for scale in range(len(shapes))]
         self.mix = Mixing([channels for channels, _ in shapes], widths)
-        heads = [
-            Head(channels, size, 2 * channels, head_width, True, len(labels))
-            for channels, (_, size) in zip(widths, shapes, strict=True)
-        ]
+        map_shapes = [(after, size) for after, (_, size) in zip(widths, shapes, strict=True)]
         pixel_shapes = [
             (3 * factor**2 if unshuffle else 3, image_size // factor) for factor in self.factors
+        ]
+        heads = [
+            Head(channels, size, 2 * channels, head_width, True, len(labels))
+            for channels, size in map_shapes
         ]
         heads += [
             Head(channels, size, pixel_width, head_width, False, len(labels))
             for channels, size in pixel_shapes
         ]
-        self._shapes = [
-            *((channels, size, size) for channels, (_, size) in zip(widths, shapes, strict=True)),
-            *((channels, size, size) for channels, size in pixel_shapes),
-        ]
-        self._scales = [self.features.map_scale] * len(shapes) + [1.0] * len(pixel_shapes)
+        self._shapes = [(channels, size, size) for channels, size in map_shapes + pixel_shapes]
+        self._scales = [self.features.map_scale] * len(map_shapes) + [1.0] * len(pixel_shapes)
         self.heads = nn.ModuleList(heads)
         if spectral_norm:
             normalise_spectrally(self)

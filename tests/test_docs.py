@@ -29,8 +29,9 @@ from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig
 
-from anime_dcgan.cli.command import check_settings, instantiate
+from anime_dcgan.cli.command import instantiate
 from anime_dcgan.cli.overrides import expand_short_forms
+from anime_dcgan.cli.signatures import check_settings, leave_out_settings
 from anime_dcgan.data.drawn import DrawnFaces
 from anime_dcgan.model import features
 from anime_dcgan.run.preference import Key
@@ -192,6 +193,7 @@ def check(name: str, argv: list[str], call: Call, folder: Path) -> None:
         return
     for overrides in jobs(argv):
         config = compose_config(overrides)
+        leave_out_settings(config, overrides)
         check_settings(config)
         instantiate(config.gan)
 

@@ -35,7 +35,7 @@ from anime_dcgan.cli.overrides import (
     shows_info,
     split_options,
 )
-from anime_dcgan.cli.signatures import check_settings
+from anime_dcgan.cli.signatures import check_settings, leave_out_settings
 from anime_dcgan.system.console import log, prepare_encodings
 from anime_dcgan.system.errors import (
     ReportedError,
@@ -73,6 +73,7 @@ def command(name: str, **checks: Check) -> Callable[[Task], Callable[[], None]]:
             try:
                 expand_home(config)
                 check_command(config, checks)
+                _leave_out_settings(config)
                 check_settings(config)
                 return task(config)
             except BrokenPipeError:
@@ -130,6 +131,13 @@ def normalise_arguments(lists: Sequence[str] = ()) -> None:
     others = expand_short_forms(expand_arguments(others))
     others = add_brackets(quote_text(others), lists)
     sys.argv[1:] = [*options, *others]
+
+
+def _leave_out_settings(config: DictConfig) -> None:
+    """Leave out what an experiment sets for a part that the command line replaces, and say so."""
+    overrides = list(HydraConfig.get().overrides.task)
+    for setting, owner in leave_out_settings(config, overrides).items():
+        log(f"{setting} of the experiment is left out: {owner} has no such setting")
 
 
 def config_dir_options() -> list[str]:

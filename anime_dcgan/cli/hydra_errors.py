@@ -15,6 +15,7 @@ from omegaconf.errors import InterpolationKeyError, OmegaConfBaseException
 from anime_dcgan.cli.checks import shorten
 from anime_dcgan.cli.groups import check_choices, options, parse
 from anime_dcgan.cli.overrides import names_run, quote_value, quote_values
+from anime_dcgan.cli.signatures import leave_out_settings
 from anime_dcgan.system.errors import UserError, first_line, reason_of
 
 FULL_ERROR = "HYDRA_FULL_ERROR"
@@ -53,15 +54,20 @@ class CompositionErrors:
 
 
 def compose_explained(name: str, overrides: list[str]) -> DictConfig:
-    """Return the configuration that overrides give; raise `UserError` for those that do not fit."""
+    """Return the configuration that overrides give; raise `UserError` for those that do not fit.
+
+    Settings of an experiment whose part the overrides replace are left out.
+    """
     check_choices(overrides)
     try:
-        return compose(name, overrides)
+        config = compose(name, overrides)
     except Exception as error:
         explanation = explain_composition_error(error, overrides)
         if explanation is None:
             raise
         raise UserError(explanation) from None
+    leave_out_settings(config, overrides)
+    return config
 
 
 def explain_composition_error(error: Exception, argv: list[str]) -> str | None:

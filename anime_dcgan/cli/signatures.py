@@ -7,15 +7,15 @@ not imported before Hydra has accepted the overrides.
 import importlib.util
 import inspect
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from hydra.utils import get_class
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict
 
 from anime_dcgan.cli import annotations
 from anime_dcgan.cli.checks import format_value
-from anime_dcgan.cli.groups import options
+from anime_dcgan.cli.groups import options, parse
 from anime_dcgan.system.errors import UserError, first_line, needs_extra
 from anime_dcgan.system.memory import is_out_of_memory
 
@@ -23,24 +23,71 @@ EXTRAS = {"pytorch_optimizer": "optimizers"}
 """Packages that a configuration may name, and the extra that installs each."""
 
 
+def leave_out_settings(config: DictConfig, argv: list[str]) -> dict[str, str]:
+    """Remove settings that were made for a part that the command line replaces by another one.
+
+    `experiment=best_small` sets `model.discriminator.batch_norm`, which the discriminator of
+    `model=biggan` does not have. Settings that the command line itself names stay, so that
+    `check_settings` refuses them.
+
+    Returns:
+        The class that lacks each removed setting, by the name of the setting.
+    """
+    overrides = parse(argv)
+    groups = {each.key_or_group for each in overrides if options(each.key_or_group)}
+    if "experiment" not in groups:
+        return {}
+    replaced = [group.replace("/", ".") for group in groups]
+    named = [each.key_or_group for each in overrides if each.key_or_group not in groups]
+    removed = {}
+    for node, key, owner in list(_unknown_settings(config)):
+        is_replaced = any(_is_within(key, part) for part in replaced)
+        if is_replaced and not any(_is_within(key, setting) for setting in named):
+            with open_dict(node):
+                del node[key.rpartition(".")[2]]
+            removed[key] = owner
+    return removed
+
+
 def check_settings(config: DictConfig) -> None:
     """Raise `UserError` for a setting that its constructor does not accept, by name or by type."""
     for node, key in _nodes_with_target(config, ""):
-        try:
-            target = get_class(node["_target_"])
-            parameters = inspect.signature(target).parameters
-        except (ImportError, ValueError, TypeError) as error:
-            if is_out_of_memory(error):
-                raise
-            raise _explain_import_error(key, str(node["_target_"]), error) from None
-        takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+        parameters = _parameters(node, key)
         for name in map(str, node):
-            setting = _join(key, name)
             if name in parameters:
-                _check_value(node, name, setting, parameters[name].annotation)
-            elif not takes_any and not name.startswith("_"):
-                owner = target.__qualname__
-                raise UserError(f"{setting} is not a setting of {owner}: remove it with ~{setting}")
+                _check_value(node, name, _join(key, name), parameters[name].annotation)
+        for _, setting, owner in _unknown_settings_of(node, key):
+            raise UserError(f"{setting} is not a setting of {owner}: remove it with ~{setting}")
+
+
+def _unknown_settings(config: DictConfig) -> Iterator[tuple[DictConfig, str, str]]:
+    for node, key in _nodes_with_target(config, ""):
+        yield from _unknown_settings_of(node, key)
+
+
+def _unknown_settings_of(node: DictConfig, key: str) -> Iterator[tuple[DictConfig, str, str]]:
+    """Yield a node, the full name of a setting that its constructor lacks, and that class."""
+    parameters = _parameters(node, key)
+    if any(each.kind is each.VAR_KEYWORD for each in parameters.values()):
+        return
+    for name in map(str, node):
+        if name not in parameters and not name.startswith("_"):
+            yield node, _join(key, name), get_class(node["_target_"]).__qualname__
+
+
+def _parameters(node: DictConfig, key: str) -> Mapping[str, inspect.Parameter]:
+    """Return the parameters of the constructor that a node names."""
+    try:
+        return inspect.signature(get_class(node["_target_"])).parameters
+    except (ImportError, ValueError, TypeError) as error:
+        if is_out_of_memory(error):
+            raise
+        raise _explain_import_error(key, str(node["_target_"]), error) from None
+
+
+def _is_within(key: str, part: str) -> bool:
+    """Return True if a setting is a part of the configuration, or lies in it."""
+    return f"{key}.".startswith(f"{part}.")
 
 
 def _check_value(node: DictConfig, name: str, setting: str, annotation: Any) -> None:

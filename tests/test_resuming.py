@@ -6,7 +6,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ import yaml
 
 from anime_dcgan.run.checkpoint import read
 from tests.processes import TINY, run, start
+from tests.waiting import wait_until
 
 TENTH = "outputs/*/checkpoints/epoch=0010.ckpt"
 
@@ -26,10 +26,7 @@ def has_last(checkpoint: Path) -> bool:
 
 def wait_for(pattern: str, folder: Path, process: subprocess.Popen[str]) -> None:
     """Wait until a file of this pattern exists, while the process is running."""
-    deadline = time.monotonic() + 120
-    while not list(folder.glob(pattern)):
-        assert process.poll() is None and time.monotonic() < deadline
-        time.sleep(0.02)
+    wait_until(lambda: list(folder.glob(pattern)), seconds=120, process=process)
 
 
 @pytest.mark.parametrize(
@@ -38,10 +35,9 @@ def wait_for(pattern: str, folder: Path, process: subprocess.Popen[str]) -> None
 def test_stopped_and_killed_runs_resume_with_the_same_command(call, tmp_path: Path, number: int):
     settings = [*TINY, "trainer.max_epochs=400", "callbacks.checkpointer.every_epochs=5"]
     process = start("train", *settings, cwd=tmp_path)
-    deadline = time.monotonic() + 60
-    while not (found := [path for path in tmp_path.glob(TENTH) if has_last(path)]):
-        assert process.poll() is None and time.monotonic() < deadline
-        time.sleep(0.02)
+    found = wait_until(
+        lambda: [path for path in tmp_path.glob(TENTH) if has_last(path)], process=process
+    )
     process.send_signal(number)
     out, err = process.communicate(timeout=60)
     last = found[0].parent / "last.ckpt"

@@ -4,7 +4,6 @@ import importlib.util
 import json
 import signal
 import sys
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 from optuna.trial import TrialState
 
 from anime_dcgan.cli.search_space import make_space, split_ranges
+from tests.waiting import wait_until
 
 Call = Callable[..., Result]
 SMALL = (
@@ -193,7 +193,8 @@ def test_ctrl_c_ends_all_workers_and_the_printed_command_resumes(tmp_path: Path)
     endless = [each for each in SMALL if not each.startswith(("trainer.max_epochs", "run="))]
     argv = [*endless, "trainer.max_epochs=-1", "metric.seed=0,1", "jobs=2", "trials=2"]
     process = start("search", *argv, cwd=tmp_path)
-    wait_for(lambda: len(list(tmp_path.glob("outputs/*/trial=*/checkpoints/last.ckpt"))) == 2)
+    checkpoints = "outputs/*/trial=*/checkpoints/last.ckpt"
+    wait_until(lambda: len(list(tmp_path.glob(checkpoints))) == 2, seconds=90)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130 and "Traceback" not in err
@@ -206,13 +207,6 @@ def test_ctrl_c_ends_all_workers_and_the_printed_command_resumes(tmp_path: Path)
     for lock in locks:
         with lock as is_free:
             assert is_free
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 90
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
 
 
 def test_poor_trials_are_pruned_and_failed_trials_recorded(call: Call, tmp_path: Path, monkeypatch):

@@ -1,7 +1,5 @@
 """Pictures of a single colour each, and the cache that is made of them."""
 
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -38,10 +36,3 @@ def expected(indices: list[int], image_size: int = 8) -> np.ndarray:
 
 def caches(cache_dir: Path) -> list[str]:
     return sorted(path.name for path in cache_dir.iterdir())
-
-
-def wait_until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)

@@ -17,7 +17,8 @@ from anime_dcgan.data.cache_build import CHUNK_PICTURES, digests
 from anime_dcgan.data.cache_files import FaceCache
 from anime_dcgan.system import scratch
 from anime_dcgan.system.errors import UserError
-from tests.data.shades import Shades, caches, expected, wait_until
+from tests.data.shades import Shades, caches, expected
+from tests.waiting import wait_until
 
 HANGING_BUILD = """
 import sys, time

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import time
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from tests.prepare.pile import (
     rows_of,
     run_python,
 )
+from tests.waiting import wait_until
 
 SLOW_SCAN = """
 import time
@@ -70,10 +70,7 @@ def test_stopped_and_killed_scans_resume_to_the_same_manifest(
     process = run_python(
         *(str(tmp_path / "slow.py"), *STOPPED, f"out={out}", "workers=2"), cwd=pile
     )
-    deadline = time.monotonic() + 60
-    while len(list(out.glob("scan/*/chunk-*"))) < 4:
-        assert process.poll() is None and time.monotonic() < deadline
-        time.sleep(0.02)
+    wait_until(lambda: len(list(out.glob("scan/*/chunk-*"))) >= 4, process=process)
     if number == signal.SIGINT:
         os.killpg(process.pid, number)  # like a terminal, which interrupts the workers as well
     else:

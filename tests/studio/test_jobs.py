@@ -31,6 +31,7 @@ from anime_dcgan.studio.jobs import (
 from anime_dcgan.system import scratch
 from tests.checkpoints import make_checkpoint, make_style_checkpoint
 from tests.studio.conftest import CHANGE
+from tests.waiting import wait_until
 
 FACE = {"run": "a", "epoch": "10", "seed": 5}
 FACES = [FACE, {**FACE, "seed": 6}, {**FACE, "moves": {"sefa.0": 2}}]
@@ -156,8 +157,7 @@ def test_invalid_jobs_are_rejected_on_submission(client: TestClient):
 def test_a_cancelled_job_stops_and_leaves_no_file(client: TestClient):
     answer = client.post("/api/jobs/zip", json={"run": "a", "epoch": "10", "count": 10_000})
     job = answer.json()
-    while client.get(f"/api/jobs/{job['id']}").json()["progress"] == 0:
-        time.sleep(0.01)
+    wait_until(lambda: client.get(f"/api/jobs/{job['id']}").json()["progress"] > 0)
     assert client.delete(f"/api/jobs/{job['id']}").status_code == 204
     assert finished(client, client.get(f"/api/jobs/{job['id']}").json())["state"] == "cancelled"
     assert client.get(f"/api/jobs/{job['id']}/file").status_code == 404
@@ -172,10 +172,7 @@ def jobs(tmp_path: Path):
 
 
 def wait(job: Job, *states: str) -> None:
-    deadline = time.monotonic() + 20
-    while job.state not in states:
-        assert time.monotonic() < deadline, job.state
-        time.sleep(0.005)
+    wait_until(lambda: job.state in states, seconds=20)
 
 
 def test_jobs_run_one_at_a_time_and_the_queue_is_bounded(jobs: JobQueue):

@@ -9,7 +9,6 @@ import shlex
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from anime_dcgan.run.checkpoint import read
 from anime_dcgan.system.paths import CONF_DIR
 from anime_dcgan.training.sweep import MAX_NAME_BYTES, SweepCallback, file_name, varied_keys
 from tests.processes import TINY, Result, run
+from tests.waiting import wait_until
 
 Call = Callable[..., Result]
 ONE_EPOCH = (*TINY, "trainer.max_epochs=1", "metric=none", "logger=none")
@@ -171,10 +171,8 @@ def test_the_same_command_resumes_a_stopped_sweep(call: Call, tmp_path: Path):
     process = subprocess.Popen(
         command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
     )
-    deadline = time.monotonic() + 60
-    while not (found := list(tmp_path.glob("outputs/*/seed=0/checkpoints/last.ckpt"))):
-        assert process.poll() is None and time.monotonic() < deadline
-        time.sleep(0.02)
+    checkpoint = "outputs/*/seed=0/checkpoints/last.ckpt"
+    found = wait_until(lambda: list(tmp_path.glob(checkpoint)), process=process)
     process.send_signal(signal.SIGINT)
     out, _ = process.communicate(timeout=60)
     folder = found[0].parent.parent.parent

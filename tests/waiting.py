@@ -9,13 +9,13 @@ T = TypeVar("T")
 
 
 def wait_until(
-    condition: Callable[[], T],
+    condition: Callable[[], T | None],
     seconds: float = 60.0,
     process: subprocess.Popen[str] | subprocess.Popen[bytes] | None = None,
 ) -> T:
-    """Return the condition's first true value.
+    """Return the first true value of `condition()`, which is called repeatedly.
 
-    It fails after so many seconds, and as soon as the process, if there is one, has ended.
+    Raises AssertionError after `seconds`, or if `process` ends before.
     """
     deadline = time.monotonic() + seconds
     while not (value := condition()):

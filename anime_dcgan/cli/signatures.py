@@ -40,49 +40,49 @@ def leave_out_settings(config: DictConfig, argv: list[str]) -> dict[str, str]:
     replaced = [group.replace("/", ".") for group in groups]
     named = [each.key_or_group for each in overrides if each.key_or_group not in groups]
     removed = {}
-    for node, key, owner in list(_unknown_settings(config)):
-        is_replaced = any(_is_within(key, part) for part in replaced)
-        if is_replaced and not any(_is_within(key, setting) for setting in named):
-            with open_dict(node):
-                del node[key.rpartition(".")[2]]
-            removed[key] = owner
+    for node, key in list(_nodes_with_target(config, "")):
+        if not any(_is_within(key, part) for part in replaced):
+            continue
+        target, parameters = _target_of(node, key)
+        for name in _unknown_names(node, parameters):
+            setting = _join(key, name)
+            if not any(_is_within(setting, each) for each in named):
+                with open_dict(node):
+                    del node[name]
+                removed[setting] = target.__qualname__
     return removed
 
 
 def check_settings(config: DictConfig) -> None:
     """Raise `UserError` for a setting that its constructor does not accept, by name or by type."""
     for node, key in _nodes_with_target(config, ""):
-        parameters = _parameters(node, key)
+        target, parameters = _target_of(node, key)
+        unknown = _unknown_names(node, parameters)
         for name in map(str, node):
+            setting = _join(key, name)
             if name in parameters:
-                _check_value(node, name, _join(key, name), parameters[name].annotation)
-        for _, setting, owner in _unknown_settings_of(node, key):
-            raise UserError(f"{setting} is not a setting of {owner}: remove it with ~{setting}")
+                _check_value(node, name, setting, parameters[name].annotation)
+            elif name in unknown:
+                owner = target.__qualname__
+                raise UserError(f"{setting} is not a setting of {owner}: remove it with ~{setting}")
 
 
-def _unknown_settings(config: DictConfig) -> Iterator[tuple[DictConfig, str, str]]:
-    for node, key in _nodes_with_target(config, ""):
-        yield from _unknown_settings_of(node, key)
-
-
-def _unknown_settings_of(node: DictConfig, key: str) -> Iterator[tuple[DictConfig, str, str]]:
-    """Yield a node, the full name of a setting that its constructor lacks, and that class."""
-    parameters = _parameters(node, key)
-    if any(each.kind is each.VAR_KEYWORD for each in parameters.values()):
-        return
-    for name in map(str, node):
-        if name not in parameters and not name.startswith("_"):
-            yield node, _join(key, name), get_class(node["_target_"]).__qualname__
-
-
-def _parameters(node: DictConfig, key: str) -> Mapping[str, inspect.Parameter]:
-    """Return the parameters of the constructor that a node names."""
+def _target_of(node: DictConfig, key: str) -> tuple[type, Mapping[str, inspect.Parameter]]:
+    """Return the class that a node names, and the parameters of its constructor."""
     try:
-        return inspect.signature(get_class(node["_target_"])).parameters
+        target = get_class(node["_target_"])
+        return target, inspect.signature(target).parameters
     except (ImportError, ValueError, TypeError) as error:
         if is_out_of_memory(error):
             raise
         raise _explain_import_error(key, str(node["_target_"]), error) from None
+
+
+def _unknown_names(node: DictConfig, parameters: Mapping[str, inspect.Parameter]) -> list[str]:
+    """Return the settings of a node that are not parameters of its constructor."""
+    if any(each.kind is each.VAR_KEYWORD for each in parameters.values()):
+        return []
+    return [name for name in map(str, node) if name not in parameters and not name.startswith("_")]
 
 
 def _is_within(key: str, part: str) -> bool:

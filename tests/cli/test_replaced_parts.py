@@ -50,7 +50,7 @@ def test_a_setting_of_a_replaced_part_that_the_command_line_names_is_refused(set
 
 
 def test_an_experiment_with_a_mistake_is_not_mended(tmp_path: Path):
-    """Only what the command line replaces is."""
+    """Unknown settings of parts that the command line does not replace are refused."""
     (tmp_path / "experiment").mkdir()
     own = "# @package _global_\ndefaults: [best_small]\nregularizer: {typo: 1}\n"
     (tmp_path / "experiment" / "own.yaml").write_text(own)

@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 import threading
-import time
 import weakref
 import zipfile
 from pathlib import Path
@@ -38,12 +37,13 @@ FACES = [FACE, {**FACE, "seed": 6}, {**FACE, "moves": {"sefa.0": 2}}]
 
 
 def finished(client: TestClient, job: dict[str, Any]) -> dict[str, Any]:
-    deadline = time.monotonic() + 60
-    while job["state"] in ("waiting", "running"):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-        job = client.get(f"/api/jobs/{job['id']}").json()
-    return job
+    """Return the job once it has ended."""
+
+    def ended() -> dict[str, Any] | None:
+        current = client.get(f"/api/jobs/{job['id']}").json()
+        return None if current["state"] in ("waiting", "running") else current
+
+    return wait_until(ended)
 
 
 def submitted(client: TestClient, kind: str, **body: Any) -> dict[str, Any]:
